@@ -1,0 +1,54 @@
+package dev.exit137.agent;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Everything that can be set on an agent, checked once, here.
+ *
+ * @param nodeName name of this node in every event; not blank
+ * @param clusterName name of the cluster in every event; may be empty
+ * @param stateDir directory of the checkpoint; made if it is not there, must be writable
+ * @param kmsgPath the kernel's log, normally {@code /dev/kmsg}
+ * @param cgroupRoot mount point of the cgroup hierarchy that holds the memory controller; found in
+ *     {@code <procRoot>/self/mountinfo} when empty
+ * @param procRoot the host's procfs, normally {@code /proc}
+ * @param aggregators {@code HOST:PORT} of the aggregators, tried in turn; at least one
+ * @param counterGrace how long a kill that a counter shows may wait for its kmsg record before it is reported without
+ *     one; 10 ms to 60 s
+ */
+public record AgentConfig(
+    String nodeName,
+    String clusterName,
+    Path stateDir,
+    Path kmsgPath,
+    Optional<Path> cgroupRoot,
+    Path procRoot,
+    List<String> aggregators,
+    Duration counterGrace) {
+
+  public static final Path DEFAULT_STATE_DIR = Path.of("/var/lib/exit137");
+  public static final Path DEFAULT_KMSG_PATH = Path.of("/dev/kmsg");
+  public static final Path DEFAULT_PROC_ROOT = Path.of("/proc");
+  public static final Duration DEFAULT_COUNTER_GRACE = Duration.ofMillis(500);
+
+  private static final Duration MIN_GRACE = Duration.ofMillis(10);
+  private static final Duration MAX_GRACE = Duration.ofSeconds(60);
+
+  /** @throws IllegalArgumentException naming the setting, the rule and the value */
+  public AgentConfig {
+    if (nodeName.isBlank()) {
+      throw new IllegalArgumentException("--node-name is empty: give this node a name that no other node has");
+    }
+    if (aggregators.isEmpty()) {
+      throw new IllegalArgumentException("--aggregator is empty: give at least one HOST:PORT");
+    }
+    if (counterGrace.compareTo(MIN_GRACE) < 0 || counterGrace.compareTo(MAX_GRACE) > 0) {
+      throw new IllegalArgumentException(
+          "--counter-grace must be between 10ms and 60s, and is " + counterGrace.toMillis() + "ms");
+    }
+    aggregators = List.copyOf(aggregators);
+  }
+}
