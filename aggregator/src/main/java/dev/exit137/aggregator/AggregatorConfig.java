@@ -1,0 +1,43 @@
+package dev.exit137.aggregator;
+
+import java.nio.file.Path;
+import java.util.Objects;
+
+/**
+ * Settings of an aggregator.
+ *
+ * @param listenHost host name or address to listen on, never blank
+ * @param listenPort TCP port, 0 to 65535; 0 takes a free one
+ * @param dataDir directory of the store, made when it is missing; one aggregator at a time may use it
+ */
+public record AggregatorConfig(String listenHost, int listenPort, Path dataDir) {
+  /** Loopback: events name what runs on the nodes, so listening for others is a decision to take. */
+  public static final String DEFAULT_LISTEN_HOST = "127.0.0.1";
+
+  /** gRPC port of the aggregator. */
+  public static final int DEFAULT_LISTEN_PORT = 9137;
+
+  /** Where the events are kept. */
+  public static final Path DEFAULT_DATA_DIR = Path.of("/var/lib/exit137/aggregator");
+
+  /**
+   * Checks the settings.
+   *
+   * @throws IllegalArgumentException naming the setting, its value and what it must be
+   */
+  public AggregatorConfig {
+    Objects.requireNonNull(listenHost, "listenHost");
+    Objects.requireNonNull(dataDir, "dataDir");
+    if (listenHost.isBlank()) {
+      throw new IllegalArgumentException(
+          "the host to listen on is empty; give a name or an address, such as 127.0.0.1 or 0.0.0.0");
+    }
+    if (listenPort < 0 || listenPort > 65535) {
+      throw new IllegalArgumentException(
+          "the port to listen on is " + listenPort + "; it must be 0 (any free one) to 65535");
+    }
+    if (dataDir.toString().isEmpty()) {
+      throw new IllegalArgumentException("the data directory is empty; give a path, such as " + DEFAULT_DATA_DIR);
+    }
+  }
+}
