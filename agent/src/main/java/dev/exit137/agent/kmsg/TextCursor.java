@@ -1,0 +1,167 @@
+package dev.exit137.agent.kmsg;
+
+import java.nio.charset.StandardCharsets;
+
+/** A place in a piece of ASCII-framed text. What does not match leaves it where it was. Belongs to one thread. */
+final class TextCursor {
+  /** More digits than any number of the kernel that is not a counter's "unlimited", and no overflow of a long. */
+  private static final int MAX_DIGITS = 18;
+
+  private static final byte[] KB = ascii("kB");
+
+  /**
+   * A page counter without a limit holds LONG_MAX / PAGE_SIZE pages (the res_counters before 3.19: LONG_MAX bytes), so
+   * what is printed is 2^53 kB less at most one page: 9007199254740988kB with pages of 4 KiB. Pages are up to 256 KiB.
+   */
+  private static final long UNLIMITED_MIN_KB = (1L << 53) - 256;
+
+  private byte[] buffer = {};
+  private int position;
+  private int end;
+
+  static byte[] ascii(String text) {
+    return text.getBytes(StandardCharsets.US_ASCII);
+  }
+
+  TextCursor wrap(byte[] buffer, int from, int end) {
+    this.buffer = buffer;
+    this.position = from;
+    this.end = end;
+    return this;
+  }
+
+  byte[] buffer() {
+    return buffer;
+  }
+
+  int position() {
+    return position;
+  }
+
+  void position(int newPosition) {
+    position = newPosition;
+  }
+
+  int end() {
+    return end;
+  }
+
+  boolean atEnd() {
+    return position == end;
+  }
+
+  /** The byte here, 0 at the end. */
+  byte peek() {
+    return position < end ? buffer[position] : 0;
+  }
+
+  /** Whether {@code word} stands at {@code index}. */
+  boolean at(int index, byte[] word) {
+    if (index + word.length > end) {
+      return false;
+    }
+    for (int i = 0; i < word.length; i++) {
+      if (buffer[index + i] != word[i]) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  boolean skip(byte[] word) {
+    if (!at(position, word)) {
+      return false;
+    }
+    position += word.length;
+    return true;
+  }
+
+  /** Index of the first {@code word} that begins in [from, to), or -1. */
+  int find(byte[] word, int from, int to) {
+    int last = Math.min(to - 1, end - word.length);
+    for (int i = from; i <= last; i++) {
+      if (buffer[i] == word[0] && at(i, word)) {
+        return i;
+      }
+    }
+    return -1;
+  }
+
+  /** Index of the last {@code word} that lies in [from, end), or -1. */
+  int findLast(byte[] word, int from) {
+    for (int i = end - word.length; i >= from; i--) {
+      if (buffer[i] == word[0] && at(i, word)) {
+        return i;
+      }
+    }
+    return -1;
+  }
+
+  /** The digits here as a number of at most {@code max}, or ABSENT. */
+  long number(long max) {
+    long value = 0;
+    int i = position;
+    while (i < end && buffer[i] >= '0' && buffer[i] <= '9') {
+      if (i - position == MAX_DIGITS) {
+        return OomLine.ABSENT;
+      }
+      value = value * 10 + (buffer[i] - '0');
+      i++;
+    }
+    if (i == position || value > max) {
+      return OomLine.ABSENT;
+    }
+    position = i;
+    return value;
+  }
+
+  /** The number behind {@code key}, or ABSENT. */
+  long number(byte[] key, long max) {
+    int start = position;
+    long value = skip(key) ? number(max) : OomLine.ABSENT;
+    if (value == OomLine.ABSENT) {
+      position = start;
+    }
+    return value;
+  }
+
+  /** The number behind {@code key}, with or without a minus, or ABSENT. */
+  long signed(byte[] key, long max) {
+    int start = position;
+    if (!skip(key)) {
+      return OomLine.ABSENT;
+    }
+    boolean negative = peek() == '-';
+    if (negative) {
+      position++;
+    }
+    long value = number(max);
+    if (value == OomLine.ABSENT) {
+      position = start;
+      return value;
+    }
+    return negative ? -value : value;
+  }
+
+  /** The {@code <number>kB} behind {@code key} in bytes, UNLIMITED for a page counter without a limit, or ABSENT. */
+  long limitBytes(byte[] key) {
+    int start = position;
+    long kb = number(key, Long.MAX_VALUE);
+    if (kb == OomLine.ABSENT || !skip(KB)) {
+      position = start;
+      return OomLine.ABSENT;
+    }
+    return kb >= UNLIMITED_MIN_KB ? OomLine.UNLIMITED : kb << 10;
+  }
+
+  /** The {@code <number>kB} behind {@code key} in bytes, or ABSENT. */
+  long sizeBytes(byte[] key) {
+    int start = position;
+    long bytes = limitBytes(key);
+    if (bytes == OomLine.UNLIMITED) {
+      position = start;
+      return OomLine.ABSENT;
+    }
+    return bytes;
+  }
+}
