@@ -1,0 +1,45 @@
+package dev.exit137.cli;
+
+import dev.exit137.agent.Agent;
+import dev.exit137.agent.AgentConfig;
+import dev.exit137.cli.options.AgentOptions;
+import dev.exit137.cli.options.HostPort;
+import dev.exit137.cli.terminal.Terminal;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** The agent, until Ctrl-C. */
+@Command(name = "agent", description = "Watches this node's kernel and sends every OOM kill to an aggregator.")
+final class AgentCommand implements Callable<Integer> {
+  private final Terminal terminal;
+
+  @Mixin
+  private AgentOptions options;
+
+  @Option(
+      names = "--aggregator",
+      paramLabel = "HOST:PORT",
+      split = ",",
+      defaultValue = "127.0.0.1:9137",
+      description = "Where to send events; several, with commas, are tried in turn (default: ${DEFAULT-VALUE}).")
+  private List<HostPort> aggregators;
+
+  AgentCommand(Terminal terminal) {
+    this.terminal = terminal;
+  }
+
+  @Override
+  public Integer call() throws Exception {
+    terminal.stop().listen();
+    AgentConfig config = options.config(terminal, aggregators);
+    try (Agent agent = Agent.start(config)) {
+      terminal.say("agent watches node " + config.nodeName() + ", events go to "
+          + String.join(", ", config.aggregators()));
+      terminal.stop().await();
+    }
+    return 0;
+  }
+}

@@ -1,0 +1,35 @@
+package dev.exit137.cli;
+
+import dev.exit137.aggregator.Aggregator;
+import dev.exit137.aggregator.AggregatorConfig;
+import dev.exit137.cli.options.AggregatorOptions;
+import dev.exit137.cli.options.HostPort;
+import dev.exit137.cli.terminal.Terminal;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+
+/** The aggregator, until Ctrl-C. */
+@Command(name = "aggregator", description = "Collects the events of all agents and serves them over gRPC.")
+final class AggregatorCommand implements Callable<Integer> {
+  private final Terminal terminal;
+
+  @Mixin
+  private AggregatorOptions options;
+
+  AggregatorCommand(Terminal terminal) {
+    this.terminal = terminal;
+  }
+
+  @Override
+  public Integer call() throws Exception {
+    terminal.stop().listen();
+    AggregatorConfig config = options.config(terminal);
+    try (Aggregator aggregator = Aggregator.start(config)) {
+      terminal.say("aggregator listens on " + new HostPort(config.listenHost(), aggregator.port())
+          + ", events are stored in " + config.dataDir());
+      terminal.stop().await();
+    }
+    return 0;
+  }
+}

@@ -1,0 +1,84 @@
+package dev.exit137.cli;
+
+import dev.exit137.cli.options.EnvironmentDefaults;
+import dev.exit137.cli.terminal.Failure;
+import dev.exit137.cli.terminal.OutputClosedException;
+import dev.exit137.cli.terminal.Terminal;
+import java.io.IOException;
+import java.net.BindException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.NoSuchFileException;
+import java.util.Arrays;
+import picocli.CommandLine;
+import picocli.CommandLine.IExecutionExceptionHandler;
+import picocli.CommandLine.IParameterExceptionHandler;
+import picocli.CommandLine.Model.ArgSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
+
+/** Turns what went wrong into one line and an exit code. Only a defect of exit137 itself shows a stack trace. */
+final class ErrorReport implements IParameterExceptionHandler, IExecutionExceptionHandler {
+  private final Terminal terminal;
+  private final String[] args;
+
+  ErrorReport(Terminal terminal, String[] args) {
+    this.terminal = terminal;
+    this.args = args;
+  }
+
+  @Override
+  public int handleParseException(ParameterException e, String[] ignored) {
+    terminal.say(e.getMessage() + fromEnvironment(e.getArgSpec()));
+    terminal.say("see '" + e.getCommandLine().getCommandSpec().qualifiedName() + " --help'");
+    return Failure.EXIT_CODE_USAGE;
+  }
+
+  @Override
+  public int handleExecutionException(Exception e, CommandLine command, ParseResult parsed) {
+    switch (e) {
+      case OutputClosedException _ -> {
+        return 0;
+      }
+      case Failure failure -> {
+        terminal.say(failure.getMessage());
+        return failure.exitCode();
+      }
+      case IOException failure -> terminal.say(describe(failure));
+      default -> {
+        terminal.say("a defect of exit137, please report it:");
+        e.printStackTrace(terminal.err());
+      }
+    }
+    return Failure.EXIT_CODE_FAILED;
+  }
+
+  /** Where a bad value stands, if not on the command line. */
+  private String fromEnvironment(ArgSpec argument) {
+    if (!(argument instanceof OptionSpec option)) {
+      return "";
+    }
+    boolean onCommandLine =
+        Arrays.stream(args).anyMatch(arg -> Arrays.stream(option.names()).anyMatch(arg::startsWith));
+    return EnvironmentDefaults.twin(option)
+        .filter(twin -> !onCommandLine && terminal.environment().containsKey(twin))
+        .map(twin -> " (from the environment: " + twin + ")")
+        .orElse("");
+  }
+
+  private static String describe(IOException e) {
+    for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+      if (cause instanceof BindException) {
+        return e.getMessage() + (e.getMessage().contains(cause.getMessage()) ? "" : ": " + cause.getMessage())
+            + "; another process may listen there (--listen)";
+      }
+    }
+    return switch (e) {
+      case AccessDeniedException denied -> denied.getFile() + ": permission denied";
+      case NoSuchFileException missing -> missing.getFile() + ": no such file or directory";
+      case FileAlreadyExistsException file -> file.getFile() + ": not a directory";
+      default -> e.getMessage();
+    };
+  }
+}

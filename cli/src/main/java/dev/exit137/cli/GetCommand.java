@@ -1,0 +1,58 @@
+package dev.exit137.cli;
+
+import dev.exit137.cli.client.AggregatorClient;
+import dev.exit137.cli.options.OutputOptions;
+import dev.exit137.cli.options.ServerOptions;
+import dev.exit137.cli.output.EventDetails;
+import dev.exit137.cli.output.JsonLines;
+import dev.exit137.cli.output.OutputFormat;
+import dev.exit137.cli.terminal.Terminal;
+import dev.exit137.proto.v1.GetEventRequest;
+import dev.exit137.proto.v1.OomKillEvent;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** One event. */
+@Command(name = "get", description = "Shows one event with all that is known of it.")
+final class GetCommand implements Callable<Integer> {
+  private final Terminal terminal;
+
+  @Parameters(paramLabel = "ID", description = "The event's id (eventId in JSON).")
+  private String id;
+
+  @Option(
+      names = "--node",
+      paramLabel = "NAME",
+      defaultValue = "",
+      description = "The event's node, needed only where nodes share a kernel.")
+  private String node;
+
+  @Mixin
+  private ServerOptions serverOptions;
+
+  @Mixin
+  private OutputOptions outputOptions;
+
+  GetCommand(Terminal terminal) {
+    this.terminal = terminal;
+  }
+
+  @Override
+  public Integer call() throws Exception {
+    GetEventRequest request = GetEventRequest.newBuilder().setEventId(id).setNode(node).build();
+    try (AggregatorClient client = new AggregatorClient(serverOptions.server())) {
+      OomKillEvent event = client.ask(stub -> stub.getEvent(request));
+      List<String> lines = outputOptions.format() == OutputFormat.JSON
+          ? List.of(JsonLines.line(event))
+          : EventDetails.of(event, terminal.zone());
+      for (String line : lines) {
+        terminal.print(line);
+      }
+    }
+    return 0;
+  }
+}

@@ -1,0 +1,82 @@
+package dev.exit137.cli;
+
+import dev.exit137.cli.client.AggregatorClient;
+import dev.exit137.cli.options.FilterOptions;
+import dev.exit137.cli.options.OutputOptions;
+import dev.exit137.cli.options.ServerOptions;
+import dev.exit137.cli.output.EventPrinter;
+import dev.exit137.cli.terminal.Terminal;
+import dev.exit137.proto.v1.EventFilter;
+import dev.exit137.proto.v1.ListEventsRequest;
+import dev.exit137.proto.v1.ListEventsResponse;
+import dev.exit137.proto.v1.OomKillEvent;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** Stored events, newest first. */
+@Command(name = "list", description = "Lists the events that an aggregator has stored, newest first.")
+final class ListCommand implements Callable<Integer> {
+  private static final int MAX_PAGE_SIZE = 200;
+
+  private final Terminal terminal;
+
+  @Spec
+  private CommandSpec command;
+
+  @Mixin
+  private ServerOptions serverOptions;
+
+  @Option(
+      names = "--limit",
+      paramLabel = "N",
+      defaultValue = "100",
+      description = "At most so many events, 1 or more (default: ${DEFAULT-VALUE}).")
+  private int limit;
+
+  @Mixin
+  private FilterOptions filterOptions;
+
+  @Mixin
+  private OutputOptions outputOptions;
+
+  ListCommand(Terminal terminal) {
+    this.terminal = terminal;
+  }
+
+  @Override
+  public Integer call() throws Exception {
+    if (limit < 1) {
+      throw new ParameterException(command.commandLine(), "--limit must be 1 or more, and is " + limit);
+    }
+    EventFilter filter = filterOptions.filter();
+    EventPrinter printer = new EventPrinter(terminal, outputOptions.format());
+    try (AggregatorClient client = new AggregatorClient(serverOptions.server())) {
+      int left = limit;
+      String token = "";
+      do {
+        ListEventsRequest request = ListEventsRequest.newBuilder()
+            .setFilter(filter)
+            .setPageSize(Math.min(left, MAX_PAGE_SIZE))
+            .setPageToken(token)
+            .build();
+        ListEventsResponse page = client.ask(stub -> stub.listEvents(request));
+        for (OomKillEvent event : page.getEventsList()) {
+          printer.print(event);
+        }
+        left -= page.getEventsCount();
+        token = page.getNextPageToken();
+      } while (left > 0 && !token.isEmpty());
+      if (left == limit) {
+        terminal.say("no events match");
+      } else if (!token.isEmpty()) {
+        terminal.say("there are more; --limit " + limit + " was reached");
+      }
+    }
+    return 0;
+  }
+}

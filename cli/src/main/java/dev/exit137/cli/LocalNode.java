@@ -1,0 +1,81 @@
+package dev.exit137.cli;
+
+import dev.exit137.agent.Agent;
+import dev.exit137.agent.AgentConfig;
+import dev.exit137.aggregator.Aggregator;
+import dev.exit137.aggregator.AggregatorConfig;
+import dev.exit137.cli.client.AggregatorClient;
+import dev.exit137.cli.client.EventStream;
+import dev.exit137.cli.options.HostPort;
+import dev.exit137.cli.terminal.Failure;
+import dev.exit137.cli.terminal.Terminal;
+import dev.exit137.proto.v1.WatchEventsRequest;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.Set;
+import java.util.function.Function;
+
+/**
+ * An agent and an aggregator in this process, and a consumer of the aggregator's stream: the whole way of an event, over
+ * loopback. The stream is open before the agent starts, so it carries everything that the agent finds.
+ */
+public final class LocalNode implements AutoCloseable {
+  private static final Set<String> WILDCARD_ADDRESSES = Set.of("0.0.0.0", "::", "*");
+  private static final Duration FIRST_BACKOFF = Duration.ofMillis(200);
+
+  private final Aggregator aggregator;
+  private final AggregatorClient client;
+  private final EventStream stream;
+  private final HostPort address;
+  private Agent agent;
+
+  private LocalNode(Terminal terminal, AggregatorConfig config) throws IOException {
+    aggregator = Aggregator.start(config);
+    String host = WILDCARD_ADDRESSES.contains(config.listenHost()) ? "127.0.0.1" : config.listenHost();
+    address = new HostPort(host, aggregator.port());
+    client = new AggregatorClient(address);
+    stream = new EventStream(client, terminal, WatchEventsRequest.getDefaultInstance(), FIRST_BACKOFF);
+  }
+
+  /**
+   * Starts all three.
+   *
+   * @param agentConfig makes the agent's settings from the address of the aggregator
+   * @throws IOException one of them cannot start
+   * @throws Failure the stream cannot be opened
+   */
+  public static LocalNode start(
+      Terminal terminal, AggregatorConfig aggregatorConfig, Function<HostPort, AgentConfig> agentConfig)
+      throws IOException, Failure, InterruptedException {
+    LocalNode node = new LocalNode(terminal, aggregatorConfig);
+    try {
+      node.stream.connect();
+      node.agent = Agent.start(agentConfig.apply(node.address));
+      return node;
+    } catch (Throwable e) {
+      node.close();
+      throw e;
+    }
+  }
+
+  /** The aggregator's stream. */
+  public EventStream stream() {
+    return stream;
+  }
+
+  /** Where the aggregator can be reached from this machine. */
+  public HostPort address() {
+    return address;
+  }
+
+  /** Closes what produces before what consumes. */
+  @Override
+  public void close() {
+    if (agent != null) {
+      agent.close();
+    }
+    stream.close();
+    client.close();
+    aggregator.close();
+  }
+}

@@ -1,0 +1,84 @@
+package dev.exit137.cli;
+
+import dev.exit137.cli.demo.DemoCommand;
+import dev.exit137.cli.options.EnvironmentDefaults;
+import dev.exit137.cli.options.FilterOptions;
+import dev.exit137.cli.options.HostPort;
+import dev.exit137.cli.options.Times;
+import dev.exit137.cli.terminal.Terminal;
+import dev.exit137.proto.v1.OomKillEvent;
+import java.io.PrintWriter;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.stream.Stream;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** The command line: {@code exit137 SUBCOMMAND}. Exit codes: 0 fine, 1 the job failed, 2 bad usage. */
+@Command(
+    name = "exit137",
+    description = "Who killed my container, and why: the kernel's own OOM evidence as structured events.")
+public final class Main implements Callable<Integer> {
+  private static final String FOOTER =
+      "%nEvery option has an environment twin: --kmsg-path is EXIT137_KMSG_PATH. The command line wins.";
+
+  @Spec
+  private CommandSpec command;
+
+  private Main() {}
+
+  /** Ends the process with the command's exit code. */
+  public static void main(String[] args) {
+    System.exit(run(Terminal.ofProcess(), args));
+  }
+
+  /** Runs one command to its end and returns its exit code. */
+  public static int run(Terminal terminal, String... args) {
+    CommandLine main = new CommandLine(new Main());
+    List.of(
+            new RunCommand(terminal),
+            new AgentCommand(terminal),
+            new AggregatorCommand(terminal),
+            new DemoCommand(terminal),
+            new WatchCommand(terminal),
+            new ListCommand(terminal),
+            new GetCommand(terminal),
+            new NodesCommand(terminal))
+        .forEach(main::addSubcommand);
+    main.getSubcommands().values().forEach(subcommand -> subcommand.getCommandSpec().usageMessage().footer(FOOTER));
+    main.getCommandSpec().usageMessage().footer("%n'exit137 SUBCOMMAND --help' says more.");
+    allCommands(main).forEach(each -> {
+      each.getCommandSpec().mixinStandardHelpOptions(true).versionProvider(new Version());
+      each.getCommandSpec().usageMessage().width(100).sortOptions(false).abbreviateSynopsis(true);
+    });
+    var errors = new ErrorReport(terminal, args);
+    return main
+        .setDefaultValueProvider(new EnvironmentDefaults(terminal.environment()))
+        .setCaseInsensitiveEnumValuesAllowed(true)
+        .registerConverter(HostPort.class, new HostPort.Converter())
+        .registerConverter(Duration.class, Times::duration)
+        .registerConverter(Instant.class, text -> Times.instant(text, terminal.clock()))
+        .registerConverter(OomKillEvent.Scope.class, FilterOptions::scope)
+        .setParameterExceptionHandler(errors)
+        .setExecutionExceptionHandler(errors)
+        .setOut(new PrintWriter(terminal.out(), true))
+        .setErr(new PrintWriter(terminal.err(), true))
+        .execute(args);
+  }
+
+  private static List<CommandLine> allCommands(CommandLine main) {
+    return Stream.concat(Stream.of(main), main.getSubcommands().values().stream())
+        .toList();
+  }
+
+  @Override
+  public Integer call() {
+    throw new ParameterException(command.commandLine(), "a subcommand is needed: "
+        + String.join(", ", command.subcommands().keySet()));
+  }
+}

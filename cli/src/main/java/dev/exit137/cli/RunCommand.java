@@ -1,0 +1,47 @@
+package dev.exit137.cli;
+
+import dev.exit137.cli.options.AgentOptions;
+import dev.exit137.cli.options.AggregatorOptions;
+import dev.exit137.cli.options.OutputOptions;
+import dev.exit137.cli.output.EventPrinter;
+import dev.exit137.cli.terminal.Terminal;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+
+/** Everything on one machine, until Ctrl-C. */
+@Command(
+    name = "run",
+    description = "Agent and aggregator in one process: watches this machine and prints every OOM kill as it comes.")
+final class RunCommand implements Callable<Integer> {
+  private final Terminal terminal;
+
+  @Mixin
+  private AggregatorOptions aggregatorOptions;
+
+  @Mixin
+  private AgentOptions agentOptions;
+
+  @Mixin
+  private OutputOptions outputOptions;
+
+  RunCommand(Terminal terminal) {
+    this.terminal = terminal;
+  }
+
+  @Override
+  public Integer call() throws Exception {
+    terminal.stop().listen();
+    try (LocalNode node = LocalNode.start(
+        terminal,
+        aggregatorOptions.config(terminal),
+        address -> agentOptions.config(terminal, List.of(address)))) {
+      terminal.say("watching this machine for OOM kills; each is printed here as it comes (Ctrl-C ends)");
+      terminal.say("from elsewhere: exit137 watch --server " + node.address());
+      terminal.say("or: grpcurl -plaintext " + node.address() + " exit137.v1.OomEvents/WatchEvents");
+      new EventPrinter(terminal, outputOptions.format()).printAll(node.stream());
+    }
+    return 0;
+  }
+}

@@ -1,0 +1,74 @@
+package dev.exit137.cli;
+
+import dev.exit137.cli.client.AggregatorClient;
+import dev.exit137.cli.client.EventStream;
+import dev.exit137.cli.options.FilterOptions;
+import dev.exit137.cli.options.OutputOptions;
+import dev.exit137.cli.options.ServerOptions;
+import dev.exit137.cli.output.EventPrinter;
+import dev.exit137.cli.terminal.Terminal;
+import dev.exit137.proto.v1.WatchEventsRequest;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** Follows events until Ctrl-C. */
+@Command(name = "watch", description = "Follows the events of an aggregator as they come, across reconnections.")
+final class WatchCommand implements Callable<Integer> {
+  private static final Duration FIRST_BACKOFF = Duration.ofMillis(200);
+
+  private final Terminal terminal;
+
+  @Spec
+  private CommandSpec command;
+
+  @Mixin
+  private ServerOptions serverOptions;
+
+  @Option(
+      names = "--from",
+      paramLabel = "TIME",
+      description = "Start with stored events whose kill was at this time or later (default: new events only).")
+  private Optional<Instant> from;
+
+  @Option(
+      names = "--resume-token",
+      paramLabel = "TOKEN",
+      description = "Start after the event with this token; a watch that ends prints its own.")
+  private Optional<String> resumeToken;
+
+  @Mixin
+  private FilterOptions filterOptions;
+
+  @Mixin
+  private OutputOptions outputOptions;
+
+  WatchCommand(Terminal terminal) {
+    this.terminal = terminal;
+  }
+
+  @Override
+  public Integer call() throws Exception {
+    if (from.isPresent() && resumeToken.isPresent()) {
+      throw new ParameterException(command.commandLine(), "--from and --resume-token exclude each other: give one");
+    }
+    WatchEventsRequest.Builder request = WatchEventsRequest.newBuilder().setFilter(filterOptions.filter());
+    from.map(FilterOptions::timestamp).ifPresent(request::setFromTime);
+    resumeToken.ifPresent(request::setResumeToken);
+    terminal.stop().listen();
+    try (AggregatorClient client = new AggregatorClient(serverOptions.server());
+        EventStream stream = new EventStream(client, terminal, request.build(), FIRST_BACKOFF)) {
+      stream.connect();
+      new EventPrinter(terminal, outputOptions.format()).printAll(stream);
+      terminal.say("to go on from here: --resume-token " + stream.resumeToken());
+    }
+    return 0;
+  }
+}

@@ -1,0 +1,104 @@
+package dev.exit137.cli.client;
+
+import dev.exit137.cli.options.HostPort;
+import dev.exit137.cli.terminal.Failure;
+import dev.exit137.proto.v1.OomEventsGrpc;
+import dev.exit137.proto.v1.OomEventsGrpc.OomEventsBlockingStub;
+import dev.exit137.proto.v1.OomEventsGrpc.OomEventsBlockingV2Stub;
+import io.grpc.ManagedChannel;
+import io.grpc.Status;
+import io.grpc.StatusException;
+import io.grpc.StatusRuntimeException;
+import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import io.grpc.netty.shaded.io.netty.channel.EventLoopGroup;
+import io.grpc.netty.shaded.io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.grpc.netty.shaded.io.netty.channel.nio.NioIoHandler;
+import io.grpc.netty.shaded.io.netty.channel.socket.nio.NioSocketChannel;
+import io.grpc.netty.shaded.io.netty.util.concurrent.DefaultThreadFactory;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+
+/** A connection to one aggregator, with one thread of its own. Safe for use by any thread. */
+public final class AggregatorClient implements AutoCloseable {
+  private static final int CALL_TIMEOUT_SECONDS = 30;
+  private static final int CLOSE_TIMEOUT_SECONDS = 5;
+  // A page of events with long task tables is larger than gRPC's default of 4 MiB.
+  private static final int MAX_MESSAGE_BYTES = 64 << 20;
+
+  private final HostPort server;
+  private final EventLoopGroup eventLoop;
+  private final ManagedChannel channel;
+
+  /** Does not connect yet. */
+  public AggregatorClient(HostPort server) {
+    this.server = server;
+    eventLoop = new MultiThreadIoEventLoopGroup(
+        1, new DefaultThreadFactory("exit137-client", true), NioIoHandler.newFactory());
+    channel = NettyChannelBuilder.forAddress(server.host(), server.port())
+        .usePlaintext()
+        .eventLoopGroup(eventLoop)
+        .channelType(NioSocketChannel.class)
+        .maxInboundMessageSize(MAX_MESSAGE_BYTES)
+        .build();
+  }
+
+  /**
+   * Makes one call that has one answer.
+   *
+   * @throws Failure the aggregator cannot be reached, or refuses
+   */
+  public <T> T ask(Function<OomEventsBlockingStub, T> call) throws Failure {
+    try {
+      return call.apply(
+          OomEventsGrpc.newBlockingStub(channel).withDeadlineAfter(CALL_TIMEOUT_SECONDS, TimeUnit.SECONDS));
+    } catch (StatusRuntimeException e) {
+      throw failure(e.getStatus());
+    }
+  }
+
+  /** For streams. A try after a failure connects at once, without gRPC's own wait of up to two minutes. */
+  OomEventsBlockingV2Stub streams() {
+    channel.resetConnectBackoff();
+    return OomEventsGrpc.newBlockingV2Stub(channel);
+  }
+
+  /** One line for a person. */
+  Failure failure(Status status) {
+    StatusException cause = status.asException();
+    String said = status.getDescription() == null ? "no reason given" : status.getDescription();
+    return switch (status.getCode()) {
+      case UNAVAILABLE -> new Failure("cannot reach the aggregator at " + server + ": " + rootMessage(status, said)
+          + "; is it running? (--server)", Failure.EXIT_CODE_FAILED, cause);
+      case DEADLINE_EXCEEDED -> new Failure("the aggregator at " + server + " did not answer within "
+          + CALL_TIMEOUT_SECONDS + " s", Failure.EXIT_CODE_FAILED, cause);
+      case UNIMPLEMENTED -> new Failure("what listens at " + server + " is not an aggregator of exit137, or one of "
+          + "another version: " + said + " (--server)", Failure.EXIT_CODE_FAILED, cause);
+      case INVALID_ARGUMENT -> new Failure("the aggregator at " + server + " refused: " + said,
+          Failure.EXIT_CODE_USAGE, cause);
+      default -> new Failure("the aggregator at " + server + " refused: " + said + " (" + status.getCode() + ")",
+          Failure.EXIT_CODE_FAILED, cause);
+    };
+  }
+
+  private static String rootMessage(Status status, String said) {
+    Throwable cause = status.getCause();
+    if (cause == null) {
+      return said;
+    }
+    while (cause.getCause() != null) {
+      cause = cause.getCause();
+    }
+    return cause.getMessage() == null ? said : cause.getMessage();
+  }
+
+  @Override
+  public void close() {
+    channel.shutdownNow();
+    try {
+      channel.awaitTermination(CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    eventLoop.shutdownGracefully(0, CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS);
+  }
+}

@@ -1,0 +1,169 @@
+package dev.exit137.cli.client;
+
+import com.google.protobuf.Timestamp;
+import dev.exit137.cli.terminal.Failure;
+import dev.exit137.cli.terminal.Terminal;
+import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.WatchEventsRequest;
+import dev.exit137.proto.v1.WatchEventsResponse;
+import io.grpc.Status;
+import io.grpc.StatusException;
+import io.grpc.stub.BlockingClientCall;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+/**
+ * Events as the aggregator stores them. A connection that breaks, or falls silent, is made again and goes on after the
+ * last message that came, so nothing is missed and nothing comes twice. For one thread; the terminal's stop signal may
+ * come from any.
+ */
+public final class EventStream implements AutoCloseable {
+  /** Three heartbeats that did not come: the other side is gone without having said so. */
+  private static final Duration SILENCE_LIMIT = Duration.ofSeconds(30);
+
+  private static final Duration MAX_BACKOFF = Duration.ofSeconds(10);
+
+  private final AggregatorClient client;
+  private final Terminal terminal;
+  private final Duration firstBackoff;
+  private WatchEventsRequest request;
+  private Duration backoff = Duration.ZERO;
+  private Timestamp lastHeard = Timestamp.getDefaultInstance();
+  private Optional<OomKillEvent> pending = Optional.empty();
+  private volatile BlockingClientCall<?, WatchEventsResponse> call;
+
+  /**
+   * Does not connect yet.
+   *
+   * @param request filter and start; heartbeats at their default interval
+   * @param firstBackoff wait before the first try to reconnect; each further one is twice as long, up to 10 s
+   */
+  public EventStream(
+      AggregatorClient client, Terminal terminal, WatchEventsRequest request, Duration firstBackoff) {
+    this.client = client;
+    this.terminal = terminal;
+    this.request = request;
+    this.firstBackoff = firstBackoff;
+    terminal.stop().onRequest(this::close);
+  }
+
+  /**
+   * Connects and waits until the aggregator has answered: every event stored from then on will come.
+   *
+   * @throws Failure the aggregator cannot be reached, or refuses the request
+   */
+  public void connect() throws Failure, InterruptedException {
+    try {
+      open();
+      read(SILENCE_LIMIT);
+    } catch (StatusException e) {
+      throw client.failure(e.getStatus());
+    }
+  }
+
+  /**
+   * The next event, after as many reconnections as it takes.
+   *
+   * @return empty when the time is over, or the terminal's stop signal came
+   * @throws Failure the aggregator refuses to go on
+   */
+  public Optional<OomKillEvent> next(Duration patience) throws Failure, InterruptedException {
+    long start = System.nanoTime();
+    while (!terminal.stop().isRequested()) {
+      if (pending.isPresent()) {
+        Optional<OomKillEvent> event = pending;
+        pending = Optional.empty();
+        return event;
+      }
+      Duration left = patience.minusNanos(System.nanoTime() - start);
+      if (!left.isPositive()) {
+        return Optional.empty();
+      }
+      try {
+        if (call == null) {
+          terminal.stop().await(min(backoff, left));
+          open();
+        }
+        read(left);
+      } catch (StatusException e) {
+        if (!terminal.stop().isRequested()) {
+          disconnect(e.getStatus());
+        }
+      }
+    }
+    return Optional.empty();
+  }
+
+  /** Continues this stream in a later one; empty before the first connection. */
+  public String resumeToken() {
+    return request.getResumeToken();
+  }
+
+  private void open() {
+    call = client.streams().watchEvents(request);
+    if (terminal.stop().isRequested()) {
+      close();
+    }
+  }
+
+  /** Takes one message, if one comes in that time. */
+  private void read(Duration patience) throws StatusException, InterruptedException {
+    WatchEventsResponse response;
+    try {
+      response = call.read(min(patience, SILENCE_LIMIT).toNanos(), TimeUnit.NANOSECONDS);
+    } catch (TimeoutException e) {
+      if (patience.compareTo(SILENCE_LIMIT) < 0) {
+        return;
+      }
+      throw Status.UNAVAILABLE.withDescription("silent for " + SILENCE_LIMIT.toSeconds() + " s").asException();
+    }
+    if (response == null) {
+      throw Status.UNAVAILABLE.withDescription("it ended the stream").asException();
+    }
+    if (!backoff.isZero()) {
+      terminal.say("connected again");
+      backoff = Duration.ZERO;
+    }
+    request = request.toBuilder().setResumeToken(response.getResumeToken()).build();
+    if (response.hasEvent()) {
+      lastHeard = response.getEvent().getObservedTime();
+      pending = Optional.of(response.getEvent());
+    } else {
+      lastHeard = response.getHeartbeat().getTime();
+    }
+  }
+
+  private void disconnect(Status status) throws Failure {
+    close();
+    call = null;
+    switch (status.getCode()) {
+      case INVALID_ARGUMENT, NOT_FOUND, PERMISSION_DENIED, UNAUTHENTICATED, UNIMPLEMENTED ->
+          throw client.failure(status);
+      case OUT_OF_RANGE -> {
+        terminal.say("the aggregator has another store now; going on from the last sign of life, events may come twice");
+        request = request.toBuilder().setFromTime(lastHeard).build();
+      }
+      default -> {
+        if (backoff.isZero()) {
+          terminal.say(client.failure(status).getMessage() + "; trying again until it is back");
+        }
+      }
+    }
+    backoff = backoff.isZero() ? firstBackoff : min(backoff.multipliedBy(2), MAX_BACKOFF);
+  }
+
+  private static Duration min(Duration a, Duration b) {
+    return a.compareTo(b) < 0 ? a : b;
+  }
+
+  /** Ends the stream on both sides. */
+  @Override
+  public void close() {
+    BlockingClientCall<?, WatchEventsResponse> open = call;
+    if (open != null) {
+      open.cancel("closed by the client", null);
+    }
+  }
+}

@@ -1,0 +1,168 @@
+package dev.exit137.cli.demo;
+
+import dev.exit137.agent.AgentConfig;
+import dev.exit137.agent.cgroup.CgroupMount;
+import dev.exit137.aggregator.AggregatorConfig;
+import dev.exit137.cli.LocalNode;
+import dev.exit137.cli.options.HostPort;
+import dev.exit137.cli.options.OutputOptions;
+import dev.exit137.cli.options.StateDirectory;
+import dev.exit137.cli.output.EventPrinter;
+import dev.exit137.cli.terminal.Failure;
+import dev.exit137.cli.terminal.Terminal;
+import dev.exit137.proto.v1.OomKillEvent;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** One real OOM kill, from the kernel to a consumer's stream. */
+@Command(
+    name = "demo",
+    description = "Makes one real OOM kill in a scratch cgroup and prints the event that came back through the "
+        + "aggregator's stream. Exits 0 only if it is the right one. Needs root.")
+public final class DemoCommand implements Callable<Integer> {
+  private static final long LIMIT_BYTES = 32 << 20;
+  private static final String VICTIM_COMM = "tail";
+
+  private final Terminal terminal;
+
+  @Mixin
+  private OutputOptions outputOptions;
+
+  @Option(
+      names = "--timeout",
+      paramLabel = "DURATION",
+      defaultValue = "30s",
+      description = "How long to wait for the kill, and then for its event (default: ${DEFAULT-VALUE}).")
+  private Duration timeout;
+
+  /** @param terminal where it prints */
+  public DemoCommand(Terminal terminal) {
+    this.terminal = terminal;
+  }
+
+  @Override
+  public Integer call() throws Exception {
+    // The two daemons' own news would hide the demo's.
+    System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", "warn");
+    if (!StateDirectory.isRoot()) {
+      throw new Failure("demo makes a cgroup and reads the kernel's log: run it as root");
+    }
+    CgroupMount mount = CgroupMount.find(AgentConfig.DEFAULT_PROC_ROOT, Optional.empty())
+        .orElseThrow(() -> new Failure("demo needs the cgroup memory controller, and none is mounted here"));
+    terminal.stop().listen();
+    Path state = Files.createTempDirectory("exit137-demo-");
+    try (ScratchCgroup cgroup = makeCgroup(mount);
+        LocalNode node = LocalNode.start(terminal, aggregatorConfig(state), server -> agentConfig(state, server))) {
+      terminal.say("agent and aggregator run, cgroup " + cgroup.path() + " is limited to 32 MiB");
+      long pid = letTheKernelKill(cgroup);
+      terminal.say("the kernel has killed " + VICTIM_COMM + "(" + pid + "); waiting for the event");
+      OomKillEvent event = awaitEvent(node, pid);
+      new EventPrinter(terminal, outputOptions.format()).print(event);
+      check(event, cgroup);
+      terminal.say("it is the right one");
+    } finally {
+      deleteTree(state);
+    }
+    return 0;
+  }
+
+  private static ScratchCgroup makeCgroup(CgroupMount mount) throws Failure, InterruptedException {
+    try {
+      return ScratchCgroup.make(mount, LIMIT_BYTES);
+    } catch (IOException e) {
+      throw new Failure("demo cannot make a memory cgroup below " + mount.root() + ": " + e.getMessage()
+          + " (in a container it needs a writable cgroup mount)", Failure.EXIT_CODE_FAILED, e);
+    }
+  }
+
+  private static AggregatorConfig aggregatorConfig(Path state) {
+    return new AggregatorConfig("127.0.0.1", 0, state.resolve("aggregator"));
+  }
+
+  private static AgentConfig agentConfig(Path state, HostPort server) {
+    return new AgentConfig(
+        "demo",
+        "",
+        state.resolve("agent"),
+        AgentConfig.DEFAULT_KMSG_PATH,
+        Optional.empty(),
+        AgentConfig.DEFAULT_PROC_ROOT,
+        List.of(server.toString()),
+        AgentConfig.DEFAULT_COUNTER_GRACE);
+  }
+
+  /** Returns the victim's pid. */
+  private long letTheKernelKill(ScratchCgroup cgroup) throws Failure, IOException, InterruptedException {
+    // /dev/zero has no line end, so tail keeps all of it.
+    Process victim = new ProcessBuilder(
+            "sh", "-c", "echo $$ > \"$0\" && exec tail /dev/zero", cgroup.procs().toString())
+        .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+        .redirectError(ProcessBuilder.Redirect.DISCARD)
+        .start();
+    try {
+      if (!victim.waitFor(timeout.toMillis(), TimeUnit.MILLISECONDS)) {
+        throw new Failure("the kernel has not killed the demo's process within " + timeout.toSeconds() + " s");
+      }
+      // A shell's and Java's way to say: ended by SIGKILL.
+      if (victim.exitValue() != 137) {
+        throw new Failure("the demo's process was not killed, it ended with exit code " + victim.exitValue());
+      }
+      return victim.pid();
+    } finally {
+      victim.destroyForcibly().waitFor();
+    }
+  }
+
+  private OomKillEvent awaitEvent(LocalNode node, long pid) throws Failure, InterruptedException {
+    long start = System.nanoTime();
+    int others = 0;
+    while (true) {
+      OomKillEvent event = node.stream()
+          .next(timeout.minusNanos(System.nanoTime() - start))
+          .orElseThrow(missing(others));
+      if (event.getVictim().getPid() == pid && !event.getRecovered()) {
+        return event;
+      }
+      others++;
+    }
+  }
+
+  private Supplier<Failure> missing(int others) {
+    return () -> terminal.stop().isRequested()
+        ? new Failure("demo was interrupted")
+        : new Failure("no event of the demo's kill came within " + timeout.toSeconds() + " s (" + others + " others did)");
+  }
+
+  private static void check(OomKillEvent event, ScratchCgroup cgroup) throws Failure {
+    expect("victim.comm", VICTIM_COMM, event.getVictim().getComm());
+    expect("cgroupPath", cgroup.path(), event.getCgroupPath());
+    expect("scope", OomKillEvent.Scope.MEMCG, event.getScope());
+    expect("outcome", OomKillEvent.Outcome.KILLED, event.getOutcome());
+  }
+
+  private static void expect(String field, Object expected, Object actual) throws Failure {
+    if (!expected.equals(actual)) {
+      throw new Failure("the event is wrong: " + field + " is '" + actual + "' and should be '" + expected + "'");
+    }
+  }
+
+  private static void deleteTree(Path directory) throws IOException {
+    try (Stream<Path> files = Files.walk(directory)) {
+      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+        Files.delete(file);
+      }
+    }
+  }
+}

@@ -1,0 +1,106 @@
+package dev.exit137.cli.options;
+
+import dev.exit137.agent.AgentConfig;
+import dev.exit137.cli.terminal.Terminal;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** Settings of an agent. */
+public final class AgentOptions {
+  private static final Path HOST_NAME = Path.of("/proc/sys/kernel/hostname");
+
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec command;
+
+  @Option(
+      names = "--node-name",
+      paramLabel = "NAME",
+      description = "Name of this node in every event (default: the host name).")
+  private Optional<String> nodeName;
+
+  @Option(
+      names = "--cluster-name",
+      paramLabel = "NAME",
+      defaultValue = "",
+      description = "Name of the cluster in every event (default: none).")
+  private String clusterName;
+
+  @Option(
+      names = "--state-dir",
+      paramLabel = "DIR",
+      description = "Where the agent keeps its checkpoint (default: /var/lib/exit137).")
+  private Optional<Path> stateDir;
+
+  @Option(
+      names = "--kmsg-path",
+      paramLabel = "FILE",
+      defaultValue = "/dev/kmsg",
+      description = "The kernel's log (default: ${DEFAULT-VALUE}).")
+  private Path kmsgPath;
+
+  @Option(
+      names = "--cgroup-root",
+      paramLabel = "DIR",
+      description = "Mount point of the hierarchy with the memory controller (default: found in mountinfo).")
+  private Optional<Path> cgroupRoot;
+
+  @Option(
+      names = "--proc-root",
+      paramLabel = "DIR",
+      defaultValue = "/proc",
+      description = "The host's procfs (default: ${DEFAULT-VALUE}).")
+  private Path procRoot;
+
+  @Option(
+      names = "--counter-grace",
+      paramLabel = "DURATION",
+      defaultValue = "500ms",
+      description = "How long a kill that a counter shows may wait for its kernel record, 10ms to 60s "
+          + "(default: ${DEFAULT-VALUE}).")
+  private Duration counterGrace;
+
+  /**
+   * As the agent takes it.
+   *
+   * @param aggregators where it sends its events, tried in turn
+   * @throws ParameterException a setting breaks a rule
+   */
+  public AgentConfig config(Terminal terminal, List<HostPort> aggregators) {
+    Path directory = stateDir.orElseGet(() -> {
+      Path fallback = StateDirectory.byDefault(terminal.environment());
+      if (!fallback.equals(AgentConfig.DEFAULT_STATE_DIR)) {
+        terminal.say("not root, so the agent's state is kept in " + fallback + " (--state-dir)");
+      }
+      return fallback;
+    });
+    try {
+      return new AgentConfig(
+          nodeName.orElseGet(this::hostName),
+          clusterName,
+          directory,
+          kmsgPath,
+          cgroupRoot,
+          procRoot,
+          aggregators.stream().map(HostPort::toString).toList(),
+          counterGrace);
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(command.commandLine(), e.getMessage(), e);
+    }
+  }
+
+  private String hostName() {
+    try {
+      return Files.readString(HOST_NAME).strip();
+    } catch (IOException e) {
+      throw new ParameterException(command.commandLine(), "--node-name is needed: " + HOST_NAME + " cannot be read", e);
+    }
+  }
+}

@@ -1,0 +1,55 @@
+package dev.exit137.cli.options;
+
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.TypeConversionException;
+
+/**
+ * Where a server listens.
+ *
+ * @param host name or address, an IPv6 one without its brackets; not empty
+ * @param port 0 to 65535; 0 lets the kernel choose, for listening only
+ */
+public record HostPort(String host, int port) {
+  private static final int MAX_PORT = 65535;
+
+  /** @throws IllegalArgumentException saying the rule that the text breaks */
+  public static HostPort parse(String text) {
+    int colon = text.lastIndexOf(':');
+    String host = colon < 0 ? "" : text.substring(0, colon);
+    boolean bracketed = host.startsWith("[") && host.endsWith("]");
+    if (bracketed) {
+      host = host.substring(1, host.length() - 1);
+    }
+    if (host.isBlank() || (!bracketed && host.contains(":")) || host.contains("/")) {
+      throw new IllegalArgumentException(
+          "'" + text + "' is not HOST:PORT, such as 127.0.0.1:9137, aggregator.example:9137 or [::1]:9137");
+    }
+    try {
+      int port = Integer.parseInt(text.substring(colon + 1));
+      if (port >= 0 && port <= MAX_PORT) {
+        return new HostPort(host, port);
+      }
+    } catch (NumberFormatException e) {
+      // The rule below says it.
+    }
+    throw new IllegalArgumentException("the port of '" + text + "' must be a number from 0 to " + MAX_PORT);
+  }
+
+  /** The form that {@link #parse} reads. */
+  @Override
+  public String toString() {
+    return (host.contains(":") ? "[" + host + "]" : host) + ":" + port;
+  }
+
+  /** For picocli. */
+  public static final class Converter implements ITypeConverter<HostPort> {
+    @Override
+    public HostPort convert(String text) {
+      try {
+        return parse(text);
+      } catch (IllegalArgumentException e) {
+        throw new TypeConversionException(e.getMessage());
+      }
+    }
+  }
+}

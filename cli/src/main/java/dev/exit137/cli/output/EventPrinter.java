@@ -1,0 +1,47 @@
+package dev.exit137.cli.output;
+
+import dev.exit137.cli.client.EventStream;
+import dev.exit137.cli.terminal.Failure;
+import dev.exit137.cli.terminal.OutputClosedException;
+import dev.exit137.cli.terminal.Terminal;
+import dev.exit137.proto.v1.OomKillEvent;
+import java.time.Duration;
+
+/** Prints events one by one, as text under a header or as JSON Lines. For one thread. */
+public final class EventPrinter {
+  private static final Duration FOR_EVER = Duration.ofDays(36_500);
+
+  private final Terminal terminal;
+  private final OutputFormat format;
+  private boolean first = true;
+
+  public EventPrinter(Terminal terminal, OutputFormat format) {
+    this.terminal = terminal;
+    this.format = format;
+  }
+
+  /**
+   * Prints what comes until the terminal's stop signal.
+   *
+   * @throws Failure the aggregator refuses to go on
+   * @throws OutputClosedException nobody reads any more
+   */
+  public void printAll(EventStream stream) throws Failure, OutputClosedException, InterruptedException {
+    for (var event = stream.next(FOR_EVER); event.isPresent(); event = stream.next(FOR_EVER)) {
+      print(event.get());
+    }
+  }
+
+  /** @throws OutputClosedException nobody reads any more */
+  public void print(OomKillEvent event) throws OutputClosedException {
+    if (format == OutputFormat.JSON) {
+      terminal.print(JsonLines.line(event));
+      return;
+    }
+    if (first) {
+      terminal.print(EventLine.HEADER);
+      first = false;
+    }
+    terminal.print(EventLine.of(event, terminal.zone()));
+  }
+}

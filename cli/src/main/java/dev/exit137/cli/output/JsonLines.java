@@ -1,0 +1,21 @@
+package dev.exit137.cli.output;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.MessageOrBuilder;
+import com.google.protobuf.util.JsonFormat;
+
+/** The protobuf JSON mapping with its default settings, a message to a line. */
+public final class JsonLines {
+  private static final JsonFormat.Printer PRINTER = JsonFormat.printer().omittingInsignificantWhitespace();
+
+  private JsonLines() {}
+
+  /** One line, without its end. */
+  public static String line(MessageOrBuilder message) {
+    try {
+      return PRINTER.print(message);
+    } catch (InvalidProtocolBufferException e) {
+      throw new AssertionError("only messages with an Any can fail, and exit137.v1 has none", e);
+    }
+  }
+}

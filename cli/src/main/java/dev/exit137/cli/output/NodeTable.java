@@ -1,0 +1,73 @@
+package dev.exit137.cli.output;
+
+import dev.exit137.proto.v1.AgentStatus;
+import dev.exit137.proto.v1.NodeState;
+import dev.exit137.proto.v1.SourceStatus;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+
+/** Agents, one to a line, with what is wrong with each at the end. */
+public final class NodeTable {
+  private static final List<String> HEADER =
+      List.of("NODE", "STATE", "VERSION", "KERNEL", "CGROUP", "WATCHED", "UNSENT", "UNACCOUNTED", "SOURCES AND LOSSES");
+
+  private NodeTable() {}
+
+  /** The lines of the table, its header first. */
+  public static List<String> of(List<NodeState> nodes, Instant now) {
+    List<List<String>> rows = new ArrayList<>();
+    rows.add(HEADER);
+    nodes.forEach(node -> rows.add(row(node, now)));
+    int[] widths = IntStream.range(0, HEADER.size())
+        .map(column -> rows.stream().mapToInt(row -> row.get(column).length()).max().orElse(0))
+        .toArray();
+    return rows.stream()
+        .map(row -> IntStream.range(0, row.size())
+            .mapToObj(column -> String.format(Locale.ROOT, "%-" + Math.max(1, widths[column]) + "s", row.get(column)))
+            .collect(Collectors.joining("  "))
+            .stripTrailing())
+        .toList();
+  }
+
+  private static List<String> row(NodeState node, Instant now) {
+    AgentStatus status = node.getStatus();
+    return List.of(
+        Text.printable(status.getNode().getName()),
+        node.getConnected() ? "connected" : "gone for " + age(Duration.between(Text.instant(node.getLastSeen()), now)),
+        status.getAgentVersion(),
+        status.getNode().getKernelRelease(),
+        status.getCgroupMode().name().toLowerCase(Locale.ROOT),
+        Long.toUnsignedString(status.getWatchedCgroups()),
+        Long.toUnsignedString(status.getUnacknowledgedEvents()),
+        status.getBalance().hasVmstatOomKill() ? Long.toString(status.getBalance().getUnaccounted()) : "-",
+        Text.printable(troubles(status)));
+  }
+
+  private static String troubles(AgentStatus status) {
+    List<String> troubles = new ArrayList<>();
+    for (SourceStatus source : status.getSourcesList()) {
+      if (source.getState() != SourceStatus.State.ACTIVE) {
+        troubles.add(source.getName() + " " + source.getState().name().toLowerCase(Locale.ROOT)
+            + (source.getDetail().isEmpty() ? "" : ": " + source.getDetail()));
+      }
+    }
+    status.getLosses().getAllFields().forEach((field, count) -> troubles.add(
+        field.getName().replace('_', ' ') + ": " + count));
+    return troubles.isEmpty() ? "all well" : String.join("; ", troubles);
+  }
+
+  private static String age(Duration age) {
+    if (age.toDays() > 0) {
+      return age.toDays() + "d";
+    }
+    if (age.toHours() > 0) {
+      return age.toHours() + "h";
+    }
+    return age.toMinutes() > 0 ? age.toMinutes() + "m" : Math.max(0, age.toSeconds()) + "s";
+  }
+}
