@@ -1,0 +1,74 @@
+package dev.exit137.aggregator.store;
+
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+
+/**
+ * Holds a data directory for one process. SQLite itself would let two write, but neither would tell its watchers of the
+ * other's events.
+ */
+final class DataDirLock implements AutoCloseable {
+  private final FileChannel channel;
+
+  private DataDirLock(FileChannel channel) {
+    this.channel = channel;
+  }
+
+  /**
+   * Makes the directory when it is missing, and locks it.
+   *
+   * @throws IOException fit to be shown to a user as it is
+   */
+  static DataDirLock acquire(Path dataDir) throws IOException {
+    FileChannel channel;
+    try {
+      Files.createDirectories(dataDir);
+      channel =
+          FileChannel.open(dataDir.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+    } catch (IOException e) {
+      throw unusable(dataDir, reason(e), "give a directory that can be written with --data-dir", e);
+    }
+    FileLock lock = null;
+    try {
+      lock = channel.tryLock();
+    } catch (OverlappingFileLockException heldInThisProcess) {
+      // lock stays null: held, as if by another process.
+    } catch (IOException e) {
+      channel.close();
+      throw unusable(dataDir, "it cannot be locked: " + reason(e), "give one on a local disk with --data-dir", e);
+    }
+    if (lock == null) {
+      channel.close();
+      throw unusable(
+          dataDir, "another aggregator is using it", "stop that one, or give another directory with --data-dir", null);
+    }
+    return new DataDirLock(channel);
+  }
+
+  /** Gives the directory up; the lock ends with its channel. */
+  @Override
+  public void close() throws IOException {
+    channel.close();
+  }
+
+  private static IOException unusable(Path dataDir, String reason, String remedy, IOException cause) {
+    return new IOException("data directory " + dataDir + " cannot be used: " + reason + "; " + remedy, cause);
+  }
+
+  private static String reason(IOException e) {
+    return switch (e) {
+      case FileAlreadyExistsException there -> there.getFile() + " is not a directory";
+      case AccessDeniedException denied -> "permission denied for " + denied.getFile();
+      case FileSystemException other when other.getReason() != null -> other.getReason();
+      default -> e.toString();
+    };
+  }
+}

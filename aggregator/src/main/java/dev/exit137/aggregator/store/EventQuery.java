@@ -1,0 +1,105 @@
+package dev.exit137.aggregator.store;
+
+import dev.exit137.aggregator.ProtoTimes;
+import dev.exit137.proto.v1.EventFilter;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.List;
+
+/**
+ * A filter as the store asks for it.
+ *
+ * @param node node name, or empty
+ * @param namespace pod's namespace, or empty
+ * @param pod pod's name or uid, or empty
+ * @param container container's name or id, or empty
+ * @param scopes numbers of the scopes wanted, sorted; empty for any
+ * @param sinceNanos kills at this time or later, nanoseconds since 1970; {@link #ANY_SINCE} for any, unknown included
+ * @param untilNanos kills before this time, nanoseconds since 1970; {@link #ANY_UNTIL} for any, unknown included
+ */
+public record EventQuery(
+    String node,
+    String namespace,
+    String pod,
+    String container,
+    List<Integer> scopes,
+    long sinceNanos,
+    long untilNanos) {
+  /** No lower bound of the time. */
+  public static final long ANY_SINCE = Long.MIN_VALUE;
+
+  /** No upper bound of the time. */
+  public static final long ANY_UNTIL = Long.MAX_VALUE;
+
+  /** Copies what could change. */
+  public EventQuery {
+    scopes = List.copyOf(scopes);
+  }
+
+  /** The query that a filter asks for; its timestamps must be valid. */
+  public static EventQuery of(EventFilter filter) {
+    return new EventQuery(
+        filter.getNode(),
+        filter.getNamespace(),
+        filter.getPod(),
+        filter.getContainer(),
+        filter.getScopesValueList().stream().distinct().sorted().toList(),
+        filter.hasSince() ? ProtoTimes.epochNanos(filter.getSince()) : ANY_SINCE,
+        filter.hasUntil() ? ProtoTimes.epochNanos(filter.getUntil()) : ANY_UNTIL);
+  }
+
+  /** The same query, narrowed to kills at the given time or later. */
+  public EventQuery narrowedTo(long earliestNanos) {
+    return new EventQuery(node, namespace, pod, container, scopes, Math.max(sinceNanos, earliestNanos), untilNanos);
+  }
+
+  /** 64 bits that tell queries apart, and stay the same across restarts. */
+  public long fingerprint() {
+    try {
+      byte[] text = toString().getBytes(StandardCharsets.UTF_8);
+      return ByteBuffer.wrap(MessageDigest.getInstance("SHA-256").digest(text)).getLong();
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java has SHA-256", e);
+    }
+  }
+
+  /** Adds the conditions to a statement that may use any index. */
+  void addTo(Select select) {
+    addTo(select, "time_nanos");
+  }
+
+  /**
+   * Adds the conditions to a statement that reads a range of row ids. The range is short there, so the index by time,
+   * which could be as long as the store, is kept out of it: that is what SQLite's unary plus says.
+   */
+  void addToRange(Select select) {
+    addTo(select, "+time_nanos");
+  }
+
+  private void addTo(Select select, String time) {
+    if (!node.isEmpty()) {
+      select.and("node = ?", node);
+    }
+    if (!namespace.isEmpty()) {
+      select.and("namespace = ?", namespace);
+    }
+    if (!pod.isEmpty()) {
+      select.and("(pod_name = ? OR pod_uid = ?)", pod, pod);
+    }
+    if (!container.isEmpty()) {
+      select.and("(container_name = ? OR container_id = ?)", container, container);
+    }
+    if (!scopes.isEmpty()) {
+      String marks = String.join(", ", scopes.stream().map(scope -> "?").toList());
+      select.and("scope IN (" + marks + ")", scopes.toArray());
+    }
+    if (sinceNanos != ANY_SINCE) {
+      select.and(time + " >= ?", sinceNanos);
+    }
+    if (untilNanos != ANY_UNTIL) {
+      select.and(time + " < ?", untilNanos);
+    }
+  }
+}

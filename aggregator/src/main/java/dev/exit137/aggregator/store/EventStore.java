@@ -1,0 +1,237 @@
+package dev.exit137.aggregator.store;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import dev.exit137.aggregator.ProtoTimes;
+import dev.exit137.proto.v1.AgentStatus;
+import dev.exit137.proto.v1.Node;
+import dev.exit137.proto.v1.OomKillEvent;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+import java.util.function.Predicate;
+
+/**
+ * The events of all nodes, in a SQLite file. What is written goes through one queue to one thread, which commits what
+ * has gathered in one transaction and only then says so. Reads run on the caller's thread, beside it. Rows are numbered
+ * in the order of their commits, so a reader that remembers its last row id misses nothing.
+ */
+public final class EventStore implements AutoCloseable {
+  private static final String FILE = "events.db";
+  private static final int READERS = 2;
+
+  private final DataDirLock lock;
+  private final WriteQueue queue;
+  private final BlockingQueue<Connection> readers = new ArrayBlockingQueue<>(READERS);
+  private final UUID id;
+
+  private EventStore(DataDirLock lock, Path file) throws IOException, SQLException {
+    this.lock = lock;
+    Connection writer = StoreSchema.openWriter(file);
+    id = StoreSchema.storeId(writer);
+    long lastRowId = StoreSchema.lastRowId(writer);
+    queue = new WriteQueue(new StoreWriter(writer), lastRowId);
+    for (int i = 0; i < READERS; i++) {
+      readers.add(StoreSchema.openReader(file));
+    }
+  }
+
+  /**
+   * Opens the store, made when it is missing.
+   *
+   * @throws IOException fit to be shown to a user as it is
+   */
+  public static EventStore open(Path dataDir) throws IOException {
+    DataDirLock lock = DataDirLock.acquire(dataDir);
+    Path file = dataDir.resolve(FILE);
+    try {
+      return new EventStore(lock, file);
+    } catch (SQLException e) {
+      lock.close();
+      throw new IOException(
+          "the event store " + file + " cannot be opened: " + e.getMessage()
+              + "; move it away to begin with an empty one, or give another --data-dir",
+          e);
+    } catch (IOException e) {
+      lock.close();
+      throw e;
+    }
+  }
+
+  /** Tells this store from every other, and from itself after it was begun anew. */
+  public UUID id() {
+    return id;
+  }
+
+  /** The highest row id ever given and committed; 0 when none was. */
+  public long lastRowId() {
+    return queue.lastRowId();
+  }
+
+  /** Runs after every commit, on the writer's thread, and must not block there. One listener, set before any write. */
+  public void onCommit(Runnable listener) {
+    queue.onCommit(listener);
+  }
+
+  /** Queues a write; its listener is told the outcome. Waits while the queue is full. */
+  public void submit(StoreWrite write) throws InterruptedException {
+    queue.submit(write);
+  }
+
+  /**
+   * Hands the matching events of a range of rows to a sink, in the store's order, until it answers false.
+   *
+   * @param afterRowId the range begins after this row
+   * @param upToRowId and ends with this one
+   * @param limit how many events to hand over at most
+   * @return the row up to which all is done: upToRowId, or the last event's when the sink or the limit ended it before
+   */
+  public long scan(EventQuery query, long afterRowId, long upToRowId, int limit, Predicate<StoredEvent> sink)
+      throws SQLException {
+    Select select =
+        new Select("SELECT row_id, body FROM event WHERE row_id > ? AND row_id <= ?", afterRowId, upToRowId);
+    query.addToRange(select);
+    select.then("ORDER BY row_id");
+    long[] doneUpTo = {upToRowId};
+    int[] handedOver = {0};
+    read(
+        select,
+        row -> {
+          StoredEvent event = storedEvent(row);
+          boolean goOn = sink.test(event) && ++handedOver[0] < limit;
+          if (!goOn) {
+            doneUpTo[0] = event.rowId();
+          }
+          return goOn;
+        });
+    return doneUpTo[0];
+  }
+
+  /**
+   * The newest matching events before a row.
+   *
+   * @param limit how many at most
+   * @param maxBytes sum of their sizes at most, though the first may be larger
+   */
+  public EventPage newestBefore(EventQuery query, long beforeRowId, int limit, int maxBytes) throws SQLException {
+    Select select = new Select("SELECT row_id, body FROM event WHERE row_id < ?", beforeRowId);
+    query.addTo(select);
+    select.then("ORDER BY row_id DESC LIMIT " + (limit + 1));
+    List<StoredEvent> events = new ArrayList<>();
+    int[] bytesLeft = {maxBytes};
+    boolean more =
+        !read(
+            select,
+            row -> {
+              StoredEvent event = storedEvent(row);
+              bytesLeft[0] -= event.event().getSerializedSize();
+              boolean fits = events.size() < limit && (bytesLeft[0] >= 0 || events.isEmpty());
+              return fits && events.add(event);
+            });
+    return new EventPage(events, more);
+  }
+
+  /** The events with an id: at most one per node. */
+  public List<OomKillEvent> withId(String eventId) throws SQLException {
+    List<OomKillEvent> events = new ArrayList<>();
+    Select select = new Select("SELECT row_id, body FROM event WHERE event_id = ?", eventId);
+    read(select, row -> events.add(storedEvent(row).event()));
+    return events;
+  }
+
+  /** The row after which the stored events begin whose kill was at the given time or later, in nanoseconds since 1970. */
+  public long rowBefore(long sinceNanos) throws SQLException {
+    long[] rowBefore = {lastRowId()};
+    // Without the hint SQLite walks the rows from the first, which is the whole store when the time is recent.
+    String sql = "SELECT min(row_id) FROM event INDEXED BY event_by_time WHERE time_nanos >= ?";
+    read(
+        new Select(sql, sinceNanos),
+        row -> {
+          long first = row.getLong(1);
+          if (!row.wasNull()) {
+            rowBefore[0] = first - 1;
+          }
+          return false;
+        });
+    return rowBefore[0];
+  }
+
+  /** Every agent that has ever reported, by name. */
+  public List<StoredNode> nodes() throws SQLException {
+    List<StoredNode> nodes = new ArrayList<>();
+    Select select = new Select("SELECT name, last_seen_nanos, status FROM node WHERE TRUE ORDER BY name");
+    read(select, row -> nodes.add(storedNode(row)));
+    return nodes;
+  }
+
+  /** Writes what is queued, then closes the file. No read may be under way. */
+  @Override
+  public void close() throws IOException {
+    try (lock) {
+      for (Connection reader : readers) {
+        reader.close();
+      }
+      queue.close();
+    } catch (SQLException e) {
+      throw new IOException("the event store could not be closed: " + e.getMessage(), e);
+    }
+  }
+
+  /** What a read does with a row; false ends the read. */
+  private interface RowReader {
+    boolean read(ResultSet row) throws SQLException;
+  }
+
+  /** Reads to the last row, or to the one that ends the read; false in the latter case. */
+  private boolean read(Select select, RowReader reader) throws SQLException {
+    Connection connection = borrowReader();
+    try (PreparedStatement statement = select.prepare(connection);
+        ResultSet rows = statement.executeQuery()) {
+      boolean goOn = true;
+      while (goOn && rows.next()) {
+        goOn = reader.read(rows);
+      }
+      return goOn;
+    } finally {
+      readers.add(connection);
+    }
+  }
+
+  private Connection borrowReader() throws SQLException {
+    try {
+      return readers.take();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new SQLException("interrupted while waiting for a connection to the store", e);
+    }
+  }
+
+  private static StoredEvent storedEvent(ResultSet row) throws SQLException {
+    try {
+      return new StoredEvent(row.getLong("row_id"), OomKillEvent.parseFrom(row.getBytes("body")));
+    } catch (InvalidProtocolBufferException e) {
+      throw new SQLException("row " + row.getLong("row_id") + " of the store is not an event", e);
+    }
+  }
+
+  private static StoredNode storedNode(ResultSet row) throws SQLException {
+    String name = row.getString("name");
+    byte[] status = row.getBytes("status");
+    try {
+      return new StoredNode(
+          status == null
+              ? AgentStatus.newBuilder().setNode(Node.newBuilder().setName(name)).build()
+              : AgentStatus.parseFrom(status),
+          ProtoTimes.timestamp(row.getLong("last_seen_nanos")));
+    } catch (InvalidProtocolBufferException e) {
+      throw new SQLException("the status of node " + name + " in the store is not one", e);
+    }
+  }
+}

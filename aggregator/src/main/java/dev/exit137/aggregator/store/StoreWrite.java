@@ -1,0 +1,56 @@
+package dev.exit137.aggregator.store;
+
+import dev.exit137.proto.v1.AgentStatus;
+import dev.exit137.proto.v1.OomKillEvent;
+import java.time.Instant;
+import java.util.List;
+
+/** Something that an agent sent, on its way to the disk. */
+public sealed interface StoreWrite {
+  /** Name of the node that it is about. */
+  String node();
+
+  /** When the aggregator received it. */
+  Instant receivedAt();
+
+  /** Who is told what became of it. */
+  Listener listener();
+
+  /** Size on the wire, bytes. */
+  int bytes();
+
+  /** An event to store, unless the store has it in this revision or a higher one. */
+  record Event(OomKillEvent event, Instant receivedAt, Listener listener) implements StoreWrite {
+    @Override
+    public String node() {
+      return event.getNode().getName();
+    }
+
+    @Override
+    public int bytes() {
+      return event.getSerializedSize();
+    }
+  }
+
+  /** A status that replaces the node's last. */
+  record Status(AgentStatus status, Instant receivedAt, Listener listener) implements StoreWrite {
+    @Override
+    public String node() {
+      return status.getNode().getName();
+    }
+
+    @Override
+    public int bytes() {
+      return status.getSerializedSize();
+    }
+  }
+
+  /** Told on the store's writer thread, so it must not block. */
+  interface Listener {
+    /** These writes, in the order in which they were submitted, are on the disk. */
+    void committed(List<StoreWrite> writes);
+
+    /** None of these writes was stored. */
+    void failed(List<StoreWrite> writes, Exception cause);
+  }
+}

@@ -1,0 +1,121 @@
+package dev.exit137.aggregator.store;
+
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BiConsumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Between the agents' streams and the disk: bounded, and emptied by one thread, exit137-store, that commits what has
+ * gathered meanwhile in one transaction. So a commit's fsync is shared by the events of a storm.
+ */
+final class WriteQueue implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(WriteQueue.class);
+
+  private static final int MAX_BATCH = 256;
+  private static final int MAX_QUEUED_BYTES = 16 << 20;
+
+  // What a queued write takes beside its message; it also bounds the number of those.
+  private static final int OVERHEAD_BYTES = 512;
+
+  private final StoreWriter writer;
+  private final Queue<StoreWrite> queue = new ConcurrentLinkedQueue<>();
+  private final Semaphore freeBytes = new Semaphore(MAX_QUEUED_BYTES);
+  private final ExecutorService thread =
+      Executors.newSingleThreadExecutor(Thread.ofPlatform().name("exit137-store").daemon().factory());
+  private volatile long lastRowId;
+  private volatile Runnable commitListener = () -> {};
+
+  WriteQueue(StoreWriter writer, long lastRowId) {
+    this.writer = writer;
+    this.lastRowId = lastRowId;
+  }
+
+  void onCommit(Runnable listener) {
+    commitListener = listener;
+  }
+
+  /** The highest row id ever given and committed. */
+  long lastRowId() {
+    return lastRowId;
+  }
+
+  /** Waits while the queue is full. */
+  void submit(StoreWrite write) throws InterruptedException {
+    freeBytes.acquire(cost(write));
+    queue.add(write);
+    try {
+      thread.execute(this::writeBatch);
+    } catch (RejectedExecutionException closed) {
+      queue.remove(write);
+      write.listener().failed(List.of(write), new SQLException("the store is closed"));
+    }
+  }
+
+  /** Writes what is queued, then closes the file. */
+  @Override
+  public void close() throws SQLException {
+    thread.shutdown();
+    try {
+      if (!thread.awaitTermination(10, TimeUnit.SECONDS)) {
+        log.warn("the disk is slow: closing the store with writes unfinished; their agents send them again");
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    writer.close();
+  }
+
+  // Runs once for every write submitted, and most often finds that the run before took that write along.
+  private void writeBatch() {
+    List<StoreWrite> batch = new ArrayList<>();
+    int cost = 0;
+    for (StoreWrite write; batch.size() < MAX_BATCH && (write = queue.poll()) != null; ) {
+      batch.add(write);
+      cost += cost(write);
+    }
+    if (batch.isEmpty()) {
+      return;
+    }
+    try {
+      lastRowId = writer.write(batch);
+      tell(batch, StoreWrite.Listener::committed);
+      commitListener.run();
+    } catch (SQLException | RuntimeException e) {
+      log.error("{} writes could not be stored, and are not acknowledged", batch.size(), e);
+      tell(batch, (listener, writes) -> listener.failed(writes, e));
+    } finally {
+      freeBytes.release(cost);
+    }
+  }
+
+  private static void tell(List<StoreWrite> batch, BiConsumer<StoreWrite.Listener, List<StoreWrite>> outcome) {
+    Map<StoreWrite.Listener, List<StoreWrite>> byListener = new LinkedHashMap<>();
+    for (StoreWrite write : batch) {
+      byListener.computeIfAbsent(write.listener(), listener -> new ArrayList<>()).add(write);
+    }
+    byListener.forEach(
+        (listener, writes) -> {
+          try {
+            outcome.accept(listener, writes);
+          } catch (RuntimeException e) {
+            log.warn("an agent could not be told what became of its events", e);
+          }
+        });
+  }
+
+  private static int cost(StoreWrite write) {
+    return write.bytes() + OVERHEAD_BYTES;
+  }
+}
