@@ -1,0 +1,22 @@
+package dev.exit137.aggregator.ingest;
+
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+
+/** Which agents have a stream open. An agent that reconnects can have two for a while. Safe for all threads. */
+public final class ConnectedNodes {
+  private final Map<String, Integer> streams = new ConcurrentHashMap<>();
+
+  /** Whether the node's agent has a stream open. */
+  public boolean contains(String node) {
+    return streams.containsKey(node);
+  }
+
+  void add(String node) {
+    streams.merge(node, 1, Integer::sum);
+  }
+
+  void remove(String node) {
+    streams.computeIfPresent(node, (name, count) -> count == 1 ? null : count - 1);
+  }
+}

@@ -1,0 +1,176 @@
+package dev.exit137.aggregator.ingest;
+
+import dev.exit137.aggregator.store.EventStore;
+import dev.exit137.aggregator.store.StoreWrite;
+import dev.exit137.proto.v1.EventAck;
+import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.PublishEventsRequest;
+import dev.exit137.proto.v1.PublishEventsResponse;
+import io.grpc.Status;
+import io.grpc.stub.ServerCallStreamObserver;
+import io.grpc.stub.StreamObserver;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/**
+ * One agent's stream. gRPC calls it on the ingest thread, the store on its writer thread. It asks gRPC for the next
+ * message only while few are on their way to the disk and the agent takes its acknowledgements, so a flood waits in the
+ * agent. However it ends, it ends after the answer to what was accepted.
+ */
+final class IngestStream implements StreamObserver<PublishEventsRequest>, StoreWrite.Listener {
+  private static final int MAX_IN_FLIGHT = 64;
+  private static final int MAX_IN_FLIGHT_BYTES = 1 << 20;
+
+  private final EventStore store;
+  private final ServerCallStreamObserver<PublishEventsResponse> responses;
+  private final ConnectedNodes connected;
+  private final Consumer<IngestStream> onEnd;
+
+  // All below is guarded by this. No lock is held while submitting, as that waits for the writer, which needs it.
+  private String node = "";
+  private boolean nextRequested;
+  private int inFlight;
+  private int inFlightBytes;
+  private Status ending;
+  private boolean ended;
+
+  IngestStream(
+      EventStore store,
+      ServerCallStreamObserver<PublishEventsResponse> responses,
+      ConnectedNodes connected,
+      Consumer<IngestStream> onEnd) {
+    this.store = store;
+    this.responses = responses;
+    this.connected = connected;
+    this.onEnd = onEnd;
+  }
+
+  /** Begins; to be called while gRPC is setting the call up. */
+  void open() {
+    responses.disableAutoRequest();
+    responses.setOnReadyHandler(this::requestNext);
+    responses.setOnCancelHandler(() -> end(Status.CANCELLED));
+    requestNext();
+  }
+
+  @Override
+  public void onNext(PublishEventsRequest message) {
+    Optional<String> brokenRule = MessageRules.broken(message);
+    if (brokenRule.isPresent()) {
+      end(Status.INVALID_ARGUMENT.withDescription(brokenRule.get()));
+      return;
+    }
+    Instant now = Instant.now();
+    StoreWrite write =
+        message.hasEvent()
+            ? new StoreWrite.Event(message.getEvent(), now, this)
+            : new StoreWrite.Status(message.getStatus(), now, this);
+    if (!accept(write)) {
+      return;
+    }
+    try {
+      store.submit(write);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      failed(List.of(write), e);
+    }
+    requestNext();
+  }
+
+  @Override
+  public void onError(Throwable cancelled) {
+    end(Status.CANCELLED);
+  }
+
+  @Override
+  public void onCompleted() {
+    end(Status.OK);
+  }
+
+  /** Takes no more messages, answers those it has, then ends with the status. The first status given counts. */
+  synchronized void end(Status status) {
+    if (ending == null) {
+      ending = status;
+    }
+    endWhenAnswered();
+  }
+
+  @Override
+  public synchronized void committed(List<StoreWrite> writes) {
+    PublishEventsResponse.Builder response = PublishEventsResponse.newBuilder();
+    for (StoreWrite write : writes) {
+      if (write instanceof StoreWrite.Event(OomKillEvent event, Instant _, StoreWrite.Listener _)) {
+        response.addAcks(EventAck.newBuilder().setEventId(event.getEventId()).setRevision(event.getRevision()));
+      }
+    }
+    if (response.getAcksCount() > 0 && !ended) {
+      responses.onNext(response.build());
+    }
+    answered(writes);
+  }
+
+  @Override
+  public synchronized void failed(List<StoreWrite> writes, Exception cause) {
+    if (ending == null || ending.isOk()) {
+      ending =
+          Status.UNAVAILABLE
+              .withDescription("the aggregator could not store events: " + cause.getMessage() + "; send them again")
+              .withCause(cause);
+    }
+    answered(writes);
+  }
+
+  private synchronized boolean accept(StoreWrite write) {
+    nextRequested = false;
+    if (ending != null) {
+      return false;
+    }
+    if (node.isEmpty()) {
+      node = write.node();
+      connected.add(node);
+    }
+    inFlight++;
+    inFlightBytes += write.bytes();
+    return true;
+  }
+
+  private void answered(List<StoreWrite> writes) {
+    inFlight -= writes.size();
+    for (StoreWrite write : writes) {
+      inFlightBytes -= write.bytes();
+    }
+    endWhenAnswered();
+    requestNext();
+  }
+
+  private synchronized void requestNext() {
+    boolean wanted =
+        ending == null
+            && !nextRequested
+            && inFlight < MAX_IN_FLIGHT
+            && inFlightBytes < MAX_IN_FLIGHT_BYTES
+            && responses.isReady();
+    if (wanted) {
+      nextRequested = true;
+      responses.request(1);
+    }
+  }
+
+  private void endWhenAnswered() {
+    if (ending == null || ended || inFlight > 0) {
+      return;
+    }
+    ended = true;
+    if (!node.isEmpty()) {
+      connected.remove(node);
+    }
+    onEnd.accept(this);
+    if (ending.isOk()) {
+      responses.onCompleted();
+    } else if (!responses.isCancelled()) {
+      responses.onError(ending.asRuntimeException());
+    }
+  }
+}

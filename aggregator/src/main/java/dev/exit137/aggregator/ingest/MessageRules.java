@@ -1,0 +1,76 @@
+package dev.exit137.aggregator.ingest;
+
+import com.google.protobuf.Timestamp;
+import dev.exit137.aggregator.ProtoTimes;
+import dev.exit137.proto.v1.AgentStatus;
+import dev.exit137.proto.v1.Node;
+import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.PublishEventsRequest;
+import java.nio.charset.StandardCharsets;
+import java.util.Optional;
+
+/** The rules that a message must keep to be stored; each broken one is told with its field. */
+final class MessageRules {
+  static final int MAX_EVENT_ID_BYTES = 256;
+
+  // The longest name that Kubernetes gives a node: a DNS subdomain.
+  static final int MAX_NODE_NAME_BYTES = 253;
+
+  // ListNodes answers with the states of all nodes in one message.
+  static final int MAX_STATUS_BYTES = 64 << 10;
+
+  private MessageRules() {}
+
+  /** The broken rule, or empty. */
+  static Optional<String> broken(PublishEventsRequest message) {
+    return switch (message.getMessageCase()) {
+      case EVENT -> broken(message.getEvent());
+      case STATUS -> broken(message.getStatus());
+      case MESSAGE_NOT_SET -> Optional.of("message: it holds neither a status nor an event");
+    };
+  }
+
+  private static Optional<String> broken(OomKillEvent event) {
+    if (event.getEventId().isEmpty()) {
+      return Optional.of("event.event_id: it is empty; every event needs an id");
+    }
+    if (utf8Bytes(event.getEventId()) > MAX_EVENT_ID_BYTES) {
+      return Optional.of("event.event_id: it is longer than " + MAX_EVENT_ID_BYTES + " bytes");
+    }
+    if (event.getRevision() == 0) {
+      return Optional.of("event.revision: it is 0; the first revision is 1");
+    }
+    return broken("event.time", event.getTime())
+        .or(() -> broken("event.observed_time", event.getObservedTime()))
+        .or(() -> broken("event", event.getNode()));
+  }
+
+  private static Optional<String> broken(AgentStatus status) {
+    if (status.getSerializedSize() > MAX_STATUS_BYTES) {
+      return Optional.of("status: it is larger than " + MAX_STATUS_BYTES + " bytes");
+    }
+    return broken("status.started_at", status.getStartedAt())
+        .or(() -> broken("status.reported_at", status.getReportedAt()))
+        .or(() -> broken("status", status.getNode()));
+  }
+
+  // An invalid one has no JSON form, so it would break every consumer that prints.
+  private static Optional<String> broken(String field, Timestamp time) {
+    return ProtoTimes.isValid(time) ? Optional.empty() : Optional.of(field + ": it is not a valid timestamp");
+  }
+
+  private static Optional<String> broken(String message, Node node) {
+    if (node.getName().isEmpty()) {
+      return Optional.of(message + ".node.name: it is empty; give the agent a name with --node-name");
+    }
+    if (utf8Bytes(node.getName()) > MAX_NODE_NAME_BYTES) {
+      return Optional.of(message + ".node.name: it is longer than " + MAX_NODE_NAME_BYTES + " bytes");
+    }
+    return Optional.empty();
+  }
+
+
+  private static int utf8Bytes(String text) {
+    return text.getBytes(StandardCharsets.UTF_8).length;
+  }
+}
