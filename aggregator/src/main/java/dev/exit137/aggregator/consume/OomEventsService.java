@@ -1,0 +1,181 @@
+package dev.exit137.aggregator.consume;
+
+import dev.exit137.aggregator.ingest.ConnectedNodes;
+import dev.exit137.aggregator.store.EventPage;
+import dev.exit137.aggregator.store.EventQuery;
+import dev.exit137.aggregator.store.EventStore;
+import dev.exit137.aggregator.store.PageToken;
+import dev.exit137.aggregator.store.StoredEvent;
+import dev.exit137.aggregator.store.StoredNode;
+import dev.exit137.proto.v1.GetEventRequest;
+import dev.exit137.proto.v1.ListEventsRequest;
+import dev.exit137.proto.v1.ListEventsResponse;
+import dev.exit137.proto.v1.ListNodesRequest;
+import dev.exit137.proto.v1.ListNodesResponse;
+import dev.exit137.proto.v1.NodeState;
+import dev.exit137.proto.v1.OomEventsGrpc;
+import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.WatchEventsRequest;
+import dev.exit137.proto.v1.WatchEventsResponse;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import io.grpc.stub.ServerCallStreamObserver;
+import io.grpc.stub.StreamObserver;
+import java.sql.SQLException;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ScheduledExecutorService;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Answers consumers from the store. Its calls and its watches run on the executor that it is given. */
+public final class OomEventsService extends OomEventsGrpc.OomEventsImplBase implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(OomEventsService.class);
+
+  // gRPC clients take messages of 4 MiB at most, unless told otherwise.
+  private static final int MAX_PAGE_BYTES = 3 << 20;
+
+  private final EventStore store;
+  private final ConnectedNodes connected;
+  private final Executor executor;
+  private final ScheduledExecutorService timer;
+  private final Set<EventWatch> watches = ConcurrentHashMap.newKeySet();
+  private volatile boolean closed;
+
+  /** Serves the store; the timer's thread is only ever used for a moment. */
+  public OomEventsService(
+      EventStore store, ConnectedNodes connected, Executor executor, ScheduledExecutorService timer) {
+    this.store = store;
+    this.connected = connected;
+    this.executor = executor;
+    this.timer = timer;
+    store.onCommit(() -> watches.forEach(EventWatch::signal));
+  }
+
+  @Override
+  public void watchEvents(WatchEventsRequest request, StreamObserver<WatchEventsResponse> responses) {
+    answer(
+        responses,
+        () -> {
+          EventWatch watch =
+              new EventWatch(
+                  store,
+                  Requests.query(request.getFilter()),
+                  Requests.start(request, store),
+                  Requests.heartbeatNanos(request),
+                  (ServerCallStreamObserver<WatchEventsResponse>) responses,
+                  executor,
+                  timer,
+                  watches::remove);
+          watches.add(watch);
+          watch.open();
+          if (closed) {
+            close();
+          }
+        });
+  }
+
+  @Override
+  public void listEvents(ListEventsRequest request, StreamObserver<ListEventsResponse> responses) {
+    answer(
+        responses,
+        () -> {
+          responses.onNext(page(request));
+          responses.onCompleted();
+        });
+  }
+
+  @Override
+  public void getEvent(GetEventRequest request, StreamObserver<OomKillEvent> responses) {
+    answer(
+        responses,
+        () -> {
+          responses.onNext(find(request));
+          responses.onCompleted();
+        });
+  }
+
+  @Override
+  public void listNodes(ListNodesRequest request, StreamObserver<ListNodesResponse> responses) {
+    answer(
+        responses,
+        () -> {
+          ListNodesResponse.Builder response = ListNodesResponse.newBuilder();
+          for (StoredNode node : store.nodes()) {
+            response.addNodes(
+                NodeState.newBuilder()
+                    .setStatus(node.status())
+                    .setLastSeen(node.lastSeen())
+                    .setConnected(connected.contains(node.status().getNode().getName())));
+          }
+          responses.onNext(response.build());
+          responses.onCompleted();
+        });
+  }
+
+  /** Ends every watch with UNAVAILABLE. */
+  @Override
+  public void close() {
+    closed = true;
+    Status status =
+        Status.UNAVAILABLE.withDescription("the aggregator is stopping; connect again with the last resume_token");
+    watches.forEach(watch -> watch.end(status));
+  }
+
+  private ListEventsResponse page(ListEventsRequest request) throws SQLException {
+    EventQuery query = Requests.query(request.getFilter());
+    int size = Requests.pageSize(request);
+    long beforeRowId = Requests.beforeRowId(request, query, store);
+    EventPage page = store.newestBefore(query, beforeRowId, size, MAX_PAGE_BYTES);
+    ListEventsResponse.Builder response = ListEventsResponse.newBuilder();
+    page.events().forEach(stored -> response.addEvents(stored.event()));
+    if (page.more()) {
+      long lastRowId = page.events().getLast().rowId();
+      response.setNextPageToken(new PageToken(store.id(), lastRowId, query.fingerprint()).encode());
+    }
+    return response.build();
+  }
+
+  private OomKillEvent find(GetEventRequest request) throws SQLException {
+    if (request.getEventId().isEmpty()) {
+      throw Requests.invalid("event_id", "it is empty");
+    }
+    List<OomKillEvent> found =
+        store.withId(request.getEventId()).stream()
+            .filter(event -> request.getNode().isEmpty() || event.getNode().getName().equals(request.getNode()))
+            .toList();
+    return switch (found.size()) {
+      case 0 -> throw Status.NOT_FOUND.withDescription("no event has the id " + request.getEventId()
+              + (request.getNode().isEmpty() ? "" : " on node " + request.getNode()))
+          .asRuntimeException();
+      case 1 -> found.getFirst();
+      default -> throw Status.FAILED_PRECONDITION
+          .withDescription(
+              "node: several nodes have an event with this id; give one of "
+                  + String.join(", ", found.stream().map(event -> event.getNode().getName()).sorted().toList()))
+          .asRuntimeException();
+    };
+  }
+
+  /** What answers a call. */
+  private interface Answer {
+    void run() throws SQLException;
+  }
+
+  private static void answer(StreamObserver<?> responses, Answer answer) {
+    try {
+      answer.run();
+    } catch (StatusRuntimeException refused) {
+      responses.onError(refused);
+    } catch (SQLException e) {
+      log.error("a call fails, as the store cannot be read", e);
+      responses.onError(
+          Status.UNAVAILABLE
+              .withDescription("the aggregator's store could not be read: " + e.getMessage())
+              .withCause(e)
+              .asRuntimeException());
+    }
+  }
+}

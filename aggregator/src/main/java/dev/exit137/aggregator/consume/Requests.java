@@ -1,0 +1,125 @@
+package dev.exit137.aggregator.consume;
+
+import com.google.protobuf.Duration;
+import com.google.protobuf.Timestamp;
+import dev.exit137.aggregator.ProtoTimes;
+import dev.exit137.aggregator.store.EventQuery;
+import dev.exit137.aggregator.store.EventStore;
+import dev.exit137.aggregator.store.PageToken;
+import dev.exit137.aggregator.store.ResumeToken;
+import dev.exit137.proto.v1.EventFilter;
+import dev.exit137.proto.v1.ListEventsRequest;
+import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.WatchEventsRequest;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import java.sql.SQLException;
+import java.util.UUID;
+import java.util.concurrent.TimeUnit;
+
+/** Reads consumers' requests. A field that breaks its rule is a StatusRuntimeException that names it. */
+final class Requests {
+  private static final int DEFAULT_PAGE_SIZE = 100;
+  private static final int MAX_PAGE_SIZE = 1000;
+  private static final long DEFAULT_HEARTBEAT_NANOS = TimeUnit.SECONDS.toNanos(10);
+  private static final long MIN_HEARTBEAT_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+  private static final long MAX_HEARTBEAT_NANOS = TimeUnit.MINUTES.toNanos(10);
+
+  private Requests() {}
+
+  static EventQuery query(EventFilter filter) {
+    if (filter.getScopesList().contains(OomKillEvent.Scope.UNRECOGNIZED)) {
+      throw invalid("filter.scopes", "it holds a number that is no scope");
+    }
+    requireValid("filter.since", filter.getSince());
+    requireValid("filter.until", filter.getUntil());
+    EventQuery query = EventQuery.of(filter);
+    if (filter.hasSince() && filter.hasUntil() && query.sinceNanos() >= query.untilNanos()) {
+      throw invalid("filter.until", "it must be later than filter.since");
+    }
+    return query;
+  }
+
+  static int pageSize(ListEventsRequest request) {
+    if (request.getPageSize() < 0) {
+      throw invalid("page_size", "it is " + request.getPageSize() + "; it must be 0 (for 100) or more");
+    }
+    return request.getPageSize() == 0 ? DEFAULT_PAGE_SIZE : Math.min(request.getPageSize(), MAX_PAGE_SIZE);
+  }
+
+  /** The row before which the page begins. */
+  static long beforeRowId(ListEventsRequest request, EventQuery query, EventStore store) {
+    if (request.getPageToken().isEmpty()) {
+      return Long.MAX_VALUE;
+    }
+    PageToken token;
+    try {
+      token = PageToken.decode(request.getPageToken());
+    } catch (IllegalArgumentException e) {
+      throw invalid("page_token", "it is not a page token; give next_page_token of a ListEvents response, or nothing");
+    }
+    requireOfThisStore("page_token", token.storeId(), token.beforeRowId(), store);
+    if (token.queryFingerprint() != query.fingerprint()) {
+      throw invalid("page_token", "it belongs to another filter; a list keeps its filter from page to page");
+    }
+    return token.beforeRowId();
+  }
+
+  static ResumeToken start(WatchEventsRequest request, EventStore store) throws SQLException {
+    return switch (request.getStartCase()) {
+      case RESUME_TOKEN -> resumeToken(request.getResumeToken(), store);
+      case FROM_TIME -> {
+        requireValid("from_time", request.getFromTime());
+        long sinceNanos = ProtoTimes.epochNanos(request.getFromTime());
+        long historyEndRowId = store.lastRowId();
+        long start = Math.min(store.rowBefore(sinceNanos), historyEndRowId);
+        yield new ResumeToken(store.id(), start, historyEndRowId, sinceNanos).movedTo(start);
+      }
+      case START_NOT_SET -> ResumeToken.after(store.id(), store.lastRowId());
+    };
+  }
+
+  /** Time between heartbeats, nanoseconds. */
+  static long heartbeatNanos(WatchEventsRequest request) {
+    if (!request.hasHeartbeatInterval()) {
+      return DEFAULT_HEARTBEAT_NANOS;
+    }
+    Duration interval = request.getHeartbeatInterval();
+    long nanos = TimeUnit.SECONDS.toNanos(interval.getSeconds());
+    nanos = nanos == Long.MAX_VALUE ? nanos : nanos + interval.getNanos();
+    if (nanos < MIN_HEARTBEAT_NANOS || nanos > MAX_HEARTBEAT_NANOS) {
+      throw invalid("heartbeat_interval", "it must be 100 ms to 10 min");
+    }
+    return nanos;
+  }
+
+  static StatusRuntimeException invalid(String field, String rule) {
+    return Status.INVALID_ARGUMENT.withDescription(field + ": " + rule).asRuntimeException();
+  }
+
+  private static ResumeToken resumeToken(String text, EventStore store) {
+    ResumeToken token;
+    try {
+      token = ResumeToken.decode(text);
+    } catch (IllegalArgumentException e) {
+      throw invalid(
+          "resume_token", "it is not a resume token; give one of a WatchEvents response, or start at a from_time");
+    }
+    requireOfThisStore("resume_token", token.storeId(), token.highestRowId(), store);
+    return token;
+  }
+
+  private static void requireOfThisStore(String field, UUID storeId, long rowId, EventStore store) {
+    if (!storeId.equals(store.id()) || rowId > store.lastRowId()) {
+      throw Status.OUT_OF_RANGE
+          .withDescription(field + ": it is of another store, or of one since restored; start again without it")
+          .asRuntimeException();
+    }
+  }
+
+  private static void requireValid(String field, Timestamp time) {
+    if (!ProtoTimes.isValid(time)) {
+      throw invalid(field, "it is not a valid timestamp");
+    }
+  }
+}
