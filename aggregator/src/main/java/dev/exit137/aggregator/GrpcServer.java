@@ -1,0 +1,172 @@
+package dev.exit137.aggregator;
+
+import dev.exit137.aggregator.consume.OomEventsService;
+import dev.exit137.aggregator.ingest.ConnectedNodes;
+import dev.exit137.aggregator.ingest.IngestService;
+import dev.exit137.aggregator.store.EventStore;
+import dev.exit137.proto.v1.EventIngestGrpc;
+import dev.exit137.proto.v1.OomEventsGrpc;
+import io.grpc.BindableService;
+import io.grpc.Metadata;
+import io.grpc.Server;
+import io.grpc.ServerCall;
+import io.grpc.ServerCallExecutorSupplier;
+import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
+import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
+import io.grpc.netty.shaded.io.netty.channel.EventLoopGroup;
+import io.grpc.netty.shaded.io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.grpc.netty.shaded.io.netty.channel.ServerChannel;
+import io.grpc.netty.shaded.io.netty.channel.epoll.Epoll;
+import io.grpc.netty.shaded.io.netty.channel.epoll.EpollIoHandler;
+import io.grpc.netty.shaded.io.netty.channel.epoll.EpollServerSocketChannel;
+import io.grpc.netty.shaded.io.netty.channel.nio.NioIoHandler;
+import io.grpc.netty.shaded.io.netty.channel.socket.nio.NioServerSocketChannel;
+import io.grpc.protobuf.services.HealthStatusManager;
+import io.grpc.protobuf.services.ProtoReflectionService;
+import io.grpc.protobuf.services.ProtoReflectionServiceV1;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.util.List;
+import java.util.concurrent.Executor;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * The gRPC side: the two services, health and reflection, and their few threads. exit137-grpc does the network and the
+ * heartbeats' timing, exit137-ingest takes what agents send and may wait for the disk, exit137-consume answers everyone
+ * else.
+ */
+final class GrpcServer implements AutoCloseable {
+  /**
+   * Largest message taken, bytes: gRPC's usual 4 MiB, less the room for a token beside it. So every event that can be
+   * stored can be received by a consumer with gRPC's usual limit.
+   */
+  static final int MAX_MESSAGE_BYTES = (4 << 20) - 1024;
+
+  private static final int CONSUMER_THREADS = 2;
+
+  // What a stream that nobody reads from may hold, bytes.
+  private static final int FLOW_CONTROL_WINDOW = 256 << 10;
+
+  // Agents ping every 10 s. gRPC counts a ping that comes early as abuse, so the limit leaves room for jitter.
+  private static final long PERMIT_KEEP_ALIVE_SECONDS = 5;
+
+  private static final long STOP_SECONDS = 5;
+
+  private final HealthStatusManager health = new HealthStatusManager();
+  private final EventLoopGroup eventLoop;
+  private final ThreadPoolExecutor ingestThread = executor("exit137-ingest", 1);
+  private final ThreadPoolExecutor consumerThreads = executor("exit137-consume", CONSUMER_THREADS);
+  private final IngestService ingest;
+  private final OomEventsService consume;
+  private final Server server;
+
+  private GrpcServer(InetSocketAddress address, EventStore store) {
+    boolean epoll = Epoll.isAvailable();
+    eventLoop =
+        new MultiThreadIoEventLoopGroup(
+            1,
+            Thread.ofPlatform().name("exit137-grpc").daemon().factory(),
+            epoll ? EpollIoHandler.newFactory() : NioIoHandler.newFactory());
+    Class<? extends ServerChannel> channel = epoll ? EpollServerSocketChannel.class : NioServerSocketChannel.class;
+    ConnectedNodes connected = new ConnectedNodes();
+    ingest = new IngestService(store, connected);
+    consume = new OomEventsService(store, connected, consumerThreads, eventLoop);
+    NettyServerBuilder builder =
+        NettyServerBuilder.forAddress(address)
+            .bossEventLoopGroup(eventLoop)
+            .workerEventLoopGroup(eventLoop)
+            .channelType(channel)
+            .executor(consumerThreads)
+            .callExecutor(new IngestApart())
+            .maxInboundMessageSize(MAX_MESSAGE_BYTES)
+            .flowControlWindow(FLOW_CONTROL_WINDOW)
+            .permitKeepAliveTime(PERMIT_KEEP_ALIVE_SECONDS, TimeUnit.SECONDS)
+            .permitKeepAliveWithoutCalls(true)
+            .keepAliveTime(30, TimeUnit.SECONDS)
+            .keepAliveTimeout(10, TimeUnit.SECONDS)
+            .addService(ingest)
+            .addService(consume)
+            .addService(health.getHealthService());
+    reflection().forEach(builder::addService);
+    server = builder.build();
+  }
+
+  static GrpcServer start(AggregatorConfig config, EventStore store) throws IOException {
+    String where = "cannot listen on " + config.listenHost() + ":" + config.listenPort() + ": ";
+    InetSocketAddress address = new InetSocketAddress(config.listenHost(), config.listenPort());
+    if (address.isUnresolved()) {
+      throw new IOException(where + "the host is not known; give one of this machine with --listen HOST:PORT");
+    }
+    GrpcServer server = new GrpcServer(address, store);
+    try {
+      server.server.start();
+    } catch (IOException e) {
+      server.stopThreads();
+      String reason = e.getCause() == null ? e.getMessage() : e.getCause().getMessage();
+      throw new IOException(where + reason + "; stop what uses it, or give another with --listen HOST:PORT", e);
+    }
+    for (String service : List.of("", OomEventsGrpc.SERVICE_NAME, EventIngestGrpc.SERVICE_NAME)) {
+      server.health.setStatus(service, ServingStatus.SERVING);
+    }
+    return server;
+  }
+
+  int port() {
+    return server.getPort();
+  }
+
+  /** Ends all calls, those of agents after what they sent is answered, and waits for the threads. */
+  @Override
+  public void close() {
+    health.enterTerminalState();
+    server.shutdown();
+    ingest.close();
+    consume.close();
+    try {
+      if (!server.awaitTermination(STOP_SECONDS, TimeUnit.SECONDS)) {
+        server.shutdownNow().awaitTermination(STOP_SECONDS, TimeUnit.SECONDS);
+      }
+      consumerThreads.shutdown();
+      consumerThreads.awaitTermination(STOP_SECONDS, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      server.shutdownNow();
+      Thread.currentThread().interrupt();
+    }
+    stopThreads();
+  }
+
+  private void stopThreads() {
+    ingestThread.shutdownNow();
+    consumerThreads.shutdown();
+    eventLoop.shutdownGracefully(0, STOP_SECONDS, TimeUnit.SECONDS);
+  }
+
+  // grpcurl asks for v1 or, in older versions, for v1alpha only.
+  @SuppressWarnings("deprecation")
+  private static List<BindableService> reflection() {
+    return List.of(ProtoReflectionServiceV1.newInstance(), ProtoReflectionService.newInstance());
+  }
+
+  // After the stop nobody is left to be answered, so late signals are dropped without a word.
+  private static ThreadPoolExecutor executor(String name, int threads) {
+    return new ThreadPoolExecutor(
+        threads,
+        threads,
+        0,
+        TimeUnit.SECONDS,
+        new LinkedBlockingQueue<>(),
+        Thread.ofPlatform().name(name + "-", 0).daemon().factory(),
+        new ThreadPoolExecutor.DiscardPolicy());
+  }
+
+  /** Gives calls of agents their own thread. */
+  private final class IngestApart implements ServerCallExecutorSupplier {
+    @Override
+    public <ReqT, RespT> Executor getExecutor(ServerCall<ReqT, RespT> call, Metadata metadata) {
+      boolean fromAgent = EventIngestGrpc.SERVICE_NAME.equals(call.getMethodDescriptor().getServiceName());
+      return fromAgent ? ingestThread : consumerThreads;
+    }
+  }
+}
