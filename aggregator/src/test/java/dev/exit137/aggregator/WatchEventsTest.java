@@ -1,0 +1,196 @@
+package dev.exit137.aggregator;
+
+import static dev.exit137.aggregator.Fixture.event;
+import static dev.exit137.aggregator.Fixture.events;
+import static dev.exit137.aggregator.Fixture.failureOf;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.google.protobuf.Duration;
+import com.google.protobuf.Timestamp;
+import dev.exit137.aggregator.Fixture.Watch;
+import dev.exit137.proto.v1.EventFilter;
+import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.WatchEventsRequest;
+import dev.exit137.proto.v1.WatchEventsResponse;
+import io.grpc.Status;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class WatchEventsTest {
+  private static final WatchEventsRequest FROM_NOW = WatchEventsRequest.getDefaultInstance();
+  private static final WatchEventsRequest FROM_THE_BEGINNING =
+      WatchEventsRequest.newBuilder().setFromTime(Timestamp.getDefaultInstance()).build();
+  private static final Duration SHORTEST_HEARTBEAT = Duration.newBuilder().setNanos(100_000_000).build();
+
+  @TempDir private Path dataDir;
+  private Fixture fixture;
+
+  @BeforeEach
+  void start() throws IOException {
+    fixture = new Fixture(dataDir.resolve("first"));
+  }
+
+  @AfterEach
+  void stop() {
+    fixture.close();
+  }
+
+  @Test
+  void aWatchFromNowSeesWhatIsStoredAfterItsFirstHeartbeatAndNothingBefore() {
+    fixture.publish(event(1));
+
+    Watch watch = fixture.watch(FROM_NOW);
+    fixture.publish(event(2));
+
+    assertThat(watch.nextId()).isEqualTo("event-2");
+  }
+
+  @Test
+  void noEventIsLostOrRepeatedBetweenHistoryAndLiveWhileAgentsPublish() throws Exception {
+    fixture.publish(events(0, 300));
+    Thread publisher = Thread.startVirtualThread(() -> fixture.publish(events(300, 1500)));
+
+    List<String> ids = fixture.watch(FROM_THE_BEGINNING).nextIds(1500);
+
+    publisher.join();
+    assertThat(ids).isEqualTo(IntStream.range(0, 1500).mapToObj(i -> "event-" + i).toList());
+  }
+
+  @Test
+  void aWatchGoesOnWhereItsTokenStandsAfterTheAggregatorStartedAgain() throws IOException {
+    Watch watch = fixture.watch(FROM_NOW);
+    fixture.publish(events(0, 3));
+    String token = watch.nextEvent().getResumeToken();
+
+    fixture.close();
+    fixture = new Fixture(dataDir.resolve("first"));
+    fixture.publish(event(3));
+
+    assertThat(fixture.watch(resume(token)).nextIds(3)).containsExactly("event-1", "event-2", "event-3");
+  }
+
+  @Test
+  void aTokenOfAHeartbeatResumesAsWell() {
+    fixture.publish(event(0));
+    String token = fixture.consumer().watchEvents(FROM_NOW).next().getResumeToken();
+    fixture.publish(event(1));
+
+    assertThat(fixture.watch(resume(token)).nextId()).isEqualTo("event-1");
+  }
+
+  @Test
+  void everyTokenOfAWatchInTheMiddleOfHistoryKeepsWhatItsFromTimeLeftOut() {
+    // The recovered event 5 is stored between later ones.
+    fixture.publish(event(20), event(5), event(21));
+
+    WatchEventsRequest fromTen = WatchEventsRequest.newBuilder().setFromTime(event(10).getTime()).build();
+    String token = fixture.watch(fromTen).nextEvent().getResumeToken();
+    Watch resumed = fixture.watch(resume(token));
+    fixture.publish(event(6));
+
+    assertThat(resumed.nextIds(2)).as("old history stays out, what is stored now comes").containsExactly(
+        "event-21", "event-6");
+  }
+
+  @Test
+  void aTokenOfAnotherStoreIsOutOfRange() throws IOException {
+    String token;
+    try (Fixture other = new Fixture(dataDir.resolve("other"))) {
+      token = other.consumer().watchEvents(FROM_NOW).next().getResumeToken();
+    }
+
+    Status status = failureOf(() -> fixture.consumer().watchEvents(resume(token)).next());
+
+    assertThat(status.getCode()).isEqualTo(Status.Code.OUT_OF_RANGE);
+    assertThat(status.getDescription()).startsWith("resume_token: ");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"rubbish!", "cg", "AAAA", "event-1", "\u00e4"})
+  void aMalformedTokenIsAnInvalidArgumentThatNamesTheField(String token) {
+    Status status = failureOf(() -> fixture.consumer().watchEvents(resume(token)).next());
+
+    assertThat(status.getCode()).isEqualTo(Status.Code.INVALID_ARGUMENT);
+    assertThat(status.getDescription()).startsWith("resume_token: ");
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {-1, 0, 99_000_000, 600_000_000_001L, Long.MAX_VALUE})
+  void aHeartbeatIntervalOutOfRangeIsAnInvalidArgument(long nanos) {
+    Duration interval =
+        Duration.newBuilder().setSeconds(nanos / 1_000_000_000).setNanos((int) (nanos % 1_000_000_000)).build();
+
+    Status status =
+        failureOf(
+            () ->
+                fixture
+                    .consumer()
+                    .watchEvents(WatchEventsRequest.newBuilder().setHeartbeatInterval(interval).build())
+                    .next());
+
+    assertThat(status.getCode()).isEqualTo(Status.Code.INVALID_ARGUMENT);
+    assertThat(status.getDescription()).startsWith("heartbeat_interval: ");
+  }
+
+  @Test
+  void heartbeatsOfAFilteredWatchMoveItsTokenPastEventsThatDoNotMatch() {
+    Watch watch =
+        fixture.watch(
+            WatchEventsRequest.newBuilder()
+                .setFilter(EventFilter.newBuilder().setNode("quiet"))
+                .setHeartbeatInterval(SHORTEST_HEARTBEAT)
+                .build());
+    String before = watch.nextHeartbeat().getResumeToken();
+
+    fixture.publish(events(0, 10));
+
+    // The first heartbeat after the acknowledgement may have been on its way before.
+    watch.nextHeartbeat();
+    String after = watch.nextHeartbeat().getResumeToken();
+    assertThat(after).isNotEqualTo(before);
+    fixture.publish(event("quiet one").setNode(event(0).getNode().toBuilder().setName("quiet")).build());
+    assertThat(fixture.watch(resume(after)).nextId()).as("the ten are behind the token").isEqualTo("quiet one");
+  }
+
+  @Test
+  void aWatcherThatDoesNotReadKeepsNobodyWaitingAndMissesNothing() {
+    Watch slow = fixture.watch(FROM_NOW);
+    Watch fast = fixture.watch(FROM_NOW);
+    String filler = "x".repeat(20_000);
+    OomKillEvent[] large =
+        IntStream.range(0, 500)
+            .mapToObj(i -> event(i).toBuilder().setExplanation(filler).build())
+            .toArray(OomKillEvent[]::new);
+
+    fixture.publish(large);
+
+    List<String> all = IntStream.range(0, 500).mapToObj(i -> "event-" + i).toList();
+    assertThat(fast.nextIds(500)).isEqualTo(all);
+    assertThat(slow.nextIds(500)).isEqualTo(all);
+  }
+
+  @Test
+  void aHigherRevisionComesAgainAtItsNewPlaceAndOnlyThere() {
+    fixture.publish(event(1), event(2));
+    fixture.publish(event(1).toBuilder().setRevision(2).build());
+
+    Watch watch = fixture.watch(FROM_THE_BEGINNING);
+
+    assertThat(watch.nextId()).isEqualTo("event-2");
+    WatchEventsResponse second = watch.nextEvent();
+    assertThat(second.getEvent().getEventId()).isEqualTo("event-1");
+    assertThat(second.getEvent().getRevision()).isEqualTo(2);
+  }
+
+  private static WatchEventsRequest resume(String token) {
+    return WatchEventsRequest.newBuilder().setResumeToken(token).build();
+  }
+}
