@@ -1,6 +1,6 @@
 #!/bin/sh
-# PID 1 of the test node: mounts what a node has, then runs one plan (main.sh, global.sh) and powers off. Everything that
-# the tests look at is left in the host directory BED_OUT. The kernel hands over its unknown command line words as
+# PID 1 of the test node: mounts what a node has, runs one plan (main.sh, global.sh) and powers off. Everything that the
+# tests look at is left in the host directory BED_OUT. The kernel hands over its unknown command line words as
 # environment: BED_REPO, BED_TOOLS, BED_OUT, BED_PLAN, JAVA_HOME.
 #
 # This must not be busybox sh: before /proc is mounted the root's own /proc shows the host, and its applets are started
@@ -55,7 +55,7 @@ scenario() {
 }
 
 start_aggregator() {
-  exit137 aggregator --listen $server --http-listen 127.0.0.1:9139 --data-dir /run/aggregator >> $out/aggregator.log 2>&1 &
+  exit137 aggregator --listen $server --data-dir /run/aggregator >> $out/aggregator.log 2>&1 &
   require 60 is_listening
 }
 
@@ -63,8 +63,9 @@ is_listening() {
   grep -q ':23B1 .* 0A ' /proc/net/tcp /proc/net/tcp6
 }
 
+# From the beginning of time, so that nothing depends on who is up first: the aggregator or this.
 start_watch() {
-  exit137 watch -o json --server $server > $out/events.jsonl 2> $out/watch.log &
+  exit137 watch -o json --from 1970-01-01T00:00:00Z --server $server > $out/events.jsonl 2> $out/watch.log &
 }
 
 start_agent() {

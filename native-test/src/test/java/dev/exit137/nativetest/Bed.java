@@ -1,0 +1,120 @@
+package dev.exit137.nativetest;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Assumptions;
+
+/** What all beds share: where things are, programs with a time limit, and how a bed says that it cannot run here. */
+final class Bed {
+  /** The module's directory; Surefire sets the property. */
+  static final Path MODULE = Path.of(System.getProperty("basedir", "")).toAbsolutePath().normalize();
+  /** The repository's top level. */
+  static final Path REPOSITORY = MODULE.getParent();
+  /** Whatever the beds make stays below it. */
+  static final Path WORK = MODULE.resolve("target/bed");
+
+  private Bed() {}
+
+  /** The launcher of the product. It missing is a failure: the tests are for what was built. */
+  static String exit137() {
+    Path launcher = REPOSITORY.resolve("bin/exit137");
+    if (!Files.isExecutable(launcher)) {
+      throw new IllegalStateException("no executable " + launcher + ": run `make build` first");
+    }
+    return launcher.toString();
+  }
+
+  /** Skips the calling test, or its whole class from {@code @BeforeAll}, with its reason in one line of output. */
+  static void skip(String bed, String reason) {
+    System.out.println("SKIPPED " + bed + ": " + reason);
+    Assumptions.abort(reason);
+  }
+
+  /** The program on PATH. */
+  static Optional<Path> find(String program) {
+    return Arrays.stream(System.getenv().getOrDefault("PATH", "").split(":"))
+        .map(directory -> Path.of(directory, program))
+        .filter(Files::isExecutable)
+        .findFirst();
+  }
+
+  /** An empty directory below {@link #WORK}; what an earlier run left there is gone. */
+  static Path freshDirectory(String name) {
+    Path directory = WORK.resolve(name);
+    try {
+      if (Files.exists(directory)) {
+        try (var tree = Files.walk(directory)) {
+          for (Path path : tree.toList().reversed()) {
+            Files.delete(path);
+          }
+        }
+      }
+      return Files.createDirectories(directory);
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot make " + directory + " afresh", e);
+    }
+  }
+
+  /** A process that has ended: its exit status, and the files with what it wrote. */
+  record Finished(int status, Path out, Path err) {
+    List<String> outLines() {
+      return lines(out);
+    }
+
+    String errText() {
+      return String.join("\n", lines(err));
+    }
+  }
+
+  /**
+   * Runs a program to its end.
+   *
+   * @param name of the two files with its output, in {@code directory}
+   * @throws AssertionError it took longer than {@code limit}; it and its children are killed then
+   */
+  static Finished run(Path directory, String name, Duration limit, ProcessBuilder builder) {
+    Path out = directory.resolve(name + ".out");
+    Path err = directory.resolve(name + ".err");
+    try {
+      Process process = builder
+          .redirectInput(Path.of("/dev/null").toFile())
+          .redirectOutput(out.toFile())
+          .redirectError(err.toFile())
+          .start();
+      if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
+        end(process);
+        throw new AssertionError(builder.command() + " did not end within " + limit + "; see " + out + " and " + err);
+      }
+      return new Finished(process.exitValue(), out, err);
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot run " + builder.command(), e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted while running " + builder.command(), e);
+    }
+  }
+
+  /** Kills the process and all that it started, and waits until it is gone. */
+  static void end(Process process) throws InterruptedException {
+    process.descendants().forEach(ProcessHandle::destroyForcibly);
+    process.destroyForcibly().waitFor();
+  }
+
+  /** All lines of a file; none where there is no such file. A console may print what is not UTF-8: that is no error. */
+  static List<String> lines(Path file) {
+    try {
+      return Files.exists(file) ? new String(Files.readAllBytes(file), UTF_8).lines().toList() : List.of();
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot read " + file, e);
+    }
+  }
+}

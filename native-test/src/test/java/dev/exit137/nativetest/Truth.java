@@ -1,0 +1,51 @@
+package dev.exit137.nativetest;
+
+import com.google.gson.Gson;
+import java.nio.file.Path;
+import java.util.List;
+
+/** What the scenarios did, by their own account (truth.jsonl): the processes, and the kernel's counter around them. */
+record Truth(List<Process> processes, List<End> ends) {
+  /** The OOM killer's victim. */
+  static final String OOM = "oom";
+  /** Exactly one of the scenario's processes of this kind is the OOM killer's victim. */
+  static final String OOM_ONE_OF = "oom-one-of";
+
+  /**
+   * One process.
+   *
+   * @param cgroup its path, as the kernel prints it
+   * @param inode of that cgroup's directory
+   * @param death {@link #OOM}, {@link #OOM_ONE_OF}, or another word: no event may name the process
+   */
+  record Process(String scenario, String cgroup, long inode, int pid, String comm, String death) {}
+
+  /**
+   * A scenario as a whole.
+   *
+   * @param vmstatGrowth of {@code oom_kill} in /proc/vmstat, from its begin to its end
+   * @param vmstatOomKill that counter at the end
+   */
+  record End(String scenario, long vmstatGrowth, long vmstatOomKill) {}
+
+  static Truth read(Path file) {
+    var gson = new Gson();
+    List<String> lines = Bed.lines(file);
+    return new Truth(
+        lines.stream().filter(line -> !isEnd(line)).map(line -> gson.fromJson(line, Process.class)).toList(),
+        lines.stream().filter(Truth::isEnd).map(line -> gson.fromJson(line, End.class)).toList());
+  }
+
+  private static boolean isEnd(String line) {
+    return line.contains("\"vmstatGrowth\"");
+  }
+
+  List<Process> of(String scenario) {
+    return processes.stream().filter(process -> process.scenario().equals(scenario)).toList();
+  }
+
+  End endOf(String scenario) {
+    return ends.stream().filter(end -> end.scenario().equals(scenario)).findFirst()
+        .orElseThrow(() -> new AssertionError("the scenario " + scenario + " did not come to its end; see plan.log"));
+  }
+}

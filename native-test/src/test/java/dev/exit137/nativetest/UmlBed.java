@@ -1,0 +1,66 @@
+package dev.exit137.nativetest;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+
+/**
+ * A node in user space: boots User Mode Linux on this machine's root directory, read-only, and runs a plan of
+ * {@code src/main/uml} in it. Needs neither root nor KVM.
+ */
+final class UmlBed {
+  private UmlBed() {}
+
+  /**
+   * Boots, waits for the end and returns what was left. Skips the calling class where the machine lacks a program.
+   *
+   * @param plan name of the script
+   * @param memoryMib the node's memory
+   * @param limit for the whole boot
+   * @throws AssertionError the plan did not come to its end; the message has what the node said last
+   */
+  static UmlRun boot(String plan, int memoryMib, Duration limit) {
+    for (String program : List.of("linux.uml", "gcc", "make", "busybox")) {
+      if (Bed.find(program).isEmpty()) {
+        Bed.skip("the UML bed (" + plan + ")", "no " + program
+            + " on PATH; on Debian: apt-get install user-mode-linux gcc libc6-dev make busybox-static");
+      }
+    }
+    Path tools = buildTools();
+    Path out = Bed.freshDirectory("uml-" + plan);
+    var builder = new ProcessBuilder(
+        "linux.uml", "mem=" + memoryMib + "M",
+        "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",
+        "init=" + Bed.MODULE.resolve("src/main/uml/init.sh"),
+        "con=null", "con0=fd:0,fd:1", "quiet", "loglevel=1",
+        // Nothing here is about a ring that is too small, or about printk's own throttling of what is written to it.
+        "log_buf_len=4M", "printk.devkmsg=on",
+        "BED_REPO=" + Bed.REPOSITORY, "BED_TOOLS=" + tools, "BED_OUT=" + out, "BED_PLAN=" + plan,
+        "JAVA_HOME=" + System.getProperty("java.home"));
+    // UML keeps the node's memory in a file in TMPDIR, and a control socket below HOME.
+    builder.environment().put("TMPDIR", Files.isWritable(Path.of("/dev/shm")) ? "/dev/shm" : "/tmp");
+    builder.environment().put("HOME", out.toString());
+    Bed.Finished console = Bed.run(out, "console", limit, builder);
+    if (!Files.exists(out.resolve("done"))) {
+      throw new AssertionError("the plan " + plan + " did not come to its end: " + Bed.lines(out.resolve("failure"))
+          + "; last steps: " + tail(out.resolve("plan.log")) + "; console: " + tail(console.out())
+          + "; agent: " + tail(out.resolve("agent.log")) + "; aggregator: " + tail(out.resolve("aggregator.log")));
+    }
+    return UmlRun.read(out);
+  }
+
+  private static Path buildTools() {
+    var make = new ProcessBuilder("make", "-C", Bed.MODULE.resolve("src/main/c").toString(), "OUT=" + Bed.WORK);
+    Bed.Finished built = Bed.run(Bed.freshDirectory("make"), "make", Duration.ofMinutes(1), make);
+    if (built.status() != 0) {
+      throw new AssertionError("cannot build the scenarios: " + built.errText());
+    }
+    return Bed.WORK;
+  }
+
+  private static List<String> tail(Path file) {
+    List<String> lines = Bed.lines(file);
+    return lines.subList(Math.max(0, lines.size() - 15), lines.size());
+  }
+}

@@ -1,0 +1,119 @@
+package dev.exit137.nativetest;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.exit137.proto.v1.KillBalance;
+import dev.exit137.proto.v1.NodeState;
+import dev.exit137.proto.v1.OomKillEvent;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * What one boot left behind.
+ *
+ * @param directory with the files
+ * @param truth what the scenarios did
+ * @param kernelLog what the kernel printed
+ * @param events what the consumer of the stream received
+ */
+record UmlRun(Path directory, Truth truth, KernelLog kernelLog, Events events) {
+  static UmlRun read(Path directory) {
+    return new UmlRun(
+        directory,
+        Truth.read(directory.resolve("truth.jsonl")),
+        KernelLog.read(directory.resolve("kmsg.log")),
+        Events.parse(Bed.lines(directory.resolve("events.jsonl"))));
+  }
+
+  /** What the agent said of itself when it had come to rest after the scenario. */
+  NodeState nodeAfter(String scenario) {
+    List<String> lines = Bed.lines(directory.resolve("nodes-" + scenario + ".json"));
+    assertThat(lines).as("agents known after " + scenario).hasSize(1);
+    return Events.parseNode(lines.getFirst());
+  }
+
+  /** What {@code list} answered at the end. */
+  Events list() {
+    return Events.parse(Bed.lines(directory.resolve("list.jsonl")));
+  }
+
+  /** The processes of the scenario that the kernel's log names as killed, each once. */
+  List<Truth.Process> victims(String scenario) {
+    Set<Integer> killed = new HashSet<>(kernelLog.during(scenario).killedPids());
+    return truth.of(scenario).stream().filter(process -> killed.contains(process.pid())).toList();
+  }
+
+  /** The one event of the scenario's one victim. */
+  OomKillEvent onlyEvent(String scenario) {
+    assertThat(victims(scenario)).as("victims of " + scenario).hasSize(1);
+    return eventOf(victims(scenario).getFirst());
+  }
+
+  /** The one event of a victim. */
+  OomKillEvent eventOf(Truth.Process victim) {
+    List<OomKillEvent> found = events.ofVictim(victim.pid());
+    assertThat(found).as("events of the victim " + victim).hasSize(1);
+    return found.getFirst();
+  }
+
+  /**
+   * Truth, kernel and consumer tell one story of the scenario: the processes that had to die are those that the kernel
+   * names, each came as exactly one event with its own comm, and the counter moved by as much as that explains.
+   */
+  void assertEveryKillCameOnce(String scenario) {
+    List<Integer> records = kernelLog.during(scenario).killedPids();
+    Set<Integer> distinct = new HashSet<>(records);
+    List<Truth.Process> processes = truth.of(scenario);
+    List<Integer> certain = pids(processes, Truth.OOM);
+    int oneOfSeveral = pids(processes, Truth.OOM_ONE_OF).isEmpty() ? 0 : 1;
+    assertThat(distinct).as("victims in the kernel's log").containsAll(certain).hasSize(certain.size() + oneOfSeveral);
+    assertThat(truth.endOf(scenario).vmstatGrowth()).as("growth of vmstat's oom_kill").isEqualTo(records.size());
+    for (Truth.Process victim : victims(scenario)) {
+      OomKillEvent event = eventOf(victim);
+      assertThat(event.getVictim().getComm()).as("comm of " + victim).isEqualTo(victim.comm());
+      assertThat(event.getOutcome()).isEqualTo(OomKillEvent.Outcome.KILLED);
+      assertThat(event.getNode().getName()).isEqualTo("uml");
+    }
+    for (Truth.Process process : processes) {
+      if (!distinct.contains(process.pid())) {
+        assertThat(events.ofVictim(process.pid())).as("events of " + process).isEmpty();
+      }
+    }
+    assertBalanceHoldsAfter(scenario);
+  }
+
+  private static List<Integer> pids(List<Truth.Process> processes, String death) {
+    return processes.stream().filter(process -> process.death().equals(death)).map(Truth.Process::pid).toList();
+  }
+
+  /** The agent accounts for every count of the kernel, and the aggregator has it all. */
+  void assertBalanceHoldsAfter(String scenario) {
+    NodeState node = nodeAfter(scenario);
+    KillBalance balance = node.getStatus().getBalance();
+    assertThat(balance.getVmstatOomKill()).as("oom_kill that the agent saw")
+        .isEqualTo(truth.endOf(scenario).vmstatOomKill());
+    assertThat(balance.getUnaccounted()).as("unaccounted kills in " + balance).isZero();
+    assertThat(balance.getBeforeFirstRecord() + balance.getKills() + balance.getRepeatedKillRecords())
+        .as("what the agent accounts for in " + balance).isEqualTo(balance.getVmstatOomKill());
+    assertThat(node.getStatus().getUnacknowledgedEvents()).as("events that the aggregator lacks").isZero();
+  }
+
+  /** No event of the scenario has a wrong cgroup; an empty one is allowed, and then several or none fit. */
+  void assertNoWrongCgroup(String scenario) {
+    for (Truth.Process victim : victims(scenario)) {
+      OomKillEvent event = eventOf(victim);
+      assertThat(event.getCgroupPath()).as("cgroup of " + victim).isIn("", victim.cgroup());
+      if (!event.getCandidatesList().isEmpty()) {
+        assertThat(event.getCandidatesList()).as("candidates of " + victim).contains(victim.cgroup());
+      }
+    }
+  }
+
+  void assertRightCgroups(String scenario) {
+    for (Truth.Process victim : victims(scenario)) {
+      assertThat(eventOf(victim).getCgroupPath()).as("cgroup of " + victim).isEqualTo(victim.cgroup());
+    }
+  }
+}
