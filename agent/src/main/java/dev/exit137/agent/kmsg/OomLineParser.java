@@ -20,9 +20,8 @@ public final class OomLineParser {
 
   private static final byte[] INVOKED = ascii(" invoked oom-killer: gfp_mask=");
   private static final byte[] COMMA = ascii(",");
-  private static final byte[] COMMA_SPACE = ascii(", ");
   private static final byte[] ORDER = ascii("order=");
-  private static final byte[] OOM_SCORE_ADJ = ascii("oom_score_adj=");
+  private static final byte[] OOM_SCORE_ADJ = ascii(", oom_score_adj=");
   private static final byte[] CPU = ascii("CPU: ");
   private static final byte[] CPU_UID = ascii(" UID: ");
   private static final byte[] CPU_PID = ascii(" PID: ");
@@ -104,7 +103,6 @@ public final class OomLineParser {
     }
     text.position(order);
     line.order = text.signed(ORDER, Integer.MAX_VALUE);
-    text.skip(COMMA_SPACE);
     line.oomScoreAdj = text.signed(OOM_SCORE_ADJ, MAX_OOM_SCORE_ADJ);
     if (line.oomScoreAdj == ABSENT || !text.atEnd()) {
       return false;

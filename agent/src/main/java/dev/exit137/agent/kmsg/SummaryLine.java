@@ -47,19 +47,20 @@ final class SummaryLine {
     line.kind = OomLine.Kind.SUMMARY;
     line.constraint.set(text.buffer(), constraint, nodemask - constraint);
     int task = readTask(text, line, nodemask);
-    text.position(nodemask + NODEMASK.length);
+    boolean whole = task >= 0;
+    text.wrap(text.buffer(), nodemask + NODEMASK.length, whole ? task : text.end());
     if (!text.skip(NO_NODEMASK)) {
       skipNodeList(text);
     }
-    if (text.at(text.position(), CPUSET) && !readCpuset(text, line, task)) {
+    if (text.at(text.position(), CPUSET) && !readCpuset(text, line, whole)) {
       return;
     }
     line.globalOom = text.skip(GLOBAL_OOM);
     if (text.at(text.position(), OOM_MEMCG)) {
-      readOomMemcg(text, line, task);
+      readOomMemcg(text, line, whole);
     }
-    if (task >= 0 && text.skip(TASK_MEMCG)) {
-      set(line.taskMemcg, text, text.position(), task);
+    if (whole && text.skip(TASK_MEMCG)) {
+      set(line.taskMemcg, text, text.position(), text.end());
     }
   }
 
@@ -71,64 +72,43 @@ final class SummaryLine {
    * cgroup. The Killed line of the same pid has the comm again, and not behind a path.
    */
   private static int readTask(TextCursor text, OomLine line, int from) {
-    int uid = text.findLast(UID, from);
-    int pid = uid < 0 ? -1 : findLastPid(text, from, uid);
+    int pid = text.findLast(PID, from);
     if (pid < 0) {
       return -1;
     }
-    text.position(uid);
+    text.position(pid);
+    long pidNumber = text.number(PID, Integer.MAX_VALUE);
     long uidNumber = text.number(UID, OomLineParser.MAX_UID);
-    if (uidNumber == ABSENT || !text.atEnd()) {
+    if (pidNumber == ABSENT || uidNumber == ABSENT || !text.atEnd()) {
       return -1;
     }
-    int task = text.find(TASK, from, pid);
-    while (task >= 0) {
-      int comm = task + TASK.length;
-      if (comm <= pid) {
-        set(line.comm, text, comm, pid);
-        if (!line.comm.isTruncated()) {
-          text.position(pid);
-          line.pid = text.number(PID, Integer.MAX_VALUE);
-          line.uid = uidNumber;
-          return task;
-        }
+    for (int task = text.find(TASK, from, pid); task >= 0; task = text.find(TASK, task + 1, pid)) {
+      set(line.comm, text, task + TASK.length, pid);
+      if (!line.comm.isTruncated()) {
+        line.pid = pidNumber;
+        line.uid = uidNumber;
+        return task;
       }
-      task = text.find(TASK, task + 1, pid);
     }
     line.comm.clear();
     return -1;
   }
 
-  /** Where the {@code ,pid=<number>} that ends at {@code uid} begins, or -1. */
-  private static int findLastPid(TextCursor text, int from, int uid) {
-    int digits = uid;
-    while (digits > from && isDigit(text.buffer()[digits - 1])) {
-      digits--;
-    }
-    int pid = digits - PID.length;
-    if (pid < from || !text.at(pid, PID)) {
-      return -1;
-    }
-    text.position(pid);
-    return text.number(PID, Integer.MAX_VALUE) == ABSENT ? -1 : pid;
-  }
-
   /** Reads cpuset and mems_allowed, and says whether both are whole. A cpuset's name may have anything in it, too. */
-  private static boolean readCpuset(TextCursor text, OomLine line, int task) {
+  private static boolean readCpuset(TextCursor text, OomLine line, boolean whole) {
     int cpuset = text.position() + CPUSET.length;
-    int memsAllowed = text.find(MEMS_ALLOWED, cpuset, text.end());
-    while (memsAllowed >= 0) {
-      text.position(memsAllowed);
-      text.skip(MEMS_ALLOWED);
-      int list = text.position();
+    int key = text.find(MEMS_ALLOWED, cpuset, text.end());
+    while (key >= 0) {
+      int list = key + MEMS_ALLOWED.length;
+      text.position(list);
       skipNodeList(text);
       int end = text.position();
-      if (end == task || text.at(end, GLOBAL_OOM) || text.at(end, OOM_MEMCG)) {
-        set(line.cpuset, text, cpuset, memsAllowed);
+      if (whole && text.atEnd() || text.at(end, GLOBAL_OOM) || text.at(end, OOM_MEMCG)) {
+        set(line.cpuset, text, cpuset, key);
         set(line.memsAllowed, text, list, end);
         return true;
       }
-      memsAllowed = text.find(MEMS_ALLOWED, end, text.end());
+      key = text.find(MEMS_ALLOWED, end, text.end());
     }
     return false;
   }
@@ -137,27 +117,26 @@ final class SummaryLine {
    * The limit that was hit is that of the victim's cgroup or of one above it: where a path has {@code ,task_memcg=} in
    * it, that tells which of them is the key. A victim that was moved meanwhile breaks it; then it is the first.
    */
-  private static void readOomMemcg(TextCursor text, OomLine line, int task) {
+  private static void readOomMemcg(TextCursor text, OomLine line, boolean whole) {
     int oomMemcg = text.position() + OOM_MEMCG.length;
     int first = text.find(TASK_MEMCG, oomMemcg, text.end());
     int chosen = first;
-    while (task >= 0 && chosen >= 0 && !isWithin(text, chosen + TASK_MEMCG.length, task, oomMemcg, chosen)) {
-      chosen = text.find(TASK_MEMCG, chosen + 1, task);
+    while (whole && chosen >= 0 && !isWithin(text, chosen + TASK_MEMCG.length, oomMemcg, chosen)) {
+      chosen = text.find(TASK_MEMCG, chosen + 1, text.end());
     }
-    if (chosen < 0) {
-      chosen = first;
-    }
-    if (chosen >= 0) {
-      set(line.oomMemcg, text, oomMemcg, chosen);
-      text.position(chosen);
+    int end = chosen >= 0 ? chosen : first;
+    if (end >= 0) {
+      set(line.oomMemcg, text, oomMemcg, end);
+      text.position(end);
     }
   }
 
-  /** Whether the path [from, to) is that of the cgroup [rootFrom, rootTo) or of one below it. */
-  private static boolean isWithin(TextCursor text, int from, int to, int rootFrom, int rootTo) {
+  /** Whether the path from {@code from} to the end is that of the cgroup [rootFrom, rootTo) or of one below it. */
+  private static boolean isWithin(TextCursor text, int from, int rootFrom, int rootTo) {
     byte[] buffer = text.buffer();
+    int length = text.end() - from;
     int rootLength = rootTo - rootFrom;
-    if (to - from < rootLength) {
+    if (length < rootLength) {
       return false;
     }
     for (int i = 0; i < rootLength; i++) {
@@ -166,7 +145,7 @@ final class SummaryLine {
       }
     }
     boolean isRoot = rootLength == 1;
-    return to - from == rootLength || isRoot || buffer[from + rootLength] == '/';
+    return length == rootLength || isRoot || buffer[from + rootLength] == '/';
   }
 
   /** {@code 0-1,3}: passes over it, not over the comma before the next key. */
