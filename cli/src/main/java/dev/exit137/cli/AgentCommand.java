@@ -23,6 +23,7 @@ final class AgentCommand implements Callable<Integer> {
       names = "--aggregator",
       paramLabel = "HOST:PORT",
       split = ",",
+      converter = HostPort.ToConnect.class,
       defaultValue = "127.0.0.1:9137",
       description = "Where to send events; several, with commas, are tried in turn (default: ${DEFAULT-VALUE}).")
   private List<HostPort> aggregators;

@@ -17,6 +17,7 @@ import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /** Turns what went wrong into one line and an exit code. Only a defect of exit137 itself shows a stack trace. */
 final class ErrorReport implements IParameterExceptionHandler, IExecutionExceptionHandler {
@@ -30,7 +31,7 @@ final class ErrorReport implements IParameterExceptionHandler, IExecutionExcepti
 
   @Override
   public int handleParseException(ParameterException e, String[] ignored) {
-    terminal.say(e.getMessage() + fromEnvironment(e.getArgSpec()));
+    terminal.say(e.getMessage() + fromEnvironment(e.getArgSpec()) + suggestion(e));
     terminal.say("see '" + e.getCommandLine().getCommandSpec().qualifiedName() + " --help'");
     return Failure.EXIT_CODE_USAGE;
   }
@@ -65,6 +66,12 @@ final class ErrorReport implements IParameterExceptionHandler, IExecutionExcepti
         .filter(twin -> !onCommandLine && terminal.environment().containsKey(twin))
         .map(twin -> " (from the environment: " + twin + ")")
         .orElse("");
+  }
+
+  private static String suggestion(ParameterException e) {
+    return e instanceof UnmatchedArgumentException unmatched && !unmatched.getSuggestions().isEmpty()
+        ? "; did you mean '" + unmatched.getSuggestions().getFirst() + "'?"
+        : "";
   }
 
   private static String describe(IOException e) {

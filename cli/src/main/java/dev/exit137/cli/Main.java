@@ -3,7 +3,6 @@ package dev.exit137.cli;
 import dev.exit137.cli.demo.DemoCommand;
 import dev.exit137.cli.options.EnvironmentDefaults;
 import dev.exit137.cli.options.FilterOptions;
-import dev.exit137.cli.options.HostPort;
 import dev.exit137.cli.options.Times;
 import dev.exit137.cli.terminal.Terminal;
 import dev.exit137.proto.v1.OomKillEvent;
@@ -60,7 +59,6 @@ public final class Main implements Callable<Integer> {
     return main
         .setDefaultValueProvider(new EnvironmentDefaults(terminal.environment()))
         .setCaseInsensitiveEnumValuesAllowed(true)
-        .registerConverter(HostPort.class, new HostPort.Converter())
         .registerConverter(Duration.class, Times::duration)
         .registerConverter(Instant.class, text -> Times.instant(text, terminal.clock()))
         .registerConverter(OomKillEvent.Scope.class, FilterOptions::scope)

@@ -65,9 +65,9 @@ public final class AggregatorClient implements AutoCloseable {
   /** One line for a person. */
   Failure failure(Status status) {
     StatusException cause = status.asException();
-    String said = status.getDescription() == null ? "no reason given" : status.getDescription();
+    String said = said(status);
     return switch (status.getCode()) {
-      case UNAVAILABLE -> new Failure("cannot reach the aggregator at " + server + ": " + rootMessage(status, said)
+      case UNAVAILABLE -> new Failure("cannot reach the aggregator at " + server + ": " + rootMessage(status)
           + "; is it running? (--server)", Failure.EXIT_CODE_FAILED, cause);
       case DEADLINE_EXCEEDED -> new Failure("the aggregator at " + server + " did not answer within "
           + CALL_TIMEOUT_SECONDS + " s", Failure.EXIT_CODE_FAILED, cause);
@@ -80,15 +80,21 @@ public final class AggregatorClient implements AutoCloseable {
     };
   }
 
-  private static String rootMessage(Status status, String said) {
+  /** The same for a stream that had been open. */
+  String lost(Status status) {
+    return "lost the aggregator at " + server + ": " + rootMessage(status);
+  }
+
+  private static String said(Status status) {
+    return status.getDescription() == null ? "no reason given" : status.getDescription();
+  }
+
+  private static String rootMessage(Status status) {
     Throwable cause = status.getCause();
-    if (cause == null) {
-      return said;
-    }
-    while (cause.getCause() != null) {
+    while (cause != null && cause.getCause() != null) {
       cause = cause.getCause();
     }
-    return cause.getMessage() == null ? said : cause.getMessage();
+    return cause == null || cause.getMessage() == null ? said(status) : cause.getMessage();
   }
 
   @Override

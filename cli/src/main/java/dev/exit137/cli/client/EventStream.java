@@ -147,7 +147,7 @@ public final class EventStream implements AutoCloseable {
       }
       default -> {
         if (backoff.isZero()) {
-          terminal.say(client.failure(status).getMessage() + "; trying again until it is back");
+          terminal.say(client.lost(status) + "; trying again until it is back");
         }
       }
     }

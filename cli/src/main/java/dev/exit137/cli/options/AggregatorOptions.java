@@ -11,6 +11,7 @@ public final class AggregatorOptions {
   @Option(
       names = "--listen",
       paramLabel = "HOST:PORT",
+      converter = HostPort.ToListen.class,
       defaultValue = AggregatorConfig.DEFAULT_LISTEN_HOST + ":" + AggregatorConfig.DEFAULT_LISTEN_PORT,
       description = "Where to serve gRPC; port 0 takes a free one (default: ${DEFAULT-VALUE}).")
   private HostPort listen;

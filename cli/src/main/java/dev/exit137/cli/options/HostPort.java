@@ -41,8 +41,8 @@ public record HostPort(String host, int port) {
     return (host.contains(":") ? "[" + host + "]" : host) + ":" + port;
   }
 
-  /** For picocli. */
-  public static final class Converter implements ITypeConverter<HostPort> {
+  /** For an option that says where to listen. */
+  public static class ToListen implements ITypeConverter<HostPort> {
     @Override
     public HostPort convert(String text) {
       try {
@@ -50,6 +50,18 @@ public record HostPort(String host, int port) {
       } catch (IllegalArgumentException e) {
         throw new TypeConversionException(e.getMessage());
       }
+    }
+  }
+
+  /** For an option that says where to connect to. */
+  public static final class ToConnect extends ToListen {
+    @Override
+    public HostPort convert(String text) {
+      HostPort address = super.convert(text);
+      if (address.port() == 0) {
+        throw new TypeConversionException("the port of '" + text + "' must be a number from 1 to " + MAX_PORT);
+      }
+      return address;
     }
   }
 }

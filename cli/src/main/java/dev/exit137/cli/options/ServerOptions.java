@@ -7,6 +7,7 @@ public final class ServerOptions {
   @Option(
       names = "--server",
       paramLabel = "HOST:PORT",
+      converter = HostPort.ToConnect.class,
       defaultValue = "127.0.0.1:9137",
       description = "The aggregator to ask (default: ${DEFAULT-VALUE}).")
   private HostPort server;

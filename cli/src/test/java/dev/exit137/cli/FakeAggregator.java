@@ -1,0 +1,147 @@
+package dev.exit137.cli;
+
+import dev.exit137.cli.options.HostPort;
+import dev.exit137.proto.v1.GetEventRequest;
+import dev.exit137.proto.v1.Heartbeat;
+import dev.exit137.proto.v1.ListEventsRequest;
+import dev.exit137.proto.v1.ListEventsResponse;
+import dev.exit137.proto.v1.ListNodesRequest;
+import dev.exit137.proto.v1.ListNodesResponse;
+import dev.exit137.proto.v1.NodeState;
+import dev.exit137.proto.v1.OomEventsGrpc.OomEventsImplBase;
+import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.WatchEventsRequest;
+import dev.exit137.proto.v1.WatchEventsResponse;
+import io.grpc.Server;
+import io.grpc.Status;
+import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
+import io.grpc.stub.StreamObserver;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetSocketAddress;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+
+/** An aggregator on loopback that keeps its events, in memory, when it goes away and comes back on the same port. */
+final class FakeAggregator extends OomEventsImplBase implements AutoCloseable {
+  final BlockingQueue<WatchEventsRequest> watches = new LinkedBlockingQueue<>();
+  final List<ListEventsRequest> lists = new ArrayList<>();
+  final List<NodeState> nodes = new ArrayList<>();
+
+  private final List<OomKillEvent> events = new ArrayList<>();
+  private final List<StreamObserver<WatchEventsResponse>> watchers = new ArrayList<>();
+  private String storeName = "store1";
+  private Server server;
+  private int port;
+
+  FakeAggregator() {
+    start();
+  }
+
+  String address() {
+    return new HostPort("127.0.0.1", port).toString();
+  }
+
+  void start() {
+    try {
+      server = NettyServerBuilder.forAddress(new InetSocketAddress("127.0.0.1", port))
+          .directExecutor()
+          .addService(this)
+          .build()
+          .start();
+      port = server.getPort();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  void stop() throws InterruptedException {
+    server.shutdownNow().awaitTermination();
+    synchronized (this) {
+      watchers.clear();
+    }
+  }
+
+  synchronized void store(OomKillEvent event) {
+    events.add(event);
+    watchers.forEach(watcher -> watcher.onNext(message(events.size())));
+  }
+
+  synchronized void forgetEverything() {
+    events.clear();
+    storeName = "store2";
+  }
+
+  @Override
+  public synchronized void watchEvents(WatchEventsRequest request, StreamObserver<WatchEventsResponse> watcher) {
+    watches.add(request);
+    int next = events.size() + 1;
+    if (request.hasResumeToken()) {
+      String[] token = request.getResumeToken().split("/");
+      if (token.length != 2) {
+        watcher.onError(Status.INVALID_ARGUMENT.withDescription("resume_token is malformed").asException());
+        return;
+      }
+      if (!token[0].equals(storeName)) {
+        watcher.onError(Status.OUT_OF_RANGE.withDescription("resume_token is of another store").asException());
+        return;
+      }
+      next = Integer.parseInt(token[1]) + 1;
+    } else if (request.hasFromTime()) {
+      next = 1;
+    }
+    watcher.onNext(WatchEventsResponse.newBuilder()
+        .setHeartbeat(Heartbeat.newBuilder().setTime(Events.TIME))
+        .setResumeToken(storeName + "/" + (next - 1))
+        .build());
+    for (int i = next; i <= events.size(); i++) {
+      watcher.onNext(message(i));
+    }
+    watchers.add(watcher);
+  }
+
+  private WatchEventsResponse message(int ordinal) {
+    return WatchEventsResponse.newBuilder()
+        .setEvent(events.get(ordinal - 1))
+        .setResumeToken(storeName + "/" + ordinal)
+        .build();
+  }
+
+  @Override
+  public synchronized void listEvents(ListEventsRequest request, StreamObserver<ListEventsResponse> answer) {
+    lists.add(request);
+    int from = request.getPageToken().isEmpty() ? 0 : Integer.parseInt(request.getPageToken());
+    int to = Math.min(from + request.getPageSize(), events.size());
+    answer.onNext(ListEventsResponse.newBuilder()
+        .addAllEvents(events.reversed().subList(from, to))
+        .setNextPageToken(to < events.size() ? Integer.toString(to) : "")
+        .build());
+    answer.onCompleted();
+  }
+
+  @Override
+  public synchronized void getEvent(GetEventRequest request, StreamObserver<OomKillEvent> answer) {
+    events.stream()
+        .filter(event -> event.getEventId().equals(request.getEventId()))
+        .findFirst()
+        .ifPresentOrElse(
+            event -> {
+              answer.onNext(event);
+              answer.onCompleted();
+            },
+            () -> answer.onError(Status.NOT_FOUND.withDescription("no event has this id").asException()));
+  }
+
+  @Override
+  public void listNodes(ListNodesRequest request, StreamObserver<ListNodesResponse> answer) {
+    answer.onNext(ListNodesResponse.newBuilder().addAllNodes(nodes).build());
+    answer.onCompleted();
+  }
+
+  @Override
+  public void close() throws InterruptedException {
+    stop();
+  }
+}

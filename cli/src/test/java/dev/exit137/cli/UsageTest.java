@@ -1,0 +1,89 @@
+package dev.exit137.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class UsageTest {
+  private final Session session = new Session();
+
+  @ParameterizedTest
+  @ValueSource(strings = {"run", "agent", "aggregator", "demo", "watch", "list", "get", "nodes"})
+  void everySubcommandHasHelpAndAVersion(String subcommand) {
+    assertThat(session.run(subcommand, "--help")).isZero();
+    assertThat(session.out()).first().asString().startsWith("Usage: exit137 " + subcommand);
+    assertThat(session.run(subcommand, "--version")).isZero();
+    assertThat(session.out()).anyMatch(line -> line.matches("exit137 \\d+\\.\\d+\\.\\d+"));
+    assertThat(session.err()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @CsvSource(delimiter = '|', quoteCharacter = '"', textBlock = """
+      list --server nowhere         | 'nowhere' is not HOST:PORT                    | list
+      list --server host:http       | port of 'host:http' must be a number          | list
+      list --server host:0          | from 1 to 65535                               | list
+      list --server ::1:9137        | [::1]:9137                                    | list
+      aggregator --listen host:65536| from 0 to 65535                               | aggregator
+      agent --aggregator a:1,b      | 'b' is not HOST:PORT                          | agent
+      agent --counter-grace 5       | '5' is not a duration                         | agent
+      agent --counter-grace 2m      | --counter-grace must be between 10ms and 60s  | agent
+      list --since yesterday        | 'yesterday' is not a time                     | list
+      list --scope memgc            | 'memgc' is not a scope                        | list
+      list --limit 0                | --limit must be 1 or more, and is 0           | list
+      list --limit many             | 'many' is not an int                          | list
+      watch -o yaml                 | '--output'                                    | watch
+      watch --sever a:1             | did you mean '--server'?                      | watch
+      get                           | 'ID'                                          | get
+      """)
+  void badUsageSaysWhatIsWrongAndWhereHelpIs(String line, String rule, String subcommand) {
+    assertThat(session.run(line.split(" "))).isEqualTo(2);
+    assertThat(session.err()).hasSize(2);
+    assertThat(session.err().get(0)).startsWith("exit137: ").contains(rule);
+    assertThat(session.err().get(1)).isEqualTo("exit137: see 'exit137 " + subcommand + " --help'");
+  }
+
+  @Test
+  void aMissingSubcommandAndAMisspeltOneAreBadUsage() throws Exception {
+    assertThat(session.run()).isEqualTo(2);
+    assertThat(session.nextErrorLine()).contains("a subcommand is needed: run, agent");
+    session.nextErrorLine();
+    assertThat(session.run("wach")).isEqualTo(2);
+    assertThat(session.nextErrorLine()).contains("'wach'").contains("did you mean 'watch'?");
+  }
+
+  @Test
+  void aBadValueFromTheEnvironmentNamesItsVariable() {
+    session.environment.put("EXIT137_SERVER", "nowhere");
+    assertThat(session.run("list")).isEqualTo(2);
+    assertThat(session.err()).first().asString().endsWith("(from the environment: EXIT137_SERVER)");
+  }
+
+  @Test
+  void theCommandLineWinsOverTheEnvironmentAndAnEmptyVariableIsNone() {
+    session.environment.put("EXIT137_SERVER", "127.0.0.1:1");
+    session.environment.put("EXIT137_OUTPUT", "");
+    session.environment.put("EXIT137_VERSION", "true");
+    assertThat(session.run("list", "--server", "127.0.0.1:2")).isEqualTo(1);
+    assertThat(session.err()).first().asString().contains("127.0.0.1:2");
+  }
+
+  @Test
+  void anInvalidAddressOnTheCommandLineIsNotBlamedOnTheEnvironment() {
+    session.environment.put("EXIT137_SERVER", "127.0.0.1:1");
+    assertThat(session.run("list", "--server=nowhere")).isEqualTo(2);
+    assertThat(session.err()).first().asString().doesNotContain("environment");
+  }
+
+  @Test
+  void aDataDirectoryThatIsAFileIsAFailureInOneLine(@TempDir Path directory) throws Exception {
+    Path file = Files.createFile(directory.resolve("data"));
+    assertThat(session.run("aggregator", "--listen", "127.0.0.1:0", "--data-dir", file.toString())).isEqualTo(1);
+    assertThat(session.err()).singleElement().asString().startsWith("exit137: ").contains(file.toString());
+  }
+}
