@@ -2,6 +2,7 @@ package dev.exit137.nativetest;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.protobuf.util.Timestamps;
 import dev.exit137.proto.v1.EventIngestGrpc;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
@@ -26,7 +27,10 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
-/** The real grpcurl against a running aggregator: what an on-call engineer has at hand. */
+/**
+ * The real grpcurl against a running aggregator: what an on-call engineer has at hand. It spells fields as the proto
+ * files do, since descriptors that come from Java carry no JSON names.
+ */
 class GrpcurlTest {
   private static final String GRPCURL = "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3";
   private static final Duration LIMIT = Duration.ofSeconds(30);
@@ -75,7 +79,7 @@ class GrpcurlTest {
   @Test
   void listEventsAnswersWithTheStoredEvent() {
     assertThat(grpcurl("list-events", "-d", "{\"page_size\": 10}", server, "exit137.v1.OomEvents/ListEvents"))
-        .anySatisfy(line -> assertThat(line).contains("\"eventId\": \"one\""));
+        .anySatisfy(line -> assertThat(line).contains("\"event_id\": \"one\""));
   }
 
   @Test
@@ -94,7 +98,7 @@ class GrpcurlTest {
   }
 
   private static String nextEventId(BufferedReader lines) {
-    return lines.lines().filter(line -> line.contains("\"eventId\"")).findFirst()
+    return lines.lines().filter(line -> line.contains("\"event_id\"")).findFirst()
         .orElseThrow(() -> new AssertionError("the stream ended; see " + out.resolve("watch.err")));
   }
 
@@ -133,6 +137,7 @@ class GrpcurlTest {
     return OomKillEvent.newBuilder()
         .setEventId(id)
         .setRevision(1)
+        .setTime(Timestamps.now())
         .setNode(Node.newBuilder().setName("node-a"))
         .setScope(OomKillEvent.Scope.MEMCG)
         .setOutcome(OomKillEvent.Outcome.KILLED)
