@@ -5,7 +5,6 @@ import dev.exit137.cli.terminal.Failure;
 import dev.exit137.cli.terminal.OutputClosedException;
 import dev.exit137.cli.terminal.Terminal;
 import java.io.IOException;
-import java.net.BindException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.NoSuchFileException;
@@ -74,13 +73,8 @@ final class ErrorReport implements IParameterExceptionHandler, IExecutionExcepti
         : "";
   }
 
+  /** The JDK's own file exceptions say which file, and not what is wrong with it. */
   private static String describe(IOException e) {
-    for (Throwable cause = e; cause != null; cause = cause.getCause()) {
-      if (cause instanceof BindException) {
-        return e.getMessage() + (e.getMessage().contains(cause.getMessage()) ? "" : ": " + cause.getMessage())
-            + "; another process may listen there (--listen)";
-      }
-    }
     return switch (e) {
       case AccessDeniedException denied -> denied.getFile() + ": permission denied";
       case NoSuchFileException missing -> missing.getFile() + ": no such file or directory";
