@@ -60,7 +60,7 @@ start_aggregator() {
 }
 
 is_listening() {
-  grep -q ':23B1 .* 0A ' /proc/net/tcp /proc/net/tcp6
+  grep -qs ':23B1 .* 0A ' /proc/net/tcp /proc/net/tcp6
 }
 
 # From the beginning of time, so that nothing depends on who is up first: the aggregator or this.
