@@ -1,0 +1,101 @@
+package dev.exit137.agent.sys;
+
+import jnr.ffi.Pointer;
+
+/**
+ * Reads small kernel files whole, below a directory descriptor, into one reused buffer. A file of a removed cgroup gives
+ * ENODEV or ENOENT: the descriptor never leads to a cgroup that was made later under the same path.
+ *
+ * <p>Owned by one thread. Reading allocates nothing; {@link #copy()} does.
+ */
+public final class FileReader {
+  private final Pointer nativeBuffer;
+  private final byte[] bytes;
+  private int length;
+
+  /** @param capacityBytes a longer file is read only so far */
+  public FileReader(int capacityBytes) {
+    nativeBuffer = Sys.allocate(capacityBytes);
+    bytes = new byte[capacityBytes];
+  }
+
+  /** @return bytes read, or -errno; the content is valid until the next call */
+  public int read(int dirFd, Pointer name) {
+    length = 0;
+    int fd = Sys.openAt(dirFd, name, Sys.O_RDONLY | Sys.O_CLOEXEC);
+    if (fd < 0) {
+      return fd;
+    }
+    try {
+      while (length < bytes.length) {
+        int count = Sys.read(fd, nativeBuffer, bytes.length - length);
+        if (count < 0) {
+          length = 0;
+          return count;
+        }
+        if (count == 0) {
+          break;
+        }
+        nativeBuffer.get(0, bytes, length, count);
+        length += count;
+      }
+      return length;
+    } finally {
+      Sys.close(fd);
+    }
+  }
+
+  /** The content of the last read, as a copy. */
+  public byte[] copy() {
+    return java.util.Arrays.copyOf(bytes, length);
+  }
+
+  /**
+   * The number that follows {@code key} and a space at the start of a line of the last read.
+   *
+   * @return the number, or -1 when no line begins with the key
+   */
+  public long valueOf(byte[] key) {
+    int lineStart = 0;
+    while (lineStart < length) {
+      int at = lineStart;
+      int matched = 0;
+      while (matched < key.length && at < length && bytes[at] == key[matched]) {
+        at++;
+        matched++;
+      }
+      if (matched == key.length && at < length && bytes[at] == ' ') {
+        return number(at + 1);
+      }
+      while (at < length && bytes[at] != '\n') {
+        at++;
+      }
+      lineStart = at + 1;
+    }
+    return -1;
+  }
+
+  /** Calls {@code sink} with every whole line of the last read that is a decimal number. */
+  public void forEachNumber(java.util.function.IntConsumer sink) {
+    int lineStart = 0;
+    for (int at = 0; at < length; at++) {
+      if (bytes[at] == '\n') {
+        long value = number(lineStart);
+        if (value >= 0 && value <= Integer.MAX_VALUE) {
+          sink.accept((int) value);
+        }
+        lineStart = at + 1;
+      }
+    }
+  }
+
+  private long number(int from) {
+    long value = 0;
+    int at = from;
+    while (at < length && bytes[at] >= '0' && bytes[at] <= '9') {
+      value = value * 10 + (bytes[at] - '0');
+      at++;
+    }
+    return at == from ? -1 : value;
+  }
+}
