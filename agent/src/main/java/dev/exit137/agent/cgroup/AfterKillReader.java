@@ -1,0 +1,137 @@
+package dev.exit137.agent.cgroup;
+
+import dev.exit137.agent.sys.FileReader;
+import dev.exit137.agent.sys.Sys;
+import dev.exit137.proto.v1.AfterKill;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.LongConsumer;
+import jnr.ffi.Pointer;
+
+/**
+ * Reads a cgroup's memory files right after a kill, raw: the cgroup can be gone in milliseconds, so they are parsed
+ * later, on another thread. Reading is for the agent-epoll thread.
+ */
+public final class AfterKillReader {
+  private static final List<String> V2_FILES =
+      List.of(
+          "memory.current", "memory.peak", "memory.max", "memory.high", "memory.swap.current", "memory.swap.max",
+          "memory.oom.group", "memory.events", "memory.events.local", "memory.stat", "memory.pressure");
+  private static final List<String> V1_FILES =
+      List.of(
+          "memory.usage_in_bytes", "memory.max_usage_in_bytes", "memory.limit_in_bytes", "memory.oom_control",
+          "memory.stat");
+  /** 2^64-1 stands for `max`, no limit. */
+  private static final long UNLIMITED = -1L;
+
+  /** v1 writes "no limit" as the largest page-aligned number (PAGE_COUNTER_MAX pages). */
+  private static final long V1_UNLIMITED_FROM = Long.MAX_VALUE - (64 << 10);
+
+  /**
+   * The files as they were read.
+   *
+   * @param readAfterKillNanos from the kill to the reading
+   */
+  public record Raw(long readAfterKillNanos, List<RawFile> files) {}
+
+  record RawFile(String name, byte[] content) {}
+
+  private final FileReader reader = new FileReader(64 * 1024);
+  private final List<String> names;
+  private final List<Pointer> nativeNames;
+  private final Pointer limitName;
+
+  /** @param v2 whether the memory controller is that of cgroup v2 */
+  public AfterKillReader(boolean v2) {
+    names = v2 ? V2_FILES : V1_FILES;
+    nativeNames = names.stream().map(Sys::nativeString).toList();
+    limitName = Sys.nativeString(v2 ? "memory.max" : "memory.limit_in_bytes");
+  }
+
+  /** @return empty when nothing could be read any more */
+  public Optional<Raw> read(Cgroup cgroup, long nanosSinceKill) {
+    if (cgroup.isRemoved()) {
+      return Optional.empty();
+    }
+    List<RawFile> files = new ArrayList<>(names.size());
+    for (int i = 0; i < names.size(); i++) {
+      if (reader.read(cgroup.dirFd(), nativeNames.get(i)) > 0) {
+        files.add(new RawFile(names.get(i), reader.copy()));
+      }
+    }
+    return files.isEmpty() ? Optional.empty() : Optional.of(new Raw(Math.max(0, nanosSinceKill), files));
+  }
+
+  /** @return the cgroup's own limit in bytes, 2^64-1 for none; empty when it cannot be read */
+  public Optional<Long> readLimit(Cgroup cgroup) {
+    if (cgroup.isRemoved() || reader.read(cgroup.dirFd(), limitName) <= 0) {
+      return Optional.empty();
+    }
+    long[] limit = new long[1];
+    boolean[] read = new boolean[1];
+    bytesOrMax(
+        text(reader.copy()),
+        value -> {
+          limit[0] = value;
+          read[0] = true;
+        });
+    return read[0] ? Optional.of(limit[0]) : Optional.empty();
+  }
+
+  /** The message for what was read. Any thread. */
+  public static AfterKill parse(Raw raw) {
+    AfterKill.Builder result = AfterKill.newBuilder().setReadAfterKillNanos(raw.readAfterKillNanos());
+    for (RawFile file : raw.files()) {
+      String text = text(file.content());
+      switch (file.name()) {
+        case "memory.current", "memory.usage_in_bytes" -> bytesOrMax(text, result::setCurrentBytes);
+        case "memory.peak", "memory.max_usage_in_bytes" -> bytesOrMax(text, result::setPeakBytes);
+        case "memory.max", "memory.limit_in_bytes" -> bytesOrMax(text, result::setMaxBytes);
+        case "memory.high" -> bytesOrMax(text, result::setHighBytes);
+        case "memory.swap.current" -> bytesOrMax(text, result::setSwapCurrentBytes);
+        case "memory.swap.max" -> bytesOrMax(text, result::setSwapMaxBytes);
+        case "memory.oom.group" -> result.setOomGroup(text.equals("1"));
+        case "memory.stat" -> keyed(text, result::putStat);
+        case "memory.events" -> keyed(text, result::putEvents);
+        case "memory.events.local", "memory.oom_control" -> keyed(text, result::putEventsLocal);
+        case "memory.pressure" -> text.lines().forEach(result::addPressure);
+        default -> throw new IllegalArgumentException(file.name());
+      }
+    }
+    return result.build();
+  }
+
+  private static String text(byte[] content) {
+    return new String(content, StandardCharsets.US_ASCII).strip();
+  }
+
+  private static void bytesOrMax(String text, LongConsumer sink) {
+    if (text.equals("max")) {
+      sink.accept(UNLIMITED);
+    } else if (isNumber(text)) {
+      long value = Long.parseUnsignedLong(text);
+      sink.accept(value >= V1_UNLIMITED_FROM ? UNLIMITED : value);
+    }
+  }
+
+  private interface KeyedSink {
+    Object put(String key, long value);
+  }
+
+  private static void keyed(String text, KeyedSink sink) {
+    text.lines()
+        .forEach(
+            line -> {
+              int space = line.indexOf(' ');
+              if (space > 0 && isNumber(line.substring(space + 1))) {
+                sink.put(line.substring(0, space), Long.parseUnsignedLong(line.substring(space + 1)));
+              }
+            });
+  }
+
+  private static boolean isNumber(String text) {
+    return !text.isEmpty() && text.length() <= 19 && text.chars().allMatch(c -> c >= '0' && c <= '9');
+  }
+}

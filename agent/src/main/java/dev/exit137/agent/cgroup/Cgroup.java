@@ -1,0 +1,217 @@
+package dev.exit137.agent.cgroup;
+
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+
+/**
+ * One memory cgroup, known by its inode: the same path made again is another cgroup. Holds what its kill counters said
+ * when they were last read, and how many of those kills are accounted for by an event.
+ *
+ * <p>A counted kill that no event accounts for yet is a <em>surplus</em>. Owned by the agent-epoll thread.
+ */
+public final class Cgroup {
+  private final long inode;
+  private final String path;
+  private final Cgroup parent;
+  private final Map<String, Cgroup> children = new HashMap<>(2);
+  private int dirFd;
+  private int[] watches = {};
+  private boolean interior;
+  private boolean counted;
+
+  private long localKills;
+  private long treeKills;
+  private long ooms;
+  private long localAccounted;
+  private long treeAccounted;
+  private long oomsAccounted;
+
+  private long surplusSinceNanos;
+  private long removedAtNanos;
+  private long pidsReadAtNanos = Long.MIN_VALUE;
+
+  Cgroup(long inode, String path, Cgroup parent, int dirFd) {
+    this.inode = inode;
+    this.path = path;
+    this.parent = parent;
+    this.dirFd = dirFd;
+  }
+
+  /** Inode of the directory; unique among all cgroups of one boot. */
+  public long inode() {
+    return inode;
+  }
+
+  /** From the root of the hierarchy as the kernel's log spells it: {@code /a/b}. */
+  public String path() {
+    return path;
+  }
+
+  /** The cgroup above; null for the root. */
+  public Cgroup parent() {
+    return parent;
+  }
+
+  Map<String, Cgroup> children() {
+    return children;
+  }
+
+  /** A descriptor of the directory, or -1 once it was removed. */
+  int dirFd() {
+    return dirFd;
+  }
+
+  /** Whether the directory is gone. */
+  public boolean isRemoved() {
+    return dirFd < 0;
+  }
+
+  /** System.nanoTime() when the removal was seen. */
+  public long removedAtNanos() {
+    return removedAtNanos;
+  }
+
+  /** Watch descriptors of inotify that are this cgroup's. */
+  int[] watches() {
+    return watches;
+  }
+
+  void watchAdded(int watch) {
+    watches = Arrays.copyOf(watches, watches.length + 1);
+    watches[watches.length - 1] = watch;
+  }
+
+  void markRemoved(long nowNanos) {
+    dirFd = -1;
+    removedAtNanos = nowNanos;
+  }
+
+  /** Whether it has, or ever had, a cgroup below it: then memory.events counts more than memory.events.local. */
+  public boolean isInterior() {
+    return interior;
+  }
+
+  void markInterior() {
+    interior = true;
+  }
+
+  /** Whether its counters could ever be read; false for the root of cgroup v2 and where memory is not enabled. */
+  public boolean hasCounters() {
+    return counted;
+  }
+
+  void countersRead(long localKills, long treeKills, long ooms, long nowNanos) {
+    boolean hadSurplus = counted && surplus() > 0;
+    counted = true;
+    this.localKills = localKills;
+    this.treeKills = treeKills;
+    this.ooms = ooms;
+    if (surplus() > 0 && !hadSurplus) {
+      surplusSinceNanos = nowNanos;
+    }
+  }
+
+  /** Kills counted in this very cgroup that no event accounts for; negative when a record was read before the counter. */
+  public long surplus() {
+    return localKills - localAccounted;
+  }
+
+  /** The same for this cgroup and all below it, those that have vanished included. */
+  long treeSurplus() {
+    return treeKills - treeAccounted;
+  }
+
+  /** System.nanoTime() when the counter that shows the present surplus was first read. */
+  public long surplusSinceNanos() {
+    return surplusSinceNanos;
+  }
+
+  /** Number of kills here that events account for: the next one's ordinal is one more. */
+  public long accountedKills() {
+    return localAccounted;
+  }
+
+  /** The same for this cgroup and all below it. */
+  public long accountedTreeKills() {
+    return treeAccounted;
+  }
+
+  /** OOMs counted at this cgroup's own limit, and not yet taken as evidence. */
+  public long newOoms() {
+    return ooms - oomsAccounted;
+  }
+
+  /** Takes the counted OOMs as evidence for an event. */
+  public void accountOoms() {
+    oomsAccounted = ooms;
+  }
+
+  /** An event accounts for {@code kills} of this cgroup. */
+  public void account(long kills) {
+    localAccounted += kills;
+    accountTree(kills);
+  }
+
+  /** An event accounts for {@code kills} somewhere below this cgroup, in a cgroup that has vanished. */
+  public void accountTree(long kills) {
+    for (Cgroup at = this; at != null; at = at.parent) {
+      at.treeAccounted += kills;
+    }
+  }
+
+  /** Takes everything counted so far as accounted for: it happened before there was an agent. */
+  void absorb() {
+    localAccounted = localKills;
+    treeAccounted = treeKills;
+    oomsAccounted = ooms;
+  }
+
+  void restore(long localAccounted, long treeAccounted, long oomsAccounted) {
+    this.localAccounted = localAccounted;
+    this.treeAccounted = treeAccounted;
+    this.oomsAccounted = oomsAccounted;
+  }
+
+  long accountedOoms() {
+    return oomsAccounted;
+  }
+
+  /**
+   * Kills below this cgroup that were counted and whose own cgroup has vanished. Right only when this cgroup's counters
+   * were read before its children's: the other order counts a kill in between twice.
+   */
+  public long vanishedSurplus() {
+    if (!interior || !counted) {
+      return 0;
+    }
+    long surplus = treeSurplus() - surplus();
+    for (Cgroup child : children.values()) {
+      surplus -= child.treeSurplus();
+    }
+    return surplus;
+  }
+
+  long pidsReadAtNanos() {
+    return pidsReadAtNanos;
+  }
+
+  void pidsRead(long nowNanos) {
+    pidsReadAtNanos = nowNanos;
+  }
+
+  /** Whether this cgroup is {@code other} or below it. */
+  public boolean isAtOrBelow(Cgroup other) {
+    for (Cgroup at = this; at != null; at = at.parent) {
+      if (at == other) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  @Override
+  public String toString() {
+    return path + " (inode " + inode + ")";
+  }
+}

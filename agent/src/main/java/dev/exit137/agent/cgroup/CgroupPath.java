@@ -1,0 +1,103 @@
+package dev.exit137.agent.cgroup;
+
+import dev.exit137.proto.v1.Limit;
+import dev.exit137.proto.v1.QosClass;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * What a cgroup's path tells of itself: whose it is, and which container, pod and unit it belongs to. Nothing is guessed:
+ * what the path does not say stays empty.
+ *
+ * @param owner whose cgroup the last element is
+ * @param container the container that the cgroup is, or is in
+ * @param podUid uid of the pod that the cgroup is, or is in, spelled with {@code -}; empty for none
+ * @param qosClass of that pod
+ * @param unit the innermost systemd unit around the cgroup that is not a container's; empty for none
+ */
+public record CgroupPath(
+    Limit.Owner owner, Optional<ContainerRef> container, String podUid, QosClass qosClass, String unit) {
+
+  /**
+   * A container as the path names it.
+   *
+   * @param runtime {@code containerd}, {@code cri-o}, {@code docker}, {@code podman}; empty where only the id is there
+   * @param id the whole id
+   */
+  public record ContainerRef(String runtime, String id) {}
+
+  private static final String ID = "(?<id>[0-9a-f]{64})";
+  // cri-containerd-<id>.scope, crio-<id>.scope, docker-<id>.scope, libpod-<id>.scope; crio-conmon-<id>.scope is the
+  // container's monitor.
+  private static final Pattern CONTAINER_SCOPE =
+      Pattern.compile("(?<runtime>cri-containerd|crio|docker|libpod)-" + ID + "\\.scope");
+  private static final Pattern BARE_ID = Pattern.compile(ID);
+  // kubepods-burstable-pod<uid>.slice with _ for -, or pod<uid>; kubelet may have a prefix of its own (kind).
+  private static final Pattern POD =
+      Pattern.compile("(?:(?:.*-)?kubepods(?:-(?:burstable|besteffort))?-)?pod(?<uid>[0-9a-f][0-9a-f_-]{30,})(?:\\.slice)?");
+  private static final Pattern QOS = Pattern.compile("(?:(?:.*-)?kubepods-)?(?<qos>burstable|besteffort)(?:\\.slice)?");
+  private static final Pattern KUBEPODS = Pattern.compile("(?:.*-)?kubepods(?:\\.slice)?");
+
+  /** Reads a path as the kernel's log spells it. */
+  public static CgroupPath parse(String path) {
+    Limit.Owner owner = path.equals("/") ? Limit.Owner.NODE : Limit.Owner.UNSPECIFIED;
+    ContainerRef container = null;
+    String podUid = "";
+    QosClass qos = QosClass.QOS_CLASS_UNSPECIFIED;
+    String unit = "";
+    boolean inKubepods = false;
+    String parent = "";
+    for (String name : path.split("/")) {
+      if (name.isEmpty()) {
+        continue;
+      }
+      Matcher matcher;
+      Optional<ContainerRef> named = containerNamed(name, parent, !podUid.isEmpty());
+      if (container == null && named.isPresent()) {
+        container = named.get();
+        unit = "";
+        owner = Limit.Owner.CONTAINER;
+      } else if (KUBEPODS.matcher(name).matches()) {
+        inKubepods = true;
+        owner = Limit.Owner.NODE_ALLOCATABLE;
+      } else if (inKubepods && (matcher = QOS.matcher(name)).matches()) {
+        qos = matcher.group("qos").equals("burstable") ? QosClass.QOS_CLASS_BURSTABLE : QosClass.QOS_CLASS_BEST_EFFORT;
+        owner = Limit.Owner.QOS_CLASS;
+      } else if (inKubepods && podUid.isEmpty() && (matcher = POD.matcher(name)).matches()) {
+        podUid = matcher.group("uid").replace('_', '-');
+        qos = qos == QosClass.QOS_CLASS_UNSPECIFIED ? QosClass.QOS_CLASS_GUARANTEED : qos;
+        owner = Limit.Owner.POD;
+      } else if (name.endsWith(".service") || name.endsWith(".scope")) {
+        unit = container == null ? name : unit;
+        owner = Limit.Owner.UNIT;
+      } else {
+        owner = name.endsWith(".slice") ? Limit.Owner.SLICE : Limit.Owner.CGROUP;
+      }
+      parent = name;
+    }
+    return new CgroupPath(owner, Optional.ofNullable(container), podUid, qos, unit);
+  }
+
+  private static Optional<ContainerRef> containerNamed(String name, String parent, boolean inPod) {
+    Matcher scope = CONTAINER_SCOPE.matcher(name);
+    if (scope.matches()) {
+      String runtime =
+          switch (scope.group("runtime")) {
+            case "cri-containerd" -> "containerd";
+            case "crio" -> "cri-o";
+            case "libpod" -> "podman";
+            default -> scope.group("runtime");
+          };
+      return Optional.of(new ContainerRef(runtime, scope.group("id")));
+    }
+    if (BARE_ID.matcher(name).matches()) {
+      return switch (parent) {
+        case "docker" -> Optional.of(new ContainerRef("docker", name));
+        case "k8s.io" -> Optional.of(new ContainerRef("containerd", name));
+        default -> inPod ? Optional.of(new ContainerRef("", name)) : Optional.empty();
+      };
+    }
+    return Optional.empty();
+  }
+}

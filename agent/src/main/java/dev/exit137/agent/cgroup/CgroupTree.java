@@ -1,0 +1,195 @@
+package dev.exit137.agent.cgroup;
+
+import dev.exit137.agent.sys.Sys;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Consumer;
+
+/**
+ * The live cgroups as a tree, and those that were removed lately: the record of a kill is often read after its cgroup is
+ * gone. Owned by the agent-epoll thread.
+ */
+public final class CgroupTree {
+  private static final long KEEP_REMOVED_NANOS = 30_000_000_000L;
+
+  private final String rootDirectory;
+  private final String prefix;
+  private final Map<Long, Cgroup> byInode = new HashMap<>();
+  private final ArrayDeque<Cgroup> removed = new ArrayDeque<>();
+  private final Map<Long, Account> remembered = new HashMap<>();
+  private final Consumer<Cgroup> onRemoved;
+  private Cgroup root;
+
+  /** What a checkpoint remembers of a cgroup: its counters as far as events account for them. */
+  public record Account(long inode, long localKills, long treeKills, long ooms) {}
+
+  /** @param onRemoved told of every cgroup that was removed */
+  CgroupTree(CgroupMount mount, Consumer<Cgroup> onRemoved) {
+    this.onRemoved = onRemoved;
+    rootDirectory = mount.root().toString();
+    prefix = mount.prefix();
+  }
+
+  /** Where the cgroup's directory is. */
+  String directoryOf(Cgroup cgroup) {
+    String below = cgroup.path().substring(prefix.length());
+    return below.equals("/") ? rootDirectory : rootDirectory + below;
+  }
+
+  Cgroup root() {
+    return root;
+  }
+
+  /** Number of live cgroups. */
+  public int size() {
+    return byInode.size();
+  }
+
+  /** To be applied to cgroups when they are found; those of an earlier run of the agent in the same boot. */
+  void remember(List<Account> accounts) {
+    accounts.forEach(account -> remembered.put(account.inode(), account));
+  }
+
+  /** @return the root, or null when it cannot be opened */
+  Cgroup openRoot() {
+    root = open(null, prefix.isEmpty() ? "/" : prefix, rootDirectory);
+    return root;
+  }
+
+  /** @return the child, which may have been known before; null when it is gone already */
+  Cgroup add(Cgroup parent, String name) {
+    String path = parent.path().equals("/") ? "/" + name : parent.path() + "/" + name;
+    Cgroup child = open(parent, path, directoryOf(parent) + "/" + name);
+    if (child == null) {
+      return null;
+    }
+    Cgroup before = parent.children().put(name, child);
+    if (before != null && before != child) {
+      remove(before, System.nanoTime());
+    }
+    parent.markInterior();
+    return child;
+  }
+
+  private Cgroup open(Cgroup parent, String path, String directory) {
+    int fd = Sys.open(directory, Sys.O_PATH | Sys.O_DIRECTORY | Sys.O_CLOEXEC);
+    if (fd < 0) {
+      return null;
+    }
+    long inode = Sys.inode(fd);
+    Cgroup known = byInode.get(inode);
+    if (known != null) {
+      Sys.close(fd);
+      return known;
+    }
+    Cgroup cgroup = new Cgroup(inode, path, parent, fd);
+    Account account = remembered.remove(inode);
+    if (account != null) {
+      cgroup.restore(account.localKills(), account.treeKills(), account.ooms());
+    }
+    byInode.put(inode, cgroup);
+    return cgroup;
+  }
+
+  /** Whether the directory at the cgroup's path still is this cgroup. */
+  boolean stillThere(Cgroup cgroup) {
+    int fd = Sys.open(directoryOf(cgroup), Sys.O_PATH | Sys.O_DIRECTORY | Sys.O_CLOEXEC);
+    if (fd < 0) {
+      return false;
+    }
+    long inode = Sys.inode(fd);
+    Sys.close(fd);
+    return inode == cgroup.inode();
+  }
+
+  void remove(Cgroup cgroup, long nowNanos) {
+    List.copyOf(cgroup.children().values()).forEach(child -> remove(child, nowNanos));
+    String name = cgroup.path().substring(cgroup.path().lastIndexOf('/') + 1);
+    cgroup.parent().children().remove(name, cgroup);
+    byInode.remove(cgroup.inode());
+    Sys.close(cgroup.dirFd());
+    cgroup.markRemoved(nowNanos);
+    removed.addLast(cgroup);
+    onRemoved.accept(cgroup);
+  }
+
+  /** Drops what was removed long ago. */
+  void forgetRemoved(long nowNanos, PidIndex pids) {
+    Set<Cgroup> old = new HashSet<>();
+    while (!removed.isEmpty() && nowNanos - removed.peekFirst().removedAtNanos() > KEEP_REMOVED_NANOS) {
+      old.add(removed.removeFirst());
+    }
+    if (!old.isEmpty()) {
+      pids.forget(old);
+    }
+  }
+
+  /** The live cgroup at a path as the kernel's log spells it, or null. */
+  public Cgroup find(String path) {
+    Cgroup deepest = deepest(path);
+    return deepest != null && deepest.path().equals(path) ? deepest : null;
+  }
+
+  /** The deepest live cgroup at or above a path; null when the path is outside this tree. */
+  public Cgroup deepest(String path) {
+    if (root == null || !path.startsWith("/") || !(prefix.isEmpty() || (path + "/").startsWith(prefix + "/"))) {
+      return null;
+    }
+    Cgroup at = root;
+    int from = prefix.length() + 1;
+    while (from < path.length()) {
+      int slash = path.indexOf('/', from);
+      String name = path.substring(from, slash < 0 ? path.length() : slash);
+      Cgroup child = at.children().get(name);
+      if (child == null) {
+        return at;
+      }
+      at = child;
+      from += name.length() + 1;
+    }
+    return at;
+  }
+
+  /** Every live cgroup, a parent always before its children. */
+  public void forEach(Consumer<Cgroup> visitor) {
+    if (root != null) {
+      visit(root, visitor);
+    }
+  }
+
+  private static void visit(Cgroup cgroup, Consumer<Cgroup> visitor) {
+    visitor.accept(cgroup);
+    for (Cgroup child : new ArrayList<>(cgroup.children().values())) {
+      visit(child, visitor);
+    }
+  }
+
+  /** The cgroups that were removed within the last 30 s, oldest first. */
+  public Iterable<Cgroup> recentlyRemoved() {
+    return removed;
+  }
+
+  /** Takes everything counted so far as accounted for. */
+  public void absorbAll() {
+    forEach(Cgroup::absorb);
+  }
+
+  /** What a checkpoint must remember: cgroups with nothing accounted are left out. */
+  public List<Account> accounts() {
+    List<Account> accounts = new ArrayList<>();
+    forEach(
+        cgroup -> {
+          if (cgroup.accountedTreeKills() != 0 || cgroup.accountedOoms() != 0) {
+            accounts.add(
+                new Account(
+                    cgroup.inode(), cgroup.accountedKills(), cgroup.accountedTreeKills(), cgroup.accountedOoms()));
+          }
+        });
+    return accounts;
+  }
+}

@@ -1,0 +1,351 @@
+package dev.exit137.agent.cgroup;
+
+import dev.exit137.agent.sys.FileReader;
+import dev.exit137.agent.sys.Sys;
+import io.netty.channel.IoEvent;
+import io.netty.channel.IoRegistration;
+import io.netty.channel.epoll.EpollIoHandle;
+import io.netty.channel.unix.FileDescriptor;
+import io.netty.util.collection.IntObjectHashMap;
+import java.io.File;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+import jnr.ffi.Pointer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Follows the cgroup tree through one inotify instance (inotify(7)): directories come and go, kill counters move,
+ * cgroups become populated. cgroup v1 notifies nothing but directories, so there, and where the kernel refuses watches,
+ * the counters are read periodically, by {@link #scan}.
+ *
+ * <p>Owned by the agent-epoll thread.
+ */
+public final class CgroupWatcher implements EpollIoHandle {
+  private static final Logger LOG = LoggerFactory.getLogger(CgroupWatcher.class);
+  private static final int EVENT_HEADER_BYTES = 16;
+  private static final long PIDS_REFRESH_NANOS = 1_000_000_000L;
+
+  private enum Role {
+    DIRECTORY,
+    COUNTERS,
+    POPULATED
+  }
+
+  private record Watch(Cgroup cgroup, Role role) {}
+
+  private final CgroupTree tree;
+  private final PidIndex pids = new PidIndex();
+  private final MemoryEventsReader counters;
+  private final boolean v2;
+  private final Consumer<Cgroup> countersMoved;
+  private final int inotifyFd;
+  private final FileDescriptor descriptor;
+  private final IntObjectHashMap<Watch> watches = new IntObjectHashMap<>(256);
+  private final List<Cgroup> withoutCounters = new ArrayList<>();
+  private final Pointer nativeBuffer = Sys.allocate(64 * 1024);
+  private final byte[] bytes = new byte[64 * 1024];
+  private final ByteBuffer events = ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder());
+  private final FileReader procsFile = new FileReader(64 * 1024);
+  private final Pointer procsName = Sys.nativeString("cgroup.procs");
+
+  private long overflows;
+  private long watchesRefused;
+
+  /**
+   * @param countersMoved told of a cgroup whose counter shows a kill that no event accounts for
+   * @throws java.io.IOException no inotify instance can be had
+   */
+  public CgroupWatcher(CgroupMount mount, Consumer<Cgroup> countersMoved) throws java.io.IOException {
+    this.tree = new CgroupTree(mount, this::unwatch);
+    this.v2 = mount.isV2();
+    this.counters = new MemoryEventsReader(v2);
+    this.countersMoved = countersMoved;
+    inotifyFd = Sys.inotifyInit();
+    if (inotifyFd < 0) {
+      throw new java.io.IOException("inotify_init1: " + Sys.describe(inotifyFd) + "; see fs.inotify.max_user_instances");
+    }
+    descriptor = new FileDescriptor(inotifyFd);
+  }
+
+  /** The cgroups as they are known now. */
+  public CgroupTree tree() {
+    return tree;
+  }
+
+  /** Which process was seen in which cgroup. */
+  public PidIndex pids() {
+    return pids;
+  }
+
+  /** Queue overflows so far; each led to a rescan. */
+  public long overflows() {
+    return overflows;
+  }
+
+  /** Watches that the kernel refused; above 0 the tree must be scanned periodically. */
+  public long watchesRefused() {
+    return watchesRefused;
+  }
+
+  /** Whether {@link #scan} must be called periodically for the counters to be seen to move. */
+  public boolean needsScanning() {
+    return !v2 || watchesRefused > 0;
+  }
+
+  /** Whether any cgroup has kill counters. */
+  public boolean hasCounters() {
+    boolean[] any = new boolean[1];
+    tree.forEach(cgroup -> any[0] |= cgroup.hasCounters());
+    return any[0];
+  }
+
+  /** Finds every cgroup there is, watches it and reads its counters. */
+  public void start(List<CgroupTree.Account> remembered) {
+    tree.remember(remembered);
+    Cgroup root = tree.openRoot();
+    if (root != null) {
+      discover(root);
+    }
+  }
+
+  // ---- discovery
+
+  private void discover(Cgroup cgroup) {
+    watch(cgroup, Role.DIRECTORY, "", Sys.IN_CREATE | Sys.IN_DELETE | Sys.IN_ONLYDIR);
+    watchFiles(cgroup);
+    addChildren(cgroup);
+  }
+
+  private void addChildren(Cgroup cgroup) {
+    File[] directories = new File(tree.directoryOf(cgroup)).listFiles(File::isDirectory);
+    if (directories != null) {
+      for (File directory : directories) {
+        addChild(cgroup, directory.getName());
+      }
+    }
+  }
+
+  private void addChild(Cgroup parent, String name) {
+    boolean wasInterior = parent.isInterior();
+    int before = tree.size();
+    Cgroup child = tree.add(parent, name);
+    if (child == null) {
+      // Made and removed before it could be opened: what was counted in it is still in the parent's tree count.
+      parent.markInterior();
+    }
+    if (!wasInterior && v2 && parent.hasCounters()) {
+      watch(parent, Role.COUNTERS, "/memory.events", Sys.IN_MODIFY);
+    }
+    refresh(parent);
+    if (child != null && tree.size() > before) {
+      discover(child);
+    }
+  }
+
+  /** The watch first, then the counter: a kill that came before the watch is seen by the reading. */
+  private void watchFiles(Cgroup cgroup) {
+    long now = System.nanoTime();
+    if (counters.read(cgroup, now) == 0) {
+      if (v2) {
+        watch(cgroup, Role.COUNTERS, "/memory.events.local", Sys.IN_MODIFY);
+        if (cgroup.isInterior()) {
+          watch(cgroup, Role.COUNTERS, "/memory.events", Sys.IN_MODIFY);
+        }
+      }
+      refresh(cgroup);
+    } else {
+      // The memory controller may be enabled for it later; nothing tells when.
+      withoutCounters.add(cgroup);
+    }
+    if (v2) {
+      watch(cgroup, Role.POPULATED, "/cgroup.events", Sys.IN_MODIFY);
+    }
+    indexProcesses(cgroup, now);
+  }
+
+  private void watch(Cgroup cgroup, Role role, String file, int mask) {
+    int watch = Sys.inotifyAddWatch(inotifyFd, tree.directoryOf(cgroup) + file, mask);
+    if (watch >= 0) {
+      watches.put(watch, new Watch(cgroup, role));
+      cgroup.watchAdded(watch);
+    } else if (watch != -Sys.ENOENT) {
+      if (watchesRefused++ == 0) {
+        LOG.warn(
+            "inotify watch refused: {}; cgroups are scanned every second instead. Raise fs.inotify.max_user_watches.",
+            Sys.describe(watch));
+      }
+    }
+  }
+
+  /** rmdir takes away the watch of the directory alone: those of its files would pin their inodes for ever. */
+  private void unwatch(Cgroup removed) {
+    for (int watch : removed.watches()) {
+      watches.remove(watch);
+      Sys.inotifyRemoveWatch(inotifyFd, watch);
+    }
+  }
+
+  private void indexProcesses(Cgroup cgroup, long nowNanos) {
+    cgroup.pidsRead(nowNanos);
+    if (procsFile.read(cgroup.dirFd(), procsName) > 0) {
+      procsFile.forEachNumber(pid -> pids.put(pid, cgroup));
+    }
+  }
+
+  // ---- counters
+
+  /** Reads a cgroup's counters again. */
+  public void refresh(Cgroup cgroup) {
+    if (counters.read(cgroup, System.nanoTime()) == 0 && (cgroup.surplus() > 0 || cgroup.vanishedSurplus() > 0)) {
+      countersMoved.accept(cgroup);
+    }
+  }
+
+  /** Reads a cgroup's counters and then its children's: only in this order is its vanished surplus right. */
+  public void refreshWithChildren(Cgroup cgroup) {
+    counters.read(cgroup, System.nanoTime());
+    for (Cgroup child : cgroup.children().values()) {
+      counters.read(child, System.nanoTime());
+    }
+  }
+
+  /** Reads every counter, parents before children. */
+  public void refreshAll() {
+    tree.forEach(cgroup -> refresh(cgroup));
+  }
+
+  /** Looks at the whole tree again, whatever inotify told. */
+  public void scan() {
+    List<Cgroup> gone = new ArrayList<>();
+    tree.forEach(
+        cgroup -> {
+          if (cgroup.parent() != null && !tree.stillThere(cgroup)) {
+            gone.add(cgroup);
+          }
+        });
+    long now = System.nanoTime();
+    gone.stream().filter(cgroup -> !cgroup.isRemoved()).forEach(cgroup -> tree.remove(cgroup, now));
+    tree.forEach(this::addChildren);
+    tree.forEach(cgroup -> indexProcesses(cgroup, now));
+    refreshAll();
+  }
+
+  /** The periodic part: to be called about once a second. */
+  public void tick(long nowNanos) {
+    tree.forgetRemoved(nowNanos, pids);
+    if (!withoutCounters.isEmpty()) {
+      List<Cgroup> retry = List.copyOf(withoutCounters);
+      withoutCounters.clear();
+      retry.stream().filter(cgroup -> !cgroup.isRemoved()).forEach(this::watchFiles);
+    }
+    if (needsScanning()) {
+      scan();
+    }
+  }
+
+  // ---- inotify
+
+  @Override
+  public FileDescriptor fd() {
+    return descriptor;
+  }
+
+  @Override
+  public void registered() {}
+
+  @Override
+  public void unregistered() {}
+
+  @Override
+  public void handle(IoRegistration registration, IoEvent event) {
+    try {
+      drain();
+    } catch (RuntimeException e) {
+      // Out of here it would put the whole event loop to sleep.
+      LOG.error("cgroup notification could not be handled", e);
+    }
+  }
+
+  /** Handles every notification that is queued now. */
+  public void drain() {
+    int count;
+    while ((count = Sys.read(inotifyFd, nativeBuffer, bytes.length)) > 0) {
+      nativeBuffer.get(0, bytes, 0, count);
+      for (int at = 0; at + EVENT_HEADER_BYTES <= count; ) {
+        int nameBytes = events.getInt(at + 12);
+        handleEvent(events.getInt(at), events.getInt(at + 4), at + EVENT_HEADER_BYTES, nameBytes);
+        at += EVENT_HEADER_BYTES + nameBytes;
+      }
+    }
+  }
+
+  private void handleEvent(int watchDescriptor, int mask, int nameAt, int nameBytes) {
+    if ((mask & Sys.IN_Q_OVERFLOW) != 0) {
+      overflows++;
+      LOG.warn("inotify queue overflow: scanning all cgroups");
+      scan();
+      return;
+    }
+    if ((mask & Sys.IN_IGNORED) != 0) {
+      watches.remove(watchDescriptor);
+      return;
+    }
+    Watch watch = watches.get(watchDescriptor);
+    if (watch == null || watch.cgroup().isRemoved()) {
+      return;
+    }
+    Cgroup cgroup = watch.cgroup();
+    switch (watch.role()) {
+      case COUNTERS -> {
+        refresh(cgroup);
+        refreshProcesses(cgroup);
+      }
+      case POPULATED -> indexProcesses(cgroup, System.nanoTime());
+      case DIRECTORY -> {
+        if ((mask & Sys.IN_ISDIR) != 0) {
+          directoryChanged(cgroup, mask, name(nameAt, nameBytes));
+        }
+      }
+    }
+  }
+
+  private void directoryChanged(Cgroup parent, int mask, String name) {
+    if ((mask & Sys.IN_CREATE) != 0) {
+      addChild(parent, name);
+      return;
+    }
+    Cgroup child = parent.children().get(name);
+    // The notification may be of a cgroup before this one with the same name.
+    if (child != null && !tree.stillThere(child)) {
+      tree.remove(child, System.nanoTime());
+    }
+    refresh(parent);
+  }
+
+  /** A cgroup that reaches its limit will have kills: learn its processes while they live, once a second. */
+  private void refreshProcesses(Cgroup cgroup) {
+    long now = System.nanoTime();
+    if (now - cgroup.pidsReadAtNanos() > PIDS_REFRESH_NANOS) {
+      indexProcesses(cgroup, now);
+    }
+  }
+
+  private String name(int at, int length) {
+    int end = at;
+    while (end < at + length && bytes[end] != 0) {
+      end++;
+    }
+    return new String(bytes, at, end - at, StandardCharsets.UTF_8);
+  }
+
+  @Override
+  public void close() {
+    Sys.close(inotifyFd);
+    tree.forEach(cgroup -> Sys.close(cgroup.dirFd()));
+  }
+}
