@@ -1,0 +1,41 @@
+package dev.exit137.agent.correlate;
+
+import dev.exit137.agent.cgroup.Cgroup;
+import dev.exit137.proto.v1.OomKillEvent.Evidence;
+import java.util.List;
+
+/**
+ * Which cgroup a kill belongs to, and what says so.
+ *
+ * @param path the victim's cgroup; empty where it is not certain
+ * @param cgroup the cgroup itself, live or lately removed; null where only its path is known, or nothing
+ * @param countedBy the cgroup whose counter counted the kill: {@code cgroup}, or the nearest cgroup above it that is
+ *     left; null where no counter shows it
+ * @param candidates the cgroups that fit, where several do
+ * @param sources what says so
+ */
+record Attribution(
+    String path, Cgroup cgroup, Cgroup countedBy, List<String> candidates, List<Evidence> sources) {
+
+  static final Attribution UNKNOWN = new Attribution("", null, null, List.of(), List.of());
+
+  static Attribution ambiguous(List<String> candidates) {
+    return new Attribution("", null, null, List.copyOf(candidates), List.of());
+  }
+
+  boolean isKnown() {
+    return !path.isEmpty();
+  }
+
+  /** Enters the kill into the books of the cgroup that counted it. */
+  void account() {
+    if (countedBy == null) {
+      return;
+    }
+    if (countedBy == cgroup) {
+      countedBy.account(1);
+    } else {
+      countedBy.accountTree(1);
+    }
+  }
+}

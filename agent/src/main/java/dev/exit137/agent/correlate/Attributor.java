@@ -1,0 +1,209 @@
+package dev.exit137.agent.correlate;
+
+import dev.exit137.agent.cgroup.Cgroup;
+import dev.exit137.agent.cgroup.CgroupWatcher;
+import dev.exit137.agent.incident.Incident;
+import dev.exit137.agent.kmsg.OomLine;
+import dev.exit137.proto.v1.OomKillEvent.Evidence;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Finds the cgroup of a killed process. In this order: the kernel's own summary line; the index of processes seen before
+ * the kill; /proc; the only counter that moved. All but the first must agree with a counter, because a pid may have been
+ * used again: the kernel counts a kill before it prints it, so a counter that shows no kill is proof against.
+ *
+ * <p>Owned by the agent-epoll thread.
+ */
+final class Attributor {
+  private static final int MAX_CANDIDATES = 16;
+
+  private final CgroupWatcher watcher;
+  private final ProcCgroup proc;
+  private final KillBalance balance;
+
+  Attributor(CgroupWatcher watcher, ProcCgroup proc, KillBalance balance) {
+    this.watcher = watcher;
+    this.proc = proc;
+    this.balance = balance;
+  }
+
+  /**
+   * @param killedAtNanos System.nanoTime() of the kill
+   * @param live the record was read as it came; the processes of an old one are gone, and their pids may be used again
+   * @param first no baseline yet: the counters still hold kills from before the ring
+   */
+  Attribution attribute(Incident incident, OomLine killed, long killedAtNanos, boolean live, boolean first) {
+    watcher.drain();
+    if (incident.isSummarized() && incident.chosenPid() == killed.pid() && !incident.taskMemcg().isEmpty()) {
+      return fromKernel(incident.taskMemcg().toString());
+    }
+    if (live) {
+      Attribution indexed = fromIndex(killed.pid(), killedAtNanos);
+      if (indexed != null) {
+        return indexed;
+      }
+      Attribution running = fromProc(killed);
+      if (running != null) {
+        return running;
+      }
+    }
+    return first ? Attribution.UNKNOWN : fromCounters(incident);
+  }
+
+  /** Where no cgroup can be watched, the kernel's word is all there is. */
+  static Attribution withoutCgroups(Incident incident, OomLine killed) {
+    return incident.isSummarized() && incident.chosenPid() == killed.pid() && !incident.taskMemcg().isEmpty()
+        ? new Attribution(incident.taskMemcg().toString(), null, null, List.of(), List.of(Evidence.KMSG_SUMMARY))
+        : Attribution.UNKNOWN;
+  }
+
+  /** The kernel names the path; what is left to find is which cgroup of that path, and which counter counted it. */
+  private Attribution fromKernel(String path) {
+    List<Evidence> sources = new ArrayList<>(List.of(Evidence.KMSG_SUMMARY));
+    Cgroup cgroup = watcher.tree().find(path);
+    Cgroup countedBy = null;
+    if (cgroup != null) {
+      countedBy = countedBy(cgroup);
+    }
+    if (countedBy == null) {
+      // Gone, or made again under the same path: the kill is in the tree count of what is left above it.
+      Cgroup removed = lastRemoved(path);
+      Cgroup above = watcher.tree().deepest(path.substring(0, path.lastIndexOf('/')));
+      if (removed != null) {
+        cgroup = removed;
+        countedBy = removed;
+      } else if (above != null && vanishedSurplus(above) > 0) {
+        cgroup = null;
+        countedBy = above;
+      }
+    }
+    if (countedBy != null && !(countedBy.isRemoved() && countedBy.surplus() <= 0 && countsVanished(countedBy) == null)) {
+      sources.add(Evidence.MEMORY_EVENTS);
+    }
+    return new Attribution(path, cgroup, countedBy, List.of(), sources);
+  }
+
+  private Attribution fromIndex(long pid, long killedAtNanos) {
+    Cgroup cgroup = watcher.pids().cgroupOf((int) pid);
+    if (cgroup == null) {
+      return null;
+    }
+    if (!cgroup.isRemoved()) {
+      return agreeing(cgroup);
+    }
+    // After the removal the pid may be another process'.
+    if (killedAtNanos > cgroup.removedAtNanos()) {
+      return null;
+    }
+    if (cgroup.surplus() > 0 || countsVanished(cgroup) != null) {
+      return new Attribution(
+          cgroup.path(), cgroup, cgroup, List.of(), List.of(Evidence.PROC, Evidence.MEMORY_EVENTS));
+    }
+    // No counter is left that could agree or disagree.
+    return nearestLive(cgroup).hasCounters()
+        ? null
+        : new Attribution(cgroup.path(), cgroup, cgroup, List.of(), List.of(Evidence.PROC));
+  }
+
+  private Attribution fromProc(OomLine killed) {
+    String path = proc.pathOf(killed.pid(), killed.comm());
+    Cgroup cgroup = path == null ? null : watcher.tree().find(path);
+    return cgroup == null ? null : agreeing(cgroup);
+  }
+
+  private Attribution agreeing(Cgroup cgroup) {
+    return countedBy(cgroup) == null
+        ? null
+        : new Attribution(cgroup.path(), cgroup, cgroup, List.of(), List.of(Evidence.PROC, Evidence.MEMORY_EVENTS));
+  }
+
+  /** The only counter that moved names the cgroup, if the node counted no other kill meanwhile. */
+  private Attribution fromCounters(Incident incident) {
+    watcher.refreshAll();
+    List<Cgroup> moved = new ArrayList<>();
+    watcher.tree().forEach(cgroup -> addIfMoved(cgroup, incident, moved));
+    watcher.tree().recentlyRemoved().forEach(cgroup -> addIfMoved(cgroup, incident, moved));
+    List<Cgroup> vanishedBelow = new ArrayList<>();
+    watcher
+        .tree()
+        .forEach(
+            cgroup -> {
+              if (cgroup.vanishedSurplus() > 0 && vanishedSurplus(cgroup) > 0) {
+                vanishedBelow.add(cgroup);
+              }
+            });
+    balance.read();
+    boolean onlyKill = balance.missing() == 1 || balance.vmstat() == KillBalance.UNKNOWN;
+    if (moved.size() == 1 && onlyKill && vanishedBelow.stream().allMatch(above -> moved.get(0).isAtOrBelow(above))) {
+      Cgroup cgroup = moved.get(0);
+      return new Attribution(cgroup.path(), cgroup, cgroup, List.of(), List.of(Evidence.MEMORY_EVENTS));
+    }
+    if (moved.isEmpty() && vanishedBelow.isEmpty()) {
+      return Attribution.UNKNOWN;
+    }
+    List<String> candidates = new ArrayList<>();
+    moved.forEach(cgroup -> candidates.add(cgroup.path()));
+    vanishedBelow.forEach(above -> removedBelow(above).forEach(cgroup -> candidates.add(cgroup.path())));
+    List<String> distinct = candidates.stream().distinct().limit(MAX_CANDIDATES).toList();
+    // The node may count a kill in one cgroup only; which of the vanished it was stays open, where it counts does not.
+    return moved.isEmpty() && vanishedBelow.size() == 1 && onlyKill
+        ? new Attribution("", null, vanishedBelow.get(0), distinct, List.of(Evidence.MEMORY_EVENTS))
+        : Attribution.ambiguous(distinct);
+  }
+
+  private static void addIfMoved(Cgroup cgroup, Incident incident, List<Cgroup> moved) {
+    if (cgroup.surplus() > 0 && (!incident.isGroupKill() || isBelow(cgroup.path(), incident.groupMemcg().toString()))) {
+      moved.add(cgroup);
+    }
+  }
+
+  static boolean isBelow(String path, String ancestor) {
+    return path.equals(ancestor) || ancestor.equals("/") || path.startsWith(ancestor + "/");
+  }
+
+  /** The cgroup, if its counter, read now, shows a kill that is not accounted for; else null. */
+  private Cgroup countedBy(Cgroup cgroup) {
+    watcher.refresh(cgroup);
+    return cgroup.surplus() > 0 ? cgroup : null;
+  }
+
+  /** Of a removed cgroup: the nearest live one above it that still counts a kill in something that has vanished. */
+  private Cgroup countsVanished(Cgroup removed) {
+    Cgroup above = nearestLive(removed);
+    return vanishedSurplus(above) > 0 ? above : null;
+  }
+
+  private long vanishedSurplus(Cgroup above) {
+    watcher.refreshWithChildren(above);
+    return above.vanishedSurplus();
+  }
+
+  static Cgroup nearestLive(Cgroup cgroup) {
+    Cgroup at = cgroup;
+    while (at.isRemoved() && at.parent() != null) {
+      at = at.parent();
+    }
+    return at;
+  }
+
+  private Cgroup lastRemoved(String path) {
+    Cgroup last = null;
+    for (Cgroup cgroup : watcher.tree().recentlyRemoved()) {
+      if (cgroup.path().equals(path)) {
+        last = cgroup;
+      }
+    }
+    return last;
+  }
+
+  private List<Cgroup> removedBelow(Cgroup above) {
+    List<Cgroup> below = new ArrayList<>();
+    for (Cgroup cgroup : watcher.tree().recentlyRemoved()) {
+      if (cgroup.isAtOrBelow(above)) {
+        below.add(cgroup);
+      }
+    }
+    return below;
+  }
+}

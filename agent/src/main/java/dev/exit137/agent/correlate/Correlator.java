@@ -1,0 +1,237 @@
+package dev.exit137.agent.correlate;
+
+import dev.exit137.agent.cgroup.AfterKillReader;
+import dev.exit137.agent.cgroup.Cgroup;
+import dev.exit137.agent.cgroup.CgroupWatcher;
+import dev.exit137.agent.incident.Incident;
+import dev.exit137.agent.incident.IncidentAssembler;
+import dev.exit137.agent.kmsg.OomLine;
+import dev.exit137.proto.v1.Limit;
+import dev.exit137.proto.v1.Node;
+import dev.exit137.proto.v1.OomKillEvent;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+
+/**
+ * Joins what the records say with what the counters say: one event per killed process, at once, and a new revision when
+ * better evidence comes. Owned by the agent-epoll thread; allocates once per kill, nothing per record.
+ */
+public final class Correlator implements IncidentAssembler.Sink {
+  private final Optional<CgroupWatcher> watcher;
+  private final Optional<Attributor> attributor;
+  private final Optional<AfterKillReader> afterKill;
+  private final KillBalance balance;
+  private final SurplusBook surplus;
+  private final EventFactory events;
+  private final Consumer<KillReport> reports;
+  private final Supplier<Instant> wallClock;
+  private final KernelClock clock = new KernelClock();
+  private final List<KillReport> ofThisIncident = new ArrayList<>();
+
+  private boolean live;
+  private boolean hasBaseline;
+  private long ambiguous;
+  private long unattributed;
+  private long attributedSequence = -1;
+  private Attribution attribution = Attribution.UNKNOWN;
+
+  /**
+   * @param watcher empty where no memory cgroup can be watched
+   * @param reports takes the events; must not block
+   * @param hasBaseline whether a checkpoint of this boot says which kills are accounted for
+   */
+  public Correlator(
+      Node node,
+      Path procRoot,
+      Optional<CgroupWatcher> watcher,
+      boolean v2,
+      KillBalance balance,
+      Consumer<KillReport> reports,
+      Supplier<Instant> wallClock,
+      boolean hasBaseline) {
+    this.watcher = watcher;
+    this.balance = balance;
+    this.reports = reports;
+    this.wallClock = wallClock;
+    this.hasBaseline = hasBaseline;
+    events = new EventFactory(node);
+    attributor = watcher.map(w -> new Attributor(w, new ProcCgroup(procRoot, v2), balance));
+    afterKill = watcher.map(w -> new AfterKillReader(v2));
+    surplus = new SurplusBook(balance, events, reports);
+  }
+
+  /** Kills whose cgroup stays empty because several fit. */
+  public long ambiguous() {
+    return ambiguous;
+  }
+
+  /** Kills whose cgroup stays empty because nothing names it. */
+  public long unattributed() {
+    return unattributed;
+  }
+
+  /** The books of what counters show and no record explains. */
+  public SurplusBook surplus() {
+    return surplus;
+  }
+
+  /** The ring was read to its end for the first time: from now on, records are read as they are printed. */
+  public void startLive() {
+    live = true;
+    if (!hasBaseline) {
+      // Kills from before the ring's oldest record: no one was watching, and nobody can say when.
+      watcher.ifPresent(
+          w -> {
+            w.refreshAll();
+            w.tree().absorbAll();
+          });
+      balance.read();
+      balance.startHere();
+      hasBaseline = true;
+    }
+  }
+
+  /** Learns how the kernel's clock runs from a record that was just printed. */
+  public void onLiveRecord(long timestampMicros) {
+    if (live) {
+      clock.onLiveRecord(timestampMicros, System.nanoTime());
+    }
+  }
+
+  @Override
+  public boolean isGroupMember(Incident incident, OomLine killed, long sequence, long timestampMicros) {
+    attribute(incident, killed, sequence, timestampMicros);
+    String group = incident.groupMemcg().toString();
+    if (attribution.isKnown()) {
+      return Attributor.isBelow(attribution.path(), group);
+    }
+    return !attribution.candidates().isEmpty()
+        && attribution.candidates().stream().allMatch(path -> Attributor.isBelow(path, group));
+  }
+
+  @Override
+  public void onKill(Incident incident, OomLine killed, long sequence, long timestampMicros) {
+    attribute(incident, killed, sequence, timestampMicros);
+    attribution.account();
+    if (attribution.candidates().isEmpty() && !attribution.isKnown()) {
+      unattributed++;
+    } else if (!attribution.isKnown()) {
+      ambiguous++;
+    }
+    long now = System.nanoTime();
+    OomKillEvent.Builder event =
+        events.kill(
+            incident, killed, sequence, attribution, limit(incident, attribution.cgroup()),
+            times(timestampMicros, now));
+    KillReport report =
+        surplus
+            .takeCountedOnly(attribution)
+            .map(before -> before.revised(event.setEventId(before.event().getEventId())))
+            .orElseGet(() -> newKill(event, timestampMicros, now));
+    ofThisIncident.add(report);
+    reports.accept(report);
+    if (!attribution.isKnown()) {
+      surplus.addUnplaced(report, now);
+    }
+  }
+
+  private KillReport newKill(OomKillEvent.Builder event, long timestampMicros, long nowNanos) {
+    balance.onKill();
+    Optional<AfterKillReader.Raw> raw =
+        live && attribution.cgroup() != null
+            ? afterKill.flatMap(r -> r.read(attribution.cgroup(), clock.ageNanos(timestampMicros, nowNanos)))
+            : Optional.empty();
+    return new KillReport(event.build(), raw);
+  }
+
+  @Override
+  public void onRepeatedKill(Incident incident, OomLine killed, long sequence, long timestampMicros) {
+    balance.onRepeatedKillRecord();
+    // Counted in the same cgroup once more.
+    attribute(incident, killed, sequence, timestampMicros);
+    attribution.account();
+  }
+
+  @Override
+  public void onClosed(Incident incident) {
+    if (incident.kills() == 0 && !incident.isGroupKill()) {
+      OomKillEvent.Builder event =
+          events.withoutKill(
+              incident, limit(incident, null), times(incident.lastTimestampMicros(), System.nanoTime()));
+      reports.accept(new KillReport(event.build(), Optional.empty()));
+    }
+    for (KillReport report : ofThisIncident) {
+      OomKillEvent.Builder better = report.event().toBuilder();
+      better
+          .getIncidentBuilder()
+          .setGroupKill(incident.isGroupKill())
+          .setKillsSoFar(incident.kills())
+          .setRepeatedKillRecords(incident.repeatedKillRecords());
+      if (!better.getIncident().equals(report.event().getIncident())) {
+        reports.accept(report.revised(better));
+      }
+    }
+    ofThisIncident.clear();
+  }
+
+  private void attribute(Incident incident, OomLine killed, long sequence, long timestampMicros) {
+    if (attributedSequence == sequence) {
+      return;
+    }
+    attributedSequence = sequence;
+    long now = System.nanoTime();
+    long killedAtNanos = now - clock.ageNanos(timestampMicros, now);
+    attribution =
+        attributor.isPresent()
+            ? attributor.get().attribute(incident, killed, killedAtNanos, live, !hasBaseline)
+            : Attributor.withoutCgroups(incident, killed);
+  }
+
+  private EventFactory.Times times(long timestampMicros, long nowNanos) {
+    Instant observed = wallClock.get();
+    return new EventFactory.Times(
+        timestampMicros, clock.wallTime(timestampMicros, observed, nowNanos), observed, !live);
+  }
+
+  /** Whose limit it was: what the kernel's own block says, else the one cgroup above the victim whose OOMs moved. */
+  private Limit.Builder limit(Incident incident, Cgroup victims) {
+    Limit.Builder limit = Limit.newBuilder().setCgroup(incident.oomMemcg().toString());
+    EventFactory.ifPresent(incident.limitBytes(), limit::setLimitBytes);
+    EventFactory.ifPresent(incident.usageBytes(), limit::setUsageBytes);
+    EventFactory.ifPresent(incident.swapLimitBytes(), limit::setSwapLimitBytes);
+    EventFactory.ifPresent(incident.swapUsageBytes(), limit::setSwapUsageBytes);
+    if (watcher.isPresent()) {
+      Cgroup hit =
+          incident.isSummarized()
+              ? watcher.get().tree().find(limit.getCgroup())
+              : live ? onlyOneWithNewOoms(victims) : null;
+      if (hit != null) {
+        limit.setCgroup(hit.path());
+        hit.accountOoms();
+        if (!limit.hasLimitBytes()) {
+          afterKill.flatMap(reader -> reader.readLimit(hit)).ifPresent(limit::setLimitBytes);
+        }
+      }
+    }
+    return limit;
+  }
+
+  private Cgroup onlyOneWithNewOoms(Cgroup victims) {
+    Cgroup only = null;
+    for (Cgroup at = victims; at != null; at = at.parent()) {
+      watcher.get().refresh(at);
+      if (at.newOoms() > 0) {
+        if (only != null) {
+          return null;
+        }
+        only = at;
+      }
+    }
+    return only;
+  }
+}

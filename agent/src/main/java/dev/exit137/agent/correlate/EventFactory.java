@@ -1,0 +1,209 @@
+package dev.exit137.agent.correlate;
+
+import com.google.protobuf.Duration;
+import com.google.protobuf.Timestamp;
+import dev.exit137.agent.cgroup.Cgroup;
+import dev.exit137.agent.cgroup.CgroupPath;
+import dev.exit137.agent.incident.Incident;
+import dev.exit137.agent.kmsg.OomLine;
+import dev.exit137.proto.v1.Incident.Builder;
+import dev.exit137.proto.v1.Limit;
+import dev.exit137.proto.v1.Node;
+import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.OomKillEvent.Certainty;
+import dev.exit137.proto.v1.OomKillEvent.Evidence;
+import dev.exit137.proto.v1.OomKillEvent.Outcome;
+import dev.exit137.proto.v1.OomKillEvent.Scope;
+import dev.exit137.proto.v1.Trigger;
+import dev.exit137.proto.v1.Victim;
+import java.time.Instant;
+import java.util.List;
+import java.util.function.IntConsumer;
+import java.util.function.LongConsumer;
+
+/** Makes events of what the records and the counters say. What they do not say stays absent. */
+final class EventFactory {
+  private static final String GLOBAL_WORDING = "Out of memory";
+
+  private final Node node;
+
+  EventFactory(Node node) {
+    this.node = node;
+  }
+
+  /** When something happened and was seen. */
+  record Times(long kernelTimeMicros, Instant wall, Instant observed, boolean recovered) {}
+
+  OomKillEvent.Builder kill(
+      Incident incident, OomLine killed, long sequence, Attribution attribution, Limit.Builder limit, Times times) {
+    OomKillEvent.Builder event =
+        fromIncident(incident, times)
+            .setEventId(node.getBootId() + "/kmsg/" + sequence)
+            .setOutcome(Outcome.KILLED)
+            .setVictim(victim(killed))
+            .setCgroupPath(attribution.path())
+            .addAllCandidates(attribution.candidates())
+            .addEvidence(Evidence.KMSG_KILLED)
+            .addAllEvidence(attribution.sources());
+    if (!event.hasScope() || event.getScope() == Scope.UNKNOWN) {
+      event.setScope(scopeOfWording(killed));
+    }
+    event.getIncidentBuilder().setLimit(ownedLimit(limit, event.getScope()));
+    return event.setCertainty(certainty(attribution));
+  }
+
+  /** An OOM in which nothing was killed, or nobody saw who. */
+  OomKillEvent.Builder withoutKill(Incident incident, Limit.Builder limit, Times times) {
+    OomKillEvent.Builder event = fromIncident(incident, times);
+    event.setEventId(event.getIncident().getId());
+    event.setCertainty(Certainty.SINGLE_SOURCE);
+    if (incident.isSummarized()) {
+      event.addEvidence(Evidence.KMSG_SUMMARY);
+    }
+    event.getIncidentBuilder().setLimit(ownedLimit(limit, event.getScope()));
+    return event.setOutcome(
+        incident.isPanic()
+            ? Outcome.PANIC
+            : incident.isNoKillableProcess() ? Outcome.NO_KILLABLE_PROCESS : Outcome.KILL_NOT_SEEN);
+  }
+
+  /** A kill that only a counter saw: the {@code ordinal}th of that cgroup, or of what vanished below it. */
+  OomKillEvent.Builder countedOnly(Cgroup countedBy, long ordinal, Attribution attribution, Times times) {
+    String id =
+        node.getBootId() + "/cgroup/" + Long.toUnsignedString(countedBy.inode()) + "/"
+            + (countedBy == attribution.cgroup() ? "" : "below/") + ordinal;
+    OomKillEvent.Builder event =
+        base(times)
+            .setEventId(id)
+            .setScope(Scope.UNKNOWN)
+            .setOutcome(Outcome.KILLED)
+            .setCgroupPath(attribution.path())
+            .addAllCandidates(attribution.candidates())
+            .addEvidence(Evidence.MEMORY_EVENTS)
+            .setCertainty(attribution.isKnown() ? Certainty.SINGLE_SOURCE : Certainty.AMBIGUOUS);
+    event.getIncidentBuilder().setId(id).setKillsSoFar(1);
+    return event;
+  }
+
+  private OomKillEvent.Builder base(Times times) {
+    OomKillEvent.Builder event =
+        OomKillEvent.newBuilder()
+            .setRevision(1)
+            .setNode(node)
+            .setTime(timestamp(times.wall()))
+            .setObservedTime(timestamp(times.observed()))
+            .setRecovered(times.recovered());
+    if (times.kernelTimeMicros() >= 0) {
+      event.setKernelTime(
+          Duration.newBuilder()
+              .setSeconds(times.kernelTimeMicros() / 1_000_000)
+              .setNanos((int) (times.kernelTimeMicros() % 1_000_000) * 1000));
+    }
+    return event;
+  }
+
+  private OomKillEvent.Builder fromIncident(Incident incident, Times times) {
+    OomKillEvent.Builder event =
+        base(times).setScope(scope(incident)).setConstraint(incident.constraint().toString());
+    Builder message =
+        event
+            .getIncidentBuilder()
+            .setId(incidentId(incident))
+            .setOomMemcg(incident.oomMemcg().toString())
+            .setTaskMemcg(incident.taskMemcg().toString())
+            .setGroupKill(incident.isGroupKill())
+            .setKillsSoFar(incident.kills())
+            .setRepeatedKillRecords(incident.repeatedKillRecords());
+    if (incident.isInvoked()) {
+      message.setTrigger(trigger(incident));
+    }
+    return event;
+  }
+
+  private String incidentId(Incident incident) {
+    return node.getBootId() + "/incident/" + incident.firstSequence();
+  }
+
+  private static Trigger trigger(Incident incident) {
+    Trigger.Builder trigger =
+        Trigger.newBuilder()
+            .setComm(incident.triggerComm().toString())
+            .setGfpMask(incident.gfpMask().toString());
+    ifPresentInt(incident.triggerPid(), trigger::setPid);
+    ifPresentInt(incident.triggerCpu(), trigger::setCpu);
+    ifPresentInt(incident.order(), trigger::setOrder);
+    ifPresentInt(incident.triggerOomScoreAdj(), trigger::setOomScoreAdj);
+    return trigger.build();
+  }
+
+  private static Victim victim(OomLine killed) {
+    Victim.Builder victim = Victim.newBuilder().setComm(killed.comm().toString());
+    ifPresentInt(killed.pid(), victim::setPid);
+    ifPresentInt(killed.uid(), victim::setUid);
+    ifPresent(killed.totalVmBytes(), victim::setTotalVmBytes);
+    ifPresent(killed.anonRssBytes(), victim::setAnonRssBytes);
+    ifPresent(killed.fileRssBytes(), victim::setFileRssBytes);
+    ifPresent(killed.shmemRssBytes(), victim::setShmemRssBytes);
+    ifPresent(killed.pgtablesBytes(), victim::setPgtablesBytes);
+    ifPresentInt(killed.oomScoreAdj(), victim::setOomScoreAdj);
+    return victim.build();
+  }
+
+  private static Scope scope(Incident incident) {
+    return switch (incident.constraint().toString()) {
+      case "CONSTRAINT_MEMCG" -> Scope.MEMCG;
+      // Kernels before 5.3 print CONSTRAINT_NONE for a memcg OOM, too; its oom_memcg tells.
+      case "CONSTRAINT_NONE" -> incident.oomMemcg().isEmpty() ? Scope.GLOBAL : Scope.MEMCG;
+      case "CONSTRAINT_CPUSET" -> Scope.CPUSET;
+      case "CONSTRAINT_MEMORY_POLICY" -> Scope.MEMORY_POLICY;
+      default -> incident.oomMemcg().isEmpty() ? Scope.UNKNOWN : Scope.MEMCG;
+    };
+  }
+
+  private static Scope scopeOfWording(OomLine killed) {
+    if (killed.memcgWording()) {
+      return Scope.MEMCG;
+    }
+    return killed.killMessage().toString().startsWith(GLOBAL_WORDING) ? Scope.GLOBAL : Scope.UNKNOWN;
+  }
+
+  private static Limit ownedLimit(Limit.Builder limit, Scope scope) {
+    if (scope == Scope.GLOBAL) {
+      limit.setOwner(Limit.Owner.NODE);
+    } else if (!limit.getCgroup().isEmpty()) {
+      limit.setOwner(CgroupPath.parse(limit.getCgroup()).owner());
+    }
+    return limit.build();
+  }
+
+  private static Certainty certainty(Attribution attribution) {
+    if (!attribution.candidates().isEmpty()) {
+      return Certainty.AMBIGUOUS;
+    }
+    return attribution.sources().stream().anyMatch(source -> source != Evidence.KMSG_SUMMARY)
+        ? Certainty.CONFIRMED
+        : Certainty.SINGLE_SOURCE;
+  }
+
+  static Timestamp timestamp(Instant instant) {
+    return Timestamp.newBuilder().setSeconds(instant.getEpochSecond()).setNanos(instant.getNano()).build();
+  }
+
+  static void ifPresent(long value, LongConsumer setter) {
+    if (value != OomLine.ABSENT) {
+      setter.accept(value);
+    }
+  }
+
+  private static void ifPresentInt(long value, IntConsumer setter) {
+    if (value != OomLine.ABSENT) {
+      setter.accept((int) value);
+    }
+  }
+
+  static List<Evidence> withCounter(OomKillEvent event) {
+    return event.getEvidenceList().contains(Evidence.MEMORY_EVENTS)
+        ? List.of()
+        : List.of(Evidence.MEMORY_EVENTS);
+  }
+}

@@ -1,0 +1,34 @@
+package dev.exit137.agent.correlate;
+
+import java.time.Instant;
+
+/**
+ * Turns printk's time (microseconds since boot, local_clock) into wall time. printk's clock is not disciplined by NTP and
+ * CLOCK_MONOTONIC is, so they drift apart: the drift is learnt from live records, of which the one that was read fastest
+ * is the best measure. System.nanoTime() is CLOCK_MONOTONIC on Linux.
+ *
+ * <p>Owned by the agent-epoll thread.
+ */
+final class KernelClock {
+  private long driftNanos;
+  private boolean learnt;
+
+  /** A record that was read right after it was printed. */
+  void onLiveRecord(long timestampMicros, long nowNanos) {
+    long ageNanos = nowNanos - timestampMicros * 1000;
+    if (!learnt || ageNanos < driftNanos) {
+      driftNanos = ageNanos;
+      learnt = true;
+    }
+  }
+
+  /** How long ago a record was printed; exact to the drift of the clocks where no live record was seen yet. */
+  long ageNanos(long timestampMicros, long nowNanos) {
+    return Math.max(0, nowNanos - timestampMicros * 1000 - driftNanos);
+  }
+
+  /** The wall time of a record, never later than {@code observed}. */
+  Instant wallTime(long timestampMicros, Instant observed, long nowNanos) {
+    return observed.minusNanos(ageNanos(timestampMicros, nowNanos));
+  }
+}

@@ -1,0 +1,92 @@
+package dev.exit137.agent.correlate;
+
+import dev.exit137.agent.sys.FileReader;
+import dev.exit137.agent.sys.Sys;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import jnr.ffi.Pointer;
+
+/**
+ * The proof that nothing was lost: {@code oom_kill} of /proc/vmstat grows by one for every {@code Killed process} record,
+ * those included that log a process once more. The kernel counts before it prints.
+ *
+ * <p>Owned by the agent-epoll thread.
+ */
+public final class KillBalance {
+  /** The counter cannot be read. */
+  public static final long UNKNOWN = -1;
+
+  private static final byte[] OOM_KILL = "oom_kill".getBytes(StandardCharsets.US_ASCII);
+
+  private final FileReader file = new FileReader(32 * 1024);
+  private final Pointer name = Sys.nativeString("vmstat");
+  private final int procFd;
+  private long beforeFirstRecord;
+  private long kills;
+  private long repeatedKillRecords;
+  private long vmstat = UNKNOWN;
+  private long unaccounted;
+
+  /** @param procRoot a procfs; where it has no vmstat with oom_kill (kernels before 4.13) there is no balance */
+  public KillBalance(Path procRoot) {
+    procFd = Sys.open(procRoot.toString(), Sys.O_PATH | Sys.O_DIRECTORY | Sys.O_CLOEXEC);
+  }
+
+  /** Continues an earlier run in the same boot. */
+  public void restore(long beforeFirstRecord, long kills, long repeatedKillRecords) {
+    this.beforeFirstRecord = beforeFirstRecord;
+    this.kills = kills;
+    this.repeatedKillRecords = repeatedKillRecords;
+  }
+
+  /** @return the counter now, or UNKNOWN */
+  public long read() {
+    vmstat = file.read(procFd, name) < 0 ? UNKNOWN : file.valueOf(OOM_KILL);
+    return vmstat;
+  }
+
+  void onKill() {
+    kills++;
+  }
+
+  void onRepeatedKillRecord() {
+    repeatedKillRecords++;
+  }
+
+  /** What was counted and is in no record so far came before the oldest record of the ring. */
+  public void startHere() {
+    beforeFirstRecord += missing();
+    unaccounted = 0;
+  }
+
+  /** Kills counted at the last {@link #read} that no event accounts for; negative when records came after it. */
+  public long missing() {
+    return vmstat == UNKNOWN ? 0 : vmstat - beforeFirstRecord - kills - repeatedKillRecords;
+  }
+
+  /** The moment is fit for a balance: the counter stands still and kmsg was read to its end. */
+  public void settle() {
+    unaccounted = missing();
+  }
+
+  public long vmstat() {
+    return vmstat;
+  }
+
+  public long beforeFirstRecord() {
+    return beforeFirstRecord;
+  }
+
+  public long kills() {
+    return kills;
+  }
+
+  public long repeatedKillRecords() {
+    return repeatedKillRecords;
+  }
+
+  /** {@link #missing} at the last fit moment. */
+  public long unaccounted() {
+    return unaccounted;
+  }
+}

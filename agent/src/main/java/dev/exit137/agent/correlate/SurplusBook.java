@@ -1,0 +1,196 @@
+package dev.exit137.agent.correlate;
+
+import dev.exit137.agent.cgroup.Cgroup;
+import dev.exit137.agent.cgroup.CgroupWatcher;
+import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.OomKillEvent.Certainty;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/**
+ * The books of what does not match yet: kills that a counter shows and no record explains (a surplus), and kills whose
+ * record names no cgroup (unplaced). After the grace they settle each other; what is left of the surplus, as far as
+ * /proc/vmstat agrees that a record is missing, is reported with the counter as its only evidence.
+ *
+ * <p>Owned by the agent-epoll thread.
+ */
+public final class SurplusBook {
+  private static final int MAX_CANDIDATES = 16;
+  private static final int MAX_COUNTED_ONLY = 256;
+  /** An unplaced kill whose counter has not shown by then lies in a cgroup that was never seen. */
+  private static final long FORGET_UNPLACED_NANOS = 10_000_000_000L;
+
+  private record Unplaced(KillReport report, long sinceNanos) {}
+
+  private record Surplus(Cgroup countedBy, Optional<Cgroup> cgroup, List<String> candidates) {}
+
+  private final KillBalance balance;
+  private final EventFactory events;
+  private final Consumer<KillReport> reports;
+  private final List<Unplaced> unplaced = new ArrayList<>();
+  private final Map<Long, ArrayDeque<KillReport>> countedOnly = new HashMap<>();
+  private final ArrayDeque<Long> countedOnlyOrder = new ArrayDeque<>();
+  private long killsWithoutRecord;
+
+  SurplusBook(KillBalance balance, EventFactory events, Consumer<KillReport> reports) {
+    this.balance = balance;
+    this.events = events;
+    this.reports = reports;
+  }
+
+  /** Kills that were reported on a counter's evidence alone. */
+  public long killsWithoutRecord() {
+    return killsWithoutRecord;
+  }
+
+  void addUnplaced(KillReport report, long nowNanos) {
+    unplaced.add(new Unplaced(report, nowNanos));
+  }
+
+  /**
+   * A kill that was reported without a record, of a cgroup in which no counter shows a further one: the record that comes
+   * now is of that kill.
+   */
+  Optional<KillReport> takeCountedOnly(Attribution attribution) {
+    if (attribution.cgroup() == null || attribution.countedBy() != null) {
+      return Optional.empty();
+    }
+    ArrayDeque<KillReport> before = countedOnly.get(attribution.cgroup().inode());
+    return before == null ? Optional.empty() : Optional.ofNullable(before.pollFirst());
+  }
+
+  /** Whether there is a kill whose record names no cgroup. */
+  public boolean hasUnplaced() {
+    return !unplaced.isEmpty();
+  }
+
+  /** Whether any counter shows a kill that is not accounted for. */
+  public static boolean anySurplus(CgroupWatcher watcher) {
+    boolean[] any = new boolean[1];
+    watcher.tree().forEach(cgroup -> any[0] |= cgroup.surplus() > 0 || cgroup.vanishedSurplus() > 0);
+    watcher.tree().recentlyRemoved().forEach(cgroup -> any[0] |= cgroup.surplus() > 0);
+    return any[0];
+  }
+
+  /**
+   * Settles the books. To be called when kmsg was read to its end, and the count of kills has stood still for the grace:
+   * then every record that was to come has come.
+   *
+   * @param recovered the counters are read for the first time after a start
+   */
+  public void settle(CgroupWatcher watcher, Instant now, long nowNanos, boolean recovered) {
+    watcher.refreshAll();
+    List<Surplus> surpluses = find(watcher);
+    long total = surpluses.size();
+    long missing = balance.vmstat() == KillBalance.UNKNOWN ? total - unplaced.size() : balance.missing();
+    if (missing <= 0) {
+      place(surpluses);
+    } else {
+      boolean certain = total <= missing && unplaced.isEmpty();
+      List<String> all = surpluses.stream().flatMap(s -> s.candidates().stream()).distinct().limit(MAX_CANDIDATES).toList();
+      for (Surplus surplus : surpluses) {
+        if (missing-- > 0) {
+          report(surplus, certain ? Optional.empty() : Optional.of(all), now, recovered);
+        }
+        account(surplus);
+      }
+    }
+    unplaced.removeIf(kill -> nowNanos - kill.sinceNanos() > FORGET_UNPLACED_NANOS);
+  }
+
+  /** One entry per kill. */
+  private static List<Surplus> find(CgroupWatcher watcher) {
+    List<Surplus> surpluses = new ArrayList<>();
+    Consumer<Cgroup> own =
+        cgroup -> {
+          for (long i = cgroup.surplus(); i > 0; i--) {
+            surpluses.add(new Surplus(cgroup, Optional.of(cgroup), List.of(cgroup.path())));
+          }
+        };
+    watcher.tree().forEach(own);
+    Map<Cgroup, Long> explained = new HashMap<>();
+    for (Cgroup removed : watcher.tree().recentlyRemoved()) {
+      own.accept(removed);
+      if (removed.surplus() > 0) {
+        explained.merge(Attributor.nearestLive(removed), removed.surplus(), Long::sum);
+      }
+    }
+    watcher
+        .tree()
+        .forEach(
+            cgroup -> {
+              if (cgroup.vanishedSurplus() <= 0) {
+                return;
+              }
+              watcher.refreshWithChildren(cgroup);
+              List<String> vanished = vanishedBelow(watcher, cgroup);
+              for (long i = cgroup.vanishedSurplus() - explained.getOrDefault(cgroup, 0L); i > 0; i--) {
+                surpluses.add(new Surplus(cgroup, Optional.empty(), vanished));
+              }
+            });
+    return surpluses;
+  }
+
+  private static List<String> vanishedBelow(CgroupWatcher watcher, Cgroup above) {
+    List<String> paths = new ArrayList<>();
+    for (Cgroup removed : watcher.tree().recentlyRemoved()) {
+      if (removed.isAtOrBelow(above)) {
+        paths.add(removed.path());
+      }
+    }
+    return paths.stream().distinct().limit(MAX_CANDIDATES).toList();
+  }
+
+  private static void account(Surplus surplus) {
+    if (surplus.cgroup().isPresent()) {
+      surplus.countedBy().account(1);
+    } else {
+      surplus.countedBy().accountTree(1);
+    }
+  }
+
+  private void report(Surplus surplus, Optional<List<String>> otherwise, Instant now, boolean recovered) {
+    Cgroup countedBy = surplus.countedBy();
+    Attribution attribution =
+        surplus.cgroup().isPresent() && otherwise.isEmpty()
+            ? new Attribution(countedBy.path(), countedBy, countedBy, List.of(), List.of())
+            : new Attribution("", surplus.cgroup().orElse(null), countedBy, otherwise.orElse(surplus.candidates()), List.of());
+    long ordinal = 1 + (surplus.cgroup().isPresent() ? countedBy.accountedKills() : countedBy.accountedTreeKills());
+    OomKillEvent event =
+        events
+            .countedOnly(countedBy, ordinal, attribution, new EventFactory.Times(-1, now, now, recovered))
+            .build();
+    KillReport report = new KillReport(event, Optional.empty());
+    balance.onKill();
+    killsWithoutRecord++;
+    if (countedOnlyOrder.size() == MAX_COUNTED_ONLY) {
+      countedOnly.remove(countedOnlyOrder.pollFirst());
+    }
+    countedOnlyOrder.addLast(countedBy.inode());
+    countedOnly.computeIfAbsent(countedBy.inode(), inode -> new ArrayDeque<>()).addLast(report);
+    reports.accept(report);
+  }
+
+  /** No record is missing: the surplus is of the unplaced kills. Where there is one of each, that names the cgroup. */
+  private void place(List<Surplus> surpluses) {
+    if (surpluses.size() == 1 && unplaced.size() == 1 && surpluses.get(0).cgroup().isPresent()) {
+      KillReport report = unplaced.get(0).report();
+      OomKillEvent.Builder better =
+          report.event().toBuilder()
+              .setCgroupPath(surpluses.get(0).countedBy().path())
+              .clearCandidates()
+              .addAllEvidence(EventFactory.withCounter(report.event()))
+              .setCertainty(Certainty.CONFIRMED);
+      reports.accept(report.revised(better));
+      unplaced.clear();
+    }
+    surpluses.forEach(SurplusBook::account);
+    unplaced.subList(0, Math.min(unplaced.size(), surpluses.size())).clear();
+  }
+}

@@ -1,0 +1,181 @@
+package dev.exit137.agent.kmsg;
+
+import dev.exit137.agent.sys.Sys;
+import io.netty.channel.IoEvent;
+import io.netty.channel.IoRegistration;
+import io.netty.channel.epoll.EpollIoHandle;
+import io.netty.channel.unix.FileDescriptor;
+import java.io.IOException;
+import java.nio.file.Path;
+import jnr.ffi.Pointer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Tails {@code /dev/kmsg}: one record per read, from the start of the kernel's ring. Only records of facility 0 are the
+ * kernel's; whoever may write to the device can make the others up.
+ *
+ * <p>What the ring overwrote before it was read is counted by the sequence numbers; EPIPE and EPOLLERR mean "read on".
+ * Owned by the agent-epoll thread; reading allocates nothing.
+ */
+public final class KmsgSource implements EpollIoHandle {
+  private static final Logger LOG = LoggerFactory.getLogger(KmsgSource.class);
+  /** Larger than any record: CONSOLE_EXT_LOG_MAX is 8192 bytes (kernel/printk/internal.h). */
+  private static final int BUFFER_BYTES = 16 * 1024;
+  private static final int KERNEL_FACILITY = 0;
+  private static final int RECORDS_PER_WAKEUP = 256;
+
+  /** Where the records go; called on the agent-epoll thread. */
+  public interface Sink {
+    /** Whether there is room for what the next record may lead to; if not, reading pauses. */
+    boolean hasRoom();
+
+    /** A record of the kernel, valid during the call. */
+    void onRecord(KmsgRecordFlyweight kernelRecord);
+
+    /** Records were overwritten before they could be read: what was half told will not be told to its end. */
+    void onGap();
+
+    /** The ring has been read to its end. */
+    void onDrained();
+
+    /** Reading stopped for want of room; the registration is to be cancelled, and renewed when there is some. */
+    void onPaused();
+
+    /** The device cannot be read any more. */
+    void onFailed(String reason);
+  }
+
+  private final Sink sink;
+  private final int kmsgFd;
+  private final FileDescriptor descriptor;
+  private final Pointer nativeBuffer = Sys.allocate(BUFFER_BYTES);
+  private final byte[] bytes = new byte[BUFFER_BYTES];
+  private final KmsgRecordFlyweight kmsgRecord = new KmsgRecordFlyweight();
+
+  private long nextSequence;
+  private boolean anyRead;
+  private long overwritten;
+  private long overruns;
+  private long oversize;
+  private long malformed;
+
+  /**
+   * @param resumeSequence records before this one were handled by an earlier run in this boot; 0 for none
+   * @throws IOException the file cannot be read; the message names it, the reason and the remedy
+   */
+  public KmsgSource(Path path, long resumeSequence, Sink sink) throws IOException {
+    this.sink = sink;
+    this.nextSequence = resumeSequence;
+    kmsgFd = Sys.open(path.toString(), Sys.O_RDONLY | Sys.O_NONBLOCK | Sys.O_CLOEXEC);
+    if (kmsgFd < 0) {
+      throw new IOException(
+          "cannot read --kmsg-path " + path + ": " + Sys.describe(kmsgFd)
+              + "; the agent needs the kernel's log device, and CAP_SYSLOG where kernel.dmesg_restrict is set");
+    }
+    descriptor = new FileDescriptor(kmsgFd);
+  }
+
+  /** Sequence number of the next record to be read. */
+  public long nextSequence() {
+    return nextSequence;
+  }
+
+  /** Records that were overwritten before they were read. */
+  public long overwritten() {
+    return overwritten;
+  }
+
+  /** How often the kernel said that it has overwritten records (EPIPE). */
+  public long overruns() {
+    return overruns;
+  }
+
+  /** Records that did not fit into the buffer. */
+  public long oversize() {
+    return oversize;
+  }
+
+  /** Records whose prefix could not be read. */
+  public long malformed() {
+    return malformed;
+  }
+
+  /** Reads to the end of the ring, without a bound but the sink's room. */
+  public void drain() {
+    read(Integer.MAX_VALUE);
+  }
+
+  private void read(int budget) {
+    for (int records = 0; records < budget; records++) {
+      if (!sink.hasRoom()) {
+        sink.onPaused();
+        return;
+      }
+      int count = Sys.read(kmsgFd, nativeBuffer, BUFFER_BYTES);
+      if (count > 0) {
+        nativeBuffer.get(0, bytes, 0, count);
+        onRead(kmsgRecord.wrap(bytes, 0, count));
+      } else if (count == -Sys.EAGAIN || count == 0) {
+        sink.onDrained();
+        return;
+      } else if (count == -Sys.EPIPE) {
+        overruns++;
+      } else if (count == -Sys.EINVAL) {
+        oversize++;
+        nextSequence++;
+      } else {
+        sink.onFailed(Sys.describe(count));
+        return;
+      }
+    }
+  }
+
+  private void onRead(KmsgRecordFlyweight kmsgRecord) {
+    if (!kmsgRecord.isValid()) {
+      malformed++;
+      nextSequence++;
+      return;
+    }
+    long sequence = kmsgRecord.sequence();
+    if (sequence < nextSequence) {
+      return;
+    }
+    // What was overwritten before this agent's first start in this boot is not its loss.
+    if (sequence > nextSequence && (anyRead || nextSequence > 0)) {
+      overwritten += sequence - nextSequence;
+      sink.onGap();
+    }
+    anyRead = true;
+    nextSequence = sequence + 1;
+    if (kmsgRecord.facility() == KERNEL_FACILITY) {
+      sink.onRecord(kmsgRecord);
+    }
+  }
+
+  @Override
+  public FileDescriptor fd() {
+    return descriptor;
+  }
+
+  @Override
+  public void registered() {}
+
+  @Override
+  public void unregistered() {}
+
+  @Override
+  public void handle(IoRegistration registration, IoEvent event) {
+    try {
+      read(RECORDS_PER_WAKEUP);
+    } catch (RuntimeException e) {
+      // Out of here it would put the whole event loop to sleep.
+      LOG.error("kernel records could not be handled", e);
+    }
+  }
+
+  @Override
+  public void close() {
+    Sys.close(kmsgFd);
+  }
+}
