@@ -1,22 +1,89 @@
 package dev.exit137.agent;
 
+import dev.exit137.agent.report.AgentWorker;
+import dev.exit137.agent.report.CheckpointFile;
+import dev.exit137.proto.state.v1.Checkpoint;
+import dev.exit137.proto.v1.Node;
+import dev.exit137.proto.v1.OomKillEvent;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
 
 /** The node agent: kernel evidence in, events out. Started and closed once. */
 public final class Agent implements AutoCloseable {
+  private final CheckpointFile checkpointFile;
+  private final AgentWorker worker;
+  private final EvidenceLoop loop;
 
-  private Agent() {}
-
-  /**
-   * Starts the agent's threads and returns when it is watching.
-   *
-   * @throws IOException the state directory cannot be used, or nothing at all can be watched
-   */
-  public static Agent start(AgentConfig config) throws IOException {
-    return new Agent();
+  private Agent(CheckpointFile checkpointFile, AgentWorker worker, EvidenceLoop loop) {
+    this.checkpointFile = checkpointFile;
+    this.worker = worker;
+    this.loop = loop;
   }
 
-  /** Writes the checkpoint and ends every thread. */
+  /**
+   * Starts the agent's threads; what happened before is read, and the node is watched, when it returns.
+   *
+   * @throws IOException the state directory cannot be used, or nothing at all can be watched; the message is fit for a user
+   */
+  public static Agent start(AgentConfig config) throws IOException {
+    CheckpointFile checkpointFile = new CheckpointFile(config.stateDir());
+    AgentWorker worker = null;
+    EvidenceLoop loop = null;
+    try {
+      Node node = node(config);
+      Optional<Checkpoint> last = checkpointFile.read();
+      // Another boot has other sequence numbers, inodes and counters; what was not acknowledged is still to be sent.
+      Optional<Checkpoint> ofThisBoot = last.filter(checkpoint -> checkpoint.getBootId().equals(node.getBootId()));
+      List<OomKillEvent> unacknowledged = last.map(Checkpoint::getUnacknowledgedList).orElse(List.of());
+      worker = new AgentWorker(checkpointFile, config.aggregators(), unacknowledged);
+      loop = new EvidenceLoop(config, node, worker, ofThisBoot);
+      worker.start();
+      loop.start();
+      return new Agent(checkpointFile, worker, loop);
+    } catch (IOException | RuntimeException e) {
+      if (loop != null) {
+        loop.close();
+      }
+      if (worker != null) {
+        worker.close();
+      }
+      checkpointFile.close();
+      throw e;
+    }
+  }
+
+  /** The version of this build; empty when it does not run from its jar. */
+  static String version() {
+    String version = Agent.class.getPackage().getImplementationVersion();
+    return version == null ? "" : version;
+  }
+
+  private static Node node(AgentConfig config) throws IOException {
+    Path kernel = config.procRoot().resolve("sys/kernel");
+    return Node.newBuilder()
+        .setName(config.nodeName())
+        .setCluster(config.clusterName())
+        .setBootId(readLine(kernel.resolve("random/boot_id")))
+        .setKernelRelease(readLine(kernel.resolve("osrelease")))
+        .build();
+  }
+
+  private static String readLine(Path file) throws IOException {
+    try {
+      return Files.readString(file).strip();
+    } catch (IOException e) {
+      throw new IOException("cannot read " + file + ": " + e + "; --proc-root must be a procfs of this node", e);
+    }
+  }
+
+  /** Writes the checkpoint and ends every thread. What no aggregator has acknowledged is sent after the next start. */
   @Override
-  public void close() {}
+  public void close() {
+    loop.close();
+    worker.close();
+    checkpointFile.close();
+  }
 }

@@ -1,0 +1,324 @@
+package dev.exit137.agent;
+
+import dev.exit137.agent.cgroup.CgroupMount;
+import dev.exit137.agent.cgroup.CgroupTree;
+import dev.exit137.agent.cgroup.CgroupWatcher;
+import dev.exit137.agent.correlate.Correlator;
+import dev.exit137.agent.correlate.KillBalance;
+import dev.exit137.agent.correlate.KillReport;
+import dev.exit137.agent.correlate.SurplusBook;
+import dev.exit137.agent.incident.IncidentAssembler;
+import dev.exit137.agent.kmsg.KmsgRecordFlyweight;
+import dev.exit137.agent.kmsg.KmsgSource;
+import dev.exit137.agent.report.AgentWorker;
+import dev.exit137.proto.state.v1.Checkpoint;
+import dev.exit137.proto.v1.Node;
+import io.netty.channel.IoEventLoop;
+import io.netty.channel.IoRegistration;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.epoll.EpollIoHandle;
+import io.netty.channel.epoll.EpollIoHandler;
+import io.netty.channel.epoll.EpollIoOps;
+import io.netty.util.concurrent.DefaultThreadFactory;
+import java.io.IOException;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The agent-epoll thread: one Netty loop with the inotify and the kmsg descriptor. It reads, parses, correlates and reads
+ * the cgroup's files at once, and hands events to the agent-worker; it must not wait for anything.
+ */
+final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(EvidenceLoop.class);
+  private static final long TICK_MILLIS = 1000;
+  private static final long REVIEW_MILLIS = 50;
+  private static final long QUIET_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+  private static final long QUIET_HEAD_NANOS = TimeUnit.SECONDS.toNanos(10);
+  private static final int STATUS_EVERY_TICKS = 10;
+  private static final int BASELINE_TRIES = 20;
+
+  private final AgentConfig config;
+  private final AgentWorker worker;
+  private final Checkpoint remembered;
+  private final StatusReporter status;
+  private final KillBalance balance;
+  private final Optional<CgroupWatcher> watcher;
+  private final Optional<KmsgSource> kmsg;
+  private final Correlator correlator;
+  private final IncidentAssembler assembler;
+  private final MultiThreadIoEventLoopGroup group =
+      new MultiThreadIoEventLoopGroup(1, new DefaultThreadFactory("agent-epoll", true), EpollIoHandler.newFactory());
+  private final IoEventLoop loop = group.next();
+
+  private IoRegistration kmsgRegistration;
+  private long lastRecordNanos;
+  private long steadySinceNanos;
+  private boolean live;
+  private boolean settledOnce;
+  private boolean reviewScheduled;
+  private boolean changed;
+  private long sequenceAtCut;
+  private long ticks;
+
+  /**
+   * @param remembered the checkpoint of this boot; empty where there is none
+   * @throws IOException neither the kernel's log nor any cgroup can be read
+   */
+  EvidenceLoop(AgentConfig config, Node node, AgentWorker worker, Optional<Checkpoint> remembered) throws IOException {
+    this.config = config;
+    this.worker = worker;
+    this.remembered = remembered.orElse(Checkpoint.getDefaultInstance());
+    status = new StatusReporter(node, this.remembered.getLosses());
+    balance = new KillBalance(config.procRoot());
+    remembered.ifPresent(
+        c -> balance.restore(c.getKillsBeforeFirstRecord(), c.getKills(), c.getRepeatedKillRecords()));
+    Optional<CgroupMount> mount = status.mount(config);
+    watcher = openWatcher(mount);
+    kmsg = openKmsg();
+    if (watcher.isEmpty() && kmsg.isEmpty()) {
+      throw new IOException("neither the kernel's log nor any memory cgroup can be read: there is nothing to watch");
+    }
+    correlator =
+        new Correlator(
+            node, config.procRoot(), watcher, mount.map(CgroupMount::isV2).orElse(false), balance,
+            this::report, Instant::now, remembered.isPresent());
+    assembler = new IncidentAssembler(correlator);
+  }
+
+  private Optional<CgroupWatcher> openWatcher(Optional<CgroupMount> mount) {
+    if (mount.isEmpty()) {
+      return Optional.empty();
+    }
+    try {
+      return Optional.of(new CgroupWatcher(mount.get(), cgroup -> scheduleReview()));
+    } catch (IOException e) {
+      status.countersUnavailable(e.getMessage());
+      return Optional.empty();
+    }
+  }
+
+  private Optional<KmsgSource> openKmsg() {
+    try {
+      return Optional.of(new KmsgSource(config.kmsgPath(), remembered.getKmsgNextSequence(), this));
+    } catch (IOException e) {
+      status.kmsgUnavailable(e.getMessage());
+      return Optional.empty();
+    }
+  }
+
+  /** Returns when what happened before is read and both descriptors are watched. */
+  void start() throws IOException {
+    try {
+      loop.submit(this::begin).get();
+    } catch (java.util.concurrent.ExecutionException e) {
+      throw new IOException("cannot start to watch: " + e.getCause(), e.getCause());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted while starting", e);
+    }
+  }
+
+  /** Counters first, then the log to its end: a kill is counted before it is printed, so none falls in between. */
+  private void begin() {
+    watcher.ifPresent(
+        w ->
+            w.start(
+                remembered.getCgroupsList().stream()
+                    .map(c -> new CgroupTree.Account(c.getInode(), c.getLocalKills(), c.getTreeKills(), c.getOoms()))
+                    .toList()));
+    long counted;
+    int tries = 0;
+    do {
+      counted = balance.read();
+      watcher.ifPresent(CgroupWatcher::refreshAll);
+      kmsg.ifPresent(KmsgSource::drain);
+    } while (balance.read() != counted && ++tries < BASELINE_TRIES);
+    correlator.startLive();
+    live = true;
+    watcher.ifPresent(this::register);
+    kmsg.ifPresent(source -> kmsgRegistration = register(source));
+    loop.scheduleAtFixedRate(guarded(this::tick), TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
+    steadySinceNanos = System.nanoTime();
+    changed = true;
+    scheduleReview();
+  }
+
+  private IoRegistration register(EpollIoHandle handle) {
+    IoRegistration registration = loop.register(handle).getNow();
+    if (registration == null) {
+      throw new IllegalStateException("epoll does not take " + handle.getClass().getSimpleName());
+    }
+    registration.submit(EpollIoOps.EPOLLIN);
+    return registration;
+  }
+
+  private void report(KillReport report) {
+    worker.submit(report);
+    changed = true;
+    scheduleReview();
+  }
+
+  // ---- KmsgSource.Sink
+
+  @Override
+  public boolean hasRoom() {
+    return worker.hasRoom();
+  }
+
+  @Override
+  public void onRecord(KmsgRecordFlyweight kernelRecord) {
+    lastRecordNanos = System.nanoTime();
+    correlator.onLiveRecord(kernelRecord.timestampMicros());
+    assembler.onRecord(kernelRecord);
+    if (assembler.isOpen()) {
+      scheduleReview();
+    }
+  }
+
+  @Override
+  public void onGap() {
+    assembler.close();
+    changed = true;
+    scheduleReview();
+  }
+
+  @Override
+  public void onDrained() {}
+
+  @Override
+  public void onPaused() {
+    status.onBackpressure();
+    if (kmsgRegistration != null) {
+      kmsgRegistration.cancel();
+      kmsgRegistration = null;
+    }
+    scheduleReview();
+  }
+
+  @Override
+  public void onFailed(String reason) {
+    status.kmsgUnavailable("reading " + config.kmsgPath() + " failed: " + reason);
+    if (kmsgRegistration != null) {
+      kmsgRegistration.cancel();
+      kmsgRegistration = null;
+    }
+  }
+
+  // ---- time
+
+  private void tick() {
+    long now = System.nanoTime();
+    watcher.ifPresent(w -> w.tick(now));
+    long before = balance.vmstat();
+    if (balance.read() != before) {
+      steadySinceNanos = now;
+      scheduleReview();
+    }
+    if (++ticks % STATUS_EVERY_TICKS == 0) {
+      if (nextSequence() != sequenceAtCut && !assembler.isOpen()) {
+        cut();
+      } else {
+        worker.submit(status());
+      }
+    }
+  }
+
+  private void scheduleReview() {
+    if (!reviewScheduled && live) {
+      reviewScheduled = true;
+      loop.schedule(guarded(this::review), REVIEW_MILLIS, TimeUnit.MILLISECONDS);
+    }
+  }
+
+  /** Looks again at all that waits for time to pass; comes back as long as anything does. */
+  private void review() {
+    reviewScheduled = false;
+    long now = System.nanoTime();
+    if (kmsgRegistration == null && kmsg.isPresent() && !status.isKmsgUnavailable()) {
+      if (!worker.hasRoom()) {
+        scheduleReview();
+        return;
+      }
+      kmsgRegistration = register(kmsg.get());
+    }
+    long before = balance.vmstat();
+    boolean steady = balance.read() == before;
+    steadySinceNanos = steady ? steadySinceNanos : now;
+    kmsg.ifPresent(KmsgSource::drain);
+    closeQuietIncident(now);
+    if (now - steadySinceNanos >= config.counterGrace().toNanos()) {
+      settle(now);
+    } else {
+      scheduleReview();
+    }
+    if (assembler.isOpen()) {
+      scheduleReview();
+    } else if (changed) {
+      cut();
+    }
+  }
+
+  private void closeQuietIncident(long now) {
+    boolean headOnly = assembler.isOpen() && assembler.incident().kills() == 0;
+    if (now - lastRecordNanos > (headOnly ? QUIET_HEAD_NANOS : QUIET_NANOS)) {
+      assembler.close();
+    }
+  }
+
+  private void settle(long now) {
+    boolean open = correlator.surplus().hasUnplaced() || watcher.map(SurplusBook::anySurplus).orElse(false);
+    if (open) {
+      watcher.ifPresent(w -> correlator.surplus().settle(w, Instant.now(), now, !settledOnce));
+    }
+    settledOnce = true;
+    long unaccounted = balance.unaccounted();
+    balance.settle();
+    changed |= open || unaccounted != balance.unaccounted();
+  }
+
+  private void cut() {
+    changed = false;
+    sequenceAtCut = nextSequence();
+    worker.submit(status.checkpoint(sequenceAtCut, balance, watcher, losses()), status());
+  }
+
+  private long nextSequence() {
+    return kmsg.map(KmsgSource::nextSequence).orElse(remembered.getKmsgNextSequence());
+  }
+
+  private dev.exit137.proto.v1.Losses losses() {
+    return status.losses(kmsg, watcher, correlator, worker.checkpointFailures());
+  }
+
+  private dev.exit137.proto.v1.AgentStatus status() {
+    return status.status(watcher, balance, losses());
+  }
+
+  /** An exception out of a task of the loop would silently end its repetition. */
+  private static Runnable guarded(Runnable task) {
+    return () -> {
+      try {
+        task.run();
+      } catch (RuntimeException e) {
+        LOG.error("the agent's loop goes on after a failure", e);
+      }
+    };
+  }
+
+  /** Ends the loop; a last cut is handed to the worker first. */
+  @Override
+  public void close() {
+    loop.submit(
+            guarded(
+                () -> {
+                  if (live && !assembler.isOpen()) {
+                    cut();
+                  }
+                }))
+        .awaitUninterruptibly(1, TimeUnit.SECONDS);
+    group.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS);
+  }
+}

@@ -1,0 +1,183 @@
+package dev.exit137.agent;
+
+import dev.exit137.agent.cgroup.CgroupMount;
+import dev.exit137.agent.cgroup.CgroupWatcher;
+import dev.exit137.agent.correlate.Correlator;
+import dev.exit137.agent.correlate.KillBalance;
+import dev.exit137.agent.kmsg.KmsgSource;
+import dev.exit137.proto.state.v1.CgroupAccount;
+import dev.exit137.proto.state.v1.Checkpoint;
+import dev.exit137.proto.v1.AgentStatus;
+import dev.exit137.proto.v1.AgentStatus.CgroupMode;
+import dev.exit137.proto.v1.Losses;
+import dev.exit137.proto.v1.Node;
+import dev.exit137.proto.v1.SourceStatus;
+import dev.exit137.proto.v1.SourceStatus.State;
+import java.io.IOException;
+import java.time.Instant;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** What the agent says of itself, and what it must remember. Agent-epoll thread. */
+final class StatusReporter {
+  private static final Logger LOG = LoggerFactory.getLogger(StatusReporter.class);
+
+  private final Node node;
+  private final Losses before;
+  private final Instant startedAt = Instant.now();
+  private CgroupMode cgroupMode = CgroupMode.NONE;
+  private String kmsgProblem = "";
+  private String countersProblem = "";
+  private long backpressurePauses;
+
+  /** @param before losses of earlier runs in this boot */
+  StatusReporter(Node node, Losses before) {
+    this.node = node;
+    this.before = before;
+  }
+
+  /** Finds the memory hierarchy, and says aloud where there is none. */
+  Optional<CgroupMount> mount(AgentConfig config) {
+    Optional<CgroupMount> mount = Optional.empty();
+    try {
+      mount = CgroupMount.find(config.procRoot(), config.cgroupRoot());
+      if (mount.isEmpty()) {
+        countersUnavailable(
+            "no cgroup hierarchy with the memory controller "
+                + config.cgroupRoot().map(root -> "at --cgroup-root " + root).orElse("is mounted"));
+      }
+    } catch (IOException e) {
+      countersUnavailable("cannot look for cgroup mounts: " + e);
+    }
+    cgroupMode = mount.map(CgroupMount::mode).orElse(CgroupMode.NONE);
+    return mount;
+  }
+
+  void kmsgUnavailable(String reason) {
+    kmsgProblem = reason;
+    LOG.error("{}. Going on with the cgroups' counters: kills are seen, victims are not named.", reason);
+  }
+
+  boolean isKmsgUnavailable() {
+    return !kmsgProblem.isEmpty();
+  }
+
+  void countersUnavailable(String reason) {
+    countersProblem = reason;
+    LOG.error("{}. Going on with the kernel's log alone: cgroups are known from its summary lines only.", reason);
+  }
+
+  void onBackpressure() {
+    backpressurePauses++;
+  }
+
+  Losses losses(
+      Optional<KmsgSource> kmsg, Optional<CgroupWatcher> watcher, Correlator correlator, long checkpointFailures) {
+    Losses.Builder losses = before.toBuilder();
+    kmsg.ifPresent(
+        source ->
+            losses
+                .setKmsgRecordsOverwritten(before.getKmsgRecordsOverwritten() + source.overwritten())
+                .setKmsgOverruns(before.getKmsgOverruns() + source.overruns())
+                .setKmsgRecordsOversize(before.getKmsgRecordsOversize() + source.oversize())
+                .setKmsgRecordsMalformed(before.getKmsgRecordsMalformed() + source.malformed()));
+    watcher.ifPresent(
+        w ->
+            losses
+                .setInotifyOverflows(before.getInotifyOverflows() + w.overflows())
+                .setInotifyWatchesRefused(before.getInotifyWatchesRefused() + w.watchesRefused()));
+    return losses
+        .setKillsWithoutRecord(before.getKillsWithoutRecord() + correlator.surplus().killsWithoutRecord())
+        .setKillsAmbiguous(before.getKillsAmbiguous() + correlator.ambiguous())
+        .setKillsUnattributed(before.getKillsUnattributed() + correlator.unattributed())
+        .setBackpressurePauses(before.getBackpressurePauses() + backpressurePauses)
+        .setCheckpointFailures(before.getCheckpointFailures() + checkpointFailures)
+        .build();
+  }
+
+  AgentStatus status(Optional<CgroupWatcher> watcher, KillBalance balance, Losses losses) {
+    AgentStatus.Builder status =
+        AgentStatus.newBuilder()
+            .setNode(node)
+            .setAgentVersion(Agent.version())
+            .setStartedAt(timestamp(startedAt))
+            .setReportedAt(timestamp(Instant.now()))
+            .setCgroupMode(cgroupMode)
+            .setWatchedCgroups(watcher.map(w -> w.tree().size()).orElse(0))
+            .setLosses(losses);
+    status.addSources(source("kmsg", kmsgProblem.isEmpty() ? State.ACTIVE : State.UNAVAILABLE, kmsgProblem));
+    addCounterSources(status, watcher);
+    boolean vmstat = balance.vmstat() != KillBalance.UNKNOWN;
+    status.addSources(
+        source(
+            "vmstat",
+            vmstat ? State.ACTIVE : State.UNAVAILABLE,
+            vmstat ? "" : "no oom_kill in vmstat below --proc-root: that nothing was lost cannot be proved"));
+    status
+        .getBalanceBuilder()
+        .setBeforeFirstRecord(balance.beforeFirstRecord())
+        .setKills(balance.kills())
+        .setRepeatedKillRecords(balance.repeatedKillRecords())
+        .setUnaccounted(balance.unaccounted());
+    if (vmstat) {
+      status.getBalanceBuilder().setVmstatOomKill(balance.vmstat());
+    }
+    return status.build();
+  }
+
+  private void addCounterSources(AgentStatus.Builder status, Optional<CgroupWatcher> watcher) {
+    boolean v2 = cgroupMode == CgroupMode.V2 || cgroupMode == CgroupMode.HYBRID_V2;
+    String counters = v2 || watcher.isEmpty() ? "memory.events" : "memory.oom_control";
+    if (watcher.isEmpty()) {
+      status.addSources(source(counters, State.UNAVAILABLE, countersProblem));
+    } else if (!watcher.get().hasCounters()) {
+      status.addSources(
+          source(counters, State.DEGRADED, "no cgroup has the memory controller enabled (cgroup.subtree_control)"));
+    } else if (watcher.get().watchesRefused() > 0) {
+      status.addSources(
+          source(
+              counters,
+              State.DEGRADED,
+              "the kernel refuses watches: scanned every second instead; raise fs.inotify.max_user_watches"));
+    } else {
+      status.addSources(
+          source(counters, State.ACTIVE, v2 ? "" : "cgroup v1 notifies no counters: read every second, and at a kill"));
+    }
+  }
+
+  private static SourceStatus source(String name, State state, String detail) {
+    return SourceStatus.newBuilder().setName(name).setState(state).setDetail(detail).build();
+  }
+
+  Checkpoint checkpoint(long nextSequence, KillBalance balance, Optional<CgroupWatcher> watcher, Losses losses) {
+    Checkpoint.Builder checkpoint =
+        Checkpoint.newBuilder()
+            .setBootId(node.getBootId())
+            .setKmsgNextSequence(nextSequence)
+            .setKillsBeforeFirstRecord(balance.beforeFirstRecord())
+            .setKills(balance.kills())
+            .setRepeatedKillRecords(balance.repeatedKillRecords())
+            .setLosses(losses);
+    watcher.ifPresent(
+        w ->
+            w.tree()
+                .accounts()
+                .forEach(
+                    account ->
+                        checkpoint.addCgroups(
+                            CgroupAccount.newBuilder()
+                                .setInode(account.inode())
+                                .setLocalKills(account.localKills())
+                                .setTreeKills(account.treeKills())
+                                .setOoms(account.ooms()))));
+    return checkpoint.build();
+  }
+
+  private static com.google.protobuf.Timestamp timestamp(Instant instant) {
+    return com.google.protobuf.Timestamp.newBuilder()
+        .setSeconds(instant.getEpochSecond())
+        .setNanos(instant.getNano())
+        .build();
+  }
+}

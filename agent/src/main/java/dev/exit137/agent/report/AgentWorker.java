@@ -1,0 +1,175 @@
+package dev.exit137.agent.report;
+
+import dev.exit137.agent.correlate.KillReport;
+import dev.exit137.agent.uplink.Uplink;
+import dev.exit137.proto.state.v1.Checkpoint;
+import dev.exit137.proto.v1.AgentStatus;
+import dev.exit137.proto.v1.EventAck;
+import dev.exit137.proto.v1.OomKillEvent;
+import java.io.IOException;
+import java.util.List;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The agent-worker thread: completes events, keeps them until an aggregator has them, and writes the checkpoint. What
+ * comes in is bounded by {@link #hasRoom}: the kernel's ring is the buffer beyond it.
+ */
+public final class AgentWorker implements Uplink.Source, AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(AgentWorker.class);
+  private static final int MAX_HELD_EVENTS = 4096;
+  private static final long MIN_CHECKPOINT_INTERVAL_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+  private static final long CLOSE_TIMEOUT_SECONDS = 5;
+
+  private final ScheduledThreadPoolExecutor thread =
+      new ScheduledThreadPoolExecutor(1, task -> new Thread(task, "agent-worker"));
+  private final CheckpointFile checkpointFile;
+  private final Outbox outbox = new Outbox();
+  private final Uplink uplink;
+  private final AtomicInteger held = new AtomicInteger();
+  private final AtomicLong checkpointFailures = new AtomicLong();
+
+  private Checkpoint cut = Checkpoint.getDefaultInstance();
+  private AgentStatus status;
+  private boolean checkpointDue;
+
+  /** @param unacknowledged events of an earlier run that no aggregator has */
+  public AgentWorker(CheckpointFile checkpointFile, List<String> aggregators, List<OomKillEvent> unacknowledged) {
+    this.checkpointFile = checkpointFile;
+    thread.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
+    uplink = new Uplink(aggregators, thread, this);
+    unacknowledged.forEach(
+        event -> {
+          outbox.add(event);
+          held.incrementAndGet();
+        });
+  }
+
+  public void start() {
+    thread.execute(uplink::connect);
+  }
+
+  /** Whether another event may be submitted. Any thread. */
+  public boolean hasRoom() {
+    return held.get() < MAX_HELD_EVENTS;
+  }
+
+  /** Events that no aggregator has acknowledged. Any thread. */
+  public int held() {
+    return held.get();
+  }
+
+  /** Checkpoints that could not be written. Any thread. */
+  public long checkpointFailures() {
+    return checkpointFailures.get();
+  }
+
+  /** Takes an event. Any thread; never blocks. */
+  public void submit(KillReport report) {
+    held.incrementAndGet();
+    thread.execute(() -> take(report));
+  }
+
+  /**
+   * Takes the state of the agent after all events submitted before. Any thread; never blocks.
+   *
+   * @param newCut to be remembered, but for the unacknowledged events, which are known here
+   */
+  public void submit(Checkpoint newCut, AgentStatus newStatus) {
+    thread.execute(
+        () -> {
+          cut = newCut;
+          submitStatus(newStatus);
+          scheduleCheckpoint();
+        });
+  }
+
+  /** Takes a new status. Any thread; never blocks. */
+  public void submit(AgentStatus newStatus) {
+    thread.execute(() -> submitStatus(newStatus));
+  }
+
+  private void submitStatus(AgentStatus newStatus) {
+    status = newStatus;
+    uplink.sendStatus();
+  }
+
+  private void take(KillReport report) {
+    if (!outbox.add(OomEventMapper.map(report))) {
+      held.decrementAndGet();
+    }
+    uplink.pump();
+  }
+
+  // ---- Uplink.Source
+
+  @Override
+  public void onConnected() {
+    outbox.resendAll();
+  }
+
+  @Override
+  public OomKillEvent pollUnsent() {
+    return outbox.pollUnsent();
+  }
+
+  @Override
+  public AgentStatus status() {
+    return status == null ? null : status.toBuilder().setUnacknowledgedEvents(outbox.size()).build();
+  }
+
+  @Override
+  public void onAcknowledged(List<EventAck> acks) {
+    for (EventAck ack : acks) {
+      if (outbox.acknowledge(ack)) {
+        held.decrementAndGet();
+      }
+    }
+    scheduleCheckpoint();
+  }
+
+  // ---- checkpoint
+
+  private void scheduleCheckpoint() {
+    if (!checkpointDue && !cut.getBootId().isEmpty()) {
+      checkpointDue = true;
+      thread.schedule(this::writeCheckpoint, MIN_CHECKPOINT_INTERVAL_NANOS, TimeUnit.NANOSECONDS);
+    }
+  }
+
+  private void writeCheckpoint() {
+    checkpointDue = false;
+    try {
+      checkpointFile.write(cut.toBuilder().addAllUnacknowledged(outbox.unacknowledged()).build());
+    } catch (IOException e) {
+      if (checkpointFailures.getAndIncrement() == 0) {
+        LOG.error("the checkpoint cannot be written: {}; after a restart, events may be sent again", e.toString());
+      }
+    }
+  }
+
+  /** Writes the last checkpoint and ends the thread. What is not acknowledged is sent after the next start. */
+  @Override
+  public void close() {
+    thread.execute(
+        () -> {
+          uplink.close();
+          if (!cut.getBootId().isEmpty()) {
+            writeCheckpoint();
+          }
+          thread.shutdown();
+        });
+    try {
+      if (!thread.awaitTermination(CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS)) {
+        LOG.warn("the agent's worker did not end within {} s", CLOSE_TIMEOUT_SECONDS);
+        thread.shutdownNow();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

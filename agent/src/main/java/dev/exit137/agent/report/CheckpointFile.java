@@ -1,0 +1,97 @@
+package dev.exit137.agent.report;
+
+import dev.exit137.proto.state.v1.Checkpoint;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The checkpoint in the state directory: written aside, synced and renamed over the old one, so that there always is a
+ * whole one. Holds a lock, so that no two agents share a directory. One thread.
+ */
+public final class CheckpointFile implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(CheckpointFile.class);
+
+  private final Path directory;
+  private final Path file;
+  private final Path aside;
+  private final FileChannel lockChannel;
+
+  /** @throws IOException the directory cannot be used; the message names it and the remedy */
+  public CheckpointFile(Path directory) throws IOException {
+    this.directory = directory;
+    file = directory.resolve("checkpoint");
+    aside = directory.resolve("checkpoint.new");
+    try {
+      Files.createDirectories(directory);
+      lockChannel =
+          FileChannel.open(directory.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+    } catch (IOException e) {
+      throw new IOException(
+          "cannot write to --state-dir " + directory + ": " + e + "; give a directory that this user may write to", e);
+    }
+    FileLock lock;
+    try {
+      lock = lockChannel.tryLock();
+    } catch (OverlappingFileLockException e) {
+      lock = null;
+    }
+    if (lock == null) {
+      lockChannel.close();
+      throw new IOException(
+          "--state-dir " + directory + " is in use by another agent; stop it, or give this one a directory of its own");
+    }
+  }
+
+  /** The last checkpoint. A damaged one is set aside and said aloud: the agent then starts as if for the first time. */
+  public Optional<Checkpoint> read() throws IOException {
+    if (!Files.exists(file)) {
+      return Optional.empty();
+    }
+    try {
+      return Optional.of(Checkpoint.parseFrom(Files.readAllBytes(file)));
+    } catch (com.google.protobuf.InvalidProtocolBufferException e) {
+      Path damaged = directory.resolve("checkpoint.damaged");
+      Files.move(file, damaged, StandardCopyOption.REPLACE_EXISTING);
+      LOG.error("the checkpoint is damaged ({}); kept as {}. Kills still in the kernel's ring are read again.",
+          e.getMessage(), damaged);
+      return Optional.empty();
+    }
+  }
+
+  /** Replaces the checkpoint; it is on disk when this returns. */
+  public void write(Checkpoint checkpoint) throws IOException {
+    try (FileChannel channel =
+        FileChannel.open(
+            aside, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)) {
+      ByteBuffer bytes = checkpoint.toByteString().asReadOnlyByteBuffer();
+      while (bytes.hasRemaining()) {
+        channel.write(bytes);
+      }
+      channel.force(true);
+    }
+    Files.move(aside, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    try (FileChannel entries = FileChannel.open(directory, StandardOpenOption.READ)) {
+      entries.force(true);
+    }
+  }
+
+  /** Gives the directory free. */
+  @Override
+  public void close() {
+    try {
+      lockChannel.close();
+    } catch (IOException e) {
+      LOG.warn("the lock of {} could not be closed: {}", directory, e.toString());
+    }
+  }
+}
