@@ -14,23 +14,24 @@ STAMP := target/built
 
 # Agent and aggregator in one process, events to the terminal. Further flags: make run ARGS='--listen 127.0.0.1:9200'
 run: $(STAMP)
-	exec bin/exit137 run $(ARGS)
+	@exec bin/exit137 run $(ARGS)
 
 # Everything but the tests, also when nothing seems to have changed.
 build:
-	bin/setup build
-	rm -rf cli/target/dist
-	$(MVN) -q -Dmaven.test.skip=true package
-	mkdir -p target && touch $(STAMP)
+	@bin/setup build
+	@echo 'building exit137'
+	@rm -rf cli/target/dist
+	@$(MVN) -q -Dmaven.test.skip=true package
+	@mkdir -p target && touch $(STAMP)
 
 # Every test, those on a real kernel included.
 test:
-	bin/setup test
-	$(MVN) verify
+	@bin/setup test
+	@$(MVN) verify
 
 clean:
-	bin/setup build
-	$(MVN) -q clean
+	@bin/setup build
+	@$(MVN) -q clean
 
 $(STAMP): $(SOURCES)
-	$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory build
