@@ -89,15 +89,16 @@ class WatchEventsTest {
   @Test
   void everyTokenOfAWatchInTheMiddleOfHistoryKeepsWhatItsFromTimeLeftOut() {
     // The recovered event 5 is stored between later ones.
-    fixture.publish(event(20), event(5), event(21));
+    fixture.publish(event(3), event(20), event(5), event(21));
 
     WatchEventsRequest fromTen = WatchEventsRequest.newBuilder().setFromTime(event(10).getTime()).build();
     String token = fixture.watch(fromTen).nextEvent().getResumeToken();
     Watch resumed = fixture.watch(resume(token));
     fixture.publish(event(6));
 
-    assertThat(resumed.nextIds(2)).as("old history stays out, what is stored now comes").containsExactly(
-        "event-21", "event-6");
+    assertThat(resumed.nextIds(2))
+        .as("old history stays out, what is stored now comes")
+        .containsExactly("event-21", "event-6");
   }
 
   @Test

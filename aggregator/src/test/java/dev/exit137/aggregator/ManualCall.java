@@ -1,0 +1,98 @@
+package dev.exit137.aggregator;
+
+import io.grpc.Status;
+import io.grpc.stub.ServerCallStreamObserver;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+
+/** The server's side of a call whose client does just what a test says. */
+public final class ManualCall<T> extends ServerCallStreamObserver<T> {
+  private final List<T> sent = new CopyOnWriteArrayList<>();
+  private volatile int takes;
+  private volatile int requested;
+  private volatile boolean cancelled;
+  private volatile Status end;
+  private Runnable onReady = () -> {};
+  private Runnable onCancel = () -> {};
+
+  /** From now on the client takes messages until it has had so many in all. */
+  public void takes(int count) {
+    takes = count;
+    if (isReady()) {
+      onReady.run();
+    }
+  }
+
+  /** The client goes away. */
+  public void cancel() {
+    cancelled = true;
+    onCancel.run();
+  }
+
+  /** What was sent to the client. */
+  public List<T> sent() {
+    return sent;
+  }
+
+  /** How many messages of the client were asked for. */
+  public int requested() {
+    return requested;
+  }
+
+  /** How the server ended the call; null while it has not. */
+  public Status end() {
+    return end;
+  }
+
+  @Override
+  public boolean isReady() {
+    return sent.size() < takes;
+  }
+
+  @Override
+  public void onNext(T message) {
+    sent.add(message);
+  }
+
+  @Override
+  public synchronized void request(int count) {
+    requested += count;
+  }
+
+  @Override
+  public boolean isCancelled() {
+    return cancelled;
+  }
+
+  @Override
+  public void setOnReadyHandler(Runnable handler) {
+    onReady = handler;
+  }
+
+  @Override
+  public void setOnCancelHandler(Runnable handler) {
+    onCancel = handler;
+  }
+
+  @Override
+  public void onError(Throwable failure) {
+    end = Status.fromThrowable(failure);
+  }
+
+  @Override
+  public void onCompleted() {
+    end = Status.OK;
+  }
+
+  @Override
+  public void disableAutoRequest() {}
+
+  @Override
+  public void disableAutoInboundFlowControl() {}
+
+  @Override
+  public void setMessageCompression(boolean enable) {}
+
+  @Override
+  public void setCompression(String compression) {}
+}

@@ -1,0 +1,129 @@
+package dev.exit137.aggregator.consume;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.exit137.aggregator.ManualCall;
+import dev.exit137.aggregator.store.EventQuery;
+import dev.exit137.aggregator.store.EventStore;
+import dev.exit137.aggregator.store.ResumeToken;
+import dev.exit137.aggregator.store.StoreWrite;
+import dev.exit137.proto.v1.EventFilter;
+import dev.exit137.proto.v1.Node;
+import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.WatchEventsResponse;
+import io.grpc.Status;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.time.Instant;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class EventWatchTest {
+  private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor();
+  private final ManualCall<WatchEventsResponse> consumer = new ManualCall<>();
+  @TempDir private Path dataDir;
+  private EventStore store;
+
+  @BeforeEach
+  void open() throws IOException {
+    store = EventStore.open(dataDir);
+  }
+
+  @AfterEach
+  void close() throws IOException {
+    timer.shutdownNow();
+    store.close();
+  }
+
+  @Test
+  void aConsumerThatIsNotReadyIsSentNothingAndLaterWhatItTakes() throws InterruptedException {
+    store(1000);
+    EventWatch watch = watch();
+
+    consumer.takes(0);
+    watch.open();
+    assertThat(consumer.sent()).isEmpty();
+
+    // The heartbeat that says that the watch is on, and two events.
+    consumer.takes(3);
+    assertThat(consumer.sent()).hasSize(3);
+
+    consumer.takes(Integer.MAX_VALUE);
+    assertThat(consumer.sent()).hasSize(1001);
+    assertThat(consumer.sent().stream().filter(WatchEventsResponse::hasEvent).map(m -> m.getEvent().getEventId()))
+        .doesNotHaveDuplicates();
+  }
+
+  @Test
+  void aWatchThatItsConsumerLeftIsForgottenAndSendsNothingMore() throws InterruptedException {
+    EventWatch watch = watch();
+    watch.open();
+    consumer.takes(1);
+
+    consumer.cancel();
+    store(1);
+    watch.signal();
+
+    assertThat(consumer.sent()).hasSize(1);
+    assertThat(consumer.end()).as("nobody is there to be told").isNull();
+  }
+
+  @Test
+  void aStoreThatCannotBeReadEndsTheWatchAsUnavailable() throws SQLException, InterruptedException {
+    consumer.takes(Integer.MAX_VALUE);
+    EventWatch watch = watch();
+    watch.open();
+    store(1);
+    try (Connection connection = DriverManager.getConnection("jdbc:sqlite:" + dataDir.resolve("events.db"))) {
+      connection.createStatement().execute("UPDATE event SET body = x'ff'");
+    }
+
+    watch.signal();
+
+    assertThat(consumer.end().getCode()).isEqualTo(Status.Code.UNAVAILABLE);
+  }
+
+  private EventWatch watch() {
+    return new EventWatch(
+        store,
+        EventQuery.of(EventFilter.getDefaultInstance()),
+        ResumeToken.after(store.id(), 0),
+        TimeUnit.MINUTES.toNanos(10),
+        consumer,
+        Runnable::run,
+        timer,
+        ended -> {});
+  }
+
+  private void store(int count) throws InterruptedException {
+    CountDownLatch stored = new CountDownLatch(count);
+    StoreWrite.Listener listener =
+        new StoreWrite.Listener() {
+          @Override
+          public void committed(List<StoreWrite> writes) {
+            writes.forEach(write -> stored.countDown());
+          }
+
+          @Override
+          public void failed(List<StoreWrite> writes, Exception cause) {
+            throw new AssertionError(cause);
+          }
+        };
+    for (int i = 0; i < count; i++) {
+      Node node = Node.newBuilder().setName("node-a").build();
+      OomKillEvent event = OomKillEvent.newBuilder().setEventId("event-" + i).setRevision(1).setNode(node).build();
+      store.submit(new StoreWrite.Event(event, Instant.EPOCH, listener));
+    }
+    assertThat(stored.await(30, TimeUnit.SECONDS)).isTrue();
+  }
+}
