@@ -36,7 +36,7 @@ final class AgentCommand implements Callable<Integer> {
   public Integer call() throws Exception {
     terminal.stop().listen();
     AgentConfig config = options.config(terminal, aggregators);
-    try (Agent agent = Agent.start(config)) {
+    try (Agent _ = Agent.start(config)) {
       terminal.say("agent watches node " + config.nodeName() + ", events go to "
           + String.join(", ", config.aggregators()));
       terminal.stop().await();

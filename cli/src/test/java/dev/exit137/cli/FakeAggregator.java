@@ -57,8 +57,12 @@ final class FakeAggregator extends OomEventsImplBase implements AutoCloseable {
     }
   }
 
-  void stop() throws InterruptedException {
-    server.shutdownNow().awaitTermination();
+  void stop() {
+    try {
+      server.shutdownNow().awaitTermination();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
     synchronized (this) {
       watchers.clear();
     }
@@ -141,7 +145,7 @@ final class FakeAggregator extends OomEventsImplBase implements AutoCloseable {
   }
 
   @Override
-  public void close() throws InterruptedException {
+  public void close() {
     stop();
   }
 }

@@ -95,7 +95,8 @@ class QueryTest {
     assertThat(session.out()).containsExactly(
         "event      boot/kmsg/7 (revision 1)",
         "time       2026-05-01 12:30:00.125",
-        "node       node-1 (kernel 6.1.0)",
+        "node       node-1",
+        "kernel     6.1.0",
         "where      /scratch",
         "cgroup     /scratch",
         "victim     tail(7), held 31.4 MiB",

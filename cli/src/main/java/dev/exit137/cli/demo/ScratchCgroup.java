@@ -5,11 +5,12 @@ import java.io.IOException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.concurrent.locks.LockSupport;
 
 /** A memory cgroup of our own with a small limit and no swap, gone when closed. */
 final class ScratchCgroup implements AutoCloseable {
   private static final int REMOVAL_TRIES = 50;
-  private static final int REMOVAL_PAUSE_MILLIS = 20;
+  private static final long REMOVAL_PAUSE_NANOS = 20_000_000;
 
   private final Path directory;
   private final String path;
@@ -20,7 +21,7 @@ final class ScratchCgroup implements AutoCloseable {
   }
 
   /** @throws IOException the cgroup cannot be made, or has no memory controller */
-  static ScratchCgroup make(CgroupMount mount, long limitBytes) throws IOException, InterruptedException {
+  static ScratchCgroup make(CgroupMount mount, long limitBytes) throws IOException {
     String name = "exit137-demo-" + ProcessHandle.current().pid();
     Path controllers = mount.root().resolve("cgroup.subtree_control");
     if (mount.isV2() && !(" " + Files.readString(controllers).strip() + " ").contains(" memory ")) {
@@ -65,7 +66,7 @@ final class ScratchCgroup implements AutoCloseable {
 
   /** Removes the cgroup, which is busy for a moment after its last process has died. */
   @Override
-  public void close() throws IOException, InterruptedException {
+  public void close() throws IOException {
     for (int i = 1; ; i++) {
       try {
         Files.deleteIfExists(directory);
@@ -74,7 +75,7 @@ final class ScratchCgroup implements AutoCloseable {
         if (i == REMOVAL_TRIES) {
           throw e;
         }
-        Thread.sleep(REMOVAL_PAUSE_MILLIS);
+        LockSupport.parkNanos(REMOVAL_PAUSE_NANOS);
       }
     }
   }

@@ -17,7 +17,8 @@ public final class EventDetails {
     List<String> lines = new ArrayList<>();
     add(lines, "event", event.getEventId() + " (revision " + event.getRevision() + ")");
     add(lines, "time", Text.time(event.getTime(), zone) + (event.getRecovered() ? ", before the agent watched" : ""));
-    add(lines, "node", event.getNode().getName() + " (kernel " + event.getNode().getKernelRelease() + ")");
+    add(lines, "node", event.getNode().getName());
+    add(lines, "kernel", event.getNode().getKernelRelease());
     add(lines, "where", EventLine.where(event));
     add(lines, "cgroup", event.getCgroupPath());
     event.getCandidatesList().forEach(candidate -> add(lines, "may be", candidate));

@@ -39,13 +39,17 @@ public final class NodeTable {
     return List.of(
         Text.printable(status.getNode().getName()),
         node.getConnected() ? "connected" : "gone for " + age(Duration.between(Text.instant(node.getLastSeen()), now)),
-        status.getAgentVersion(),
-        status.getNode().getKernelRelease(),
+        orDash(status.getAgentVersion()),
+        orDash(status.getNode().getKernelRelease()),
         status.getCgroupMode().name().toLowerCase(Locale.ROOT),
         Long.toUnsignedString(status.getWatchedCgroups()),
         Long.toUnsignedString(status.getUnacknowledgedEvents()),
         status.getBalance().hasVmstatOomKill() ? Long.toString(status.getBalance().getUnaccounted()) : "-",
         Text.printable(troubles(status)));
+  }
+
+  private static String orDash(String value) {
+    return value.isEmpty() ? "-" : Text.printable(value);
   }
 
   private static String troubles(AgentStatus status) {
