@@ -5,7 +5,7 @@ import static dev.exit137.agent.kmsg.TextCursor.ascii;
 
 /** The one line that every kill has: it is not rate-limited. */
 final class KilledLine {
-  private static final byte[] KILLED = ascii("Killed process ");
+  static final byte[] KILLED = ascii("Killed process ");
   private static final byte[] MESSAGE_END = ascii(": ");
   private static final byte[] COLON_KILLED = ascii(": Killed process ");
   private static final byte[] COMM = ascii(" (");

@@ -188,9 +188,10 @@ public final class OomLineParser {
    * <p>Kernel panic - not syncing: Out of memory: system-wide panic_on_oom is enabled
    */
   private void parseKilledOrPanic(OomLine line) {
-    if (!text.skip(PANIC)) {
+    if (text.at(text.position(), KilledLine.KILLED)) {
       KilledLine.parse(text, line);
-    } else if (text.at(text.position(), OUT_OF_MEMORY) || text.at(text.position(), DEADLOCKED)) {
+    } else if (text.skip(PANIC)
+        && (text.at(text.position(), OUT_OF_MEMORY) || text.at(text.position(), DEADLOCKED))) {
       line.kind = Kind.PANIC;
     }
   }

@@ -3,8 +3,10 @@ package dev.exit137.agent.kmsg;
 import static dev.exit137.agent.kmsg.OomLine.ABSENT;
 import static dev.exit137.agent.kmsg.TextCursor.ascii;
 
+import java.util.Arrays;
+
 /**
- * The summary, the only line that names the cgroups (5.0 and later; rate-limited):
+ * The summary, the only line that names the victim's cgroup (5.0 and later; rate-limited):
  *
  * <pre>
  * oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/leaker,task_memcg=/leaker,
@@ -20,7 +22,8 @@ import static dev.exit137.agent.kmsg.TextCursor.ascii;
  * that does not exist; from the right it could make any other.
  *
  * <p>The kernel puts the line together from pieces (pr_cont); where it cannot, because the line would be longer than a
- * record (1 KiB) or another processor prints in between, the rest is in later records, and what is here is a cut line.
+ * record (1 KiB) or another processor prints in between, the rest is in later records. What is here is then a cut line
+ * and has no paths, since only from the end of the line it is known where a path ends.
  */
 final class SummaryLine {
   static final byte[] START = ascii("oom-kill:constraint=");
@@ -56,11 +59,9 @@ final class SummaryLine {
       return;
     }
     line.globalOom = text.skip(GLOBAL_OOM);
-    if (text.at(text.position(), OOM_MEMCG)) {
-      readOomMemcg(text, line, whole);
-    }
-    if (whole && text.skip(TASK_MEMCG)) {
-      set(line.taskMemcg, text, text.position(), text.end());
+    if (whole) {
+      readOomMemcg(text, line);
+      readTaskMemcg(text, line);
     }
   }
 
@@ -117,11 +118,14 @@ final class SummaryLine {
    * The limit that was hit is that of the victim's cgroup or of one above it: where a path has {@code ,task_memcg=} in
    * it, that tells which of them is the key. A victim that was moved meanwhile breaks it; then it is the first.
    */
-  private static void readOomMemcg(TextCursor text, OomLine line, boolean whole) {
-    int oomMemcg = text.position() + OOM_MEMCG.length;
+  private static void readOomMemcg(TextCursor text, OomLine line) {
+    if (!text.skip(OOM_MEMCG)) {
+      return;
+    }
+    int oomMemcg = text.position();
     int first = text.find(TASK_MEMCG, oomMemcg, text.end());
     int chosen = first;
-    while (whole && chosen >= 0 && !isWithin(text, chosen + TASK_MEMCG.length, oomMemcg, chosen)) {
+    while (chosen >= 0 && !isWithin(text, chosen + TASK_MEMCG.length, oomMemcg, chosen)) {
       chosen = text.find(TASK_MEMCG, chosen + 1, text.end());
     }
     int end = chosen >= 0 ? chosen : first;
@@ -131,18 +135,19 @@ final class SummaryLine {
     }
   }
 
+  private static void readTaskMemcg(TextCursor text, OomLine line) {
+    if (text.skip(TASK_MEMCG)) {
+      set(line.taskMemcg, text, text.position(), text.end());
+    }
+  }
+
   /** Whether the path from {@code from} to the end is that of the cgroup [rootFrom, rootTo) or of one below it. */
   private static boolean isWithin(TextCursor text, int from, int rootFrom, int rootTo) {
     byte[] buffer = text.buffer();
     int length = text.end() - from;
     int rootLength = rootTo - rootFrom;
-    if (length < rootLength) {
+    if (length < rootLength || !Arrays.equals(buffer, from, from + rootLength, buffer, rootFrom, rootTo)) {
       return false;
-    }
-    for (int i = 0; i < rootLength; i++) {
-      if (buffer[from + i] != buffer[rootFrom + i]) {
-        return false;
-      }
     }
     boolean isRoot = rootLength == 1;
     return length == rootLength || isRoot || buffer[from + rootLength] == '/';

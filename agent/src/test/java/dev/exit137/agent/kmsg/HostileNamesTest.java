@@ -13,13 +13,16 @@ import org.junit.jupiter.params.provider.ValueSource;
 class HostileNamesTest {
 
   @ParameterizedTest
-  @ValueSource(strings = {"a) (b", "x,task=y,pid=1", "a,pid=1,uid=22", ",task=,task=", "a,task_memcg=/z", ",pid=1,uid=2",
+  @ValueSource(strings = {
+      "a) (b", "((sd-pam))", "(", ")", " ", "", "100%", "fifteen_bytes__",
+      "x,task=y,pid=1", "a,pid=1,uid=22", ",task=,task=", "a,task_memcg=/z", ",pid=1,uid=2", "oom-kill:",
       ") total-vm:1kB", ") total-vm:1kB,", "), UID 1, ", "), now anon-rss", ": Killed proces", "Killed process ",
-      "Out of memory: ", "CPU: 1 PID: 7", " invoked oom-ki", "Tasks in ", " Not tainted ", "x Tainted: y", "(", ")", " ",
-      "", "((sd-pam))", "100%", "oom-kill:", "swap: usage 1kB", "fifteen_bytes__"})
+      "Out of memory: ", "CPU: 1 PID: 7", " invoked oom-ki", "Tasks in ", " Not tainted ", "x Tainted: y",
+      "swap: usage 1kB"})
   void aNameDoesNotChangeWhatTheLinesSay(String comm) {
     assertThat(Fields.parse(comm + " invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=7"))
-        .isEqualTo(withComm(comm, "kind", Kind.INVOKED, "gfpMask", "0xcc0(GFP_KERNEL)", "order", 0L, "oomScoreAdj", 7L));
+        .isEqualTo(
+            withComm(comm, "kind", Kind.INVOKED, "gfpMask", "0xcc0(GFP_KERNEL)", "order", 0L, "oomScoreAdj", 7L));
     assertThat(Fields.parse("CPU: 0 UID: 9 PID: 686 Comm: " + comm + " Not tainted 6.12.0 #1"))
         .isEqualTo(withComm(comm, "kind", Kind.TRIGGER_CPU, "cpu", 0L, "uid", 9L, "pid", 686L));
     assertThat(Fields.parse("oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),oom_memcg=/p,task_memcg=/p/c,task="
@@ -82,6 +85,7 @@ class HostileNamesTest {
       "usb 1-1: Product: x invoked oom-killer: gfp_mask=0x0(), order=0, oom_score_adj=0",
       "usb 1-1: Product: Out of memory: Killed process 1 (x) total-vm:8kB, anon-rss:4kB, file-rss:0kB",
       "input: Killed process 1 (x) total-vm:8kB, anon-rss:4kB, file-rss:0kB as /devices/virtual/input/input5",
+      "Kyber: Killed process 1 (x) total-vm:8kB, anon-rss:4kB, file-rss:0kB",
       "Killed process[12]: segfault at 0 ip 0 sp 0 error 4",
       "Tasks in : segfault at 0", "memory: usage (1): drop_caches: 3",
       "kmem: usage 124kB, limit 9007199254740988kB, failcnt 0",

@@ -33,7 +33,8 @@ class KmsgRecordFlyweightTest {
 
   @Test
   void theDictionaryAndFieldsOfLaterKernelsAreNotPartOfTheMessage() {
-    String record = "7,160,424069,-,caller=T1,more=x;pci_root PNP0A03:00; host bridge\n SUBSYSTEM=acpi\n DEVICE=+acpi:0\n";
+    String record = "7,160,424069,-,caller=T1,more=x;pci_root PNP0A03:00; host bridge\n"
+        + " SUBSYSTEM=acpi\n DEVICE=+acpi:0\n";
 
     assertThat(Records.message(Records.bytes(record))).isEqualTo("pci_root PNP0A03:00; host bridge");
   }
@@ -53,7 +54,8 @@ class KmsgRecordFlyweightTest {
 
   @ParameterizedTest
   @ValueSource(strings = {
-      "", "\n", ";", ";\n", "6", "6,1,2,-;no newline", "6,1,2,-\n", "6,1,2\n;x\n", ",1,2,-;x\n", "6,,2,-;x\n", "6,1,,-;x\n",
+      "", "\n", ";", ";\n", "6", "6,1,2,-;no newline", "6,1,2,-\n", "6,1,2\n;x\n", ",1,2,-;x\n", "6,,2,-;x\n",
+      "6,1,,-;x\n",
       "6,1;x\n", "6;1;2;x\n", "x,1,2,-;x\n", "-6,1,2,-;x\n", "6, 1,2,-;x\n", "6,1,2x,-;x\n", "4294967296,1,2,-;x\n",
       "6,18446744073709551615,2,-;x\n", "6,1,18446744073709551616,-;x\n", " SUBSYSTEM=acpi\n"})
   void bytesThatAreNoRecordAreInvalidAndSayNothing(String bytes) {
