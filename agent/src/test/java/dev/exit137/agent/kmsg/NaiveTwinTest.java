@@ -1,0 +1,83 @@
+package dev.exit137.agent.kmsg;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.exit137.agent.kmsg.OomLine.Kind;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+
+/** The parser over bytes and the one over strings must say the same of every line. */
+class NaiveTwinTest {
+  private static final long SEED = 137;
+  private static final int MUTATIONS = 250_000;
+
+  /** What lines are made of, so that a random change often makes another line. */
+  private static final List<String> PIECES = List.of(
+      " ", ",", "=", "(", ")", "/", ":", "0", "7", "kB", "\\x0a", "\\x", "\\xff", "\n", "\0", "\u00e9",
+      " invoked oom-killer: gfp_mask=", ", order=", ", oom_score_adj=",
+      "CPU: ", " PID: ", " Comm: ", " Not tainted ", " Kdump: loaded",
+      ",nodemask=", "(null)", ",cpuset=", ",mems_allowed=", ",global_oom", ",oom_memcg=", ",task_memcg=/a", ",task=",
+      ",pid=", ",uid=", "a,task=b",
+      ": Killed process ", "Killed process ", ") total-vm:", ", UID 5,", ", UID:", ", anon-rss:", "), now anon-rss:",
+      "Out of memory", "Memory cgroup out of memory");
+
+  /** Beyond what the naive one knows of the sizes of numbers. */
+  private static final Pattern LARGE_NUMBER = Pattern.compile("\\d{19,}|(?<!limit )(?<!\\d)\\d{10,}");
+
+  private final KmsgRecordFlyweight view = new KmsgRecordFlyweight();
+  private final OomLineParser parser = new OomLineParser();
+  private final OomLine line = new OomLine();
+
+  @Test
+  void agreesOnEveryRecordThatAKernelGave() {
+    Records.fixtures().forEach(this::compare);
+  }
+
+  @Test
+  void agreesOnEveryPublishedLine() {
+    for (var log : Corpus.logs()) {
+      Corpus.messages(log).forEach(message -> compare(Records.of(message)));
+    }
+  }
+
+  @Test
+  void agreesOnLinesThatWereDamagedAtRandom() {
+    List<String> lines = new ArrayList<>(Forms.LINES);
+    Records.fixtures().stream().map(Records::message)
+        .filter(message -> Fields.parse(message).get("kind") != Kind.NONE).forEach(lines::add);
+    SplittableRandom random = new SplittableRandom(SEED);
+    for (int i = 0; i < MUTATIONS; i++) {
+      String damaged = lines.get(random.nextInt(lines.size()));
+      for (int changes = random.nextInt(1, 4); changes > 0; changes--) {
+        damaged = damage(damaged, lines.get(random.nextInt(lines.size())), random);
+      }
+      if (!LARGE_NUMBER.matcher(damaged).find()) {
+        compare(Records.of(damaged));
+      }
+    }
+  }
+
+  private void compare(byte[] record) {
+    parser.parse(view.wrap(record, 0, record.length), line);
+    var naive = NaiveOomLineParser.parse(record);
+    if (!Fields.of(line).equals(naive)) {
+      assertThat(Fields.of(line)).as(new String(record)).isEqualTo(naive);
+    }
+  }
+
+  private static String damage(String text, String other, SplittableRandom random) {
+    int from = random.nextInt(text.length() + 1);
+    int to = Math.min(text.length(), from + random.nextInt(12));
+    return switch (random.nextInt(6)) {
+      case 0 -> text.substring(0, from);
+      case 1 -> text.substring(0, from) + text.substring(to);
+      case 2 -> text.substring(0, from) + PIECES.get(random.nextInt(PIECES.size())) + text.substring(from);
+      case 3 -> text.substring(0, from) + PIECES.get(random.nextInt(PIECES.size())) + text.substring(to);
+      case 4 -> text.substring(0, to) + text.substring(from);
+      default -> text.substring(0, from) + other.substring(random.nextInt(other.length() + 1));
+    };
+  }
+}
