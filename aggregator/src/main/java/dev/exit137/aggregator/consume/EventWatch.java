@@ -21,8 +21,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One consumer's watch: a cursor over the store's rows. History and live events are the same thing to it, so there is no
- * seam between them where one could be lost, and a consumer that reads slowly leaves nothing but its cursor behind.
+ * One consumer's watch: a cursor over the store's rows. History and live events are the same thing to it, so there is
+ * no seam between them where one could be lost, and a consumer that reads slowly leaves nothing but its cursor behind.
  *
  * <p>Anyone may {@link #signal()} that there may be something to do: a commit, gRPC's readiness, the timer. The work is
  * done by one thread of the executor at a time.

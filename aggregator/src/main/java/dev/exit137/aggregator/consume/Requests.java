@@ -7,6 +7,7 @@ import dev.exit137.aggregator.store.EventQuery;
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.aggregator.store.PageToken;
 import dev.exit137.aggregator.store.ResumeToken;
+import dev.exit137.aggregator.store.RowRange;
 import dev.exit137.proto.v1.EventFilter;
 import dev.exit137.proto.v1.ListEventsRequest;
 import dev.exit137.proto.v1.OomKillEvent;
@@ -72,7 +73,8 @@ final class Requests {
         requireValid("from_time", request.getFromTime());
         long sinceNanos = ProtoTimes.epochNanos(request.getFromTime());
         long historyEndRowId = store.lastRowId();
-        long start = Math.min(store.rowBefore(sinceNanos), historyEndRowId);
+        RowRange history = store.rowsBetween(sinceNanos, EventQuery.ANY_UNTIL);
+        long start = history.isEmpty() ? historyEndRowId : Math.min(history.first() - 1, historyEndRowId);
         yield new ResumeToken(store.id(), start, historyEndRowId, sinceNanos).movedTo(start);
       }
       case START_NOT_SET -> ResumeToken.after(store.id(), store.lastRowId());

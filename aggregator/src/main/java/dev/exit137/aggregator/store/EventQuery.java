@@ -65,20 +65,16 @@ public record EventQuery(
     }
   }
 
-  /** Adds the conditions to a statement that may use any index. */
-  void addTo(Select select) {
-    addTo(select, "time_nanos");
-  }
-
   /**
-   * Adds the conditions to a statement that reads a range of row ids. The range is short there, so the index by time,
-   * which could be as long as the store, is kept out of it: that is what SQLite's unary plus says.
+   * Selects row_id and body of the matching events in a range of rows.
+   *
+   * @param afterRowId the range begins after this row
+   * @param upToRowId and ends with this one
+   * @param order the ORDER BY clause, and what follows it
    */
-  void addToRange(Select select) {
-    addTo(select, "+time_nanos");
-  }
-
-  private void addTo(Select select, String time) {
+  Select select(long afterRowId, long upToRowId, String order) {
+    Select select =
+        new Select("SELECT row_id, body FROM event WHERE row_id > ? AND row_id <= ?", afterRowId, upToRowId);
     if (!node.isEmpty()) {
       select.and("node = ?", node);
     }
@@ -95,11 +91,13 @@ public record EventQuery(
       String marks = String.join(", ", scopes.stream().map(scope -> "?").toList());
       select.and("scope IN (" + marks + ")", scopes.toArray());
     }
+    // The unary plus keeps the index by time out of it, which knows nothing of the range of rows and their order.
     if (sinceNanos != ANY_SINCE) {
-      select.and(time + " >= ?", sinceNanos);
+      select.and("+time_nanos >= ?", sinceNanos);
     }
     if (untilNanos != ANY_UNTIL) {
-      select.and(time + " < ?", untilNanos);
+      select.and("+time_nanos < ?", untilNanos);
     }
+    return select.then(order);
   }
 }

@@ -95,10 +95,7 @@ public final class EventStore implements AutoCloseable {
    */
   public long scan(EventQuery query, long afterRowId, long upToRowId, int limit, Predicate<StoredEvent> sink)
       throws SQLException {
-    Select select =
-        new Select("SELECT row_id, body FROM event WHERE row_id > ? AND row_id <= ?", afterRowId, upToRowId);
-    query.addToRange(select);
-    select.then("ORDER BY row_id");
+    Select select = query.select(afterRowId, upToRowId, "ORDER BY row_id");
     long[] doneUpTo = {upToRowId};
     int[] handedOver = {0};
     read(
@@ -121,9 +118,9 @@ public final class EventStore implements AutoCloseable {
    * @param maxBytes sum of their sizes at most, though the first may be larger
    */
   public EventPage newestBefore(EventQuery query, long beforeRowId, int limit, int maxBytes) throws SQLException {
-    Select select = new Select("SELECT row_id, body FROM event WHERE row_id < ?", beforeRowId);
-    query.addTo(select);
-    select.then("ORDER BY row_id DESC LIMIT " + (limit + 1));
+    RowRange range = rowsBetween(query.sinceNanos(), query.untilNanos());
+    long upToRowId = Math.min(range.last(), beforeRowId - 1);
+    Select select = query.select(range.first() - 1, upToRowId, "ORDER BY row_id DESC LIMIT " + (limit + 1));
     List<StoredEvent> events = new ArrayList<>();
     int[] bytesLeft = {maxBytes};
     boolean more =
@@ -146,21 +143,30 @@ public final class EventStore implements AutoCloseable {
     return events;
   }
 
-  /** The row after which the stored events begin whose kill was at the given time or later, in nanoseconds since 1970. */
-  public long rowBefore(long sinceNanos) throws SQLException {
-    long[] rowBefore = {lastRowId()};
-    // Without the hint SQLite walks the rows from the first, which is the whole store when the time is recent.
-    String sql = "SELECT min(row_id) FROM event INDEXED BY event_by_time WHERE time_nanos >= ?";
+  /**
+   * The rows between which all events lie whose kill was in a range of times, nanoseconds since 1970. Others may lie
+   * there as well, since agents send late what they recover. Read from an index alone.
+   */
+  public RowRange rowsBetween(long sinceNanos, long untilNanos) throws SQLException {
+    if (sinceNanos == EventQuery.ANY_SINCE && untilNanos == EventQuery.ANY_UNTIL) {
+      return RowRange.ALL;
+    }
+    RowRange[] range = {RowRange.NONE};
+    // Without the hint SQLite walks the rows themselves from the first, which may be the whole store.
+    String sql =
+        """
+        SELECT min(row_id), max(row_id) FROM event INDEXED BY event_by_time
+        WHERE time_nanos >= ? AND time_nanos < ?""";
     read(
-        new Select(sql, sinceNanos),
+        new Select(sql, sinceNanos, untilNanos),
         row -> {
           long first = row.getLong(1);
           if (!row.wasNull()) {
-            rowBefore[0] = first - 1;
+            range[0] = new RowRange(first, row.getLong(2));
           }
           return false;
         });
-    return rowBefore[0];
+    return range[0];
   }
 
   /** Every agent that has ever reported, by name. */

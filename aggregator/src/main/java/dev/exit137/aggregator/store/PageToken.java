@@ -11,6 +11,13 @@ import java.util.UUID;
  * @param queryFingerprint {@link EventQuery#fingerprint()} of the list's query
  */
 public record PageToken(UUID storeId, long beforeRowId, long queryFingerprint) {
+  /** Checks what a stranger could have made up. */
+  public PageToken {
+    if (beforeRowId < 0) {
+      throw new IllegalArgumentException("row ids are not negative");
+    }
+  }
+
   /**
    * Reads a token.
    *

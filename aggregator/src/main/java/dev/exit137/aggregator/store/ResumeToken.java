@@ -12,6 +12,13 @@ import java.util.UUID;
  * @param historySinceNanos of the history, kills at this time or later are wanted, nanoseconds since 1970
  */
 public record ResumeToken(UUID storeId, long rowId, long historyEndRowId, long historySinceNanos) {
+  /** Checks what a stranger could have made up. */
+  public ResumeToken {
+    if (rowId < 0 || historyEndRowId < 0) {
+      throw new IllegalArgumentException("row ids are not negative");
+    }
+  }
+
   /** A watch of everything after a row. */
   public static ResumeToken after(UUID storeId, long rowId) {
     return new ResumeToken(storeId, rowId, 0, 0);

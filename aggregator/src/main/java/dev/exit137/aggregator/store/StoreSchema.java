@@ -74,7 +74,7 @@ final class StoreSchema {
       long version = number(connection, "PRAGMA user_version");
       if (version > VERSION) {
         throw new IOException(
-            "%s was written by a newer exit137 (schema version %d, this one knows %d); run that version, or give another "
+            "%s was written by a newer exit137 (schema version %d, this one knows %d); run that one, or give another "
                     .formatted(file, version, VERSION)
                 + "--data-dir");
       }
