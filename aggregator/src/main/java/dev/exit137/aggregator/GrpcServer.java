@@ -128,13 +128,16 @@ final class GrpcServer implements AutoCloseable {
       if (!server.awaitTermination(STOP_SECONDS, TimeUnit.SECONDS)) {
         server.shutdownNow().awaitTermination(STOP_SECONDS, TimeUnit.SECONDS);
       }
+      // Watches end on these threads, through the event loop: so that stops last.
       consumerThreads.shutdown();
       consumerThreads.awaitTermination(STOP_SECONDS, TimeUnit.SECONDS);
+      stopThreads();
+      eventLoop.awaitTermination(STOP_SECONDS, TimeUnit.SECONDS);
     } catch (InterruptedException e) {
       server.shutdownNow();
+      stopThreads();
       Thread.currentThread().interrupt();
     }
-    stopThreads();
   }
 
   private void stopThreads() {
