@@ -14,6 +14,7 @@ import dev.exit137.proto.v1.ListNodesRequest;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.NodeState;
 import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.WatchEventsRequest;
 import io.grpc.Status;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -78,11 +79,15 @@ class PublishEventsTest {
   }
 
   @Test
-  void anEventSentAgainIsAcknowledgedAndStoredOnce() {
+  void anEventSentAgainIsAcknowledgedAndNeitherStoredNorWatchedAgain() {
+    Fixture.Watch watch = fixture.watch(WatchEventsRequest.getDefaultInstance());
+
     fixture.publish(event(1), event(1));
     fixture.publish(event(1));
+    fixture.publish(event(2));
 
-    assertThat(fixture.list(ALL)).containsExactly("event-1");
+    assertThat(fixture.list(ALL)).containsExactly("event-2", "event-1");
+    assertThat(watch.nextIds(2)).containsExactly("event-1", "event-2");
   }
 
   @Test
@@ -168,6 +173,9 @@ class PublishEventsTest {
     assertThat(end.getCode()).isEqualTo(Status.Code.UNAVAILABLE);
     assertThat(end.getDescription()).contains("disk is full");
     assertThat(agent.untakenAcks()).isZero();
+    assertThat(fixture.consumer().listNodes(ListNodesRequest.getDefaultInstance()).getNodesList())
+        .as("nothing of the transaction is stored, the node's last_seen neither")
+        .isEmpty();
     execute("DROP TRIGGER full");
     fixture.publish(event(1));
     assertThat(fixture.list(ALL)).containsExactly("event-1");

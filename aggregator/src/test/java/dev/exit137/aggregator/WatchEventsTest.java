@@ -14,7 +14,9 @@ import dev.exit137.proto.v1.WatchEventsRequest;
 import dev.exit137.proto.v1.WatchEventsResponse;
 import io.grpc.Status;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
@@ -25,7 +27,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class WatchEventsTest {
-  private static final WatchEventsRequest FROM_NOW = WatchEventsRequest.getDefaultInstance();
+  // No heartbeat comes to its aid within a test's deadline, so only a commit can wake this watch.
+  private static final WatchEventsRequest FROM_NOW =
+      WatchEventsRequest.newBuilder().setHeartbeatInterval(Duration.newBuilder().setSeconds(600)).build();
   private static final WatchEventsRequest FROM_THE_BEGINNING =
       WatchEventsRequest.newBuilder().setFromTime(Timestamp.getDefaultInstance()).build();
   private static final Duration SHORTEST_HEARTBEAT = Duration.newBuilder().setNanos(100_000_000).build();
@@ -112,6 +116,24 @@ class WatchEventsTest {
 
     assertThat(status.getCode()).isEqualTo(Status.Code.OUT_OF_RANGE);
     assertThat(status.getDescription()).startsWith("resume_token: ");
+  }
+
+  @Test
+  void aTokenGivenBeforeTheStoreWasRestoredFromAnOlderCopyIsOutOfRange() throws IOException {
+    Path live = dataDir.resolve("first");
+    fixture.publish(event(1));
+    fixture.close();
+    Files.copy(live.resolve("events.db"), dataDir.resolve("backup"));
+    fixture = new Fixture(live);
+    fixture.publish(event(2));
+    String token = fixture.consumer().watchEvents(FROM_NOW).next().getResumeToken();
+    fixture.close();
+
+    Files.copy(dataDir.resolve("backup"), live.resolve("events.db"), StandardCopyOption.REPLACE_EXISTING);
+    fixture = new Fixture(live);
+
+    Status status = failureOf(() -> fixture.consumer().watchEvents(resume(token)).next());
+    assertThat(status.getCode()).isEqualTo(Status.Code.OUT_OF_RANGE);
   }
 
   @ParameterizedTest
