@@ -127,11 +127,12 @@ static void ordinary_kill(void) {
 }
 
 static void spoof(void) {
+  // Without its newline a record stays open for continuation, and no reader sees it before the next one.
   const char *lines[] = {
       "<3>Memory cgroup out of memory: Killed process 1 (spoofed) total-vm:9999kB, anon-rss:9999kB, file-rss:0kB, "
-      "shmem-rss:0kB, UID:0 pgtables:40kB oom_score_adj:0",
+      "shmem-rss:0kB, UID:0 pgtables:40kB oom_score_adj:0\n",
       "<4>oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/spoof,"
-      "task_memcg=/spoof,task=spoofed,pid=1,uid=0",
+      "task_memcg=/spoof,task=spoofed,pid=1,uid=0\n",
   };
   int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
   for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {

@@ -55,7 +55,7 @@ static void print_json_string(const char *text) {
 // Into the kernel's log, where it parts this scenario's records from the others'.
 static void mark(const char *what) {
   FILE *kmsg = fopen("/dev/kmsg", "we");
-  if (!kmsg || fprintf(kmsg, "<6>exit137-bed %s %s", scenario_name, what) < 0 || fclose(kmsg) != 0) {
+  if (!kmsg || fprintf(kmsg, "<6>exit137-bed %s %s\n", scenario_name, what) < 0 || fclose(kmsg) != 0) {
     die("cannot write /dev/kmsg");
   }
 }

@@ -22,10 +22,8 @@ export HOME=/run TMPDIR=/run/tmp
 export EXIT137_JAVA_OPTS='-Djava.io.tmpdir=/run/tmp -Djffi.extract.dir=/run/tmp -XX:-UsePerfData'
 out=/run/out
 server=127.0.0.1:9137
-
-exit137() {
-  "$BED_REPO/bin/exit137" "$@"
-}
+# Not a function: of a function in the background, $! is a shell, and the agent would outlive being killed.
+exit137=$BED_REPO/bin/exit137
 
 say() {
   echo "$(cut -d' ' -f1 /proc/uptime) $*" >> $out/plan.log
@@ -55,7 +53,7 @@ scenario() {
 }
 
 start_aggregator() {
-  exit137 aggregator --listen $server --data-dir /run/aggregator >> $out/aggregator.log 2>&1 &
+  "$exit137" aggregator --listen $server --data-dir /run/aggregator >> $out/aggregator.log 2>&1 &
   require 60 is_listening
 }
 
@@ -65,16 +63,16 @@ is_listening() {
 
 # From the beginning of time, so that nothing depends on who is up first: the aggregator or this.
 start_watch() {
-  exit137 watch -o json --from 1970-01-01T00:00:00Z --server $server > $out/events.jsonl 2> $out/watch.log &
+  "$exit137" watch -o json --from 1970-01-01T00:00:00Z --server $server > $out/events.jsonl 2> $out/watch.log &
 }
 
 start_agent() {
-  exit137 agent --aggregator $server --node-name uml --state-dir /run/agent >> $out/agent.log 2>&1 &
+  "$exit137" agent --aggregator $server --node-name uml --state-dir /run/agent >> $out/agent.log 2>&1 &
   agent_pid=$!
 }
 
 ask_nodes() {
-  exit137 nodes -o json --server $server > /run/nodes.json 2>> $out/plan.log
+  "$exit137" nodes -o json --server $server > /run/nodes.json 2>> $out/plan.log
 }
 
 # The agent has told of every kill that the kernel counts so far, and the aggregator has acknowledged it.

@@ -36,4 +36,4 @@ wait $agent_pid
 start_agent
 settle storm-at-crash
 
-exit137 list -o json --server $server > $out/list.jsonl 2>> $out/plan.log
+"$exit137" list -o json --limit 1000 --server $server > $out/list.jsonl 2>> $out/plan.log

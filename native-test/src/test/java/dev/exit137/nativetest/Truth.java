@@ -1,7 +1,9 @@
 package dev.exit137.nativetest;
 
-import com.google.gson.Gson;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 
 /** What the scenarios did, by their own account (truth.jsonl): the processes, and the kernel's counter around them. */
@@ -29,15 +31,24 @@ record Truth(List<Process> processes, List<End> ends) {
   record End(String scenario, long vmstatGrowth, long vmstatOomKill) {}
 
   static Truth read(Path file) {
-    var gson = new Gson();
-    List<String> lines = Bed.lines(file);
-    return new Truth(
-        lines.stream().filter(line -> !isEnd(line)).map(line -> gson.fromJson(line, Process.class)).toList(),
-        lines.stream().filter(Truth::isEnd).map(line -> gson.fromJson(line, End.class)).toList());
-  }
-
-  private static boolean isEnd(String line) {
-    return line.contains("\"vmstatGrowth\"");
+    var processes = new ArrayList<Process>();
+    var ends = new ArrayList<End>();
+    for (String line : Bed.lines(file)) {
+      JsonObject json = JsonParser.parseString(line).getAsJsonObject();
+      String scenario = json.get("scenario").getAsString();
+      if (json.has("pid")) {
+        processes.add(new Process(
+            scenario,
+            json.get("cgroup").getAsString(),
+            json.get("inode").getAsLong(),
+            json.get("pid").getAsInt(),
+            json.get("comm").getAsString(),
+            json.get("death").getAsString()));
+      } else {
+        ends.add(new End(scenario, json.get("vmstatGrowth").getAsLong(), json.get("vmstatOomKill").getAsLong()));
+      }
+    }
+    return new Truth(List.copyOf(processes), List.copyOf(ends));
   }
 
   List<Process> of(String scenario) {
