@@ -67,7 +67,9 @@ final class WatchCommand implements Callable<Integer> {
         EventStream stream = new EventStream(client, terminal, request.build(), FIRST_BACKOFF)) {
       stream.connect();
       new EventPrinter(terminal, outputOptions.format()).printAll(stream);
-      terminal.say("to go on from here: --resume-token " + stream.resumeToken());
+      if (!stream.resumeToken().isEmpty()) {
+        terminal.say("to go on from here: --resume-token " + stream.resumeToken());
+      }
     }
     return 0;
   }

@@ -30,6 +30,9 @@ final class FakeAggregator extends OomEventsImplBase implements AutoCloseable {
   final List<ListEventsRequest> lists = new ArrayList<>();
   final List<NodeState> nodes = new ArrayList<>();
 
+  /** Whether a watch begins with a heartbeat. */
+  volatile boolean greets = true;
+
   private final List<OomKillEvent> events = new ArrayList<>();
   private final List<StreamObserver<WatchEventsResponse>> watchers = new ArrayList<>();
   private String storeName = "store1";
@@ -96,10 +99,12 @@ final class FakeAggregator extends OomEventsImplBase implements AutoCloseable {
     } else if (request.hasFromTime()) {
       next = 1;
     }
-    watcher.onNext(WatchEventsResponse.newBuilder()
-        .setHeartbeat(Heartbeat.newBuilder().setTime(Events.TIME))
-        .setResumeToken(storeName + "/" + (next - 1))
-        .build());
+    if (greets) {
+      watcher.onNext(WatchEventsResponse.newBuilder()
+          .setHeartbeat(Heartbeat.newBuilder().setTime(Events.TIME))
+          .setResumeToken(storeName + "/" + (next - 1))
+          .build());
+    }
     for (int i = next; i <= events.size(); i++) {
       watcher.onNext(message(i));
     }

@@ -2,10 +2,18 @@ package dev.exit137.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.exit137.cli.client.AggregatorClient;
+import dev.exit137.cli.client.EventStream;
+import dev.exit137.cli.options.HostPort;
+import dev.exit137.cli.terminal.Terminal;
 import dev.exit137.proto.v1.EventFilter;
 import dev.exit137.proto.v1.WatchEventsRequest;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.time.ZoneOffset;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -88,6 +96,30 @@ class WatchTest {
     session.nextErrorLine();
     session.stop.request();
     assertThat(exitCode.get()).isZero();
+  }
+
+  @Test
+  void anEventThatCameButWasNotPrintedBeforeCtrlCComesAgainWithTheTokenOfThatEnd() throws Exception {
+    try (AggregatorClient client = new AggregatorClient(HostPort.parse(aggregator.address()));
+        EventStream stream = new EventStream(
+            client,
+            new Terminal(System.out, System.err, Map.of(), InstantSource.system(), ZoneOffset.UTC, session.stop),
+            WatchEventsRequest.newBuilder().setFromTime(Events.TIME).build(),
+            Duration.ofMillis(1))) {
+      aggregator.greets = false;
+      aggregator.store(Events.inCgroup(1).build());
+      stream.connect();
+      session.stop.request();
+      assertThat(stream.next(Duration.ofMinutes(1))).isEmpty();
+      assertThat(stream.resumeToken()).isEmpty();
+    }
+  }
+
+  @Test
+  void ctrlCBeforeTheConnectionIsMadeIsNotAFailure() {
+    session.stop.request();
+    assertThat(session.run("watch", "--server", aggregator.address())).isZero();
+    assertThat(session.err()).noneMatch(line -> line.contains("refused"));
   }
 
   @Test

@@ -31,7 +31,7 @@ public final class EventStream implements AutoCloseable {
   private WatchEventsRequest request;
   private Duration backoff = Duration.ZERO;
   private Timestamp lastHeard = Timestamp.getDefaultInstance();
-  private Optional<OomKillEvent> pending = Optional.empty();
+  private Optional<WatchEventsResponse> pending = Optional.empty();
   private volatile BlockingClientCall<?, WatchEventsResponse> call;
 
   /**
@@ -59,7 +59,9 @@ public final class EventStream implements AutoCloseable {
       open();
       read(SILENCE_LIMIT);
     } catch (StatusException e) {
-      throw client.failure(e.getStatus());
+      if (!terminal.stop().isRequested()) {
+        throw client.failure(e.getStatus());
+      }
     }
   }
 
@@ -73,9 +75,7 @@ public final class EventStream implements AutoCloseable {
     long start = System.nanoTime();
     while (!terminal.stop().isRequested()) {
       if (pending.isPresent()) {
-        Optional<OomKillEvent> event = pending;
-        pending = Optional.empty();
-        return event;
+        return take();
       }
       Duration left = patience.minusNanos(System.nanoTime() - start);
       if (!left.isPositive()) {
@@ -96,9 +96,21 @@ public final class EventStream implements AutoCloseable {
     return Optional.empty();
   }
 
-  /** Continues this stream in a later one; empty before the first connection. */
+  /** Continues after the last event that was taken, in a later stream; empty before the first message. */
   public String resumeToken() {
     return request.getResumeToken();
+  }
+
+  /** The token moves on only now: an event that was received and not taken comes again in a later stream. */
+  private Optional<OomKillEvent> take() {
+    Optional<OomKillEvent> event = pending.map(WatchEventsResponse::getEvent);
+    goOnAfter(pending.orElseThrow());
+    pending = Optional.empty();
+    return event;
+  }
+
+  private void goOnAfter(WatchEventsResponse response) {
+    request = request.toBuilder().setResumeToken(response.getResumeToken()).build();
   }
 
   private void open() {
@@ -126,12 +138,12 @@ public final class EventStream implements AutoCloseable {
       terminal.say("connected again");
       backoff = Duration.ZERO;
     }
-    request = request.toBuilder().setResumeToken(response.getResumeToken()).build();
     if (response.hasEvent()) {
       lastHeard = response.getEvent().getObservedTime();
-      pending = Optional.of(response.getEvent());
+      pending = Optional.of(response);
     } else {
       lastHeard = response.getHeartbeat().getTime();
+      goOnAfter(response);
     }
   }
 
