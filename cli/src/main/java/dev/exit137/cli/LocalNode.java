@@ -16,8 +16,8 @@ import java.util.Set;
 import java.util.function.Function;
 
 /**
- * An agent and an aggregator in this process, and a consumer of the aggregator's stream: the whole way of an event, over
- * loopback. The stream is open before the agent starts, so it carries everything that the agent finds.
+ * An agent and an aggregator in this process, and a consumer of the aggregator's stream: the whole way of an event,
+ * over loopback. The stream is open before the agent starts, so it carries everything that the agent finds.
  */
 public final class LocalNode implements AutoCloseable {
   private static final Set<String> WILDCARD_ADDRESSES = Set.of("0.0.0.0", "::", "*");

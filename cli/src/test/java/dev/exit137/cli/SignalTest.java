@@ -19,7 +19,8 @@ class SignalTest {
   @ParameterizedTest
   @ValueSource(strings = {"INT", "TERM", "HUP"})
   void aSignalEndsADaemonCleanlyWithExitCodeZeroAndNoStackTrace(String signal) throws Exception {
-    Process aggregator = start("aggregator", "--listen", "127.0.0.1:0", "--data-dir", directory.resolve("d").toString());
+    Process aggregator =
+        start("aggregator", "--listen", "127.0.0.1:0", "--data-dir", directory.resolve("data").toString());
     try (BufferedReader stderr = aggregator.errorReader(StandardCharsets.UTF_8)) {
       List<String> said = new ArrayList<>();
       do {

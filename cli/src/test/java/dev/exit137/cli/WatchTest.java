@@ -40,7 +40,9 @@ class WatchTest {
   void anEventIsOnStdoutAsOneLineAsSoonAsItIsStored() throws Exception {
     watch();
     aggregator.store(Events.inCgroup(7).build());
-    assertThat(session.nextLine()).startsWith("{\"eventId\":\"boot/kmsg/7\"").contains("\"anonRssBytes\":\"32768000\"");
+    assertThat(session.nextLine())
+        .startsWith("{\"eventId\":\"boot/kmsg/7\"")
+        .contains("\"anonRssBytes\":\"32768000\"");
   }
 
   @Test

@@ -154,7 +154,8 @@ public final class EventStream implements AutoCloseable {
       case INVALID_ARGUMENT, NOT_FOUND, PERMISSION_DENIED, UNAUTHENTICATED, UNIMPLEMENTED ->
           throw client.failure(status);
       case OUT_OF_RANGE -> {
-        terminal.say("the aggregator has another store now; going on from the last sign of life, events may come twice");
+        terminal.say(
+            "the aggregator has another store now; going on from the last sign of life, events may come twice");
         request = request.toBuilder().setFromTime(lastHeard).build();
       }
       default -> {
