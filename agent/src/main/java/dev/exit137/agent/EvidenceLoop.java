@@ -4,6 +4,7 @@ import dev.exit137.agent.cgroup.CgroupMount;
 import dev.exit137.agent.cgroup.CgroupTree;
 import dev.exit137.agent.cgroup.CgroupWatcher;
 import dev.exit137.agent.correlate.Correlator;
+import dev.exit137.agent.correlate.KernelClock;
 import dev.exit137.agent.correlate.KillBalance;
 import dev.exit137.agent.correlate.KillReport;
 import dev.exit137.agent.correlate.SurplusBook;
@@ -22,6 +23,7 @@ import io.netty.channel.epoll.EpollIoOps;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import java.io.IOException;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
@@ -84,7 +86,7 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
     correlator =
         new Correlator(
             node, config.procRoot(), watcher, mount.map(CgroupMount::isV2).orElse(false), balance,
-            this::report, Instant::now, remembered.isPresent());
+            this::report, new KernelClock(System::nanoTime, InstantSource.system()), remembered.isPresent());
     assembler = new IncidentAssembler(correlator);
   }
 
@@ -93,7 +95,7 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
       return Optional.empty();
     }
     try {
-      return Optional.of(new CgroupWatcher(mount.get(), cgroup -> scheduleReview()));
+      return Optional.of(new CgroupWatcher(mount.get(), System::nanoTime, cgroup -> scheduleReview()));
     } catch (IOException e) {
       status.countersUnavailable(e.getMessage());
       return Optional.empty();

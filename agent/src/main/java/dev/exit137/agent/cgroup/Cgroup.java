@@ -67,7 +67,7 @@ public final class Cgroup {
     return dirFd < 0;
   }
 
-  /** System.nanoTime() when the removal was seen. */
+  /** CLOCK_MONOTONIC, nanoseconds, when the removal was seen. */
   public long removedAtNanos() {
     return removedAtNanos;
   }
@@ -122,7 +122,7 @@ public final class Cgroup {
     return treeKills - treeAccounted;
   }
 
-  /** System.nanoTime() when the counter that shows the present surplus was first read. */
+  /** CLOCK_MONOTONIC, nanoseconds, when the counter that shows the present surplus was first read. */
   public long surplusSinceNanos() {
     return surplusSinceNanos;
   }

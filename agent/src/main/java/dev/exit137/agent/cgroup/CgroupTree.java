@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 
 /**
  * The live cgroups as a tree, and those that were removed lately: the record of a kill is often read after its cgroup is
@@ -22,6 +23,7 @@ public final class CgroupTree {
   private final Map<Long, Cgroup> byInode = new HashMap<>();
   private final ArrayDeque<Cgroup> removed = new ArrayDeque<>();
   private final Map<Long, Account> remembered = new HashMap<>();
+  private final LongSupplier monotonicNanos;
   private final Consumer<Cgroup> onRemoved;
   private Cgroup root;
 
@@ -29,7 +31,8 @@ public final class CgroupTree {
   public record Account(long inode, long localKills, long treeKills, long ooms) {}
 
   /** @param onRemoved told of every cgroup that was removed */
-  CgroupTree(CgroupMount mount, Consumer<Cgroup> onRemoved) {
+  CgroupTree(CgroupMount mount, LongSupplier monotonicNanos, Consumer<Cgroup> onRemoved) {
+    this.monotonicNanos = monotonicNanos;
     this.onRemoved = onRemoved;
     rootDirectory = mount.root().toString();
     prefix = mount.prefix();
@@ -70,7 +73,7 @@ public final class CgroupTree {
     }
     Cgroup before = parent.children().put(name, child);
     if (before != null && before != child) {
-      remove(before, System.nanoTime());
+      remove(before, monotonicNanos.getAsLong());
     }
     parent.markInterior();
     return child;

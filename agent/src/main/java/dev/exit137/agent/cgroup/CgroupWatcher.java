@@ -14,6 +14,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import jnr.ffi.Pointer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -42,6 +43,7 @@ public final class CgroupWatcher implements EpollIoHandle {
   private final PidIndex pids = new PidIndex();
   private final MemoryEventsReader counters;
   private final boolean v2;
+  private final LongSupplier monotonicNanos;
   private final Consumer<Cgroup> countersMoved;
   private final int inotifyFd;
   private final FileDescriptor descriptor;
@@ -57,11 +59,13 @@ public final class CgroupWatcher implements EpollIoHandle {
   private long watchesRefused;
 
   /**
+   * @param monotonicNanos CLOCK_MONOTONIC
    * @param countersMoved told of a cgroup whose counter shows a kill that no event accounts for
    * @throws java.io.IOException no inotify instance can be had
    */
-  public CgroupWatcher(CgroupMount mount, Consumer<Cgroup> countersMoved) throws java.io.IOException {
-    this.tree = new CgroupTree(mount, this::unwatch);
+  public CgroupWatcher(CgroupMount mount, LongSupplier monotonicNanos, Consumer<Cgroup> countersMoved) throws java.io.IOException {
+    this.monotonicNanos = monotonicNanos;
+    this.tree = new CgroupTree(mount, monotonicNanos, this::unwatch);
     this.v2 = mount.isV2();
     this.counters = new MemoryEventsReader(v2);
     this.countersMoved = countersMoved;
@@ -149,7 +153,7 @@ public final class CgroupWatcher implements EpollIoHandle {
 
   /** The watch first, then the counter: a kill that came before the watch is seen by the reading. */
   private void watchFiles(Cgroup cgroup) {
-    long now = System.nanoTime();
+    long now = monotonicNanos.getAsLong();
     if (counters.read(cgroup, now) == 0) {
       if (v2) {
         watch(cgroup, Role.COUNTERS, "/memory.events.local", Sys.IN_MODIFY);
@@ -201,16 +205,16 @@ public final class CgroupWatcher implements EpollIoHandle {
 
   /** Reads a cgroup's counters again. */
   public void refresh(Cgroup cgroup) {
-    if (counters.read(cgroup, System.nanoTime()) == 0 && (cgroup.surplus() > 0 || cgroup.vanishedSurplus() > 0)) {
+    if (counters.read(cgroup, monotonicNanos.getAsLong()) == 0 && (cgroup.surplus() > 0 || cgroup.vanishedSurplus() > 0)) {
       countersMoved.accept(cgroup);
     }
   }
 
   /** Reads a cgroup's counters and then its children's: only in this order is its vanished surplus right. */
   public void refreshWithChildren(Cgroup cgroup) {
-    counters.read(cgroup, System.nanoTime());
+    counters.read(cgroup, monotonicNanos.getAsLong());
     for (Cgroup child : cgroup.children().values()) {
-      counters.read(child, System.nanoTime());
+      counters.read(child, monotonicNanos.getAsLong());
     }
   }
 
@@ -228,7 +232,7 @@ public final class CgroupWatcher implements EpollIoHandle {
             gone.add(cgroup);
           }
         });
-    long now = System.nanoTime();
+    long now = monotonicNanos.getAsLong();
     gone.stream().filter(cgroup -> !cgroup.isRemoved()).forEach(cgroup -> tree.remove(cgroup, now));
     tree.forEach(this::addChildren);
     tree.forEach(cgroup -> indexProcesses(cgroup, now));
@@ -305,7 +309,7 @@ public final class CgroupWatcher implements EpollIoHandle {
         refresh(cgroup);
         refreshProcesses(cgroup);
       }
-      case POPULATED -> indexProcesses(cgroup, System.nanoTime());
+      case POPULATED -> indexProcesses(cgroup, monotonicNanos.getAsLong());
       case DIRECTORY -> {
         if ((mask & Sys.IN_ISDIR) != 0) {
           directoryChanged(cgroup, mask, name(nameAt, nameBytes));
@@ -322,14 +326,14 @@ public final class CgroupWatcher implements EpollIoHandle {
     Cgroup child = parent.children().get(name);
     // The notification may be of a cgroup before this one with the same name.
     if (child != null && !tree.stillThere(child)) {
-      tree.remove(child, System.nanoTime());
+      tree.remove(child, monotonicNanos.getAsLong());
     }
     refresh(parent);
   }
 
   /** A cgroup that reaches its limit will have kills: learn its processes while they live, once a second. */
   private void refreshProcesses(Cgroup cgroup) {
-    long now = System.nanoTime();
+    long now = monotonicNanos.getAsLong();
     if (now - cgroup.pidsReadAtNanos() > PIDS_REFRESH_NANOS) {
       indexProcesses(cgroup, now);
     }

@@ -29,7 +29,7 @@ final class Attributor {
   }
 
   /**
-   * @param killedAtNanos System.nanoTime() of the kill
+   * @param killedAtNanos CLOCK_MONOTONIC at the kill
    * @param live the record was read as it came; the processes of an old one are gone, and their pids may be used again
    * @param first no baseline yet: the counters still hold kills from before the ring
    */

@@ -15,7 +15,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
-import java.util.function.Supplier;
 
 /**
  * Joins what the records say with what the counters say: one event per killed process, at once, and a new revision when
@@ -29,8 +28,7 @@ public final class Correlator implements IncidentAssembler.Sink {
   private final SurplusBook surplus;
   private final EventFactory events;
   private final Consumer<KillReport> reports;
-  private final Supplier<Instant> wallClock;
-  private final KernelClock clock = new KernelClock();
+  private final KernelClock clock;
   private final List<KillReport> ofThisIncident = new ArrayList<>();
 
   private boolean live;
@@ -52,12 +50,12 @@ public final class Correlator implements IncidentAssembler.Sink {
       boolean v2,
       KillBalance balance,
       Consumer<KillReport> reports,
-      Supplier<Instant> wallClock,
+      KernelClock clock,
       boolean hasBaseline) {
     this.watcher = watcher;
     this.balance = balance;
     this.reports = reports;
-    this.wallClock = wallClock;
+    this.clock = clock;
     this.hasBaseline = hasBaseline;
     events = new EventFactory(node);
     attributor = watcher.map(w -> new Attributor(w, new ProcCgroup(procRoot, v2), balance));
@@ -99,7 +97,7 @@ public final class Correlator implements IncidentAssembler.Sink {
   /** Learns how the kernel's clock runs from a record that was just printed. */
   public void onLiveRecord(long timestampMicros) {
     if (live) {
-      clock.onLiveRecord(timestampMicros, System.nanoTime());
+      clock.onLiveRecord(timestampMicros, clock.nowNanos());
     }
   }
 
@@ -123,7 +121,7 @@ public final class Correlator implements IncidentAssembler.Sink {
     } else if (!attribution.isKnown()) {
       ambiguous++;
     }
-    long now = System.nanoTime();
+    long now = clock.nowNanos();
     OomKillEvent.Builder event =
         events.kill(
             incident, killed, sequence, attribution, limit(incident, attribution.cgroup()),
@@ -162,7 +160,7 @@ public final class Correlator implements IncidentAssembler.Sink {
     if (incident.kills() == 0 && !incident.isGroupKill()) {
       OomKillEvent.Builder event =
           events.withoutKill(
-              incident, limit(incident, null), times(incident.lastTimestampMicros(), System.nanoTime()));
+              incident, limit(incident, null), times(incident.lastTimestampMicros(), clock.nowNanos()));
       reports.accept(new KillReport(event.build(), Optional.empty()));
     }
     for (KillReport report : ofThisIncident) {
@@ -184,7 +182,7 @@ public final class Correlator implements IncidentAssembler.Sink {
       return;
     }
     attributedSequence = sequence;
-    long now = System.nanoTime();
+    long now = clock.nowNanos();
     long killedAtNanos = now - clock.ageNanos(timestampMicros, now);
     attribution =
         attributor.isPresent()
@@ -193,7 +191,7 @@ public final class Correlator implements IncidentAssembler.Sink {
   }
 
   private EventFactory.Times times(long timestampMicros, long nowNanos) {
-    Instant observed = wallClock.get();
+    Instant observed = clock.now();
     return new EventFactory.Times(
         timestampMicros, clock.wallTime(timestampMicros, observed, nowNanos), observed, !live);
   }

@@ -1,17 +1,35 @@
 package dev.exit137.agent.correlate;
 
 import java.time.Instant;
+import java.time.InstantSource;
+import java.util.function.LongSupplier;
 
 /**
  * Turns printk's time (microseconds since boot, local_clock) into wall time. printk's clock is not disciplined by NTP and
  * CLOCK_MONOTONIC is, so they drift apart: the drift is learnt from live records, of which the one that was read fastest
- * is the best measure. System.nanoTime() is CLOCK_MONOTONIC on Linux.
+ * is the best measure.
  *
  * <p>Owned by the agent-epoll thread.
  */
-final class KernelClock {
+public final class KernelClock {
+  private final LongSupplier monotonicNanos;
+  private final InstantSource wall;
   private long driftNanos;
   private boolean learnt;
+
+  /** @param monotonicNanos CLOCK_MONOTONIC: System.nanoTime() on Linux */
+  public KernelClock(LongSupplier monotonicNanos, InstantSource wall) {
+    this.monotonicNanos = monotonicNanos;
+    this.wall = wall;
+  }
+
+  long nowNanos() {
+    return monotonicNanos.getAsLong();
+  }
+
+  Instant now() {
+    return wall.instant();
+  }
 
   /** A record that was read right after it was printed. */
   void onLiveRecord(long timestampMicros, long nowNanos) {

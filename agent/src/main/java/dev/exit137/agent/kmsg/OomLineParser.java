@@ -102,12 +102,14 @@ public final class OomLineParser {
       return false;
     }
     text.position(order);
-    line.order = text.signed(ORDER, Integer.MAX_VALUE);
-    line.oomScoreAdj = text.signed(OOM_SCORE_ADJ, MAX_OOM_SCORE_ADJ);
-    if (line.oomScoreAdj == ABSENT || !text.atEnd()) {
+    long orderNumber = text.signed(ORDER, Integer.MAX_VALUE);
+    long oomScoreAdj = text.signed(OOM_SCORE_ADJ, MAX_OOM_SCORE_ADJ);
+    if (orderNumber == ABSENT || oomScoreAdj == ABSENT || !text.atEnd()) {
       return false;
     }
     set(line.gfpMask, gfpMask, gfpMaskEnd);
+    line.order = orderNumber;
+    line.oomScoreAdj = oomScoreAdj;
     line.kind = Kind.INVOKED;
     return true;
   }

@@ -43,7 +43,7 @@ final class NaiveOomLineParser {
   private static final Pattern REAPED = regex("oom_reaper: reaped process (\\d+) \\((.*?)(?=\\), now anon-rss:)\\)"
       + "(?:, now anon-rss:(\\d+)kB(?:, file-rss:(\\d+)kB)?(?:, shmem-rss:(\\d+)kB)?)?.*");
   private static final Pattern SUPPRESSED = regex("(?:oom_kill_process|dump_header): (\\d+) callbacks suppressed.*");
-  private static final Pattern GROUP_KILL = regex("Tasks in (.*) are going to be killed due to memory.oom.group set");
+  private static final Pattern GROUP_KILL = regex("Tasks in (.*) are going to be killed due to memory\\.oom\\.group set");
   private static final Pattern NO_KILLABLE = regex("(Memory cgroup o|O)ut of memory and no killable processes.*");
   private static final Pattern PANIC =
       regex("Kernel panic - not syncing: (?:Out of memory|System is deadlocked on memory).*");

@@ -206,6 +206,12 @@ class OomLineParserTest {
   }
 
   @Test
+  void nothingOfALineThatWasTakenForAnotherAtFirstIsLeft() {
+    assertThat(Fields.parse("swap: usage 0kB invoked oom-killer: gfp_mask=0x0(), order=5kB, failcnt 0"))
+        .isEqualTo(Map.of("kind", Kind.SWAP_USAGE, "usageBytes", 0L));
+  }
+
+  @Test
   void nothingOfTheLineBeforeIsLeftInTheNext() {
     OomLine line = new OomLine();
     OomLineParser parser = new OomLineParser();

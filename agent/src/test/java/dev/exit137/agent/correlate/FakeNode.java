@@ -1,0 +1,174 @@
+package dev.exit137.agent.correlate;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.exit137.agent.cgroup.CgroupMount;
+import dev.exit137.agent.cgroup.CgroupTree;
+import dev.exit137.agent.cgroup.CgroupWatcher;
+import dev.exit137.agent.incident.IncidentAssembler;
+import dev.exit137.agent.kmsg.KmsgRecordFlyweight;
+import dev.exit137.proto.v1.AgentStatus.CgroupMode;
+import dev.exit137.proto.v1.Node;
+import dev.exit137.proto.v1.OomKillEvent;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/** A node made of plain files, with a clock that stands still: the stories that a real kernel does not tell on demand. */
+final class FakeNode {
+  static final Instant WALL = Instant.parse("2026-01-01T00:00:00Z");
+  private static final String BOOT = "boot";
+
+  final List<OomKillEvent> events = new ArrayList<>();
+  final KillBalance balance;
+  final CgroupWatcher watcher;
+  final Correlator correlator;
+  final IncidentAssembler assembler;
+  private final Path cgroups;
+  private final Path proc;
+  private long nowNanos = 1_000_000_000_000L;
+  private long sequence = 100;
+  private long vmstat;
+
+  FakeNode(Path directory) {
+    this(directory, false, List.of());
+  }
+
+  FakeNode(Path directory, boolean hasBaseline, List<CgroupTree.Account> accounts) {
+    cgroups = directory.resolve("cgroup");
+    proc = directory.resolve("proc");
+    try {
+      Files.createDirectories(cgroups);
+      Files.createDirectories(proc);
+      if (!Files.exists(proc.resolve("vmstat"))) {
+        vmstat(0);
+      } else {
+        vmstat = Long.parseLong(Files.readString(proc.resolve("vmstat")).strip().split(" ")[1]);
+      }
+      balance = new KillBalance(proc);
+      watcher = new CgroupWatcher(new CgroupMount(cgroups, CgroupMode.V2, ""), () -> nowNanos, cgroup -> {});
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    correlator =
+        new Correlator(
+            Node.newBuilder().setName("n").setBootId(BOOT).build(), proc, Optional.of(watcher), true, balance,
+            report -> events.add(report.event()), new KernelClock(() -> nowNanos, () -> WALL), hasBaseline);
+    assembler = new IncidentAssembler(correlator);
+    watcher.start(accounts);
+  }
+
+  void startLive() {
+    correlator.startLive();
+  }
+
+  // ---- the node's files
+
+  void cgroup(String path, int... pids) {
+    Path directory = cgroups.resolve(path.substring(1));
+    write(directory.resolve("cgroup.events"), "populated 1\nfrozen 0\n");
+    StringBuilder procs = new StringBuilder();
+    for (int pid : pids) {
+      procs.append(pid).append('\n');
+    }
+    write(directory.resolve("cgroup.procs"), procs.toString());
+    write(directory.resolve("memory.max"), "33554432\n");
+    counters(path, 0, 0, 0);
+    watcher.drain();
+    watcher.scan();
+  }
+
+  void counters(String path, long local, long tree, long ooms) {
+    Path directory = cgroups.resolve(path.substring(1));
+    write(directory.resolve("memory.events"), "low 0\nhigh 0\nmax 9\noom 0\noom_kill " + tree + "\noom_group_kill 0\n");
+    write(
+        directory.resolve("memory.events.local"),
+        "low 0\nhigh 0\nmax 9\noom " + ooms + "\noom_kill " + local + "\noom_group_kill 0\n");
+  }
+
+  /** The kernel counts a kill in a leaf: before it prints. */
+  void counted(String path, long kills) {
+    counters(path, kills, kills, kills);
+    vmstat(vmstat + 1);
+  }
+
+  void remove(String path) {
+    Path directory = cgroups.resolve(path.substring(1));
+    try (var files = Files.list(directory)) {
+      for (Path file : files.toList()) {
+        Files.delete(file);
+      }
+      Files.delete(directory);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    watcher.drain();
+  }
+
+  void vmstat(long kills) {
+    vmstat = kills;
+    write(proc.resolve("vmstat"), "oom_kill " + kills + "\n");
+  }
+
+  long inode(String path) {
+    return watcher.tree().find(path).inode();
+  }
+
+  private static void write(Path file, String text) {
+    try {
+      Files.createDirectories(file.getParent());
+      Files.writeString(file, text);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  // ---- the kernel's log
+
+  void record(String text) {
+    byte[] bytes = ("6," + sequence++ + "," + nowNanos / 1000 + ",-;" + text + "\n").getBytes(UTF_8);
+    assembler.onRecord(new KmsgRecordFlyweight().wrap(bytes, 0, bytes.length));
+  }
+
+  void summary(String oomMemcg, String taskMemcg, int pid) {
+    record(
+        "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=" + oomMemcg
+            + ",task_memcg=" + taskMemcg + ",task=hog,pid=" + pid + ",uid=0");
+  }
+
+  void killed(int pid) {
+    record(
+        "Memory cgroup out of memory: Killed process " + pid
+            + " (hog) total-vm:65536kB, anon-rss:32768kB, file-rss:4kB, shmem-rss:0kB, UID:0 pgtables:100kB oom_score_adj:0");
+  }
+
+  void group(String path) {
+    record("Tasks in " + path + " are going to be killed due to memory.oom.group set");
+  }
+
+  // ---- time
+
+  void pass(long millis) {
+    nowNanos += millis * 1_000_000;
+  }
+
+  /** What the loop does once the kill counters have stood still for the grace. */
+  void settle() {
+    assembler.close();
+    balance.read();
+    correlator.surplus().settle(watcher, WALL, nowNanos, false);
+    balance.settle();
+  }
+
+  OomKillEvent only() {
+    if (events.size() != 1) {
+      throw new AssertionError("not one event but " + events);
+    }
+    return events.get(0);
+  }
+}
