@@ -52,7 +52,9 @@ class WatchTest {
     assertThat(session.nextLine()).contains("boot/kmsg/1");
 
     aggregator.stop();
-    assertThat(session.nextErrorLine()).contains("lost the aggregator at " + aggregator.address()).contains("trying again");
+    assertThat(session.nextErrorLine())
+        .contains("lost the aggregator at " + aggregator.address())
+        .contains("trying again");
     aggregator.store(Events.inCgroup(2).build());
     aggregator.start();
 
