@@ -212,6 +212,9 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
   // ---- time
 
   private void tick() {
+    if (!live) {
+      return;
+    }
     long now = System.nanoTime();
     watcher.ifPresent(w -> w.tick(now));
     long before = balance.vmstat();
@@ -238,6 +241,9 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
   /** Looks again at all that waits for time to pass; comes back as long as anything does. */
   private void review() {
     reviewScheduled = false;
+    if (!live) {
+      return;
+    }
     long now = System.nanoTime();
     if (kmsgRegistration == null && kmsg.isPresent() && !status.isKmsgUnavailable()) {
       if (!worker.hasRoom()) {
@@ -319,6 +325,8 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
                   if (live && !assembler.isOpen()) {
                     cut();
                   }
+                  // The loop closes the descriptors before it drops its tasks: none may touch them then.
+                  live = false;
                 }))
         .awaitUninterruptibly(1, TimeUnit.SECONDS);
     group.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS);

@@ -6,6 +6,7 @@ import io.netty.channel.IoRegistration;
 import io.netty.channel.epoll.EpollIoHandle;
 import io.netty.channel.unix.FileDescriptor;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import jnr.ffi.Pointer;
 import org.slf4j.Logger;
@@ -67,6 +68,10 @@ public final class KmsgSource implements EpollIoHandle {
   public KmsgSource(Path path, long resumeSequence, Sink sink) throws IOException {
     this.sink = sink;
     this.nextSequence = resumeSequence;
+    if (Files.isRegularFile(path) || Files.isDirectory(path)) {
+      throw new IOException(
+          "--kmsg-path " + path + " is not a device; give the kernel's log device, normally /dev/kmsg");
+    }
     kmsgFd = Sys.open(path.toString(), Sys.O_RDONLY | Sys.O_NONBLOCK | Sys.O_CLOEXEC);
     if (kmsgFd < 0) {
       throw new IOException(

@@ -163,8 +163,9 @@ public final class Uplink implements AutoCloseable {
       }
       if (!failureSaid) {
         failureSaid = true;
-        LOG.warn("no aggregator at {}: {} {}; events are kept and sent when one is there",
-            address, status.getCode(), status.getDescription());
+        LOG.warn("no aggregator at {}: {} {}{}; events are kept and sent when one is there",
+            address, status.getCode(), status.getDescription(),
+            status.getCause() == null ? "" : " (" + status.getCause().getMessage() + ")");
       }
       long jittered = backoffMillis * (80 + ThreadLocalRandom.current().nextInt(41)) / 100;
       backoffMillis = Math.min(MAX_BACKOFF_MILLIS, backoffMillis * 2);
