@@ -81,7 +81,7 @@ class AggregatorTest {
 
   @Test
   void twoAggregatorsDoNotShareADataDirectory() throws IOException {
-    try (Fixture first = new Fixture(dataDir)) {
+    try (Fixture _ = new Fixture(dataDir)) {
       assertThatThrownBy(() -> Aggregator.start(new AggregatorConfig("127.0.0.1", 0, dataDir)))
           .isInstanceOf(IOException.class)
           .hasMessageContaining("another aggregator is using it");
