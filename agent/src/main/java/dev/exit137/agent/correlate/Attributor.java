@@ -35,7 +35,7 @@ final class Attributor {
    */
   Attribution attribute(Incident incident, OomLine killed, long killedAtNanos, boolean live, boolean first) {
     watcher.drain();
-    if (incident.isSummarized() && incident.chosenPid() == killed.pid() && !incident.taskMemcg().isEmpty()) {
+    if (incident.isChosen(killed)) {
       return fromKernel(incident.taskMemcg().toString());
     }
     if (live) {
@@ -53,7 +53,7 @@ final class Attributor {
 
   /** Where no cgroup can be watched, the kernel's word is all there is. */
   static Attribution withoutCgroups(Incident incident, OomLine killed) {
-    return incident.isSummarized() && incident.chosenPid() == killed.pid() && !incident.taskMemcg().isEmpty()
+    return incident.isChosen(killed)
         ? new Attribution(incident.taskMemcg().toString(), null, null, List.of(), List.of(Evidence.KMSG_SUMMARY))
         : Attribution.UNKNOWN;
   }

@@ -31,6 +31,7 @@ public final class Incident {
   final ByteText taskMemcg = new ByteText(PATH_BYTES);
   long chosenPid;
   long chosenUid;
+  final ByteText chosenComm = new ByteText(16);
 
   long usageBytes;
   long limitBytes;
@@ -62,6 +63,7 @@ public final class Incident {
     taskMemcg.clear();
     chosenPid = OomLine.ABSENT;
     chosenUid = OomLine.ABSENT;
+    chosenComm.clear();
     usageBytes = OomLine.ABSENT;
     limitBytes = OomLine.ABSENT;
     swapUsageBytes = OomLine.ABSENT;
@@ -153,9 +155,15 @@ public final class Incident {
     return taskMemcg;
   }
 
-  /** The process that the kernel chose: taskMemcg is its cgroup. */
-  public long chosenPid() {
-    return chosenPid;
+  /**
+   * Whether taskMemcg is the cgroup of this process. The name is compared, too: a cgroup whose name ends in {@code
+   * ,task=x} makes the summary read otherwise than it was meant.
+   */
+  public boolean isChosen(OomLine killed) {
+    return summarized
+        && !taskMemcg.isEmpty()
+        && chosenPid == killed.pid()
+        && chosenComm.contentEquals(killed.comm());
   }
 
   /** Usage at the OOM, of the cgroup whose limit was hit. */

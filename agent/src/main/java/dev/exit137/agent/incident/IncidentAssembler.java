@@ -150,6 +150,7 @@ public final class IncidentAssembler {
     incident.taskMemcg.copyFrom(line.taskMemcg());
     incident.chosenPid = line.pid();
     incident.chosenUid = line.uid();
+    incident.chosenComm.copyFrom(line.comm());
   }
 
   private void onKilled(OomLine line, long sequence, long timestampMicros) {
@@ -171,9 +172,12 @@ public final class IncidentAssembler {
     }
     long sinceLastMicros = timestampMicros - incident.lastTimestampMicros;
     if (incident.kills() == 0) {
-      // The kernel may kill another thread of the process that it chose: another pid, the same user.
+      // The kernel may kill another thread of the process that it chose: another pid, the same user. A summary cut
+      // short by its length does not say whom it chose.
       boolean chosen =
-          !incident.summarized || incident.chosenPid == line.pid() || incident.chosenUid == line.uid();
+          incident.chosenPid == OomLine.ABSENT
+              || incident.chosenPid == line.pid()
+              || incident.chosenUid == line.uid();
       return chosen && sinceLastMicros <= HEAD_SPAN_MICROS;
     }
     if (!incident.groupKill || sinceLastMicros > GROUP_SPAN_MICROS) {

@@ -166,6 +166,17 @@ class AttributionTest {
   }
 
   @Test
+  void aSummaryThatACgroupsNameMakesAmbiguousIsNotBelieved() {
+    node.cgroup("/a,task=x", 7);
+    node.startLive();
+    node.counted("/a,task=x", 1);
+    node.summary("/a,task=x", "/a,task=x", 7);
+    node.killed(7);
+
+    assertThat(node.only().getCgroupPath()).isEqualTo("/a,task=x");
+  }
+
+  @Test
   void aPodsLimitIsThePodsThoughTheVictimIsAContainer() {
     String pod = "/kubepods.slice/kubepods-pod0f6f9a2c_1111_2222_3333_444455556666.slice";
     String container = pod + "/cri-containerd-" + "a1".repeat(32) + ".scope";

@@ -100,6 +100,15 @@ class IncidentAssemblerTest {
   }
 
   @Test
+  void aSummaryTooLongForOneRecordIsStillOfItsKill() {
+    record(SUMMARY.substring(0, SUMMARY.indexOf(",task=")));
+    killed(7);
+    assembler.close();
+
+    assertThat(told).containsExactly("kill 7 of 1 in  at " + OomLine.ABSENT, "closed 1 kills 1");
+  }
+
+  @Test
   void aReportCutByLostRecordsDoesNotTakeTheNextOnesKill() {
     record(INVOKED);
     record(SUMMARY);
