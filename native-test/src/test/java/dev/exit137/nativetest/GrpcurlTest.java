@@ -32,7 +32,8 @@ import org.junit.jupiter.api.Test;
  * files do, since descriptors that come from Java carry no JSON names.
  */
 class GrpcurlTest {
-  private static final String GRPCURL = "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3";
+  private static final String GRPCURL =
+      "github.com/fullstorydev/grpcurl/cmd/grpcurl@" + System.getProperty("grpcurl.version");
   private static final Duration LIMIT = Duration.ofSeconds(30);
 
   private static Path out;

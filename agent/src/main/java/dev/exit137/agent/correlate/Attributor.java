@@ -16,8 +16,6 @@ import java.util.List;
  * <p>Owned by the agent-epoll thread.
  */
 final class Attributor {
-  private static final int MAX_CANDIDATES = 16;
-
   private final CgroupWatcher watcher;
   private final ProcCgroup proc;
   private final KillBalance balance;
@@ -145,7 +143,7 @@ final class Attributor {
     List<String> candidates = new ArrayList<>();
     moved.forEach(cgroup -> candidates.add(cgroup.path()));
     vanishedBelow.forEach(above -> removedBelow(above).forEach(cgroup -> candidates.add(cgroup.path())));
-    List<String> distinct = candidates.stream().distinct().limit(MAX_CANDIDATES).toList();
+    List<String> distinct = candidates.stream().distinct().toList();
     // The node may count a kill in one cgroup only; which of the vanished it was stays open, where it counts does not.
     return moved.isEmpty() && vanishedBelow.size() == 1 && onlyKill
         ? new Attribution("", null, vanishedBelow.get(0), distinct, List.of(Evidence.MEMORY_EVENTS))

@@ -23,6 +23,7 @@ import java.util.function.LongConsumer;
 
 /** Makes events of what the records and the counters say. What they do not say stays absent. */
 final class EventFactory {
+  private static final int MAX_CANDIDATES = 256;
   private static final String GLOBAL_WORDING = "Out of memory";
 
   private final Node node;
@@ -41,10 +42,9 @@ final class EventFactory {
             .setEventId(node.getBootId() + "/kmsg/" + sequence)
             .setOutcome(Outcome.KILLED)
             .setVictim(victim(killed))
-            .setCgroupPath(attribution.path())
-            .addAllCandidates(attribution.candidates())
             .addEvidence(Evidence.KMSG_KILLED)
             .addAllEvidence(attribution.sources());
+    setCgroup(event, attribution);
     if (!event.hasScope() || event.getScope() == Scope.UNKNOWN) {
       event.setScope(scopeOfWording(killed));
     }
@@ -77,12 +77,20 @@ final class EventFactory {
             .setEventId(id)
             .setScope(Scope.UNKNOWN)
             .setOutcome(Outcome.KILLED)
-            .setCgroupPath(attribution.path())
-            .addAllCandidates(attribution.candidates())
             .addEvidence(Evidence.MEMORY_EVENTS)
             .setCertainty(attribution.isKnown() ? Certainty.SINGLE_SOURCE : Certainty.AMBIGUOUS);
+    setCgroup(event, attribution);
     event.getIncidentBuilder().setId(id).setKillsSoFar(1);
     return event;
+  }
+
+  private static void setCgroup(OomKillEvent.Builder event, Attribution attribution) {
+    List<String> candidates = attribution.candidates();
+    int listed = Math.min(candidates.size(), MAX_CANDIDATES);
+    event
+        .setCgroupPath(attribution.path())
+        .addAllCandidates(candidates.subList(0, listed))
+        .setCandidatesOmitted(candidates.size() - listed);
   }
 
   private OomKillEvent.Builder base(Times times) {

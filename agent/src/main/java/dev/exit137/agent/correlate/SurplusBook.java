@@ -21,7 +21,6 @@ import java.util.function.Consumer;
  * <p>Owned by the agent-epoll thread.
  */
 public final class SurplusBook {
-  private static final int MAX_CANDIDATES = 16;
   private static final int MAX_COUNTED_ONLY = 256;
   /** An unplaced kill whose counter has not shown by then lies in a cgroup that was never seen. */
   private static final long FORGET_UNPLACED_NANOS = 10_000_000_000L;
@@ -93,7 +92,7 @@ public final class SurplusBook {
       place(surpluses);
     } else {
       boolean certain = total <= missing && unplaced.isEmpty();
-      List<String> all = surpluses.stream().flatMap(s -> s.candidates().stream()).distinct().limit(MAX_CANDIDATES).toList();
+      List<String> all = surpluses.stream().flatMap(s -> s.candidates().stream()).distinct().toList();
       for (Surplus surplus : surpluses) {
         if (missing-- > 0) {
           report(surplus, certain ? Optional.empty() : Optional.of(all), now, recovered);
@@ -144,7 +143,7 @@ public final class SurplusBook {
         paths.add(removed.path());
       }
     }
-    return paths.stream().distinct().limit(MAX_CANDIDATES).toList();
+    return paths.stream().distinct().toList();
   }
 
   private static void account(Surplus surplus) {
@@ -185,6 +184,7 @@ public final class SurplusBook {
           report.event().toBuilder()
               .setCgroupPath(surpluses.get(0).countedBy().path())
               .clearCandidates()
+              .clearCandidatesOmitted()
               .addAllEvidence(EventFactory.withCounter(report.event()))
               .setCertainty(Certainty.CONFIRMED);
       reports.accept(report.revised(better));
