@@ -1,5 +1,6 @@
 package dev.exit137.agent;
 
+import dev.exit137.agent.cgroup.Cgroup;
 import dev.exit137.agent.cgroup.CgroupMount;
 import dev.exit137.agent.cgroup.CgroupTree;
 import dev.exit137.agent.cgroup.CgroupWatcher;
@@ -76,7 +77,9 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
     status = new StatusReporter(node, this.remembered.getLosses());
     balance = new KillBalance(config.procRoot());
     remembered.ifPresent(
-        c -> balance.restore(c.getKillsBeforeFirstRecord(), c.getKills(), c.getRepeatedKillRecords()));
+        c ->
+            balance.restore(
+                c.getKillsBeforeFirstRecord(), c.getKills(), c.getRepeatedKillRecords(), c.getKillsUnaccounted()));
     Optional<CgroupMount> mount = status.mount(config);
     watcher = openWatcher(mount);
     kmsg = openKmsg();
@@ -281,6 +284,7 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
     if (open) {
       watcher.ifPresent(w -> correlator.surplus().settle(w, Instant.now(), now, !settledOnce));
     }
+    watcher.ifPresent(w -> w.tree().forEach(Cgroup::accountAllOoms));
     settledOnce = true;
     long unaccounted = balance.unaccounted();
     balance.settle();

@@ -158,6 +158,7 @@ final class StatusReporter {
             .setKillsBeforeFirstRecord(balance.beforeFirstRecord())
             .setKills(balance.kills())
             .setRepeatedKillRecords(balance.repeatedKillRecords())
+            .setKillsUnaccounted(balance.unaccounted())
             .setLosses(losses);
     watcher.ifPresent(
         w ->

@@ -19,6 +19,7 @@ public final class Cgroup {
   private int[] watches = {};
   private boolean interior;
   private boolean counted;
+  private boolean watched;
 
   private long localKills;
   private long treeKills;
@@ -103,6 +104,10 @@ public final class Cgroup {
 
   void countersRead(long localKills, long treeKills, long ooms, long nowNanos) {
     boolean hadSurplus = counted && surplus() > 0;
+    if (localKills < this.localKills || treeKills < this.treeKills) {
+      // The memory controller was turned off and on again: it counts from zero.
+      restore(0, 0, 0);
+    }
     counted = true;
     this.localKills = localKills;
     this.treeKills = treeKills;
@@ -142,8 +147,13 @@ public final class Cgroup {
     return ooms - oomsAccounted;
   }
 
-  /** Takes the counted OOMs as evidence for an event. */
-  public void accountOoms() {
+  /** Takes one of the counted OOMs as evidence for an event. */
+  public void accountOom() {
+    oomsAccounted++;
+  }
+
+  /** No event will come of the OOMs counted so far: not every one kills. */
+  public void accountAllOoms() {
     oomsAccounted = ooms;
   }
 
@@ -190,6 +200,13 @@ public final class Cgroup {
       surplus -= child.treeSurplus();
     }
     return surplus;
+  }
+
+  /** @return whether it was not yet */
+  boolean markWatched() {
+    boolean wasWatched = watched;
+    watched = true;
+    return !wasWatched;
   }
 
   long pidsReadAtNanos() {

@@ -4,10 +4,8 @@ import dev.exit137.agent.sys.Sys;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 
@@ -122,13 +120,9 @@ public final class CgroupTree {
   }
 
   /** Drops what was removed long ago. */
-  void forgetRemoved(long nowNanos, PidIndex pids) {
-    Set<Cgroup> old = new HashSet<>();
+  void forgetRemoved(long nowNanos) {
     while (!removed.isEmpty() && nowNanos - removed.peekFirst().removedAtNanos() > KEEP_REMOVED_NANOS) {
-      old.add(removed.removeFirst());
-    }
-    if (!old.isEmpty()) {
-      pids.forget(old);
+      removed.removeFirst();
     }
   }
 

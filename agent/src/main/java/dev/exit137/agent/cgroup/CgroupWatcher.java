@@ -30,6 +30,7 @@ public final class CgroupWatcher implements EpollIoHandle {
   private static final Logger LOG = LoggerFactory.getLogger(CgroupWatcher.class);
   private static final int EVENT_HEADER_BYTES = 16;
   private static final long PIDS_REFRESH_NANOS = 1_000_000_000L;
+  private static final long PIDS_RENEWAL_NANOS = 60_000_000_000L;
 
   private enum Role {
     DIRECTORY,
@@ -55,6 +56,7 @@ public final class CgroupWatcher implements EpollIoHandle {
   private final FileReader procsFile = new FileReader(64 * 1024);
   private final Pointer procsName = Sys.nativeString("cgroup.procs");
 
+  private long pidsRenewedAtNanos;
   private long overflows;
   private long watchesRefused;
 
@@ -110,6 +112,7 @@ public final class CgroupWatcher implements EpollIoHandle {
 
   /** Finds every cgroup there is, watches it and reads its counters. */
   public void start(List<CgroupTree.Account> remembered) {
+    pidsRenewedAtNanos = monotonicNanos.getAsLong();
     tree.remember(remembered);
     Cgroup root = tree.openRoot();
     if (root != null) {
@@ -120,8 +123,15 @@ public final class CgroupWatcher implements EpollIoHandle {
   // ---- discovery
 
   private void discover(Cgroup cgroup) {
+    if (!cgroup.markWatched()) {
+      return;
+    }
     watch(cgroup, Role.DIRECTORY, "", Sys.IN_CREATE | Sys.IN_DELETE | Sys.IN_ONLYDIR);
-    watchFiles(cgroup);
+    watchCounters(cgroup);
+    if (v2) {
+      watch(cgroup, Role.POPULATED, "/cgroup.events", Sys.IN_MODIFY);
+    }
+    indexProcesses(cgroup);
     addChildren(cgroup);
   }
 
@@ -135,26 +145,28 @@ public final class CgroupWatcher implements EpollIoHandle {
   }
 
   private void addChild(Cgroup parent, String name) {
-    boolean wasInterior = parent.isInterior();
-    int before = tree.size();
+    // Also when it is made and removed before it can be opened: what was counted in it is in the parent's tree count.
     Cgroup child = tree.add(parent, name);
-    if (child == null) {
-      // Made and removed before it could be opened: what was counted in it is still in the parent's tree count.
-      parent.markInterior();
-    }
-    if (!wasInterior && v2 && parent.hasCounters()) {
-      watch(parent, Role.COUNTERS, "/memory.events", Sys.IN_MODIFY);
-    }
-    refresh(parent);
-    if (child != null && tree.size() > before) {
+    hadCgroupBelow(parent);
+    if (child != null) {
       discover(child);
     }
   }
 
+  /** There is, or was, a cgroup below this one: from now on its tree count matters, too. */
+  public void hadCgroupBelow(Cgroup cgroup) {
+    if (!cgroup.isInterior()) {
+      cgroup.markInterior();
+      if (v2 && cgroup.hasCounters()) {
+        watch(cgroup, Role.COUNTERS, "/memory.events", Sys.IN_MODIFY);
+      }
+    }
+    refresh(cgroup);
+  }
+
   /** The watch first, then the counter: a kill that came before the watch is seen by the reading. */
-  private void watchFiles(Cgroup cgroup) {
-    long now = monotonicNanos.getAsLong();
-    if (counters.read(cgroup, now) == 0) {
+  private void watchCounters(Cgroup cgroup) {
+    if (counters.read(cgroup, monotonicNanos.getAsLong()) == 0) {
       if (v2) {
         watch(cgroup, Role.COUNTERS, "/memory.events.local", Sys.IN_MODIFY);
         if (cgroup.isInterior()) {
@@ -166,10 +178,6 @@ public final class CgroupWatcher implements EpollIoHandle {
       // The memory controller may be enabled for it later; nothing tells when.
       withoutCounters.add(cgroup);
     }
-    if (v2) {
-      watch(cgroup, Role.POPULATED, "/cgroup.events", Sys.IN_MODIFY);
-    }
-    indexProcesses(cgroup, now);
   }
 
   private void watch(Cgroup cgroup, Role role, String file, int mask) {
@@ -194,8 +202,8 @@ public final class CgroupWatcher implements EpollIoHandle {
     }
   }
 
-  private void indexProcesses(Cgroup cgroup, long nowNanos) {
-    cgroup.pidsRead(nowNanos);
+  private void indexProcesses(Cgroup cgroup) {
+    cgroup.pidsRead(monotonicNanos.getAsLong());
     if (procsFile.read(cgroup.dirFd(), procsName) > 0) {
       procsFile.forEachNumber(pid -> pids.put(pid, cgroup));
     }
@@ -234,18 +242,24 @@ public final class CgroupWatcher implements EpollIoHandle {
         });
     long now = monotonicNanos.getAsLong();
     gone.stream().filter(cgroup -> !cgroup.isRemoved()).forEach(cgroup -> tree.remove(cgroup, now));
+    // Cgroups below it may have come and gone unseen.
+    tree.forEach(this::hadCgroupBelow);
     tree.forEach(this::addChildren);
-    tree.forEach(cgroup -> indexProcesses(cgroup, now));
-    refreshAll();
+    tree.forEach(this::indexProcesses);
   }
 
   /** The periodic part: to be called about once a second. */
   public void tick(long nowNanos) {
-    tree.forgetRemoved(nowNanos, pids);
+    tree.forgetRemoved(nowNanos);
+    if (nowNanos - pidsRenewedAtNanos > PIDS_RENEWAL_NANOS) {
+      pidsRenewedAtNanos = nowNanos;
+      pids.beginRenewal();
+      tree.forEach(this::indexProcesses);
+    }
     if (!withoutCounters.isEmpty()) {
       List<Cgroup> retry = List.copyOf(withoutCounters);
       withoutCounters.clear();
-      retry.stream().filter(cgroup -> !cgroup.isRemoved()).forEach(this::watchFiles);
+      retry.stream().filter(cgroup -> !cgroup.isRemoved()).forEach(this::watchCounters);
     }
     if (needsScanning()) {
       scan();
@@ -309,7 +323,7 @@ public final class CgroupWatcher implements EpollIoHandle {
         refresh(cgroup);
         refreshProcesses(cgroup);
       }
-      case POPULATED -> indexProcesses(cgroup, monotonicNanos.getAsLong());
+      case POPULATED -> indexProcesses(cgroup);
       case DIRECTORY -> {
         if ((mask & Sys.IN_ISDIR) != 0) {
           directoryChanged(cgroup, mask, name(nameAt, nameBytes));
@@ -333,9 +347,8 @@ public final class CgroupWatcher implements EpollIoHandle {
 
   /** A cgroup that reaches its limit will have kills: learn its processes while they live, once a second. */
   private void refreshProcesses(Cgroup cgroup) {
-    long now = monotonicNanos.getAsLong();
-    if (now - cgroup.pidsReadAtNanos() > PIDS_REFRESH_NANOS) {
-      indexProcesses(cgroup, now);
+    if (monotonicNanos.getAsLong() - cgroup.pidsReadAtNanos() > PIDS_REFRESH_NANOS) {
+      indexProcesses(cgroup);
     }
   }
 

@@ -10,19 +10,22 @@ import io.netty.util.collection.IntObjectHashMap;
  * <p>Owned by the agent-epoll thread.
  */
 public final class PidIndex {
-  private final IntObjectHashMap<Cgroup> byPid = new IntObjectHashMap<>(256);
+  private IntObjectHashMap<Cgroup> seen = new IntObjectHashMap<>(256);
+  private IntObjectHashMap<Cgroup> seenBefore = new IntObjectHashMap<>(1);
 
   void put(int pid, Cgroup cgroup) {
-    byPid.put(pid, cgroup);
+    seen.put(pid, cgroup);
   }
 
   /** The last cgroup in which the process was seen, or null. */
   public Cgroup cgroupOf(int pid) {
-    return byPid.get(pid);
+    Cgroup cgroup = seen.get(pid);
+    return cgroup != null ? cgroup : seenBefore.get(pid);
   }
 
-  /** Forgets every process that was last seen in one of the cgroups. */
-  void forget(java.util.Set<Cgroup> cgroups) {
-    byPid.values().removeIf(cgroups::contains);
+  /** All live processes are put again now: those that are not are forgotten at the renewal after this one. */
+  void beginRenewal() {
+    seenBefore = seen;
+    seen = new IntObjectHashMap<>(Math.max(256, seen.size()));
   }
 }

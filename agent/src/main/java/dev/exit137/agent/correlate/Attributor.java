@@ -70,13 +70,16 @@ final class Attributor {
       Cgroup above = watcher.tree().deepest(path.substring(0, path.lastIndexOf('/')));
       if (removed != null) {
         cgroup = removed;
-        countedBy = removed;
-      } else if (above != null && vanishedSurplus(above) > 0) {
-        cgroup = null;
-        countedBy = above;
+        countedBy = removed.surplus() > 0 || countsVanished(removed) ? removed : null;
+      } else if (above != null) {
+        watcher.hadCgroupBelow(above);
+        if (vanishedSurplus(above) > 0) {
+          cgroup = null;
+          countedBy = above;
+        }
       }
     }
-    if (countedBy != null && !(countedBy.isRemoved() && countedBy.surplus() <= 0 && countsVanished(countedBy) == null)) {
+    if (countedBy != null) {
       sources.add(Evidence.MEMORY_EVENTS);
     }
     return new Attribution(path, cgroup, countedBy, List.of(), sources);
@@ -94,7 +97,7 @@ final class Attributor {
     if (killedAtNanos > cgroup.removedAtNanos()) {
       return null;
     }
-    if (cgroup.surplus() > 0 || countsVanished(cgroup) != null) {
+    if (cgroup.surplus() > 0 || countsVanished(cgroup)) {
       return new Attribution(
           cgroup.path(), cgroup, cgroup, List.of(), List.of(Evidence.PROC, Evidence.MEMORY_EVENTS));
     }
@@ -166,10 +169,9 @@ final class Attributor {
     return cgroup.surplus() > 0 ? cgroup : null;
   }
 
-  /** Of a removed cgroup: the nearest live one above it that still counts a kill in something that has vanished. */
-  private Cgroup countsVanished(Cgroup removed) {
-    Cgroup above = nearestLive(removed);
-    return vanishedSurplus(above) > 0 ? above : null;
+  /** Whether the nearest live cgroup above a removed one still counts a kill in something that has vanished. */
+  private boolean countsVanished(Cgroup removed) {
+    return vanishedSurplus(nearestLive(removed)) > 0;
   }
 
   private long vanishedSurplus(Cgroup above) {

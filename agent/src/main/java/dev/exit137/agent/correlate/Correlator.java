@@ -78,17 +78,15 @@ public final class Correlator implements IncidentAssembler.Sink {
     return surplus;
   }
 
-  /** The ring was read to its end for the first time: from now on, records are read as they are printed. */
+  /**
+   * The ring was read to its end for the first time: from now on, records are read as they are printed. The counters and
+   * the balance must have been read before it: what was counted since then has its record still to come.
+   */
   public void startLive() {
     live = true;
     if (!hasBaseline) {
       // Kills from before the ring's oldest record: no one was watching, and nobody can say when.
-      watcher.ifPresent(
-          w -> {
-            w.refreshAll();
-            w.tree().absorbAll();
-          });
-      balance.read();
+      watcher.ifPresent(w -> w.tree().absorbAll());
       balance.startHere();
       hasBaseline = true;
     }
@@ -124,8 +122,8 @@ public final class Correlator implements IncidentAssembler.Sink {
     long now = clock.nowNanos();
     OomKillEvent.Builder event =
         events.kill(
-            incident, killed, sequence, attribution, limit(incident, attribution.cgroup()),
-            times(timestampMicros, now));
+            incident, killed, sequence, attribution,
+            limit(incident, killed.memcgWording() ? attribution.cgroup() : null), times(timestampMicros, now));
     KillReport report =
         surplus
             .takeCountedOnly(attribution)
@@ -196,7 +194,11 @@ public final class Correlator implements IncidentAssembler.Sink {
         timestampMicros, clock.wallTime(timestampMicros, observed, nowNanos), observed, !live);
   }
 
-  /** Whose limit it was: what the kernel's own block says, else the one cgroup above the victim whose OOMs moved. */
+  /**
+   * Whose limit it was: what the kernel's own block says, else the one cgroup above the victim whose OOMs moved.
+   *
+   * @param victims cgroup of the victim; null where it is not known, or no cgroup's limit was hit
+   */
   private Limit.Builder limit(Incident incident, Cgroup victims) {
     Limit.Builder limit = Limit.newBuilder().setCgroup(incident.oomMemcg().toString());
     EventFactory.ifPresent(incident.limitBytes(), limit::setLimitBytes);
@@ -210,7 +212,7 @@ public final class Correlator implements IncidentAssembler.Sink {
               : live ? onlyOneWithNewOoms(victims) : null;
       if (hit != null) {
         limit.setCgroup(hit.path());
-        hit.accountOoms();
+        hit.accountOom();
         if (!limit.hasLimitBytes()) {
           afterKill.flatMap(reader -> reader.readLimit(hit)).ifPresent(limit::setLimitBytes);
         }

@@ -12,9 +12,13 @@ import java.util.function.LongSupplier;
  * <p>Owned by the agent-epoll thread.
  */
 public final class KernelClock {
+  /** The clocks drift apart by at most 500 ppm (MAXFREQ in the kernel's timex.h). */
+  private static final long DRIFT_DIVISOR = 2_000;
+
   private final LongSupplier monotonicNanos;
   private final InstantSource wall;
   private long driftNanos;
+  private long learntAtNanos;
   private boolean learnt;
 
   /** @param monotonicNanos CLOCK_MONOTONIC: System.nanoTime() on Linux */
@@ -34,10 +38,10 @@ public final class KernelClock {
   /** A record that was read right after it was printed. */
   void onLiveRecord(long timestampMicros, long nowNanos) {
     long ageNanos = nowNanos - timestampMicros * 1000;
-    if (!learnt || ageNanos < driftNanos) {
-      driftNanos = ageNanos;
-      learnt = true;
-    }
+    long driftedSince = (nowNanos - learntAtNanos) / DRIFT_DIVISOR;
+    driftNanos = learnt ? Math.min(ageNanos, driftNanos + driftedSince) : ageNanos;
+    learntAtNanos = nowNanos;
+    learnt = true;
   }
 
   /** How long ago a record was printed; exact to the drift of the clocks where no live record was seen yet. */

@@ -33,10 +33,11 @@ public final class KillBalance {
   }
 
   /** Continues an earlier run in the same boot. */
-  public void restore(long beforeFirstRecord, long kills, long repeatedKillRecords) {
+  public void restore(long beforeFirstRecord, long kills, long repeatedKillRecords, long unaccounted) {
     this.beforeFirstRecord = beforeFirstRecord;
     this.kills = kills;
     this.repeatedKillRecords = repeatedKillRecords;
+    this.unaccounted = unaccounted;
   }
 
   /** @return the counter now, or UNKNOWN */
@@ -53,20 +54,27 @@ public final class KillBalance {
     repeatedKillRecords++;
   }
 
-  /** What was counted and is in no record so far came before the oldest record of the ring. */
+  /** What was counted at the last {@link #read} and is in no record so far came before the oldest record of the ring. */
   public void startHere() {
-    beforeFirstRecord += missing();
+    beforeFirstRecord += difference();
     unaccounted = 0;
   }
 
-  /** Kills counted at the last {@link #read} that no event accounts for; negative when records came after it. */
-  public long missing() {
+  /**
+   * Kills counted between the last {@link #settle} and the last {@link #read} that no event accounts for; negative when
+   * records came after it. What was lost for good before must not be taken for a kill whose record is still to come.
+   */
+  long missing() {
+    return difference() - unaccounted;
+  }
+
+  private long difference() {
     return vmstat == UNKNOWN ? 0 : vmstat - beforeFirstRecord - kills - repeatedKillRecords;
   }
 
   /** The moment is fit for a balance: the counter stands still and kmsg was read to its end. */
   public void settle() {
-    unaccounted = missing();
+    unaccounted = difference();
   }
 
   public long vmstat() {
@@ -85,7 +93,7 @@ public final class KillBalance {
     return repeatedKillRecords;
   }
 
-  /** {@link #missing} at the last fit moment. */
+  /** Kills that no event accounts for, at the last fit moment. */
   public long unaccounted() {
     return unaccounted;
   }

@@ -84,6 +84,7 @@ public final class SurplusBook {
    * @param recovered the counters are read for the first time after a start
    */
   public void settle(CgroupWatcher watcher, Instant now, long nowNanos, boolean recovered) {
+    unplaced.removeIf(kill -> nowNanos - kill.sinceNanos() > FORGET_UNPLACED_NANOS);
     watcher.refreshAll();
     List<Surplus> surpluses = find(watcher);
     long total = surpluses.size();
@@ -100,7 +101,6 @@ public final class SurplusBook {
         account(surplus);
       }
     }
-    unplaced.removeIf(kill -> nowNanos - kill.sinceNanos() > FORGET_UNPLACED_NANOS);
   }
 
   /** One entry per kill. */

@@ -15,11 +15,15 @@ final class Outbox {
   private final Map<String, OomKillEvent> byId = new LinkedHashMap<>();
   private final ArrayDeque<String> unsent = new ArrayDeque<>();
 
-  /** @return whether the event was not known yet, rather than a new revision */
+  /** @return whether the event was not known yet, rather than a revision of one that waits already */
   boolean add(OomKillEvent event) {
-    boolean isNew = byId.put(event.getEventId(), event) == null;
+    OomKillEvent waiting = byId.get(event.getEventId());
+    if (waiting != null && waiting.getRevision() >= event.getRevision()) {
+      return false;
+    }
+    byId.put(event.getEventId(), event);
     unsent.addLast(event.getEventId());
-    return isNew;
+    return waiting == null;
   }
 
   /** The next event that was not sent on this stream, or null. */

@@ -63,7 +63,10 @@ final class FakeNode {
     watcher.start(accounts);
   }
 
+  /** What the loop does first: the counters, then the ring to its end. */
   void startLive() {
+    balance.read();
+    watcher.refreshAll();
     correlator.startLive();
   }
 

@@ -136,7 +136,7 @@ class SurplusTest {
     before.settle();
 
     FakeNode after = new FakeNode(directory, true, before.watcher.tree().accounts());
-    after.balance.restore(before.balance.beforeFirstRecord(), before.balance.kills(), 0);
+    after.balance.restore(before.balance.beforeFirstRecord(), before.balance.kills(), 0, 0);
     after.counted("/b", 1);
     after.startLive();
     after.settle();

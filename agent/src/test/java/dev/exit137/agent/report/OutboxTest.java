@@ -39,4 +39,11 @@ class OutboxTest {
     assertThat(outbox.acknowledge(ack("a", 2))).isTrue();
     assertThat(outbox.size()).isZero();
   }
+
+  @Test
+  void aKillThatIsReadAgainAfterARestartDoesNotReplaceWhatIsKnownBetter() {
+    outbox.add(event("a", 2));
+    assertThat(outbox.add(event("a", 1))).isFalse();
+    assertThat(outbox.unacknowledged()).containsExactly(event("a", 2));
+  }
 }
