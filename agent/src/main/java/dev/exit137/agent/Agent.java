@@ -1,5 +1,6 @@
 package dev.exit137.agent;
 
+import com.google.protobuf.ByteString;
 import dev.exit137.agent.report.AgentWorker;
 import dev.exit137.agent.report.CheckpointFile;
 import dev.exit137.proto.state.v1.Checkpoint;
@@ -8,6 +9,7 @@ import dev.exit137.proto.v1.OomKillEvent;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -37,11 +39,14 @@ public final class Agent implements AutoCloseable {
       Optional<Checkpoint> last = checkpointFile.read();
       // Another boot has other sequence numbers, inodes and counters; what was not acknowledged is still to be sent.
       Optional<Checkpoint> ofThisBoot = last.filter(checkpoint -> checkpoint.getBootId().equals(node.getBootId()));
-      List<OomKillEvent> unacknowledged = last.map(Checkpoint::getUnacknowledgedList).orElse(List.of());
+      List<OomKillEvent> unacknowledged = new ArrayList<>();
+      for (ByteString event : last.map(Checkpoint::getUnacknowledgedList).orElse(List.of())) {
+        unacknowledged.add(OomKillEvent.parseFrom(event));
+      }
       worker = new AgentWorker(checkpointFile, config.aggregators(), unacknowledged);
       loop = new EvidenceLoop(config, node, worker, ofThisBoot);
-      worker.start();
       loop.start();
+      worker.start();
       return new Agent(checkpointFile, worker, loop);
     } catch (IOException | RuntimeException e) {
       if (loop != null) {

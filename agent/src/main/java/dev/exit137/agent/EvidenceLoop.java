@@ -1,6 +1,5 @@
 package dev.exit137.agent;
 
-import dev.exit137.agent.cgroup.Cgroup;
 import dev.exit137.agent.cgroup.CgroupMount;
 import dev.exit137.agent.cgroup.CgroupTree;
 import dev.exit137.agent.cgroup.CgroupWatcher;
@@ -8,7 +7,6 @@ import dev.exit137.agent.correlate.Correlator;
 import dev.exit137.agent.correlate.KernelClock;
 import dev.exit137.agent.correlate.KillBalance;
 import dev.exit137.agent.correlate.KillReport;
-import dev.exit137.agent.correlate.SurplusBook;
 import dev.exit137.agent.incident.IncidentAssembler;
 import dev.exit137.agent.kmsg.KmsgRecordFlyweight;
 import dev.exit137.agent.kmsg.KmsgSource;
@@ -39,9 +37,11 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
   private static final long TICK_MILLIS = 1000;
   private static final long REVIEW_MILLIS = 50;
   private static final long QUIET_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
-  private static final long QUIET_HEAD_NANOS = TimeUnit.SECONDS.toNanos(10);
+  private static final long QUIET_HEAD_NANOS = TimeUnit.SECONDS.toNanos(30);
   private static final int STATUS_EVERY_TICKS = 10;
   private static final int BASELINE_TRIES = 20;
+  private static final long SETTLED = Long.MAX_VALUE;
+  private static final int MAX_GRACES = 10;
 
   private final AgentConfig config;
   private final AgentWorker worker;
@@ -59,6 +59,7 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
   private IoRegistration kmsgRegistration;
   private long lastRecordNanos;
   private long steadySinceNanos;
+  private long unsettledSinceNanos = SETTLED;
   private boolean live;
   private boolean settledOnce;
   private boolean reviewScheduled;
@@ -170,14 +171,16 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
 
   @Override
   public boolean hasRoom() {
-    return worker.hasRoom();
+    // Before it is live, the ring is read whole: it is bounded itself.
+    return !live || worker.hasRoom();
   }
 
   @Override
   public void onRecord(KmsgRecordFlyweight kernelRecord) {
-    lastRecordNanos = System.nanoTime();
     correlator.onLiveRecord(kernelRecord.timestampMicros());
-    assembler.onRecord(kernelRecord);
+    if (assembler.onRecord(kernelRecord)) {
+      lastRecordNanos = System.nanoTime();
+    }
     if (assembler.isOpen()) {
       scheduleReview();
     }
@@ -189,9 +192,6 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
     changed = true;
     scheduleReview();
   }
-
-  @Override
-  public void onDrained() {}
 
   @Override
   public void onPaused() {
@@ -220,9 +220,8 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
     }
     long now = System.nanoTime();
     watcher.ifPresent(w -> w.tick(now));
-    long before = balance.vmstat();
-    if (balance.read() != before) {
-      steadySinceNanos = now;
+    if (vmstatMoved(now)) {
+      watcher.filter(w -> !w.notifiesCounters()).ifPresent(CgroupWatcher::refreshAll);
       scheduleReview();
     }
     if (++ticks % STATUS_EVERY_TICKS == 0) {
@@ -250,24 +249,53 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
     long now = System.nanoTime();
     if (kmsgRegistration == null && kmsg.isPresent() && !status.isKmsgUnavailable()) {
       if (!worker.hasRoom()) {
+        closeQuietIncident(now);
+        cutIfChanged();
         scheduleReview();
         return;
       }
       kmsgRegistration = register(kmsg.get());
     }
-    long before = balance.vmstat();
-    boolean steady = balance.read() == before;
-    steadySinceNanos = steady ? steadySinceNanos : now;
+    vmstatMoved(now);
     kmsg.ifPresent(KmsgSource::drain);
     closeQuietIncident(now);
-    if (now - steadySinceNanos >= config.counterGrace().toNanos()) {
+    boolean paused = kmsgRegistration == null && !status.isKmsgUnavailable();
+    if (!paused && everyRecordHasCome(now)) {
       settle(now);
     } else {
       scheduleReview();
     }
     if (assembler.isOpen()) {
       scheduleReview();
-    } else if (changed) {
+    }
+    cutIfChanged();
+  }
+
+  private boolean vmstatMoved(long now) {
+    long before = balance.vmstat();
+    if (balance.read() == before && before != KillBalance.UNKNOWN) {
+      return false;
+    }
+    steadySinceNanos = now;
+    unsettledSinceNanos = unsettledSinceNanos == SETTLED ? now : unsettledSinceNanos;
+    return true;
+  }
+
+  /**
+   * Whether what the counters show has its records by now. Where kills come faster than the grace without an end, a
+   * moment without one must do.
+   */
+  private boolean everyRecordHasCome(long now) {
+    long grace = config.counterGrace().toNanos();
+    if (status.isKmsgUnavailable() || now - steadySinceNanos >= grace) {
+      return true;
+    }
+    long counted = balance.vmstat();
+    return unsettledSinceNanos != SETTLED && now - unsettledSinceNanos >= MAX_GRACES * grace && balance.read() == counted;
+  }
+
+  private void cutIfChanged() {
+    if (changed && !assembler.isOpen()) {
       cut();
     }
   }
@@ -280,15 +308,13 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
   }
 
   private void settle(long now) {
-    boolean open = correlator.surplus().hasUnplaced() || watcher.map(SurplusBook::anySurplus).orElse(false);
-    if (open) {
-      watcher.ifPresent(w -> correlator.surplus().settle(w, Instant.now(), now, !settledOnce));
-    }
-    watcher.ifPresent(w -> w.tree().forEach(Cgroup::accountAllOoms));
+    boolean anything =
+        watcher.map(w -> correlator.surplus().settle(w, Instant.now(), now, !settledOnce)).orElse(false);
     settledOnce = true;
+    unsettledSinceNanos = SETTLED;
     long unaccounted = balance.unaccounted();
     balance.settle();
-    changed |= open || unaccounted != balance.unaccounted();
+    changed |= anything || unaccounted != balance.unaccounted();
   }
 
   private void cut() {
@@ -326,6 +352,10 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
     loop.submit(
             guarded(
                 () -> {
+                  // A report of which only the head was read is read again after the next start.
+                  if (live && assembler.incident().kills() > 0) {
+                    assembler.close();
+                  }
                   if (live && !assembler.isOpen()) {
                     cut();
                   }

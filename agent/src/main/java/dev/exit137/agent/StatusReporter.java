@@ -139,10 +139,11 @@ final class StatusReporter {
           source(
               counters,
               State.DEGRADED,
-              "the kernel refuses watches: scanned every second instead; raise fs.inotify.max_user_watches"));
+              "not every cgroup can be watched: all are scanned every second instead; raise fs.inotify.max_user_watches, or the "
+                  + "limit of open files"));
     } else {
       status.addSources(
-          source(counters, State.ACTIVE, v2 ? "" : "cgroup v1 notifies no counters: read every second, and at a kill"));
+          source(counters, State.ACTIVE, v2 ? "" : "cgroup v1 notifies no counters: they are read when the node counts a kill"));
     }
   }
 

@@ -7,7 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.LongConsumer;
+import java.util.OptionalLong;
 import jnr.ffi.Pointer;
 
 /**
@@ -65,19 +65,11 @@ public final class AfterKillReader {
   }
 
   /** @return the cgroup's own limit in bytes, 2^64-1 for none; empty when it cannot be read */
-  public Optional<Long> readLimit(Cgroup cgroup) {
+  public OptionalLong readLimit(Cgroup cgroup) {
     if (cgroup.isRemoved() || reader.read(cgroup.dirFd(), limitName) <= 0) {
-      return Optional.empty();
+      return OptionalLong.empty();
     }
-    long[] limit = new long[1];
-    boolean[] read = new boolean[1];
-    bytesOrMax(
-        text(reader.copy()),
-        value -> {
-          limit[0] = value;
-          read[0] = true;
-        });
-    return read[0] ? Optional.of(limit[0]) : Optional.empty();
+    return bytesOrMax(text(reader.copy()));
   }
 
   /** The message for what was read. Any thread. */
@@ -86,12 +78,12 @@ public final class AfterKillReader {
     for (RawFile file : raw.files()) {
       String text = text(file.content());
       switch (file.name()) {
-        case "memory.current", "memory.usage_in_bytes" -> bytesOrMax(text, result::setCurrentBytes);
-        case "memory.peak", "memory.max_usage_in_bytes" -> bytesOrMax(text, result::setPeakBytes);
-        case "memory.max", "memory.limit_in_bytes" -> bytesOrMax(text, result::setMaxBytes);
-        case "memory.high" -> bytesOrMax(text, result::setHighBytes);
-        case "memory.swap.current" -> bytesOrMax(text, result::setSwapCurrentBytes);
-        case "memory.swap.max" -> bytesOrMax(text, result::setSwapMaxBytes);
+        case "memory.current", "memory.usage_in_bytes" -> bytesOrMax(text).ifPresent(result::setCurrentBytes);
+        case "memory.peak", "memory.max_usage_in_bytes" -> bytesOrMax(text).ifPresent(result::setPeakBytes);
+        case "memory.max", "memory.limit_in_bytes" -> bytesOrMax(text).ifPresent(result::setMaxBytes);
+        case "memory.high" -> bytesOrMax(text).ifPresent(result::setHighBytes);
+        case "memory.swap.current" -> bytesOrMax(text).ifPresent(result::setSwapCurrentBytes);
+        case "memory.swap.max" -> bytesOrMax(text).ifPresent(result::setSwapMaxBytes);
         case "memory.oom.group" -> result.setOomGroup(text.equals("1"));
         case "memory.stat" -> keyed(text, result::putStat);
         case "memory.events" -> keyed(text, result::putEvents);
@@ -107,13 +99,15 @@ public final class AfterKillReader {
     return new String(content, StandardCharsets.US_ASCII).strip();
   }
 
-  private static void bytesOrMax(String text, LongConsumer sink) {
+  private static OptionalLong bytesOrMax(String text) {
     if (text.equals("max")) {
-      sink.accept(UNLIMITED);
-    } else if (isNumber(text)) {
-      long value = Long.parseUnsignedLong(text);
-      sink.accept(value >= V1_UNLIMITED_FROM ? UNLIMITED : value);
+      return OptionalLong.of(UNLIMITED);
     }
+    if (!isNumber(text)) {
+      return OptionalLong.empty();
+    }
+    long value = Long.parseUnsignedLong(text);
+    return OptionalLong.of(value >= V1_UNLIMITED_FROM ? UNLIMITED : value);
   }
 
   private interface KeyedSink {

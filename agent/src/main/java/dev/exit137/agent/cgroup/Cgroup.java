@@ -28,7 +28,6 @@ public final class Cgroup {
   private long treeAccounted;
   private long oomsAccounted;
 
-  private long surplusSinceNanos;
   private long removedAtNanos;
   private long pidsReadAtNanos = Long.MIN_VALUE;
 
@@ -102,8 +101,7 @@ public final class Cgroup {
     return counted;
   }
 
-  void countersRead(long localKills, long treeKills, long ooms, long nowNanos) {
-    boolean hadSurplus = counted && surplus() > 0;
+  void countersRead(long localKills, long treeKills, long ooms) {
     if (localKills < this.localKills || treeKills < this.treeKills) {
       // The memory controller was turned off and on again: it counts from zero.
       restore(0, 0, 0);
@@ -112,9 +110,6 @@ public final class Cgroup {
     this.localKills = localKills;
     this.treeKills = treeKills;
     this.ooms = ooms;
-    if (surplus() > 0 && !hadSurplus) {
-      surplusSinceNanos = nowNanos;
-    }
   }
 
   /** Kills counted in this very cgroup that no event accounts for; negative when a record was read before the counter. */
@@ -125,11 +120,6 @@ public final class Cgroup {
   /** The same for this cgroup and all below it, those that have vanished included. */
   long treeSurplus() {
     return treeKills - treeAccounted;
-  }
-
-  /** CLOCK_MONOTONIC, nanoseconds, when the counter that shows the present surplus was first read. */
-  public long surplusSinceNanos() {
-    return surplusSinceNanos;
   }
 
   /** Number of kills here that events account for: the next one's ordinal is one more. */
@@ -152,11 +142,6 @@ public final class Cgroup {
     oomsAccounted++;
   }
 
-  /** No event will come of the OOMs counted so far: not every one kills. */
-  public void accountAllOoms() {
-    oomsAccounted = ooms;
-  }
-
   /** An event accounts for {@code kills} of this cgroup. */
   public void account(long kills) {
     localAccounted += kills;
@@ -170,7 +155,7 @@ public final class Cgroup {
     }
   }
 
-  /** Takes everything counted so far as accounted for: it happened before there was an agent. */
+  /** Takes everything counted so far, and no more, as accounted for. */
   void absorb() {
     localAccounted = localKills;
     treeAccounted = treeKills;

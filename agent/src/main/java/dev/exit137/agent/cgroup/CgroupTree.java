@@ -7,6 +7,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.function.IntConsumer;
 import java.util.function.LongSupplier;
 
 /**
@@ -23,15 +24,20 @@ public final class CgroupTree {
   private final Map<Long, Account> remembered = new HashMap<>();
   private final LongSupplier monotonicNanos;
   private final Consumer<Cgroup> onRemoved;
+  private final IntConsumer onRefused;
   private Cgroup root;
 
   /** What a checkpoint remembers of a cgroup: its counters as far as events account for them. */
   public record Account(long inode, long localKills, long treeKills, long ooms) {}
 
-  /** @param onRemoved told of every cgroup that was removed */
-  CgroupTree(CgroupMount mount, LongSupplier monotonicNanos, Consumer<Cgroup> onRemoved) {
+  /**
+   * @param onRemoved told of every cgroup that was removed
+   * @param onRefused told of the -errno where a cgroup that is there cannot be opened
+   */
+  CgroupTree(CgroupMount mount, LongSupplier monotonicNanos, Consumer<Cgroup> onRemoved, IntConsumer onRefused) {
     this.monotonicNanos = monotonicNanos;
     this.onRemoved = onRemoved;
+    this.onRefused = onRefused;
     rootDirectory = mount.root().toString();
     prefix = mount.prefix();
   }
@@ -40,10 +46,6 @@ public final class CgroupTree {
   String directoryOf(Cgroup cgroup) {
     String below = cgroup.path().substring(prefix.length());
     return below.equals("/") ? rootDirectory : rootDirectory + below;
-  }
-
-  Cgroup root() {
-    return root;
   }
 
   /** Number of live cgroups. */
@@ -80,6 +82,9 @@ public final class CgroupTree {
   private Cgroup open(Cgroup parent, String path, String directory) {
     int fd = Sys.open(directory, Sys.O_PATH | Sys.O_DIRECTORY | Sys.O_CLOEXEC);
     if (fd < 0) {
+      if (fd != -Sys.ENOENT && fd != -Sys.ENODEV) {
+        onRefused.accept(fd);
+      }
       return null;
     }
     long inode = Sys.inode(fd);

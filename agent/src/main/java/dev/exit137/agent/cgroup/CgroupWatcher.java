@@ -11,6 +11,7 @@ import java.io.File;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
@@ -21,8 +22,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Follows the cgroup tree through one inotify instance (inotify(7)): directories come and go, kill counters move,
- * cgroups become populated. cgroup v1 notifies nothing but directories, so there, and where the kernel refuses watches,
- * the counters are read periodically, by {@link #scan}.
+ * cgroups become populated. cgroup v1 notifies nothing but directories: there the counters are read at every kill that
+ * the node counts. Where the kernel refuses watches, the tree is scanned every second.
  *
  * <p>Owned by the agent-epoll thread.
  */
@@ -31,14 +32,19 @@ public final class CgroupWatcher implements EpollIoHandle {
   private static final int EVENT_HEADER_BYTES = 16;
   private static final long PIDS_REFRESH_NANOS = 1_000_000_000L;
   private static final long PIDS_RENEWAL_NANOS = 60_000_000_000L;
+  private static final long YOUNG_NANOS = 10_000_000_000L;
 
   private enum Role {
     DIRECTORY,
-    COUNTERS,
+    LOCAL_COUNTERS,
+    TREE_COUNTERS,
     POPULATED
   }
 
   private record Watch(Cgroup cgroup, Role role) {}
+
+  /** cgroup v1 does not tell when a cgroup becomes populated: a new one is looked at for a while. */
+  private record Young(Cgroup cgroup, long sinceNanos) {}
 
   private final CgroupTree tree;
   private final PidIndex pids = new PidIndex();
@@ -50,6 +56,7 @@ public final class CgroupWatcher implements EpollIoHandle {
   private final FileDescriptor descriptor;
   private final IntObjectHashMap<Watch> watches = new IntObjectHashMap<>(256);
   private final List<Cgroup> withoutCounters = new ArrayList<>();
+  private final ArrayDeque<Young> young = new ArrayDeque<>();
   private final Pointer nativeBuffer = Sys.allocate(64 * 1024);
   private final byte[] bytes = new byte[64 * 1024];
   private final ByteBuffer events = ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder());
@@ -67,7 +74,7 @@ public final class CgroupWatcher implements EpollIoHandle {
    */
   public CgroupWatcher(CgroupMount mount, LongSupplier monotonicNanos, Consumer<Cgroup> countersMoved) throws java.io.IOException {
     this.monotonicNanos = monotonicNanos;
-    this.tree = new CgroupTree(mount, monotonicNanos, this::unwatch);
+    this.tree = new CgroupTree(mount, monotonicNanos, this::unwatch, this::refused);
     this.v2 = mount.isV2();
     this.counters = new MemoryEventsReader(v2);
     this.countersMoved = countersMoved;
@@ -98,9 +105,14 @@ public final class CgroupWatcher implements EpollIoHandle {
     return watchesRefused;
   }
 
-  /** Whether {@link #scan} must be called periodically for the counters to be seen to move. */
-  public boolean needsScanning() {
-    return !v2 || watchesRefused > 0;
+  /** Whether counters that move are notified; else {@link #refreshAll} must be called when the node counts a kill. */
+  public boolean notifiesCounters() {
+    return v2 && watchesRefused == 0;
+  }
+
+  /** Whether the counters are those of cgroup v2, in which a cgroup counts for those below it, too. */
+  public boolean isV2() {
+    return v2;
   }
 
   /** Whether any cgroup has kill counters. */
@@ -130,24 +142,29 @@ public final class CgroupWatcher implements EpollIoHandle {
     watchCounters(cgroup);
     if (v2) {
       watch(cgroup, Role.POPULATED, "/cgroup.events", Sys.IN_MODIFY);
+    } else {
+      young.addLast(new Young(cgroup, monotonicNanos.getAsLong()));
     }
     indexProcesses(cgroup);
     addChildren(cgroup);
   }
 
   private void addChildren(Cgroup cgroup) {
+    if (cgroup.isRemoved() || !Sys.mayHaveSubdirectories(cgroup.dirFd())) {
+      return;
+    }
     File[] directories = new File(tree.directoryOf(cgroup)).listFiles(File::isDirectory);
-    if (directories != null) {
-      for (File directory : directories) {
-        addChild(cgroup, directory.getName());
-      }
+    if (directories == null || directories.length == 0) {
+      return;
+    }
+    hadCgroupBelow(cgroup);
+    for (File directory : directories) {
+      addChild(cgroup, directory.getName());
     }
   }
 
   private void addChild(Cgroup parent, String name) {
-    // Also when it is made and removed before it can be opened: what was counted in it is in the parent's tree count.
     Cgroup child = tree.add(parent, name);
-    hadCgroupBelow(parent);
     if (child != null) {
       discover(child);
     }
@@ -158,7 +175,7 @@ public final class CgroupWatcher implements EpollIoHandle {
     if (!cgroup.isInterior()) {
       cgroup.markInterior();
       if (v2 && cgroup.hasCounters()) {
-        watch(cgroup, Role.COUNTERS, "/memory.events", Sys.IN_MODIFY);
+        watch(cgroup, Role.TREE_COUNTERS, "/memory.events", Sys.IN_MODIFY);
       }
     }
     refresh(cgroup);
@@ -166,11 +183,11 @@ public final class CgroupWatcher implements EpollIoHandle {
 
   /** The watch first, then the counter: a kill that came before the watch is seen by the reading. */
   private void watchCounters(Cgroup cgroup) {
-    if (counters.read(cgroup, monotonicNanos.getAsLong()) == 0) {
+    if (counters.read(cgroup) == 0) {
       if (v2) {
-        watch(cgroup, Role.COUNTERS, "/memory.events.local", Sys.IN_MODIFY);
+        watch(cgroup, Role.LOCAL_COUNTERS, "/memory.events.local", Sys.IN_MODIFY);
         if (cgroup.isInterior()) {
-          watch(cgroup, Role.COUNTERS, "/memory.events", Sys.IN_MODIFY);
+          watch(cgroup, Role.TREE_COUNTERS, "/memory.events", Sys.IN_MODIFY);
         }
       }
       refresh(cgroup);
@@ -185,12 +202,17 @@ public final class CgroupWatcher implements EpollIoHandle {
     if (watch >= 0) {
       watches.put(watch, new Watch(cgroup, role));
       cgroup.watchAdded(watch);
-    } else if (watch != -Sys.ENOENT) {
-      if (watchesRefused++ == 0) {
-        LOG.warn(
-            "inotify watch refused: {}; cgroups are scanned every second instead. Raise fs.inotify.max_user_watches.",
-            Sys.describe(watch));
-      }
+    } else if (watch != -Sys.ENOENT && watch != -Sys.ENODEV) {
+      refused(watch);
+    }
+  }
+
+  private void refused(int negativeErrno) {
+    if (watchesRefused++ == 0) {
+      LOG.warn(
+          "a cgroup cannot be watched: {}; all are scanned every second instead. Raise fs.inotify.max_user_watches, or "
+              + "the limit of open files.",
+          Sys.describe(negativeErrno));
     }
   }
 
@@ -213,22 +235,27 @@ public final class CgroupWatcher implements EpollIoHandle {
 
   /** Reads a cgroup's counters again. */
   public void refresh(Cgroup cgroup) {
-    if (counters.read(cgroup, monotonicNanos.getAsLong()) == 0 && (cgroup.surplus() > 0 || cgroup.vanishedSurplus() > 0)) {
-      countersMoved.accept(cgroup);
+    if (counters.read(cgroup) == 0) {
+      if (cgroup.surplus() > 0 || cgroup.vanishedSurplus() > 0) {
+        countersMoved.accept(cgroup);
+      }
+    } else if (cgroup.hasCounters() && !cgroup.isRemoved() && !withoutCounters.contains(cgroup)) {
+      // The memory controller was turned off: when it comes back, its files are others and need other watches.
+      withoutCounters.add(cgroup);
     }
   }
 
   /** Reads a cgroup's counters and then its children's: only in this order is its vanished surplus right. */
   public void refreshWithChildren(Cgroup cgroup) {
-    counters.read(cgroup, monotonicNanos.getAsLong());
+    counters.read(cgroup);
     for (Cgroup child : cgroup.children().values()) {
-      counters.read(child, monotonicNanos.getAsLong());
+      counters.read(child);
     }
   }
 
   /** Reads every counter, parents before children. */
   public void refreshAll() {
-    tree.forEach(cgroup -> refresh(cgroup));
+    tree.forEach(this::refresh);
   }
 
   /** Looks at the whole tree again, whatever inotify told. */
@@ -261,7 +288,11 @@ public final class CgroupWatcher implements EpollIoHandle {
       withoutCounters.clear();
       retry.stream().filter(cgroup -> !cgroup.isRemoved()).forEach(this::watchCounters);
     }
-    if (needsScanning()) {
+    while (!young.isEmpty() && nowNanos - young.peekFirst().sinceNanos() > YOUNG_NANOS) {
+      young.removeFirst();
+    }
+    young.forEach(each -> indexProcesses(each.cgroup()));
+    if (watchesRefused > 0) {
       scan();
     }
   }
@@ -319,10 +350,11 @@ public final class CgroupWatcher implements EpollIoHandle {
     }
     Cgroup cgroup = watch.cgroup();
     switch (watch.role()) {
-      case COUNTERS -> {
+      case LOCAL_COUNTERS -> {
         refresh(cgroup);
         refreshProcesses(cgroup);
       }
+      case TREE_COUNTERS -> refresh(cgroup);
       case POPULATED -> indexProcesses(cgroup);
       case DIRECTORY -> {
         if ((mask & Sys.IN_ISDIR) != 0) {
@@ -334,6 +366,8 @@ public final class CgroupWatcher implements EpollIoHandle {
 
   private void directoryChanged(Cgroup parent, int mask, String name) {
     if ((mask & Sys.IN_CREATE) != 0) {
+      // Also when it is gone before it can be opened: what was counted in it is in the parent's tree count.
+      hadCgroupBelow(parent);
       addChild(parent, name);
       return;
     }
@@ -345,10 +379,11 @@ public final class CgroupWatcher implements EpollIoHandle {
     refresh(parent);
   }
 
-  /** A cgroup that reaches its limit will have kills: learn its processes while they live, once a second. */
+  /** In a cgroup at its limit, or below it, there will be kills: learn the processes while they live, once a second. */
   private void refreshProcesses(Cgroup cgroup) {
     if (monotonicNanos.getAsLong() - cgroup.pidsReadAtNanos() > PIDS_REFRESH_NANOS) {
       indexProcesses(cgroup);
+      cgroup.children().values().forEach(this::refreshProcesses);
     }
   }
 

@@ -37,7 +37,7 @@ final class MemoryEventsReader {
   }
 
   /** @return 0, or -errno and the cgroup as it was */
-  int read(Cgroup cgroup, long nowNanos) {
+  int read(Cgroup cgroup) {
     if (cgroup.isRemoved()) {
       return -Sys.ENOENT;
     }
@@ -58,7 +58,7 @@ final class MemoryEventsReader {
     if (treeKills > localKills) {
       cgroup.markInterior();
     }
-    cgroup.countersRead(localKills, Math.max(treeKills, localKills), v2 ? Math.max(0, file.valueOf(OOM)) : 0, nowNanos);
+    cgroup.countersRead(localKills, Math.max(treeKills, localKills), v2 ? Math.max(0, file.valueOf(OOM)) : 0);
     return 0;
   }
 }

@@ -102,7 +102,7 @@ final class Attributor {
           cgroup.path(), cgroup, cgroup, List.of(), List.of(Evidence.PROC, Evidence.MEMORY_EVENTS));
     }
     // No counter is left that could agree or disagree.
-    return nearestLive(cgroup).hasCounters()
+    return watcher.isV2() && nearestLive(cgroup).hasCounters()
         ? null
         : new Attribution(cgroup.path(), cgroup, cgroup, List.of(), List.of(Evidence.PROC));
   }

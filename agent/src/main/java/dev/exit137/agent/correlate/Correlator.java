@@ -214,7 +214,7 @@ public final class Correlator implements IncidentAssembler.Sink {
         limit.setCgroup(hit.path());
         hit.accountOom();
         if (!limit.hasLimitBytes()) {
-          afterKill.flatMap(reader -> reader.readLimit(hit)).ifPresent(limit::setLimitBytes);
+          afterKill.ifPresent(reader -> reader.readLimit(hit).ifPresent(limit::setLimitBytes));
         }
       }
     }

@@ -22,6 +22,7 @@ import java.util.function.Consumer;
  */
 public final class SurplusBook {
   private static final int MAX_COUNTED_ONLY = 256;
+  private static final int MAX_UNPLACED = 1024;
   /** An unplaced kill whose counter has not shown by then lies in a cgroup that was never seen. */
   private static final long FORGET_UNPLACED_NANOS = 10_000_000_000L;
 
@@ -49,6 +50,9 @@ public final class SurplusBook {
   }
 
   void addUnplaced(KillReport report, long nowNanos) {
+    if (unplaced.size() == MAX_UNPLACED) {
+      unplaced.remove(0);
+    }
     unplaced.add(new Unplaced(report, nowNanos));
   }
 
@@ -64,27 +68,17 @@ public final class SurplusBook {
     return before == null ? Optional.empty() : Optional.ofNullable(before.pollFirst());
   }
 
-  /** Whether there is a kill whose record names no cgroup. */
-  public boolean hasUnplaced() {
-    return !unplaced.isEmpty();
-  }
-
-  /** Whether any counter shows a kill that is not accounted for. */
-  public static boolean anySurplus(CgroupWatcher watcher) {
-    boolean[] any = new boolean[1];
-    watcher.tree().forEach(cgroup -> any[0] |= cgroup.surplus() > 0 || cgroup.vanishedSurplus() > 0);
-    watcher.tree().recentlyRemoved().forEach(cgroup -> any[0] |= cgroup.surplus() > 0);
-    return any[0];
-  }
 
   /**
    * Settles the books. To be called when kmsg was read to its end, and the count of kills has stood still for the grace:
    * then every record that was to come has come.
    *
    * @param recovered the counters are read for the first time after a start
+   * @return whether there was anything to settle
    */
-  public void settle(CgroupWatcher watcher, Instant now, long nowNanos, boolean recovered) {
+  public boolean settle(CgroupWatcher watcher, Instant now, long nowNanos, boolean recovered) {
     unplaced.removeIf(kill -> nowNanos - kill.sinceNanos() > FORGET_UNPLACED_NANOS);
+    long counted = balance.vmstat();
     watcher.refreshAll();
     List<Surplus> surpluses = find(watcher);
     long total = surpluses.size();
@@ -101,6 +95,12 @@ public final class SurplusBook {
         account(surplus);
       }
     }
+    if (counted != KillBalance.UNKNOWN && balance.read() == counted) {
+      // Nothing was killed meanwhile, so all that is counted is told: what the books still differ by is of cgroups that
+      // nobody saw come and go, and would hide a later kill.
+      watcher.tree().absorbAll();
+    }
+    return total > 0;
   }
 
   /** One entry per kill. */

@@ -53,13 +53,17 @@ public final class IncidentAssembler {
     return incident;
   }
 
-  /** Takes the next record of the kernel. */
-  public void onRecord(KmsgRecordFlyweight kernelRecord) {
+  /**
+   * Takes the next record of the kernel.
+   *
+   * @return whether it is a line of an OOM report
+   */
+  public boolean onRecord(KmsgRecordFlyweight kernelRecord) {
     parser.parse(kernelRecord, line);
-    onLine(line, kernelRecord.sequence(), kernelRecord.timestampMicros());
+    return onLine(line, kernelRecord.sequence(), kernelRecord.timestampMicros());
   }
 
-  private void onLine(OomLine line, long sequence, long timestampMicros) {
+  private boolean onLine(OomLine line, long sequence, long timestampMicros) {
     switch (line.kind()) {
       case INVOKED -> {
         begin(sequence, timestampMicros);
@@ -108,12 +112,13 @@ public final class IncidentAssembler {
         incident.panic = true;
       }
       default -> {
-        return;
+        return false;
       }
     }
     if (open) {
       incident.lastTimestampMicros = timestampMicros;
     }
+    return true;
   }
 
   /** Nothing more will come: records were lost, or it has been quiet for long enough. */

@@ -37,9 +37,6 @@ public final class KmsgSource implements EpollIoHandle {
     /** Records were overwritten before they could be read: what was half told will not be told to its end. */
     void onGap();
 
-    /** The ring has been read to its end. */
-    void onDrained();
-
     /** Reading stopped for want of room; the registration is to be cancelled, and renewed when there is some. */
     void onPaused();
 
@@ -56,6 +53,7 @@ public final class KmsgSource implements EpollIoHandle {
 
   private long nextSequence;
   private boolean anyRead;
+  private boolean failed;
   private long overwritten;
   private long overruns;
   private long oversize;
@@ -101,7 +99,7 @@ public final class KmsgSource implements EpollIoHandle {
     return oversize;
   }
 
-  /** Records whose prefix could not be read. */
+  /** Records that could not be read, or not be handled. */
   public long malformed() {
     return malformed;
   }
@@ -112,7 +110,7 @@ public final class KmsgSource implements EpollIoHandle {
   }
 
   private void read(int budget) {
-    for (int records = 0; records < budget; records++) {
+    for (int records = 0; records < budget && !failed; records++) {
       if (!sink.hasRoom()) {
         sink.onPaused();
         return;
@@ -122,7 +120,6 @@ public final class KmsgSource implements EpollIoHandle {
         nativeBuffer.get(0, bytes, 0, count);
         onRead(kmsgRecord.wrap(bytes, 0, count));
       } else if (count == -Sys.EAGAIN || count == 0) {
-        sink.onDrained();
         return;
       } else if (count == -Sys.EPIPE) {
         overruns++;
@@ -130,6 +127,7 @@ public final class KmsgSource implements EpollIoHandle {
         oversize++;
         nextSequence++;
       } else {
+        failed = true;
         sink.onFailed(Sys.describe(count));
         return;
       }
@@ -154,7 +152,13 @@ public final class KmsgSource implements EpollIoHandle {
     anyRead = true;
     nextSequence = sequence + 1;
     if (kmsgRecord.facility() == KERNEL_FACILITY) {
-      sink.onRecord(kmsgRecord);
+      try {
+        sink.onRecord(kmsgRecord);
+      } catch (RuntimeException e) {
+        // It stays in the ring: it must not stop this agent, nor the next one that reads it.
+        malformed++;
+        LOG.error("kernel record {} could not be handled", sequence, e);
+      }
     }
   }
 

@@ -1,5 +1,6 @@
 package dev.exit137.agent.report;
 
+import com.google.protobuf.ByteString;
 import dev.exit137.agent.correlate.KillReport;
 import dev.exit137.agent.uplink.Uplink;
 import dev.exit137.proto.state.v1.Checkpoint;
@@ -8,6 +9,7 @@ import dev.exit137.proto.v1.EventAck;
 import dev.exit137.proto.v1.OomKillEvent;
 import java.io.IOException;
 import java.util.List;
+import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -21,46 +23,54 @@ import org.slf4j.LoggerFactory;
  */
 public final class AgentWorker implements Uplink.Source, AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(AgentWorker.class);
-  private static final int MAX_HELD_EVENTS = 4096;
+  private static final int MAX_QUEUED_REPORTS = 256;
+  private static final long MAX_HELD_BYTES = 4 << 20;
   private static final long MIN_CHECKPOINT_INTERVAL_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
-  private static final long CLOSE_TIMEOUT_SECONDS = 5;
+  private static final long CLOSE_TIMEOUT_SECONDS = 2;
 
-  private final ScheduledThreadPoolExecutor thread =
-      new ScheduledThreadPoolExecutor(1, task -> new Thread(task, "agent-worker"));
+  private final ScheduledThreadPoolExecutor thread = new OutspokenExecutor();
   private final CheckpointFile checkpointFile;
   private final Outbox outbox = new Outbox();
   private final Uplink uplink;
-  private final AtomicInteger held = new AtomicInteger();
+  private final AtomicInteger queuedReports = new AtomicInteger();
+  private final AtomicLong heldBytes = new AtomicLong();
   private final AtomicLong checkpointFailures = new AtomicLong();
 
   private Checkpoint cut = Checkpoint.getDefaultInstance();
   private AgentStatus status;
   private boolean checkpointDue;
 
+  /** Says what a task threw; the executor itself keeps it in a future that nobody looks at. */
+  private static final class OutspokenExecutor extends ScheduledThreadPoolExecutor {
+    OutspokenExecutor() {
+      super(1, task -> new Thread(task, "agent-worker"));
+    }
+
+    @Override
+    protected void afterExecute(Runnable task, Throwable thrown) {
+      if (task instanceof Future<?> done && done.state() == Future.State.FAILED) {
+        LOG.error("the agent's worker goes on after a failure", done.exceptionNow());
+      }
+    }
+  }
+
   /** @param unacknowledged events of an earlier run that no aggregator has */
   public AgentWorker(CheckpointFile checkpointFile, List<String> aggregators, List<OomKillEvent> unacknowledged) {
     this.checkpointFile = checkpointFile;
     thread.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
     uplink = new Uplink(aggregators, thread, this);
-    unacknowledged.forEach(
-        event -> {
-          outbox.add(event);
-          held.incrementAndGet();
-        });
+    unacknowledged.forEach(outbox::add);
+    heldBytes.set(outbox.bytes());
   }
 
+  /** Begins to send. */
   public void start() {
     thread.execute(uplink::connect);
   }
 
   /** Whether another event may be submitted. Any thread. */
   public boolean hasRoom() {
-    return held.get() < MAX_HELD_EVENTS;
-  }
-
-  /** Events that no aggregator has acknowledged. Any thread. */
-  public int held() {
-    return held.get();
+    return queuedReports.get() < MAX_QUEUED_REPORTS && heldBytes.get() < MAX_HELD_BYTES;
   }
 
   /** Checkpoints that could not be written. Any thread. */
@@ -70,7 +80,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
 
   /** Takes an event. Any thread; never blocks. */
   public void submit(KillReport report) {
-    held.incrementAndGet();
+    queuedReports.incrementAndGet();
     thread.execute(() -> take(report));
   }
 
@@ -99,10 +109,19 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   }
 
   private void take(KillReport report) {
-    if (!outbox.add(OomEventMapper.map(report))) {
-      held.decrementAndGet();
-    }
+    queuedReports.decrementAndGet();
+    outbox.add(completed(report));
+    heldBytes.set(outbox.bytes());
     uplink.pump();
+  }
+
+  private static OomKillEvent completed(KillReport report) {
+    try {
+      return OomEventMapper.map(report);
+    } catch (RuntimeException e) {
+      LOG.error("event {} goes out without its cgroup's files and names", report.event().getEventId(), e);
+      return report.event();
+    }
   }
 
   // ---- Uplink.Source
@@ -113,7 +132,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   }
 
   @Override
-  public OomKillEvent pollUnsent() {
+  public ByteString pollUnsent() {
     return outbox.pollUnsent();
   }
 
@@ -124,11 +143,8 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
 
   @Override
   public void onAcknowledged(List<EventAck> acks) {
-    for (EventAck ack : acks) {
-      if (outbox.acknowledge(ack)) {
-        held.decrementAndGet();
-      }
-    }
+    acks.forEach(outbox::acknowledge);
+    heldBytes.set(outbox.bytes());
     scheduleCheckpoint();
   }
 
@@ -155,15 +171,16 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   /** Writes the last checkpoint and ends the thread. What is not acknowledged is sent after the next start. */
   @Override
   public void close() {
-    thread.execute(
-        () -> {
-          uplink.close();
-          if (!cut.getBootId().isEmpty()) {
-            writeCheckpoint();
-          }
-          thread.shutdown();
-        });
+    thread.execute(uplink::close);
     try {
+      uplink.awaitClosed(CLOSE_TIMEOUT_SECONDS);
+      thread.execute(
+          () -> {
+            if (!cut.getBootId().isEmpty()) {
+              writeCheckpoint();
+            }
+          });
+      thread.shutdown();
       if (!thread.awaitTermination(CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS)) {
         LOG.warn("the agent's worker did not end within {} s", CLOSE_TIMEOUT_SECONDS);
         thread.shutdownNow();

@@ -1,8 +1,10 @@
 package dev.exit137.agent.report;
 
 import dev.exit137.proto.state.v1.Checkpoint;
+import java.io.BufferedOutputStream;
 import java.io.IOException;
-import java.nio.ByteBuffer;
+import java.io.OutputStream;
+import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
@@ -73,10 +75,9 @@ public final class CheckpointFile implements AutoCloseable {
     try (FileChannel channel =
         FileChannel.open(
             aside, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)) {
-      ByteBuffer bytes = checkpoint.toByteString().asReadOnlyByteBuffer();
-      while (bytes.hasRemaining()) {
-        channel.write(bytes);
-      }
+      OutputStream out = new BufferedOutputStream(Channels.newOutputStream(channel));
+      checkpoint.writeTo(out);
+      out.flush();
       channel.force(true);
     }
     Files.move(aside, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);

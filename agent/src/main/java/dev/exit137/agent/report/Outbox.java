@@ -1,5 +1,6 @@
 package dev.exit137.agent.report;
 
+import com.google.protobuf.ByteString;
 import dev.exit137.proto.v1.EventAck;
 import dev.exit137.proto.v1.OomKillEvent;
 import java.util.ArrayDeque;
@@ -8,30 +9,35 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Events that no aggregator has acknowledged, the newest revision of each, in the order in which they came. Agent-worker
- * thread.
+ * Events that no aggregator has acknowledged, the newest revision of each, in the order in which they came. They are kept
+ * as the bytes that are sent: an event as an object takes several times the memory. Agent-worker thread.
  */
 final class Outbox {
-  private final Map<String, OomKillEvent> byId = new LinkedHashMap<>();
-  private final ArrayDeque<String> unsent = new ArrayDeque<>();
+  private record Waiting(int revision, ByteString event) {}
 
-  /** @return whether the event was not known yet, rather than a revision of one that waits already */
-  boolean add(OomKillEvent event) {
-    OomKillEvent waiting = byId.get(event.getEventId());
-    if (waiting != null && waiting.getRevision() >= event.getRevision()) {
-      return false;
+  private final Map<String, Waiting> byId = new LinkedHashMap<>();
+  private final ArrayDeque<String> unsent = new ArrayDeque<>();
+  private long bytes;
+
+  /** Keeps an event, unless it waits already in this or a higher revision. */
+  void add(OomKillEvent event) {
+    String id = event.getEventId();
+    Waiting before = byId.get(id);
+    if (before != null && before.revision() >= event.getRevision()) {
+      return;
     }
-    byId.put(event.getEventId(), event);
-    unsent.addLast(event.getEventId());
-    return waiting == null;
+    Waiting waiting = new Waiting(event.getRevision(), event.toByteString());
+    byId.put(id, waiting);
+    bytes += waiting.event().size() - (before == null ? 0 : before.event().size());
+    unsent.addLast(id);
   }
 
   /** The next event that was not sent on this stream, or null. */
-  OomKillEvent pollUnsent() {
+  ByteString pollUnsent() {
     while (!unsent.isEmpty()) {
-      OomKillEvent event = byId.get(unsent.pollFirst());
-      if (event != null) {
-        return event;
+      Waiting waiting = byId.get(unsent.pollFirst());
+      if (waiting != null) {
+        return waiting.event();
       }
     }
     return null;
@@ -43,21 +49,27 @@ final class Outbox {
     unsent.addAll(byId.keySet());
   }
 
-  /** @return whether an event is done with; false when a higher revision still waits, or the event is not known */
-  boolean acknowledge(EventAck ack) {
-    OomKillEvent event = byId.get(ack.getEventId());
-    if (event == null || event.getRevision() > ack.getRevision()) {
-      return false;
+  /** An event is durable elsewhere; it is forgotten unless a higher revision still waits. */
+  void acknowledge(EventAck ack) {
+    Waiting waiting = byId.get(ack.getEventId());
+    if (waiting != null && waiting.revision() <= ack.getRevision()) {
+      byId.remove(ack.getEventId());
+      bytes -= waiting.event().size();
     }
-    byId.remove(ack.getEventId());
-    return true;
   }
 
-  List<OomKillEvent> unacknowledged() {
-    return List.copyOf(byId.values());
+  /** Serialized events, oldest first. */
+  List<ByteString> unacknowledged() {
+    return byId.values().stream().map(Waiting::event).toList();
   }
 
+  /** Number of events. */
   int size() {
     return byId.size();
+  }
+
+  /** Their serialized size. */
+  long bytes() {
+    return bytes;
   }
 }

@@ -34,13 +34,10 @@ public final class Sys {
   public static final int IN_NONBLOCK = O_NONBLOCK;
   public static final int IN_CLOEXEC = O_CLOEXEC;
 
-  public static final int EPERM = Errno.EPERM.intValue();
   public static final int ENOENT = Errno.ENOENT.intValue();
+  public static final int ENODEV = Errno.ENODEV.intValue();
   public static final int EAGAIN = Errno.EAGAIN.intValue();
-  public static final int EACCES = Errno.EACCES.intValue();
   public static final int EINVAL = Errno.EINVAL.intValue();
-  public static final int EMFILE = Errno.EMFILE.intValue();
-  public static final int ENOSPC = Errno.ENOSPC.intValue();
   public static final int EPIPE = Errno.EPIPE.intValue();
   private static final int EINTR = Errno.EINTR.intValue();
 
@@ -118,6 +115,14 @@ public final class Sys {
     FileStat stat = POSIX_LAYER.allocateStat();
     int result = POSIX_LAYER.fstat(fd, stat);
     return result == 0 ? stat.ino() : -POSIX_LAYER.errno();
+  }
+
+  /**
+   * Whether an open directory may have directories in it. Its link count tells on cgroupfs: 2, and one for each.
+   */
+  public static boolean mayHaveSubdirectories(int fd) {
+    FileStat stat = POSIX_LAYER.allocateStat();
+    return POSIX_LAYER.fstat(fd, stat) != 0 || stat.nlink() != 2;
   }
 
   /** {@code ENOENT (No such file or directory)} for {@code -2}. */

@@ -1,5 +1,7 @@
 package dev.exit137.agent.uplink;
 
+import com.google.protobuf.ByteString;
+import com.google.protobuf.InvalidProtocolBufferException;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.EventAck;
 import dev.exit137.proto.v1.EventIngestGrpc;
@@ -39,8 +41,8 @@ public final class Uplink implements AutoCloseable {
     /** A stream is open: everything that is not acknowledged is to be sent on it. */
     void onConnected();
 
-    /** The next event for this stream, or null. */
-    OomKillEvent pollUnsent();
+    /** The next event for this stream, serialized; null when there is none. */
+    ByteString pollUnsent();
 
     /** What the agent says of itself; null when there is nothing to say yet. */
     AgentStatus status();
@@ -57,7 +59,7 @@ public final class Uplink implements AutoCloseable {
 
   private int next;
   private long backoffMillis = FIRST_BACKOFF_MILLIS;
-  private ManagedChannel channel;
+  private volatile ManagedChannel channel;
   private ClientCallStreamObserver<PublishEventsRequest> stream;
   private int inFlight;
   private boolean failureSaid;
@@ -75,28 +77,40 @@ public final class Uplink implements AutoCloseable {
     if (closed) {
       return;
     }
-    String address = aggregators.get(next++ % aggregators.size());
-    channel =
-        NettyChannelBuilder.forTarget("dns:///" + address)
-            .usePlaintext()
-            .eventLoopGroup(grpcThread)
-            .channelType(NioSocketChannel.class)
-            .executor(worker)
-            .keepAliveTime(30, TimeUnit.SECONDS)
-            .build();
+    Responses responses = new Responses(aggregators.get(next++ % aggregators.size()));
     inFlight = 0;
-    EventIngestGrpc.newStub(channel).publishEvents(new Responses(address));
+    try {
+      channel =
+          NettyChannelBuilder.forTarget("dns:///" + responses.address)
+              .usePlaintext()
+              .eventLoopGroup(grpcThread)
+              .channelType(NioSocketChannel.class)
+              .executor(worker)
+              .keepAliveTime(30, TimeUnit.SECONDS)
+              .build();
+      EventIngestGrpc.newStub(channel).publishEvents(responses);
+    } catch (IllegalArgumentException e) {
+      responses.ended(Status.INVALID_ARGUMENT.withDescription("no address: " + e.getMessage()));
+    }
   }
 
   /** Sends what there is to send, as far as the stream takes it. */
   public void pump() {
     while (stream != null && stream.isReady() && inFlight < WINDOW) {
-      OomKillEvent event = source.pollUnsent();
+      ByteString event = source.pollUnsent();
       if (event == null) {
         return;
       }
       inFlight++;
-      stream.onNext(PublishEventsRequest.newBuilder().setEvent(event).build());
+      stream.onNext(PublishEventsRequest.newBuilder().setEvent(parse(event)).build());
+    }
+  }
+
+  private static OomKillEvent parse(ByteString event) {
+    try {
+      return OomKillEvent.parseFrom(event);
+    } catch (InvalidProtocolBufferException e) {
+      throw new IllegalStateException("an event that this agent wrote cannot be read", e);
     }
   }
 
@@ -157,7 +171,9 @@ public final class Uplink implements AutoCloseable {
 
     private void ended(Status status) {
       stream = null;
-      channel.shutdownNow();
+      if (channel != null) {
+        channel.shutdownNow();
+      }
       if (closed) {
         return;
       }
@@ -173,15 +189,24 @@ public final class Uplink implements AutoCloseable {
     }
   }
 
+  /** Ends the stream: what was sent is still acknowledged. */
   @Override
   public void close() {
     closed = true;
     if (stream != null) {
       stream.onCompleted();
       stream = null;
-    }
-    if (channel != null) {
       channel.shutdown();
+    } else if (channel != null) {
+      channel.shutdownNow();
+    }
+  }
+
+  /** Waits until the stream has ended; then no callback comes any more. Any thread but the worker's. */
+  public void awaitClosed(long seconds) throws InterruptedException {
+    ManagedChannel last = channel;
+    if (last != null && !last.awaitTermination(seconds, TimeUnit.SECONDS)) {
+      last.shutdownNow();
     }
     grpcThread.shutdownGracefully(0, 1, TimeUnit.SECONDS);
   }

@@ -53,9 +53,6 @@ class ReadPathAllocationTest {
         public void onGap() {}
 
         @Override
-        public void onDrained() {}
-
-        @Override
         public void onPaused() {}
 
         @Override
