@@ -1,6 +1,7 @@
 package dev.exit137.agent.cgroup;
 
 import dev.exit137.agent.sys.FileReader;
+import dev.exit137.agent.sys.Inotify;
 import dev.exit137.agent.sys.Sys;
 import io.netty.channel.IoEvent;
 import io.netty.channel.IoRegistration;
@@ -8,9 +9,7 @@ import io.netty.channel.epoll.EpollIoHandle;
 import io.netty.channel.unix.FileDescriptor;
 import io.netty.util.collection.IntObjectHashMap;
 import java.io.File;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
+import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,7 +28,6 @@ import org.slf4j.LoggerFactory;
  */
 public final class CgroupWatcher implements EpollIoHandle {
   private static final Logger LOG = LoggerFactory.getLogger(CgroupWatcher.class);
-  private static final int EVENT_HEADER_BYTES = 16;
   private static final long PIDS_REFRESH_NANOS = 1_000_000_000L;
   private static final long PIDS_RENEWAL_NANOS = 60_000_000_000L;
   private static final long YOUNG_NANOS = 10_000_000_000L;
@@ -52,14 +50,12 @@ public final class CgroupWatcher implements EpollIoHandle {
   private final boolean v2;
   private final LongSupplier monotonicNanos;
   private final Consumer<Cgroup> countersMoved;
-  private final int inotifyFd;
+  private final Inotify inotify = new Inotify();
+  private final Inotify.Handler eventHandler = this::handleEvent;
   private final FileDescriptor descriptor;
   private final IntObjectHashMap<Watch> watches = new IntObjectHashMap<>(256);
   private final List<Cgroup> withoutCounters = new ArrayList<>();
   private final ArrayDeque<Young> young = new ArrayDeque<>();
-  private final Pointer nativeBuffer = Sys.allocate(64 * 1024);
-  private final byte[] bytes = new byte[64 * 1024];
-  private final ByteBuffer events = ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder());
   private final FileReader procsFile = new FileReader(64 * 1024);
   private final Pointer procsName = Sys.nativeString("cgroup.procs");
 
@@ -70,19 +66,15 @@ public final class CgroupWatcher implements EpollIoHandle {
   /**
    * @param monotonicNanos CLOCK_MONOTONIC
    * @param countersMoved told of a cgroup whose counter shows a kill that no event accounts for
-   * @throws java.io.IOException no inotify instance can be had
+   * @throws IOException no inotify instance can be had
    */
-  public CgroupWatcher(CgroupMount mount, LongSupplier monotonicNanos, Consumer<Cgroup> countersMoved) throws java.io.IOException {
+  public CgroupWatcher(CgroupMount mount, LongSupplier monotonicNanos, Consumer<Cgroup> countersMoved) throws IOException {
     this.monotonicNanos = monotonicNanos;
     this.tree = new CgroupTree(mount, monotonicNanos, this::unwatch, this::refused);
     this.v2 = mount.isV2();
     this.counters = new MemoryEventsReader(v2);
     this.countersMoved = countersMoved;
-    inotifyFd = Sys.inotifyInit();
-    if (inotifyFd < 0) {
-      throw new java.io.IOException("inotify_init1: " + Sys.describe(inotifyFd) + "; see fs.inotify.max_user_instances");
-    }
-    descriptor = new FileDescriptor(inotifyFd);
+    descriptor = new FileDescriptor(inotify.fd());
   }
 
   /** The cgroups as they are known now. */
@@ -198,7 +190,7 @@ public final class CgroupWatcher implements EpollIoHandle {
   }
 
   private void watch(Cgroup cgroup, Role role, String file, int mask) {
-    int watch = Sys.inotifyAddWatch(inotifyFd, tree.directoryOf(cgroup) + file, mask);
+    int watch = inotify.addWatch(tree.directoryOf(cgroup) + file, mask);
     if (watch >= 0) {
       watches.put(watch, new Watch(cgroup, role));
       cgroup.watchAdded(watch);
@@ -220,7 +212,7 @@ public final class CgroupWatcher implements EpollIoHandle {
   private void unwatch(Cgroup removed) {
     for (int watch : removed.watches()) {
       watches.remove(watch);
-      Sys.inotifyRemoveWatch(inotifyFd, watch);
+      inotify.removeWatch(watch);
     }
   }
 
@@ -322,18 +314,10 @@ public final class CgroupWatcher implements EpollIoHandle {
 
   /** Handles every notification that is queued now. */
   public void drain() {
-    int count;
-    while ((count = Sys.read(inotifyFd, nativeBuffer, bytes.length)) > 0) {
-      nativeBuffer.get(0, bytes, 0, count);
-      for (int at = 0; at + EVENT_HEADER_BYTES <= count; ) {
-        int nameBytes = events.getInt(at + 12);
-        handleEvent(events.getInt(at), events.getInt(at + 4), at + EVENT_HEADER_BYTES, nameBytes);
-        at += EVENT_HEADER_BYTES + nameBytes;
-      }
-    }
+    inotify.drain(eventHandler);
   }
 
-  private void handleEvent(int watchDescriptor, int mask, int nameAt, int nameBytes) {
+  private void handleEvent(int watchDescriptor, int mask) {
     if ((mask & Sys.IN_Q_OVERFLOW) != 0) {
       overflows++;
       LOG.warn("inotify queue overflow: scanning all cgroups");
@@ -358,7 +342,7 @@ public final class CgroupWatcher implements EpollIoHandle {
       case POPULATED -> indexProcesses(cgroup);
       case DIRECTORY -> {
         if ((mask & Sys.IN_ISDIR) != 0) {
-          directoryChanged(cgroup, mask, name(nameAt, nameBytes));
+          directoryChanged(cgroup, mask, inotify.name());
         }
       }
     }
@@ -387,17 +371,9 @@ public final class CgroupWatcher implements EpollIoHandle {
     }
   }
 
-  private String name(int at, int length) {
-    int end = at;
-    while (end < at + length && bytes[end] != 0) {
-      end++;
-    }
-    return new String(bytes, at, end - at, StandardCharsets.UTF_8);
-  }
-
   @Override
   public void close() {
-    Sys.close(inotifyFd);
+    inotify.close();
     tree.forEach(cgroup -> Sys.close(cgroup.dirFd()));
   }
 }

@@ -1,0 +1,94 @@
+package dev.exit137.agent.sys;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import jnr.ffi.Pointer;
+
+/**
+ * One inotify instance (inotify(7)):
+ *
+ * <pre>
+ * struct inotify_event {
+ *     int      wd;
+ *     uint32_t mask;
+ *     uint32_t cookie;
+ *     uint32_t len;
+ *     char     name[];
+ * };
+ * </pre>
+ *
+ * <p>Owned by one thread; reading allocates nothing but a name that is asked for.
+ */
+public final class Inotify implements AutoCloseable {
+  private static final int MASK_OFFSET = 4;
+  private static final int LENGTH_OFFSET = 12;
+  private static final int NAME_OFFSET = 16;
+  private static final int BUFFER_BYTES = 64 * 1024;
+
+  /** Takes the events, on the thread that drains. */
+  public interface Handler {
+    /** An event; its {@link #name} can be asked for during the call. */
+    void onEvent(int watch, int mask);
+  }
+
+  private final int fd;
+  private final Pointer nativeBuffer = Sys.allocate(BUFFER_BYTES);
+  private final byte[] bytes = new byte[BUFFER_BYTES];
+  private final ByteBuffer events = ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder());
+  private int eventAt;
+
+  /** @throws IOException no instance can be had; the message says what limits it */
+  public Inotify() throws IOException {
+    fd = Sys.inotifyInit();
+    if (fd < 0) {
+      throw new IOException("inotify_init1: " + Sys.describe(fd) + "; see fs.inotify.max_user_instances");
+    }
+  }
+
+  /** The descriptor to poll. */
+  public int fd() {
+    return fd;
+  }
+
+  /** @return a watch descriptor, the same for the same inode, or -errno */
+  public int addWatch(String path, int mask) {
+    return Sys.inotifyAddWatch(fd, path, mask);
+  }
+
+  /** Ends a watch; one that has ended by itself is no error. */
+  public void removeWatch(int watch) {
+    Sys.inotifyRemoveWatch(fd, watch);
+  }
+
+  /** Hands on every event that is queued now. */
+  public void drain(Handler handler) {
+    int count;
+    while ((count = Sys.read(fd, nativeBuffer, BUFFER_BYTES)) > 0) {
+      nativeBuffer.get(0, bytes, 0, count);
+      int at = 0;
+      while (at + NAME_OFFSET <= count) {
+        eventAt = at;
+        int nameBytes = events.getInt(at + LENGTH_OFFSET);
+        handler.onEvent(events.getInt(at), events.getInt(at + MASK_OFFSET));
+        at += NAME_OFFSET + nameBytes;
+      }
+    }
+  }
+
+  /** The name within the watched directory of the event that is being handled. */
+  public String name() {
+    int start = eventAt + NAME_OFFSET;
+    int end = start;
+    while (end < start + events.getInt(eventAt + LENGTH_OFFSET) && bytes[end] != 0) {
+      end++;
+    }
+    return new String(bytes, start, end - start, StandardCharsets.UTF_8);
+  }
+
+  @Override
+  public void close() {
+    Sys.close(fd);
+  }
+}
