@@ -28,7 +28,8 @@ public final class Agent implements AutoCloseable {
   /**
    * Starts the agent's threads; what happened before is read, and the node is watched, when it returns.
    *
-   * @throws IOException the state directory cannot be used, or nothing at all can be watched; the message is fit for a user
+   * @throws IOException the state directory cannot be used, or nothing at all can be watched; the message is fit for
+   *     a user
    */
   public static Agent start(AgentConfig config) throws IOException {
     CheckpointFile checkpointFile = new CheckpointFile(config.stateDir());

@@ -12,6 +12,8 @@ import dev.exit137.agent.kmsg.KmsgRecordFlyweight;
 import dev.exit137.agent.kmsg.KmsgSource;
 import dev.exit137.agent.report.AgentWorker;
 import dev.exit137.proto.state.v1.Checkpoint;
+import dev.exit137.proto.v1.AgentStatus;
+import dev.exit137.proto.v1.Losses;
 import dev.exit137.proto.v1.Node;
 import io.netty.channel.IoEventLoop;
 import io.netty.channel.IoRegistration;
@@ -24,13 +26,14 @@ import java.io.IOException;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Optional;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The agent-epoll thread: one Netty loop with the inotify and the kmsg descriptor. It reads, parses, correlates and reads
- * the cgroup's files at once, and hands events to the agent-worker; it must not wait for anything.
+ * The agent-epoll thread: one Netty loop with the inotify and the kmsg descriptor. It reads, parses, correlates and
+ * reads the cgroup's files at once, and hands events to the agent-worker; it must not wait for anything.
  */
 final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(EvidenceLoop.class);
@@ -119,7 +122,7 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
   void start() throws IOException {
     try {
       loop.submit(this::begin).get();
-    } catch (java.util.concurrent.ExecutionException e) {
+    } catch (ExecutionException e) {
       throw new IOException("cannot start to watch: " + e.getCause(), e.getCause());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -291,7 +294,8 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
       return true;
     }
     long counted = balance.vmstat();
-    return unsettledSinceNanos != SETTLED && now - unsettledSinceNanos >= MAX_GRACES * grace && balance.read() == counted;
+    boolean waitedLong = unsettledSinceNanos != SETTLED && now - unsettledSinceNanos >= MAX_GRACES * grace;
+    return waitedLong && balance.read() == counted;
   }
 
   private void cutIfChanged() {
@@ -327,11 +331,11 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
     return kmsg.map(KmsgSource::nextSequence).orElse(remembered.getKmsgNextSequence());
   }
 
-  private dev.exit137.proto.v1.Losses losses() {
+  private Losses losses() {
     return status.losses(kmsg, watcher, correlator, worker.checkpointFailures());
   }
 
-  private dev.exit137.proto.v1.AgentStatus status() {
+  private AgentStatus status() {
     return status.status(watcher, balance, losses());
   }
 

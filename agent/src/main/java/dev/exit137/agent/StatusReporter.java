@@ -3,6 +3,7 @@ package dev.exit137.agent;
 import dev.exit137.agent.cgroup.CgroupMount;
 import dev.exit137.agent.cgroup.CgroupWatcher;
 import dev.exit137.agent.correlate.Correlator;
+import dev.exit137.agent.correlate.EventFactory;
 import dev.exit137.agent.correlate.KillBalance;
 import dev.exit137.agent.kmsg.KmsgSource;
 import dev.exit137.proto.state.v1.CgroupAccount;
@@ -101,8 +102,8 @@ final class StatusReporter {
         AgentStatus.newBuilder()
             .setNode(node)
             .setAgentVersion(Agent.version())
-            .setStartedAt(timestamp(startedAt))
-            .setReportedAt(timestamp(Instant.now()))
+            .setStartedAt(EventFactory.timestamp(startedAt))
+            .setReportedAt(EventFactory.timestamp(Instant.now()))
             .setCgroupMode(cgroupMode)
             .setWatchedCgroups(watcher.map(w -> w.tree().size()).orElse(0))
             .setLosses(losses);
@@ -139,11 +140,11 @@ final class StatusReporter {
           source(
               counters,
               State.DEGRADED,
-              "not every cgroup can be watched: all are scanned every second instead; raise fs.inotify.max_user_watches, or the "
-                  + "limit of open files"));
+              "not every cgroup can be watched: all are scanned every second instead; raise"
+                  + " fs.inotify.max_user_watches, or the limit of open files"));
     } else {
-      status.addSources(
-          source(counters, State.ACTIVE, v2 ? "" : "cgroup v1 notifies no counters: they are read when the node counts a kill"));
+      String how = v2 ? "" : "cgroup v1 notifies no counters: they are read when the node counts a kill";
+      status.addSources(source(counters, State.ACTIVE, how));
     }
   }
 
@@ -174,12 +175,5 @@ final class StatusReporter {
                                 .setTreeKills(account.treeKills())
                                 .setOoms(account.ooms()))));
     return checkpoint.build();
-  }
-
-  private static com.google.protobuf.Timestamp timestamp(Instant instant) {
-    return com.google.protobuf.Timestamp.newBuilder()
-        .setSeconds(instant.getEpochSecond())
-        .setNanos(instant.getNano())
-        .build();
   }
 }

@@ -112,7 +112,9 @@ public final class Cgroup {
     this.ooms = ooms;
   }
 
-  /** Kills counted in this very cgroup that no event accounts for; negative when a record was read before the counter. */
+  /**
+   * Kills counted in this very cgroup that no event accounts for; negative when a record was read before the counter.
+   */
   public long surplus() {
     return localKills - localAccounted;
   }

@@ -14,8 +14,8 @@ import java.util.Optional;
  *
  * @param root the directory that stands for {@code prefix} of the hierarchy
  * @param mode never {@code NONE} or unspecified
- * @param prefix path of {@code root} within the whole hierarchy as the kernel's log spells it; empty for the hierarchy's
- *     root
+ * @param prefix path of {@code root} within the whole hierarchy as the kernel's log spells it; empty for the
+ *     hierarchy's root
  */
 public record CgroupMount(Path root, CgroupMode mode, String prefix) {
 
@@ -41,7 +41,11 @@ public record CgroupMount(Path root, CgroupMode mode, String prefix) {
         Optional<Boolean> v1 = memoryControllerIsV1(candidate);
         if (v1.isPresent()) {
           String prefix =
-              mounts.stream().filter(mount -> mount.point().equals(candidate)).map(Mount::prefix).findFirst().orElse("");
+              mounts.stream()
+                  .filter(mount -> mount.point().equals(candidate))
+                  .map(Mount::prefix)
+                  .findFirst()
+                  .orElse("");
           return Optional.of(new CgroupMount(candidate, mode(v1.get(), anyV1 && anyV2), prefix));
         }
       }

@@ -7,8 +7,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * What a cgroup's path tells of itself: whose it is, and which container, pod and unit it belongs to. Nothing is guessed:
- * what the path does not say stays empty.
+ * What a cgroup's path tells of itself: whose it is, and which container, pod and unit it belongs to. Nothing is
+ * guessed: what the path does not say stays empty.
  *
  * @param owner whose cgroup the last element is
  * @param container the container that the cgroup is, or is in
@@ -35,7 +35,8 @@ public record CgroupPath(
   private static final Pattern BARE_ID = Pattern.compile(ID);
   // kubepods-burstable-pod<uid>.slice with _ for -, or pod<uid>; kubelet may have a prefix of its own (kind).
   private static final Pattern POD =
-      Pattern.compile("(?:(?:.*-)?kubepods(?:-(?:burstable|besteffort))?-)?pod(?<uid>[0-9a-f][0-9a-f_-]{30,})(?:\\.slice)?");
+      Pattern.compile(
+          "(?:(?:.*-)?kubepods(?:-(?:burstable|besteffort))?-)?pod(?<uid>[0-9a-f][0-9a-f_-]{30,})(?:\\.slice)?");
   private static final Pattern QOS = Pattern.compile("(?:(?:.*-)?kubepods-)?(?<qos>burstable|besteffort)(?:\\.slice)?");
   private static final Pattern KUBEPODS = Pattern.compile("(?:.*-)?kubepods(?:\\.slice)?");
 

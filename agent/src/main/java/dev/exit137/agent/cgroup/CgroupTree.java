@@ -11,8 +11,8 @@ import java.util.function.IntConsumer;
 import java.util.function.LongSupplier;
 
 /**
- * The live cgroups as a tree, and those that were removed lately: the record of a kill is often read after its cgroup is
- * gone. Owned by the agent-epoll thread.
+ * The live cgroups as a tree, and those that were removed lately: the record of a kill is often read after its cgroup
+ * is gone. Owned by the agent-epoll thread.
  */
 public final class CgroupTree {
   private static final long KEEP_REMOVED_NANOS = 30_000_000_000L;

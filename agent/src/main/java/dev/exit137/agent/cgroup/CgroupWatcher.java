@@ -68,7 +68,8 @@ public final class CgroupWatcher implements EpollIoHandle {
    * @param countersMoved told of a cgroup whose counter shows a kill that no event accounts for
    * @throws IOException no inotify instance can be had
    */
-  public CgroupWatcher(CgroupMount mount, LongSupplier monotonicNanos, Consumer<Cgroup> countersMoved) throws IOException {
+  public CgroupWatcher(CgroupMount mount, LongSupplier monotonicNanos, Consumer<Cgroup> countersMoved)
+      throws IOException {
     this.monotonicNanos = monotonicNanos;
     this.tree = new CgroupTree(mount, monotonicNanos, this::unwatch, this::refused);
     this.v2 = mount.isV2();

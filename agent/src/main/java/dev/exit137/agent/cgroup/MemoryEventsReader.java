@@ -7,9 +7,9 @@ import dev.exit137.agent.sys.Sys;
 import jnr.ffi.Pointer;
 
 /**
- * Reads a cgroup's kill counters. On v2 {@code memory.events.local} counts in the cgroup alone and {@code memory.events}
- * in all below it, the vanished included (Documentation/admin-guide/cgroup-v2.rst). On v1 {@code oom_kill} of {@code
- * memory.oom_control} counts in the cgroup alone (kernels 4.13 and later).
+ * Reads a cgroup's kill counters. On v2 {@code memory.events.local} counts in the cgroup alone and {@code
+ * memory.events} in all below it, the vanished included (Documentation/admin-guide/cgroup-v2.rst). On v1 {@code
+ * oom_kill} of {@code memory.oom_control} counts in the cgroup alone (kernels 4.13 and later).
  *
  * <p>Owned by the agent-epoll thread; reading allocates nothing.
  */

@@ -79,8 +79,8 @@ public final class Correlator implements IncidentAssembler.Sink {
   }
 
   /**
-   * The ring was read to its end for the first time: from now on, records are read as they are printed. The counters and
-   * the balance must have been read before it: what was counted since then has its record still to come.
+   * The ring was read to its end for the first time: from now on, records are read as they are printed. The counters
+   * and the balance must have been read before it: what was counted since then has its record still to come.
    */
   public void startLive() {
     live = true;

@@ -22,7 +22,7 @@ import java.util.function.IntConsumer;
 import java.util.function.LongConsumer;
 
 /** Makes events of what the records and the counters say. What they do not say stays absent. */
-final class EventFactory {
+public final class EventFactory {
   private static final int MAX_CANDIDATES = 256;
   private static final String GLOBAL_WORDING = "Out of memory";
 
@@ -193,7 +193,8 @@ final class EventFactory {
         : Certainty.SINGLE_SOURCE;
   }
 
-  static Timestamp timestamp(Instant instant) {
+  /** The instant as a message. */
+  public static Timestamp timestamp(Instant instant) {
     return Timestamp.newBuilder().setSeconds(instant.getEpochSecond()).setNanos(instant.getNano()).build();
   }
 

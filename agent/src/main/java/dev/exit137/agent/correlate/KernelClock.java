@@ -5,9 +5,9 @@ import java.time.InstantSource;
 import java.util.function.LongSupplier;
 
 /**
- * Turns printk's time (microseconds since boot, local_clock) into wall time. printk's clock is not disciplined by NTP and
- * CLOCK_MONOTONIC is, so they drift apart: the drift is learnt from live records, of which the one that was read fastest
- * is the best measure.
+ * Turns printk's time (microseconds since boot, local_clock) into wall time. printk's clock is not disciplined by NTP
+ * and CLOCK_MONOTONIC is, so they drift apart: the drift is learnt from live records, of which the one that was read
+ * fastest is the best measure.
  *
  * <p>Owned by the agent-epoll thread.
  */

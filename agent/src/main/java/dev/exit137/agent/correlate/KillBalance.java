@@ -7,8 +7,8 @@ import java.nio.file.Path;
 import jnr.ffi.Pointer;
 
 /**
- * The proof that nothing was lost: {@code oom_kill} of /proc/vmstat grows by one for every {@code Killed process} record,
- * those included that log a process once more. The kernel counts before it prints.
+ * The proof that nothing was lost: {@code oom_kill} of /proc/vmstat grows by one for every {@code Killed process}
+ * record, those included that log a process once more. The kernel counts before it prints.
  *
  * <p>Owned by the agent-epoll thread.
  */
@@ -54,7 +54,9 @@ public final class KillBalance {
     repeatedKillRecords++;
   }
 
-  /** What was counted at the last {@link #read} and is in no record so far came before the oldest record of the ring. */
+  /**
+   * What was counted at the last {@link #read} and is in no record so far came before the oldest record of the ring.
+   */
   public void startHere() {
     beforeFirstRecord += difference();
     unaccounted = 0;

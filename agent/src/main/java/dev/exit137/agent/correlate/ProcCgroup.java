@@ -42,7 +42,8 @@ final class ProcCgroup {
         .map(line -> line.split(":", 3))
         .filter(fields -> fields.length == 3)
         .filter(fields -> v2 ? fields[0].equals("0") : Arrays.asList(fields[1].split(",")).contains("memory"))
-        .map(fields -> fields[2].endsWith(DELETED) ? fields[2].substring(0, fields[2].length() - DELETED.length()) : fields[2])
+        .map(fields -> fields[2])
+        .map(path -> path.endsWith(DELETED) ? path.substring(0, path.length() - DELETED.length()) : path)
         .findFirst()
         .orElse(null);
   }

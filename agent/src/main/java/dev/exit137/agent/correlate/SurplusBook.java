@@ -57,8 +57,8 @@ public final class SurplusBook {
   }
 
   /**
-   * A kill that was reported without a record, of a cgroup in which no counter shows a further one: the record that comes
-   * now is of that kill.
+   * A kill that was reported without a record, of a cgroup in which no counter shows a further one: the record that
+   * comes now is of that kill.
    */
   Optional<KillReport> takeCountedOnly(Attribution attribution) {
     if (attribution.cgroup() == null || attribution.countedBy() != null) {
@@ -70,8 +70,8 @@ public final class SurplusBook {
 
 
   /**
-   * Settles the books. To be called when kmsg was read to its end, and the count of kills has stood still for the grace:
-   * then every record that was to come has come.
+   * Settles the books. To be called when kmsg was read to its end, and the count of kills has stood still for the
+   * grace: then every record that was to come has come.
    *
    * @param recovered the counters are read for the first time after a start
    * @return whether there was anything to settle
@@ -159,7 +159,8 @@ public final class SurplusBook {
     Attribution attribution =
         surplus.cgroup().isPresent() && otherwise.isEmpty()
             ? new Attribution(countedBy.path(), countedBy, countedBy, List.of(), List.of())
-            : new Attribution("", surplus.cgroup().orElse(null), countedBy, otherwise.orElse(surplus.candidates()), List.of());
+            : new Attribution(
+                "", surplus.cgroup().orElse(null), countedBy, otherwise.orElse(surplus.candidates()), List.of());
     long ordinal = 1 + (surplus.cgroup().isPresent() ? countedBy.accountedKills() : countedBy.accountedTreeKills());
     OomKillEvent event =
         events

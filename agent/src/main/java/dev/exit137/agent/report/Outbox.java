@@ -9,8 +9,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Events that no aggregator has acknowledged, the newest revision of each, in the order in which they came. They are kept
- * as the bytes that are sent: an event as an object takes several times the memory. Agent-worker thread.
+ * Events that no aggregator has acknowledged, the newest revision of each, in the order in which they came. They are
+ * kept as the bytes that are sent: an event as an object takes several times the memory. Agent-worker thread.
  */
 final class Outbox {
   private record Waiting(int revision, ByteString event) {}

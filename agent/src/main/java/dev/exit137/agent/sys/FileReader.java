@@ -3,8 +3,8 @@ package dev.exit137.agent.sys;
 import jnr.ffi.Pointer;
 
 /**
- * Reads small kernel files whole, below a directory descriptor, into one reused buffer. A file of a removed cgroup gives
- * ENODEV or ENOENT: the descriptor never leads to a cgroup that was made later under the same path.
+ * Reads small kernel files whole, below a directory descriptor, into one reused buffer. A file of a removed cgroup
+ * gives ENODEV or ENOENT: the descriptor never leads to a cgroup that was made later under the same path.
  *
  * <p>Owned by one thread. Reading allocates nothing; {@link #copy()} does.
  */

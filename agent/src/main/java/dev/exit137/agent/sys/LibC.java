@@ -7,7 +7,8 @@ import jnr.ffi.types.ssize_t;
 /**
  * The functions of libc that the agent uses, as they are: -1 and errno on failure. Only {@link Sys} calls them.
  *
- * <p>{@code open} and {@code openat} are declared without their optional mode: the agent never creates a file through them.
+ * <p>{@code open} and {@code openat} are declared without their optional mode: the agent never creates a file through
+ * them.
  */
 public interface LibC {
   /** open(2). */

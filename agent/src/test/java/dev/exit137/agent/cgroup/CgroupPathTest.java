@@ -51,7 +51,9 @@ class CgroupPathTest {
   void aPodsContainerIsKnownWithAllThatThePathSays() {
     CgroupPath path =
         CgroupPath.parse(
-            expand("/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{E}.slice/cri-containerd-{I}.scope"));
+            expand(
+                "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{E}.slice"
+                    + "/cri-containerd-{I}.scope"));
 
     assertThat(path.container()).contains(new CgroupPath.ContainerRef("containerd", ID));
     assertThat(path.podUid()).isEqualTo(UID);

@@ -149,7 +149,9 @@ class BooksThatDriftTest {
     node.startLive();
     node.counters("/a", 1, 1, 1);
     node.vmstat(1);
-    node.record("Out of memory: Killed process 7 (hog) total-vm:65536kB, anon-rss:32768kB, file-rss:4kB, shmem-rss:0kB, UID:0 pgtables:100kB oom_score_adj:0");
+    node.record(
+        "Out of memory: Killed process 7 (hog) total-vm:65536kB, anon-rss:32768kB, file-rss:4kB, shmem-rss:0kB, UID:0 "
+            + "pgtables:100kB oom_score_adj:0");
 
     Limit limit = node.only().getIncident().getLimit();
     assertThat(limit.getOwner()).isEqualTo(Limit.Owner.NODE);

@@ -19,7 +19,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** A node made of plain files, with a clock that stands still: the stories that a real kernel does not tell on demand. */
+/**
+ * A node made of plain files, with a clock that stands still: the stories that a real kernel does not tell on demand.
+ */
 final class FakeNode {
   static final Instant WALL = Instant.parse("2026-01-01T00:00:00Z");
   private static final String BOOT = "boot";
@@ -147,7 +149,8 @@ final class FakeNode {
   void killed(int pid) {
     record(
         "Memory cgroup out of memory: Killed process " + pid
-            + " (hog) total-vm:65536kB, anon-rss:32768kB, file-rss:4kB, shmem-rss:0kB, UID:0 pgtables:100kB oom_score_adj:0");
+            + " (hog) total-vm:65536kB, anon-rss:32768kB, file-rss:4kB, shmem-rss:0kB, UID:0 pgtables:100kB "
+            + "oom_score_adj:0");
   }
 
   void group(String path) {

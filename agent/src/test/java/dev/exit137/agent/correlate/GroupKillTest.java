@@ -40,7 +40,9 @@ class GroupKillTest {
     node.settle();
 
     assertThat(node.events).filteredOn(event -> event.getRevision() == 1).hasSize(3);
-    assertThat(node.events).extracting(OomKillEvent::getEventId).containsOnly("boot/kmsg/101", "boot/kmsg/103", "boot/kmsg/105");
+    assertThat(node.events)
+        .extracting(OomKillEvent::getEventId)
+        .containsOnly("boot/kmsg/101", "boot/kmsg/103", "boot/kmsg/105");
     assertThat(node.events).extracting(OomKillEvent::getCgroupPath).containsOnly("/g");
     assertThat(node.events).extracting(event -> event.getIncident().getId()).containsOnly("boot/incident/100");
     Map<String, OomKillEvent> newest = new HashMap<>();
