@@ -1,0 +1,50 @@
+package dev.exit137.agent;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+
+class AgentConfigTest {
+
+  private static AgentConfig config(String nodeName, List<String> aggregators, Duration counterGrace) {
+    return new AgentConfig(
+        nodeName, "", AgentConfig.DEFAULT_STATE_DIR, AgentConfig.DEFAULT_KMSG_PATH, Optional.empty(),
+        AgentConfig.DEFAULT_PROC_ROOT, aggregators, counterGrace);
+  }
+
+  @Test
+  void theDefaultsAreThoseThatOthersRelyOn() {
+    assertThat(AgentConfig.DEFAULT_STATE_DIR).isEqualTo(Path.of("/var/lib/exit137"));
+    assertThat(AgentConfig.DEFAULT_KMSG_PATH).isEqualTo(Path.of("/dev/kmsg"));
+    assertThat(AgentConfig.DEFAULT_PROC_ROOT).isEqualTo(Path.of("/proc"));
+    assertThat(AgentConfig.DEFAULT_COUNTER_GRACE).isEqualTo(Duration.ofMillis(500));
+  }
+
+  @Test
+  void anEmptyNodeNameIsRefused() {
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> config(" ", List.of("a:1"), AgentConfig.DEFAULT_COUNTER_GRACE))
+        .withMessageContaining("--node-name");
+  }
+
+  @Test
+  void anAgentWithoutAnAggregatorIsRefused() {
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> config("n", List.of(), AgentConfig.DEFAULT_COUNTER_GRACE))
+        .withMessageContaining("--aggregator");
+  }
+
+  @Test
+  void aGraceOutOfRangeIsRefusedWithTheRangeAndTheValue() {
+    for (Duration grace : List.of(Duration.ofMillis(9), Duration.ofMillis(60_001))) {
+      assertThatIllegalArgumentException()
+          .isThrownBy(() -> config("n", List.of("a:1"), grace))
+          .withMessage("--counter-grace must be between 10ms and 60s, and is " + grace.toMillis() + "ms");
+    }
+  }
+}
