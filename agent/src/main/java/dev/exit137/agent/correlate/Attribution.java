@@ -27,6 +27,14 @@ record Attribution(
     return !path.isEmpty();
   }
 
+  /**
+   * Whether {@code cgroup} surely is the victim's, and not one that was made later under the same path: its counter, where
+   * it has one, shows the kill.
+   */
+  boolean isOfThisVeryCgroup() {
+    return cgroup != null && (countedBy != null || !cgroup.hasCounters());
+  }
+
   /** Enters the kill into the books of the cgroup that counted it. */
   void account() {
     if (countedBy == null) {

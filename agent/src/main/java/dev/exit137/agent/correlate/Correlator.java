@@ -139,7 +139,7 @@ public final class Correlator implements IncidentAssembler.Sink {
   private KillReport newKill(OomKillEvent.Builder event, long timestampMicros, long nowNanos) {
     balance.onKill();
     Optional<AfterKillReader.Raw> raw =
-        live && attribution.cgroup() != null
+        live && attribution.isOfThisVeryCgroup()
             ? afterKill.flatMap(r -> r.read(attribution.cgroup(), clock.ageNanos(timestampMicros, nowNanos)))
             : Optional.empty();
     return new KillReport(event.build(), raw);

@@ -145,6 +145,19 @@ class AttributionTest {
   }
 
   @Test
+  void theFilesOfACgroupMadeLaterAreNotShownAsThoseOfTheVictims() {
+    node.cgroup("/a", 8);
+    node.startLive();
+    // The victim's /a was gone before anyone saw it; this one is another.
+    node.vmstat(1);
+    node.summary("/a", "/a", 7);
+    node.killed(7);
+
+    assertThat(node.only().getCgroupPath()).isEqualTo("/a");
+    assertThat(node.afterKills).containsExactly(false);
+  }
+
+  @Test
   void theSummaryOfAnotherProcessIsNotTaken() {
     node.cgroup("/a", 7);
     node.cgroup("/b", 8);

@@ -27,6 +27,8 @@ final class FakeNode {
   private static final String BOOT = "boot";
 
   final List<OomKillEvent> events = new ArrayList<>();
+  /** For each event, whether the cgroup's files came with it. */
+  final List<Boolean> afterKills = new ArrayList<>();
   final KillBalance balance;
   final CgroupWatcher watcher;
   final Correlator correlator;
@@ -60,9 +62,14 @@ final class FakeNode {
     correlator =
         new Correlator(
             Node.newBuilder().setName("n").setBootId(BOOT).build(), proc, Optional.of(watcher), true, balance,
-            report -> events.add(report.event()), new KernelClock(() -> nowNanos, () -> WALL), hasBaseline);
+            this::take, new KernelClock(() -> nowNanos, () -> WALL), hasBaseline);
     assembler = new IncidentAssembler(correlator);
     watcher.start(accounts);
+  }
+
+  private void take(KillReport report) {
+    events.add(report.event());
+    afterKills.add(report.afterKill().isPresent());
   }
 
   /** What the loop does first: the counters, then the ring to its end. */
