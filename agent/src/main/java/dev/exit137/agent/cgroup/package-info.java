@@ -1,0 +1,9 @@
+/**
+ * The memory cgroups of the node: where they are, which come and go, what their kill counters say, which processes are in
+ * them, and what their files say after a kill.
+ *
+ * @see <a href="https://docs.kernel.org/admin-guide/cgroup-v2.html">Control Group v2</a>
+ * @see <a href="https://docs.kernel.org/admin-guide/cgroup-v1/memory.html">Memory Resource Controller (v1)</a>
+ * @see <a href="https://man7.org/linux/man-pages/man7/inotify.7.html">inotify(7)</a>
+ */
+package dev.exit137.agent.cgroup;

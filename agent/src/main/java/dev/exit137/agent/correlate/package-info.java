@@ -1,0 +1,5 @@
+/**
+ * The log and the counters joined: one event per killed process, its cgroup, and the books that prove that none is lost
+ * and none is told twice.
+ */
+package dev.exit137.agent.correlate;
