@@ -312,13 +312,17 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
   }
 
   private void settle(long now) {
-    boolean anything =
-        watcher.map(w -> correlator.surplus().settle(w, Instant.now(), now, !settledOnce)).orElse(false);
+    boolean settled =
+        watcher.map(w -> correlator.surplus().settle(w, Instant.now(), now, !settledOnce)).orElse(true);
+    if (!settled) {
+      steadySinceNanos = now;
+      scheduleReview();
+      return;
+    }
     settledOnce = true;
     unsettledSinceNanos = SETTLED;
-    long unaccounted = balance.unaccounted();
     balance.settle();
-    changed |= anything || unaccounted != balance.unaccounted();
+    changed = true;
   }
 
   private void cut() {

@@ -68,18 +68,20 @@ public final class SurplusBook {
     return before == null ? Optional.empty() : Optional.ofNullable(before.pollFirst());
   }
 
-
   /**
    * Settles the books. To be called when kmsg was read to its end, and the count of kills has stood still for the
    * grace: then every record that was to come has come.
    *
    * @param recovered the counters are read for the first time after a start
-   * @return whether there was anything to settle
+   * @return false when a kill was counted meanwhile: the moment was not fit, and nothing is settled
    */
   public boolean settle(CgroupWatcher watcher, Instant now, long nowNanos, boolean recovered) {
-    unplaced.removeIf(kill -> nowNanos - kill.sinceNanos() > FORGET_UNPLACED_NANOS);
     long counted = balance.vmstat();
     watcher.refreshAll();
+    if (balance.read() != counted) {
+      return false;
+    }
+    unplaced.removeIf(kill -> nowNanos - kill.sinceNanos() > FORGET_UNPLACED_NANOS);
     List<Surplus> surpluses = find(watcher);
     long total = surpluses.size();
     long missing = balance.vmstat() == KillBalance.UNKNOWN ? total - unplaced.size() : balance.missing();
@@ -100,7 +102,7 @@ public final class SurplusBook {
       // nobody saw come and go, and would hide a later kill.
       watcher.tree().absorbAll();
     }
-    return total > 0;
+    return true;
   }
 
   /** One entry per kill. */

@@ -50,6 +50,21 @@ class SurplusTest {
   }
 
   @Test
+  void whileKillsAreCountedNothingIsSettled() {
+    FakeNode node = new FakeNode(directory);
+    node.cgroup("/a", 7);
+    node.startLive();
+    node.balance.read();
+    // Counted after the balance was read: its record is still to come.
+    node.counted("/a", 1);
+    assertThat(node.correlator.surplus().settle(node.watcher, FakeNode.WALL, 0, false)).isFalse();
+    node.killed(7);
+    node.settle();
+
+    assertThat(node.only().getCgroupPath()).isEqualTo("/a");
+  }
+
+  @Test
   void aKillInACgroupThatIsGoneIsSeenInTheCountAboveIt() {
     FakeNode node = new FakeNode(directory);
     node.cgroup("/pod");
