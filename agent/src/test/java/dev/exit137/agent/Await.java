@@ -1,0 +1,31 @@
+package dev.exit137.agent;
+
+import java.time.Duration;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Predicate;
+import java.util.function.Supplier;
+
+/** Waits for what another thread brings about; fails when it does not come. */
+final class Await {
+  /** Long enough for a machine that is busy with other things; nothing waits that long unless it fails. */
+  static final Duration PATIENCE = Duration.ofSeconds(15);
+
+  private static final long PROBE_NANOS = 2_000_000;
+
+  private Await() {}
+
+  /** @return the first value of {@code probe} that {@code condition} holds for */
+  static <T> T until(String what, Supplier<T> probe, Predicate<T> condition) {
+    long startNanos = System.nanoTime();
+    while (true) {
+      T value = probe.get();
+      if (condition.test(value)) {
+        return value;
+      }
+      if (System.nanoTime() - startNanos > PATIENCE.toNanos()) {
+        throw new AssertionError(what + " did not come within " + PATIENCE.toSeconds() + " s; last seen: " + value);
+      }
+      LockSupport.parkNanos(PROBE_NANOS);
+    }
+  }
+}
