@@ -54,6 +54,22 @@ final class ErrorReport implements IParameterExceptionHandler, IExecutionExcepti
     return Failure.EXIT_CODE_FAILED;
   }
 
+  /** libc, epoll and SQLite come as libraries within the jars and are unpacked where the JVM keeps temporary files. */
+  int handleNativeLibraryMissing(LinkageError e) {
+    terminal.say("a native library cannot be loaded: " + rootCause(e) + "; the directory for temporary files, "
+        + System.getProperty("java.io.tmpdir") + ", must be writable and allow programs to run (no noexec)."
+        + " Another one: EXIT137_JAVA_OPTS=-Djava.io.tmpdir=DIRECTORY");
+    return Failure.EXIT_CODE_FAILED;
+  }
+
+  private static String rootCause(Throwable e) {
+    Throwable cause = e;
+    while (cause.getCause() != null) {
+      cause = cause.getCause();
+    }
+    return String.valueOf(cause.getMessage()).lines().findFirst().orElse("");
+  }
+
   /** Where a bad value stands, if not on the command line. */
   private String fromEnvironment(ArgSpec argument) {
     if (!(argument instanceof OptionSpec option)) {

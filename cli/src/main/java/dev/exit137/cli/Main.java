@@ -11,6 +11,8 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -26,6 +28,9 @@ public final class Main implements Callable<Integer> {
   private static final String FOOTER =
       "%nEvery option has an environment twin: --kmsg-path is EXIT137_KMSG_PATH. The command line wins.";
 
+  /** Held here: java.util.logging forgets a level when nobody holds its logger. */
+  private static final Logger GRPC_LOG = Logger.getLogger("io.grpc");
+
   @Spec
   private CommandSpec command;
 
@@ -33,6 +38,8 @@ public final class Main implements Callable<Integer> {
 
   /** Ends the process with the command's exit code. */
   public static void main(String[] args) {
+    // With a stack trace for every lost connection; what a user needs of it is said by exit137 itself.
+    GRPC_LOG.setLevel(Level.SEVERE);
     System.exit(run(Terminal.ofProcess(), args));
   }
 
@@ -56,6 +63,14 @@ public final class Main implements Callable<Integer> {
       each.getCommandSpec().usageMessage().width(100).sortOptions(false).abbreviateSynopsis(true);
     });
     var errors = new ErrorReport(terminal, args);
+    // A libc, an epoll or a SQLite that cannot be unpacked is an Error, which picocli hands to nobody.
+    main.setExecutionStrategy(parsed -> {
+      try {
+        return new CommandLine.RunLast().execute(parsed);
+      } catch (LinkageError e) {
+        return errors.handleNativeLibraryMissing(e);
+      }
+    });
     return main
         .setDefaultValueProvider(new EnvironmentDefaults(terminal.environment()))
         .setCaseInsensitiveEnumValuesAllowed(true)

@@ -14,6 +14,7 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import org.sqlite.SQLiteJDBCLoader;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.function.Predicate;
@@ -49,6 +50,7 @@ public final class EventStore implements AutoCloseable {
    * @throws IOException fit to be shown to a user as it is
    */
   public static EventStore open(Path dataDir) throws IOException {
+    loadSqlite();
     DataDirLock lock = DataDirLock.acquire(dataDir);
     Path file = dataDir.resolve(FILE);
     try {
@@ -62,6 +64,18 @@ public final class EventStore implements AutoCloseable {
     } catch (IOException e) {
       lock.close();
       throw e;
+    }
+  }
+
+  /** It comes within its jar and is unpacked; later, its absence would look like a store that cannot be opened. */
+  private static void loadSqlite() throws IOException {
+    try {
+      SQLiteJDBCLoader.initialize();
+    } catch (Exception e) {
+      throw new IOException(
+          "SQLite's native library cannot be loaded: " + e.getMessage() + "; the directory for temporary files, "
+              + System.getProperty("java.io.tmpdir") + ", must be writable and allow programs to run (no noexec)",
+          e);
     }
   }
 
