@@ -14,10 +14,10 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
-import org.sqlite.SQLiteJDBCLoader;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.function.Predicate;
+import org.sqlite.SQLiteJDBCLoader;
 
 /**
  * The events of all nodes, in a SQLite file. What is written goes through one queue to one thread, which commits what
