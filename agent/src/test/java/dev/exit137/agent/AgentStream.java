@@ -25,18 +25,23 @@ final class AgentStream implements StreamObserver<PublishEventsRequest> {
   }
 
   PublishEventsRequest next() throws InterruptedException {
-    PublishEventsRequest message = messages.poll(Await.PATIENCE.toSeconds(), TimeUnit.SECONDS);
+    return next(Await.deadlineNanos());
+  }
+
+  private PublishEventsRequest next(long deadlineNanos) throws InterruptedException {
+    PublishEventsRequest message = messages.poll(deadlineNanos - System.nanoTime(), TimeUnit.NANOSECONDS);
     if (message == null) {
-      throw new AssertionError("the agent sends nothing more");
+      throw new AssertionError("the agent did not send what was waited for");
     }
     return message;
   }
 
   /** The next events, whatever statuses come between. */
   List<OomKillEvent> nextEvents(int count) throws InterruptedException {
+    long deadlineNanos = Await.deadlineNanos();
     List<OomKillEvent> events = new ArrayList<>();
     while (events.size() < count) {
-      PublishEventsRequest message = next();
+      PublishEventsRequest message = next(deadlineNanos);
       if (message.hasEvent()) {
         events.add(message.getEvent());
       }
@@ -46,8 +51,9 @@ final class AgentStream implements StreamObserver<PublishEventsRequest> {
 
   /** The next status for which {@code condition} holds; each event that comes before it goes to {@code events}. */
   AgentStatus nextStatus(Predicate<AgentStatus> condition, Consumer<OomKillEvent> events) throws InterruptedException {
+    long deadlineNanos = Await.deadlineNanos();
     while (true) {
-      PublishEventsRequest message = next();
+      PublishEventsRequest message = next(deadlineNanos);
       if (message.hasEvent()) {
         events.accept(message.getEvent());
       } else if (condition.test(message.getStatus())) {

@@ -14,15 +14,20 @@ final class Await {
 
   private Await() {}
 
+  /** When to give up what is waited for from now on; in System.nanoTime(). */
+  static long deadlineNanos() {
+    return System.nanoTime() + PATIENCE.toNanos();
+  }
+
   /** @return the first value of {@code probe} that {@code condition} holds for */
   static <T> T until(String what, Supplier<T> probe, Predicate<T> condition) {
-    long startNanos = System.nanoTime();
+    long deadlineNanos = deadlineNanos();
     while (true) {
       T value = probe.get();
       if (condition.test(value)) {
         return value;
       }
-      if (System.nanoTime() - startNanos > PATIENCE.toNanos()) {
+      if (System.nanoTime() - deadlineNanos > 0) {
         throw new AssertionError(what + " did not come within " + PATIENCE.toSeconds() + " s; last seen: " + value);
       }
       LockSupport.parkNanos(PROBE_NANOS);
