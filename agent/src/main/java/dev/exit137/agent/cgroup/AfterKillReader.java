@@ -32,9 +32,9 @@ public final class AfterKillReader {
   /**
    * The files as they were read.
    *
-   * @param readAfterKillNanos from the kill to the reading
+   * @param readAfterKillNanos from the kill to the reading; empty where no record says when the kill was
    */
-  public record Raw(long readAfterKillNanos, List<RawFile> files) {}
+  public record Raw(OptionalLong readAfterKillNanos, List<RawFile> files) {}
 
   record RawFile(String name, byte[] content) {}
 
@@ -51,7 +51,7 @@ public final class AfterKillReader {
   }
 
   /** @return empty when nothing could be read any more */
-  public Optional<Raw> read(Cgroup cgroup, long nanosSinceKill) {
+  public Optional<Raw> read(Cgroup cgroup, OptionalLong nanosSinceKill) {
     if (cgroup.isRemoved()) {
       return Optional.empty();
     }
@@ -61,7 +61,7 @@ public final class AfterKillReader {
         files.add(new RawFile(names.get(i), reader.copy()));
       }
     }
-    return files.isEmpty() ? Optional.empty() : Optional.of(new Raw(Math.max(0, nanosSinceKill), files));
+    return files.isEmpty() ? Optional.empty() : Optional.of(new Raw(nanosSinceKill, files));
   }
 
   /** @return the cgroup's own limit in bytes, 2^64-1 for none; empty when it cannot be read */
@@ -74,7 +74,8 @@ public final class AfterKillReader {
 
   /** The message for what was read. Any thread. */
   public static AfterKill parse(Raw raw) {
-    AfterKill.Builder result = AfterKill.newBuilder().setReadAfterKillNanos(raw.readAfterKillNanos());
+    AfterKill.Builder result = AfterKill.newBuilder();
+    raw.readAfterKillNanos().ifPresent(result::setReadAfterKillNanos);
     for (RawFile file : raw.files()) {
       String text = text(file.content());
       switch (file.name()) {

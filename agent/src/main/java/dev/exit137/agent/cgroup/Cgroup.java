@@ -204,6 +204,15 @@ public final class Cgroup {
     pidsReadAtNanos = nowNanos;
   }
 
+  /** This cgroup, or the first above it that is not removed. */
+  public Cgroup nearestLive() {
+    Cgroup at = this;
+    while (at.isRemoved() && at.parent != null) {
+      at = at.parent;
+    }
+    return at;
+  }
+
   /** Whether this cgroup is {@code other} or below it. */
   public boolean isAtOrBelow(Cgroup other) {
     for (Cgroup at = this; at != null; at = at.parent) {

@@ -20,11 +20,13 @@ final class Attributor {
   private final CgroupWatcher watcher;
   private final ProcCgroup proc;
   private final KillBalance balance;
+  private final SurplusBook surplusBook;
 
-  Attributor(CgroupWatcher watcher, ProcCgroup proc, KillBalance balance) {
+  Attributor(CgroupWatcher watcher, ProcCgroup proc, KillBalance balance, SurplusBook surplusBook) {
     this.watcher = watcher;
     this.proc = proc;
     this.balance = balance;
+    this.surplusBook = surplusBook;
   }
 
   /**
@@ -103,7 +105,7 @@ final class Attributor {
           cgroup.path(), cgroup, cgroup, List.of(), List.of(Evidence.PROC, Evidence.MEMORY_EVENTS));
     }
     // No counter is left that could agree or disagree.
-    return watcher.isV2() && nearestLive(cgroup).hasCounters()
+    return watcher.isV2() && cgroup.nearestLive().hasCounters()
         ? null
         : new Attribution(cgroup.path(), cgroup, cgroup, List.of(), List.of(Evidence.PROC));
   }
@@ -120,44 +122,31 @@ final class Attributor {
         : new Attribution(cgroup.path(), cgroup, cgroup, List.of(), List.of(Evidence.PROC, Evidence.MEMORY_EVENTS));
   }
 
-  /** The only counter that moved names the cgroup, if the node counted no other kill meanwhile. */
+  /**
+   * The only counter that moved names the cgroup: all kills that the node counted and no record told of, this one
+   * included, are in it, and none of an earlier record can be.
+   */
   private Attribution fromCounters(Incident incident) {
     watcher.refreshAll();
-    List<Cgroup> moved = new ArrayList<>();
-    watcher.tree().forEach(cgroup -> addIfMoved(cgroup, incident, moved));
-    watcher.tree().recentlyRemoved().forEach(cgroup -> addIfMoved(cgroup, incident, moved));
-    List<Cgroup> vanishedBelow = new ArrayList<>();
-    watcher
-        .tree()
-        .forEach(
-            cgroup -> {
-              if (cgroup.vanishedSurplus() > 0 && vanishedSurplus(cgroup) > 0) {
-                vanishedBelow.add(cgroup);
-              }
-            });
-    balance.read();
-    boolean onlyKill = balance.missing() == 1 || balance.vmstat() == KillBalance.UNKNOWN;
-    if (moved.size() == 1 && onlyKill && vanishedBelow.stream().allMatch(above -> moved.get(0).isAtOrBelow(above))) {
-      Cgroup cgroup = moved.get(0);
-      return new Attribution(cgroup.path(), cgroup, cgroup, List.of(), List.of(Evidence.MEMORY_EVENTS));
-    }
-    if (moved.isEmpty() && vanishedBelow.isEmpty()) {
+    List<Surplus> surpluses = Surplus.find(watcher);
+    if (surpluses.isEmpty()) {
       return Attribution.UNKNOWN;
     }
-    List<String> candidates = new ArrayList<>();
-    moved.forEach(cgroup -> candidates.add(cgroup.path()));
-    vanishedBelow.forEach(above -> removedBelow(above).forEach(cgroup -> candidates.add(cgroup.path())));
-    List<String> distinct = candidates.stream().distinct().toList();
-    // The node may count a kill in one cgroup only; which of the vanished it was stays open, where it counts does not.
-    return moved.isEmpty() && vanishedBelow.size() == 1 && onlyKill
-        ? new Attribution("", null, vanishedBelow.get(0), distinct, List.of(Evidence.MEMORY_EVENTS))
-        : Attribution.ambiguous(distinct);
-  }
-
-  private static void addIfMoved(Cgroup cgroup, Incident incident, List<Cgroup> moved) {
-    if (cgroup.surplus() > 0 && (!incident.isGroupKill() || isBelow(cgroup.path(), incident.groupMemcg().toString()))) {
-      moved.add(cgroup);
+    balance.read();
+    Surplus first = surpluses.getFirst();
+    boolean allInOne = surpluses.stream().allMatch(first::equals);
+    boolean noneElsewhere = balance.vmstat() == KillBalance.UNKNOWN || surpluses.size() == balance.missing();
+    if (allInOne && noneElsewhere && first.candidates().stream().noneMatch(surplusBook::isClaimed)) {
+      List<Evidence> counter = List.of(Evidence.MEMORY_EVENTS);
+      return first
+          .cgroup()
+          .map(cgroup -> new Attribution(cgroup.path(), cgroup, cgroup, List.of(), counter))
+          // Which of the vanished it was stays open, where it counts does not.
+          .orElseGet(() -> new Attribution("", null, first.countedBy(), first.candidates(), counter));
     }
+    String group = incident.isGroupKill() ? incident.groupMemcg().toString() : "/";
+    return Attribution.ambiguous(
+        Surplus.candidatesOf(surpluses).stream().filter(path -> isBelow(path, group)).toList());
   }
 
   static boolean isBelow(String path, String ancestor) {
@@ -172,20 +161,12 @@ final class Attributor {
 
   /** Whether the nearest live cgroup above a removed one still counts a kill in something that has vanished. */
   private boolean countsVanished(Cgroup removed) {
-    return vanishedSurplus(nearestLive(removed)) > 0;
+    return vanishedSurplus(removed.nearestLive()) > 0;
   }
 
   private long vanishedSurplus(Cgroup above) {
     watcher.refreshWithChildren(above);
     return above.vanishedSurplus();
-  }
-
-  static Cgroup nearestLive(Cgroup cgroup) {
-    Cgroup at = cgroup;
-    while (at.isRemoved() && at.parent() != null) {
-      at = at.parent();
-    }
-    return at;
   }
 
   private Cgroup lastRemoved(String path) {
@@ -196,15 +177,5 @@ final class Attributor {
       }
     }
     return last;
-  }
-
-  private List<Cgroup> removedBelow(Cgroup above) {
-    List<Cgroup> below = new ArrayList<>();
-    for (Cgroup cgroup : watcher.tree().recentlyRemoved()) {
-      if (cgroup.isAtOrBelow(above)) {
-        below.add(cgroup);
-      }
-    }
-    return below;
   }
 }

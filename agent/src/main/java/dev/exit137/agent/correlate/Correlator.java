@@ -14,6 +14,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.function.Consumer;
 
 /**
@@ -58,9 +59,9 @@ public final class Correlator implements IncidentAssembler.Sink {
     this.clock = clock;
     this.hasBaseline = hasBaseline;
     events = new EventFactory(node);
-    attributor = watcher.map(w -> new Attributor(w, new ProcCgroup(procRoot, v2), balance));
     afterKill = watcher.map(w -> new AfterKillReader(v2));
-    surplus = new SurplusBook(balance, events, reports);
+    surplus = new SurplusBook(balance, events, afterKill, reports);
+    attributor = watcher.map(w -> new Attributor(w, new ProcCgroup(procRoot, v2), balance, surplus));
   }
 
   /** Kills whose cgroup stays empty because several fit. */
@@ -140,7 +141,7 @@ public final class Correlator implements IncidentAssembler.Sink {
     balance.onKill();
     Optional<AfterKillReader.Raw> raw =
         live && attribution.isOfThisVeryCgroup()
-            ? afterKill.flatMap(r -> r.read(attribution.cgroup(), clock.ageNanos(timestampMicros, nowNanos)))
+            ? afterKill.flatMap(r -> r.read(attribution.cgroup(), OptionalLong.of(clock.ageNanos(timestampMicros, nowNanos))))
             : Optional.empty();
     return new KillReport(event.build(), raw);
   }

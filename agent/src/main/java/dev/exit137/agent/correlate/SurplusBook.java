@@ -1,5 +1,6 @@
 package dev.exit137.agent.correlate;
 
+import dev.exit137.agent.cgroup.AfterKillReader;
 import dev.exit137.agent.cgroup.Cgroup;
 import dev.exit137.agent.cgroup.CgroupWatcher;
 import dev.exit137.proto.v1.OomKillEvent;
@@ -11,6 +12,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.function.Consumer;
 
 /**
@@ -28,18 +30,19 @@ public final class SurplusBook {
 
   private record Unplaced(KillReport report, long sinceNanos) {}
 
-  private record Surplus(Cgroup countedBy, Optional<Cgroup> cgroup, List<String> candidates) {}
-
   private final KillBalance balance;
   private final EventFactory events;
+  private final Optional<AfterKillReader> afterKill;
   private final Consumer<KillReport> reports;
   private final List<Unplaced> unplaced = new ArrayList<>();
   private final Map<Long, ArrayDeque<KillReport>> countedOnly = new HashMap<>();
   private final ArrayDeque<Long> countedOnlyOrder = new ArrayDeque<>();
   private long killsWithoutRecord;
 
-  SurplusBook(KillBalance balance, EventFactory events, Consumer<KillReport> reports) {
+  SurplusBook(
+      KillBalance balance, EventFactory events, Optional<AfterKillReader> afterKill, Consumer<KillReport> reports) {
     this.balance = balance;
+    this.afterKill = afterKill;
     this.events = events;
     this.reports = reports;
   }
@@ -54,6 +57,13 @@ public final class SurplusBook {
       unplaced.remove(0);
     }
     unplaced.add(new Unplaced(report, nowNanos));
+  }
+
+  /** Whether the cgroup may be that of a kill whose record was read before: then its counter shows that one. */
+  boolean isClaimed(String path) {
+    return unplaced.stream()
+        .map(kill -> kill.report().event())
+        .anyMatch(event -> event.getCandidatesOmitted() > 0 || event.getCandidatesList().contains(path));
   }
 
   /**
@@ -82,19 +92,19 @@ public final class SurplusBook {
       return false;
     }
     unplaced.removeIf(kill -> nowNanos - kill.sinceNanos() > FORGET_UNPLACED_NANOS);
-    List<Surplus> surpluses = find(watcher);
+    List<Surplus> surpluses = Surplus.find(watcher);
     long total = surpluses.size();
     long missing = balance.vmstat() == KillBalance.UNKNOWN ? total - unplaced.size() : balance.missing();
     if (missing <= 0) {
       place(surpluses);
     } else {
       boolean certain = total <= missing && unplaced.isEmpty();
-      List<String> all = surpluses.stream().flatMap(s -> s.candidates().stream()).distinct().toList();
+      List<String> all = Surplus.candidatesOf(surpluses);
       for (Surplus surplus : surpluses) {
         if (missing-- > 0) {
           report(surplus, certain ? Optional.empty() : Optional.of(all), now, recovered);
         }
-        account(surplus);
+        surplus.account();
       }
     }
     if (counted != KillBalance.UNKNOWN && balance.read() == counted) {
@@ -103,57 +113,6 @@ public final class SurplusBook {
       watcher.tree().absorbAll();
     }
     return true;
-  }
-
-  /** One entry per kill. */
-  private static List<Surplus> find(CgroupWatcher watcher) {
-    List<Surplus> surpluses = new ArrayList<>();
-    Consumer<Cgroup> own =
-        cgroup -> {
-          for (long i = cgroup.surplus(); i > 0; i--) {
-            surpluses.add(new Surplus(cgroup, Optional.of(cgroup), List.of(cgroup.path())));
-          }
-        };
-    watcher.tree().forEach(own);
-    Map<Cgroup, Long> explained = new HashMap<>();
-    for (Cgroup removed : watcher.tree().recentlyRemoved()) {
-      own.accept(removed);
-      if (removed.surplus() > 0) {
-        explained.merge(Attributor.nearestLive(removed), removed.surplus(), Long::sum);
-      }
-    }
-    watcher
-        .tree()
-        .forEach(
-            cgroup -> {
-              if (cgroup.vanishedSurplus() <= 0) {
-                return;
-              }
-              watcher.refreshWithChildren(cgroup);
-              List<String> vanished = vanishedBelow(watcher, cgroup);
-              for (long i = cgroup.vanishedSurplus() - explained.getOrDefault(cgroup, 0L); i > 0; i--) {
-                surpluses.add(new Surplus(cgroup, Optional.empty(), vanished));
-              }
-            });
-    return surpluses;
-  }
-
-  private static List<String> vanishedBelow(CgroupWatcher watcher, Cgroup above) {
-    List<String> paths = new ArrayList<>();
-    for (Cgroup removed : watcher.tree().recentlyRemoved()) {
-      if (removed.isAtOrBelow(above)) {
-        paths.add(removed.path());
-      }
-    }
-    return paths.stream().distinct().toList();
-  }
-
-  private static void account(Surplus surplus) {
-    if (surplus.cgroup().isPresent()) {
-      surplus.countedBy().account(1);
-    } else {
-      surplus.countedBy().accountTree(1);
-    }
   }
 
   private void report(Surplus surplus, Optional<List<String>> otherwise, Instant now, boolean recovered) {
@@ -168,7 +127,9 @@ public final class SurplusBook {
         events
             .countedOnly(countedBy, ordinal, attribution, new EventFactory.Times(-1, now, now, recovered))
             .build();
-    KillReport report = new KillReport(event, Optional.empty());
+    Optional<AfterKillReader.Raw> raw =
+        attribution.isKnown() ? afterKill.flatMap(reader -> reader.read(countedBy, OptionalLong.empty())) : Optional.empty();
+    KillReport report = new KillReport(event, raw);
     balance.onKill();
     killsWithoutRecord++;
     if (countedOnlyOrder.size() == MAX_COUNTED_ONLY) {
@@ -193,7 +154,7 @@ public final class SurplusBook {
       reports.accept(report.revised(better));
       unplaced.clear();
     }
-    surpluses.forEach(SurplusBook::account);
+    surpluses.forEach(Surplus::account);
     unplaced.subList(0, Math.min(unplaced.size(), surpluses.size())).clear();
   }
 }

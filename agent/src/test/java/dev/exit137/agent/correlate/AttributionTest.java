@@ -126,6 +126,34 @@ class AttributionTest {
   }
 
   @Test
+  void aCounterThatMayBeOfAnEarlierRecordNamesNoLaterKill() {
+    node.cgroup("/pod");
+    node.cgroup("/pod/a");
+    node.startLive();
+    // Two kills were counted when the first record is read: one in /pod/a, one in a cgroup that nobody saw.
+    node.counters("/pod/a", 1, 1, 1);
+    node.counters("/pod", 0, 2, 0);
+    node.vmstat(2);
+    node.killed(98);
+    node.killed(99);
+
+    assertThat(node.events).extracting(OomKillEvent::getCgroupPath).containsExactly("", "");
+  }
+
+  @Test
+  void allKillsOfOneCgroupAreItsAlsoWhenSeveralAreReadAtOnce() {
+    node.cgroup("/a");
+    node.startLive();
+    node.counters("/a", 3, 3, 3);
+    node.vmstat(3);
+    node.killed(97);
+    node.killed(98);
+    node.killed(99);
+
+    assertThat(node.events).extracting(OomKillEvent::getCgroupPath).containsExactly("/a", "/a", "/a");
+  }
+
+  @Test
   void aCgroupMadeAgainUnderTheSamePathDoesNotInheritTheCount() {
     node.cgroup("/pod");
     node.cgroup("/pod/a", 7);

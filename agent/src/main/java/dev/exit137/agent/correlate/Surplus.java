@@ -1,0 +1,76 @@
+package dev.exit137.agent.correlate;
+
+import dev.exit137.agent.cgroup.Cgroup;
+import dev.exit137.agent.cgroup.CgroupWatcher;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/**
+ * One kill that a counter shows and no event accounts for.
+ *
+ * @param countedBy the cgroup whose counter shows it
+ * @param cgroup the cgroup in which the kill was; empty where it has vanished, and only the count above it is left
+ * @param candidates the path of that cgroup, or of those that have vanished below {@code countedBy}
+ */
+record Surplus(Cgroup countedBy, Optional<Cgroup> cgroup, List<String> candidates) {
+
+  /** Every kill of every cgroup, live or lately removed, by the counters as they were last read. */
+  static List<Surplus> find(CgroupWatcher watcher) {
+    List<Surplus> surpluses = new ArrayList<>();
+    watcher.tree().forEach(cgroup -> addOwn(cgroup, surpluses));
+    Map<Cgroup, Long> explained = new HashMap<>();
+    for (Cgroup removed : watcher.tree().recentlyRemoved()) {
+      addOwn(removed, surpluses);
+      if (removed.surplus() > 0) {
+        explained.merge(removed.nearestLive(), removed.surplus(), Long::sum);
+      }
+    }
+    Consumer<Cgroup> addVanished =
+        cgroup -> {
+          if (cgroup.vanishedSurplus() <= 0) {
+            return;
+          }
+          watcher.refreshWithChildren(cgroup);
+          List<String> vanished = vanishedBelow(watcher, cgroup);
+          for (long i = cgroup.vanishedSurplus() - explained.getOrDefault(cgroup, 0L); i > 0; i--) {
+            surpluses.add(new Surplus(cgroup, Optional.empty(), vanished));
+          }
+        };
+    watcher.tree().forEach(addVanished);
+    return surpluses;
+  }
+
+  private static void addOwn(Cgroup cgroup, List<Surplus> surpluses) {
+    for (long i = cgroup.surplus(); i > 0; i--) {
+      surpluses.add(new Surplus(cgroup, Optional.of(cgroup), List.of(cgroup.path())));
+    }
+  }
+
+  private static List<String> vanishedBelow(CgroupWatcher watcher, Cgroup above) {
+    List<String> paths = new ArrayList<>();
+    for (Cgroup removed : watcher.tree().recentlyRemoved()) {
+      if (removed.isAtOrBelow(above)) {
+        paths.add(removed.path());
+      }
+    }
+    return paths.stream().distinct().toList();
+  }
+
+  /** The paths of all candidates, each once. */
+  static List<String> candidatesOf(List<Surplus> surpluses) {
+    return surpluses.stream().flatMap(surplus -> surplus.candidates().stream()).distinct().toList();
+  }
+
+  /** An event accounts for it. */
+  void account() {
+    if (cgroup.isPresent()) {
+      countedBy.account(1);
+    } else {
+      countedBy.accountTree(1);
+    }
+  }
+}
