@@ -80,7 +80,8 @@ is_settled() {
   ask_nodes || return 1
   count=$(sed -n 's/^oom_kill //p' /proc/vmstat)
   grep -Eq "\"vmstatOomKill\": ?\"$count\"" /run/nodes.json &&
-    ! grep -Eq '"(unaccounted|unacknowledgedEvents)"' /run/nodes.json
+    grep -Eq '"unaccounted": ?"?0"?[,}]' /run/nodes.json &&
+    ! grep -q '"unacknowledgedEvents"' /run/nodes.json
 }
 
 # settle NAME: what the agent says of itself after the scenario, whether it came to rest or not.

@@ -30,9 +30,12 @@ scenario after-restart
 settle after-restart
 
 # And one in the middle of a storm.
-scenario storm-at-crash
+scenario storm-at-crash &
+scenario_pid=$!
+require 60 grep -q '"comm":"crash-' $out/events.jsonl
 kill -9 $agent_pid
 wait $agent_pid
+wait $scenario_pid
 start_agent
 settle storm-at-crash
 

@@ -88,7 +88,8 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
     watcher = openWatcher(mount);
     kmsg = openKmsg();
     if (watcher.isEmpty() && kmsg.isEmpty()) {
-      throw new IOException("neither the kernel's log nor any memory cgroup can be read: there is nothing to watch");
+      group.shutdownGracefully(0, 0, TimeUnit.SECONDS);
+      throw new IOException("there is nothing to watch: " + status.problems());
     }
     correlator =
         new Correlator(
@@ -123,7 +124,7 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
     try {
       loop.submit(this::begin).get();
     } catch (ExecutionException e) {
-      throw new IOException("cannot start to watch: " + e.getCause(), e.getCause());
+      throw new IOException("cannot start to watch: " + e.getCause().getMessage(), e.getCause());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IOException("interrupted while starting", e);
@@ -148,10 +149,15 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
     correlator.startLive();
     live = true;
     watcher.ifPresent(this::register);
-    kmsg.ifPresent(source -> kmsgRegistration = register(source));
+    kmsg.ifPresent(this::registerKmsg);
+    if (watcher.isEmpty() && status.isKmsgUnavailable()) {
+      throw new IllegalStateException("there is nothing to watch: " + status.problems());
+    }
     loop.scheduleAtFixedRate(guarded(this::tick), TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
     steadySinceNanos = System.nanoTime();
     changed = true;
+    // It is the first on the stream, whatever else is there to send.
+    worker.submit(status());
     scheduleReview();
   }
 
@@ -162,6 +168,15 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
     }
     registration.submit(EpollIoOps.EPOLLIN);
     return registration;
+  }
+
+  private void registerKmsg(KmsgSource source) {
+    try {
+      kmsgRegistration = register(source);
+    } catch (RuntimeException e) {
+      // A device that cannot be waited for, /dev/null among them.
+      onFailed("it is not the kernel's log device (" + e.getMessage() + ")");
+    }
   }
 
   private void report(KillReport report) {
@@ -208,7 +223,7 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
 
   @Override
   public void onFailed(String reason) {
-    status.kmsgUnavailable("reading " + config.kmsgPath() + " failed: " + reason);
+    status.kmsgUnavailable("reading --kmsg-path " + config.kmsgPath() + " failed: " + reason);
     if (kmsgRegistration != null) {
       kmsgRegistration.cancel();
       kmsgRegistration = null;
@@ -257,7 +272,7 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
         scheduleReview();
         return;
       }
-      kmsgRegistration = register(kmsg.get());
+      registerKmsg(kmsg.get());
     }
     vmstatMoved(now);
     kmsg.ifPresent(KmsgSource::drain);

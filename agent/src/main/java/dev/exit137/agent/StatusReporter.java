@@ -1,5 +1,7 @@
 package dev.exit137.agent;
 
+import static java.util.stream.Collectors.joining;
+
 import dev.exit137.agent.cgroup.CgroupMount;
 import dev.exit137.agent.cgroup.CgroupWatcher;
 import dev.exit137.agent.correlate.Correlator;
@@ -17,6 +19,7 @@ import dev.exit137.proto.v1.SourceStatus.State;
 import java.io.IOException;
 import java.time.Instant;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -69,6 +72,11 @@ final class StatusReporter {
     LOG.error("{}. Going on with the kernel's log alone: cgroups are known from its summary lines only.", reason);
   }
 
+  /** Why which source is not in use. */
+  String problems() {
+    return Stream.of(kmsgProblem, countersProblem).filter(problem -> !problem.isEmpty()).collect(joining("; and "));
+  }
+
   void onBackpressure() {
     backpressurePauses++;
   }
@@ -119,10 +127,9 @@ final class StatusReporter {
         .getBalanceBuilder()
         .setBeforeFirstRecord(balance.beforeFirstRecord())
         .setKills(balance.kills())
-        .setRepeatedKillRecords(balance.repeatedKillRecords())
-        .setUnaccounted(balance.unaccounted());
+        .setRepeatedKillRecords(balance.repeatedKillRecords());
     if (vmstat) {
-      status.getBalanceBuilder().setVmstatOomKill(balance.vmstat());
+      status.getBalanceBuilder().setVmstatOomKill(balance.vmstat()).setUnaccounted(balance.unaccounted());
     }
     return status.build();
   }

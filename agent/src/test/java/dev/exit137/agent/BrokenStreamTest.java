@@ -64,4 +64,17 @@ class BrokenStreamTest extends AgentBed {
     assertThat(second.next().getStatus().getUnacknowledgedEvents()).isEqualTo(1);
     assertThat(second.nextEvents(1)).hasSize(1);
   }
+
+  @Test
+  void alsoTheFirstStreamAfterARestartBeginsWithTheStatus() throws Exception {
+    start();
+    host.kill("/a", 11);
+    aggregator.nextStream().nextEvents(1);
+    stop();
+
+    start();
+    AgentStream stream = aggregator.nextStream();
+    assertThat(stream.next().hasStatus()).isTrue();
+    assertThat(stream.nextEvents(1)).hasSize(1);
+  }
 }

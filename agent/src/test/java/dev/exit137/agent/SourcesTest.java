@@ -87,13 +87,13 @@ class SourcesTest extends AgentBed {
   }
 
   @Test
-  void withNeitherTheStartFailsAndGivesTheStateDirectoryFree() throws Exception {
+  void withNeitherTheStartFailsNamesBothReasonsAndGivesTheStateDirectoryFree() throws Exception {
     Path missing = directory.resolve("no-such-device");
     Path notMounted = directory.resolve("no-such-mount");
 
     assertThatThrownBy(() -> start(missing, notMounted))
         .isInstanceOf(IOException.class)
-        .hasMessageContaining("there is nothing to watch");
+        .hasMessageContainingAll(missing.toString(), "ENOENT", notMounted.toString());
     start();
     assertThat(anyStatus().getCgroupMode()).isEqualTo(CgroupMode.V2);
   }

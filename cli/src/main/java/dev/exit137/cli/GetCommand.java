@@ -17,7 +17,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** One event. */
-@Command(name = "get", description = "Shows one event with all that is known of it.")
+@Command(name = "get", description = "Shows one event; -o json has every field.")
 final class GetCommand implements Callable<Integer> {
   private final Terminal terminal;
 

@@ -38,7 +38,7 @@ final class RunCommand implements Callable<Integer> {
         aggregatorOptions.config(terminal),
         address -> agentOptions.config(terminal, List.of(address)))) {
       terminal.say("watching this machine for OOM kills; each is printed here as it comes (Ctrl-C ends)");
-      terminal.say("from elsewhere: exit137 watch --server " + node.address());
+      terminal.say("in another terminal: bin/exit137 watch --server " + node.address());
       terminal.say("or: grpcurl -plaintext " + node.address() + " exit137.v1.OomEvents/WatchEvents");
       new EventPrinter(terminal, outputOptions.format()).printAll(node.stream());
     }

@@ -33,6 +33,9 @@ class HostBedTest {
     assertThat(event.getVictim().getComm()).isEqualTo("tail");
     assertThat(event.getCgroupPath()).contains("exit137").isEqualTo(event.getIncident().getLimit().getCgroup());
     assertThat(event.getIncident().getLimit().getOwner()).isEqualTo(Limit.Owner.CGROUP);
+    assertThat(event.getAfterKill().getMaxBytes()).isEqualTo(event.getIncident().getLimit().getLimitBytes());
+    assertThat(event.getAfterKill().hasCurrentBytes()).isTrue();
+    assertThat(event.getAfterKill().getStatMap()).isNotEmpty();
     assertThat(HIERARCHIES).as("the scratch cgroup is gone")
         .allSatisfy(root -> assertThat(Path.of(root + event.getCgroupPath())).doesNotExist());
   }

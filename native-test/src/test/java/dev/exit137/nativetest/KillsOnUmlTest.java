@@ -2,6 +2,7 @@ package dev.exit137.nativetest;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.exit137.proto.v1.AfterKill;
 import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Scope;
@@ -43,6 +44,20 @@ class KillsOnUmlTest {
     assertThat(event.getContainer().getQosClass()).isEqualTo(QosClass.QOS_CLASS_BURSTABLE);
     assertThat(event.getCertainty()).isEqualTo(OomKillEvent.Certainty.CONFIRMED);
     assertThat(event.getVictim().getAnonRssBytes()).isBetween(LIMIT_BYTES / 2, LIMIT_BYTES * 2);
+  }
+
+  @Test
+  void cgroupsFilesAreReadAfterTheKillWhileTheyAreThere() {
+    AfterKill afterKill = run.onlyEvent("container-limit").getAfterKill();
+    assertThat(afterKill.getMaxBytes()).isEqualTo(LIMIT_BYTES);
+    assertThat(afterKill.hasCurrentBytes()).isTrue();
+    assertThat(afterKill.getPeakBytes()).isBetween(LIMIT_BYTES / 2, LIMIT_BYTES);
+    assertThat(afterKill.getHighBytes()).as("max: no limit").isEqualTo(-1);
+    assertThat(afterKill.getStatMap()).containsKeys("anon", "file", "slab");
+    assertThat(afterKill.getEventsLocalMap()).containsEntry("oom_kill", 1L);
+    assertThat(afterKill.getOomGroup()).isFalse();
+    assertThat(run.victims("group").stream().map(run::eventOf)).first()
+        .satisfies(event -> assertThat(event.getAfterKill().getOomGroup()).isTrue());
   }
 
   @Test

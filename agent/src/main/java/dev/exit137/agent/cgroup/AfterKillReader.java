@@ -127,6 +127,6 @@ public final class AfterKillReader {
   }
 
   private static boolean isNumber(String text) {
-    return !text.isEmpty() && text.length() <= 19 && text.chars().allMatch(c -> c >= '0' && c <= '9');
+    return text.matches("[0-9]{1,19}|1[0-8][0-9]{18}");
   }
 }

@@ -10,9 +10,9 @@ import java.util.List;
 
 /**
  * Finds the cgroup of a killed process. In this order: the kernel's own summary line; the index of processes seen
- * before the kill; /proc; the only counter that moved. All but the first must agree with a counter, because a pid may
- * have been used again: the kernel counts a kill before it prints it, so a counter that shows no kill is proof
- * against.
+ * before the kill; /proc; the only counter that moved. All but the first must agree with a counter where
+ * one is left, because a pid may have been used again: the kernel counts a kill before it prints it, so a counter that
+ * shows no kill is proof against.
  *
  * <p>Owned by the agent-epoll thread.
  */

@@ -145,6 +145,9 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   public void onAcknowledged(List<EventAck> acks) {
     acks.forEach(outbox::acknowledge);
     heldBytes.set(outbox.bytes());
+    if (outbox.size() == 0) {
+      uplink.sendStatus();
+    }
     scheduleCheckpoint();
   }
 

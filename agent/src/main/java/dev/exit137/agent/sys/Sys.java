@@ -13,7 +13,7 @@ import jnr.posix.POSIXFactory;
  * The one seam to libc. Every call has one result rule: a value {@code >= 0}, or {@code -errno}. EINTR is retried.
  * Constants are those of Linux on x86_64 and aarch64.
  *
- * <p>Any thread; nothing here allocates on the Java heap but the calls that take a {@code String}.
+ * <p>Any thread. Reading, opening below a directory and closing allocate nothing on the Java heap.
  */
 public final class Sys {
   // <asm-generic/fcntl.h>; O_DIRECTORY differs between x86 and arm64.

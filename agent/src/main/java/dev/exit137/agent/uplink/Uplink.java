@@ -62,6 +62,7 @@ public final class Uplink implements AutoCloseable {
   private volatile ManagedChannel channel;
   private ClientCallStreamObserver<PublishEventsRequest> stream;
   private int inFlight;
+  private boolean statusDue;
   private boolean failureSaid;
   private boolean closed;
 
@@ -117,7 +118,11 @@ public final class Uplink implements AutoCloseable {
   /** Sends the agent's status, if there is a stream. */
   public void sendStatus() {
     AgentStatus status = source.status();
-    if (stream != null && status != null && stream.isReady()) {
+    if (stream == null || status == null) {
+      return;
+    }
+    statusDue = !stream.isReady();
+    if (!statusDue) {
       stream.onNext(PublishEventsRequest.newBuilder().setStatus(status).build());
     }
   }
@@ -142,6 +147,9 @@ public final class Uplink implements AutoCloseable {
         connected = true;
         stream = call;
         source.onConnected();
+        statusDue = true;
+      }
+      if (statusDue) {
         sendStatus();
       }
       pump();
