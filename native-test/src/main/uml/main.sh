@@ -32,7 +32,7 @@ settle after-restart
 # And one in the middle of a storm.
 scenario storm-at-crash &
 scenario_pid=$!
-require 60 grep -q '"comm":"crash-' $out/events.jsonl
+require 60 grep -q '/crash/' $out/events.jsonl
 kill -9 $agent_pid
 wait $agent_pid
 wait $scenario_pid
