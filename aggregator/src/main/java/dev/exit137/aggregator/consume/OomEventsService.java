@@ -5,7 +5,6 @@ import dev.exit137.aggregator.store.EventPage;
 import dev.exit137.aggregator.store.EventQuery;
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.aggregator.store.PageToken;
-import dev.exit137.aggregator.store.StoredEvent;
 import dev.exit137.aggregator.store.StoredNode;
 import dev.exit137.proto.v1.GetEventRequest;
 import dev.exit137.proto.v1.ListEventsRequest;
