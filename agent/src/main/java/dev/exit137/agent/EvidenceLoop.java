@@ -93,7 +93,7 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
     }
     correlator =
         new Correlator(
-            node, config.procRoot(), watcher, mount.map(CgroupMount::isV2).orElse(false), balance,
+            node, config.procRoot(), watcher, balance,
             this::report, new KernelClock(System::nanoTime, InstantSource.system()), remembered.isPresent());
     assembler = new IncidentAssembler(correlator);
   }

@@ -48,7 +48,6 @@ public final class Correlator implements IncidentAssembler.Sink {
       Node node,
       Path procRoot,
       Optional<CgroupWatcher> watcher,
-      boolean v2,
       KillBalance balance,
       Consumer<KillReport> reports,
       KernelClock clock,
@@ -59,9 +58,9 @@ public final class Correlator implements IncidentAssembler.Sink {
     this.clock = clock;
     this.hasBaseline = hasBaseline;
     events = new EventFactory(node);
-    afterKill = watcher.map(w -> new AfterKillReader(v2));
+    afterKill = watcher.map(w -> new AfterKillReader(w.isV2()));
     surplus = new SurplusBook(balance, events, afterKill, reports);
-    attributor = watcher.map(w -> new Attributor(w, new ProcCgroup(procRoot, v2), balance, surplus));
+    attributor = watcher.map(w -> new Attributor(w, new ProcCgroup(procRoot, w.isV2()), balance, surplus));
   }
 
   /** Kills whose cgroup stays empty because several fit. */

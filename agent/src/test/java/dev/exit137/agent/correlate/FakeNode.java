@@ -61,7 +61,7 @@ final class FakeNode {
     }
     correlator =
         new Correlator(
-            Node.newBuilder().setName("n").setBootId(BOOT).build(), proc, Optional.of(watcher), true, balance,
+            Node.newBuilder().setName("n").setBootId(BOOT).build(), proc, Optional.of(watcher), balance,
             this::take, new KernelClock(() -> nowNanos, () -> WALL), hasBaseline);
     assembler = new IncidentAssembler(correlator);
     watcher.start(accounts);
