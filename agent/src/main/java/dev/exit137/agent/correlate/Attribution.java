@@ -1,6 +1,8 @@
 package dev.exit137.agent.correlate;
 
 import dev.exit137.agent.cgroup.Cgroup;
+import dev.exit137.agent.incident.Incident;
+import dev.exit137.agent.kmsg.OomLine;
 import dev.exit137.proto.v1.OomKillEvent.Evidence;
 import java.util.List;
 
@@ -14,10 +16,17 @@ import java.util.List;
  * @param candidates the cgroups that fit, where several do
  * @param sources what says so
  */
-record Attribution(
+public record Attribution(
     String path, Cgroup cgroup, Cgroup countedBy, List<String> candidates, List<Evidence> sources) {
 
   static final Attribution UNKNOWN = new Attribution("", null, null, List.of(), List.of());
+
+  /** Where no cgroup can be watched, the kernel's word is all there is. */
+  public static Attribution ofSummary(Incident incident, OomLine killed) {
+    return incident.isChosen(killed)
+        ? new Attribution(incident.taskMemcg().toString(), null, null, List.of(), List.of(Evidence.KMSG_SUMMARY))
+        : UNKNOWN;
+  }
 
   static Attribution ambiguous(List<String> candidates) {
     return new Attribution("", null, null, List.copyOf(candidates), List.of());

@@ -52,13 +52,6 @@ final class Attributor {
     return first ? Attribution.UNKNOWN : fromCounters(incident);
   }
 
-  /** Where no cgroup can be watched, the kernel's word is all there is. */
-  static Attribution withoutCgroups(Incident incident, OomLine killed) {
-    return incident.isChosen(killed)
-        ? new Attribution(incident.taskMemcg().toString(), null, null, List.of(), List.of(Evidence.KMSG_SUMMARY))
-        : Attribution.UNKNOWN;
-  }
-
   /** The kernel names the path; what is left to find is which cgroup of that path, and which counter counted it. */
   private Attribution fromKernel(String path) {
     List<Evidence> sources = new ArrayList<>(List.of(Evidence.KMSG_SUMMARY));

@@ -57,7 +57,7 @@ public final class Correlator implements IncidentAssembler.Sink {
     this.reports = reports;
     this.clock = clock;
     this.hasBaseline = hasBaseline;
-    events = new EventFactory(node);
+    events = new EventFactory(node, EventIds.ofBoot(node.getBootId()));
     afterKill = watcher.map(w -> new AfterKillReader(w.isV2()));
     surplus = new SurplusBook(balance, events, afterKill, reports);
     attributor = watcher.map(w -> new Attributor(w, new ProcCgroup(procRoot, w.isV2()), balance, surplus));
@@ -185,7 +185,7 @@ public final class Correlator implements IncidentAssembler.Sink {
     attribution =
         attributor.isPresent()
             ? attributor.get().attribute(incident, killed, killedAtNanos, live, !hasBaseline)
-            : Attributor.withoutCgroups(incident, killed);
+            : Attribution.ofSummary(incident, killed);
   }
 
   private EventFactory.Times times(long timestampMicros, long nowNanos) {
@@ -200,11 +200,7 @@ public final class Correlator implements IncidentAssembler.Sink {
    * @param victims cgroup of the victim; null where it is not known, or no cgroup's limit was hit
    */
   private Limit.Builder limit(Incident incident, Cgroup victims) {
-    Limit.Builder limit = Limit.newBuilder().setCgroup(incident.oomMemcg().toString());
-    EventFactory.ifPresent(incident.limitBytes(), limit::setLimitBytes);
-    EventFactory.ifPresent(incident.usageBytes(), limit::setUsageBytes);
-    EventFactory.ifPresent(incident.swapLimitBytes(), limit::setSwapLimitBytes);
-    EventFactory.ifPresent(incident.swapUsageBytes(), limit::setSwapUsageBytes);
+    Limit.Builder limit = EventFactory.limit(incident);
     if (watcher.isPresent()) {
       Cgroup hit =
           incident.isSummarized()

@@ -27,19 +27,28 @@ public final class EventFactory {
   private static final String GLOBAL_WORDING = "Out of memory";
 
   private final Node node;
+  private final EventIds ids;
 
-  EventFactory(Node node) {
+  /** @param ids how the events and incidents are called */
+  public EventFactory(Node node, EventIds ids) {
     this.node = node;
+    this.ids = ids;
   }
 
-  /** When something happened and was seen. */
-  record Times(long kernelTimeMicros, Instant wall, Instant observed, boolean recovered) {}
+  /**
+   * When something happened and was seen.
+   *
+   * @param kernelTimeMicros since boot, as printk stamped the record; negative where it did not
+   * @param wall null where it is not known
+   */
+  public record Times(long kernelTimeMicros, Instant wall, Instant observed, boolean recovered) {}
 
-  OomKillEvent.Builder kill(
+  /** A process that was killed. */
+  public OomKillEvent.Builder kill(
       Incident incident, OomLine killed, long sequence, Attribution attribution, Limit.Builder limit, Times times) {
     OomKillEvent.Builder event =
         fromIncident(incident, times)
-            .setEventId(node.getBootId() + "/kmsg/" + sequence)
+            .setEventId(ids.kill(sequence))
             .setOutcome(Outcome.KILLED)
             .setVictim(victim(killed))
             .addEvidence(Evidence.KMSG_KILLED)
@@ -53,7 +62,7 @@ public final class EventFactory {
   }
 
   /** An OOM in which nothing was killed, or nobody saw who. */
-  OomKillEvent.Builder withoutKill(Incident incident, Limit.Builder limit, Times times) {
+  public OomKillEvent.Builder withoutKill(Incident incident, Limit.Builder limit, Times times) {
     OomKillEvent.Builder event = fromIncident(incident, times);
     event.setEventId(event.getIncident().getId());
     event.setCertainty(Certainty.SINGLE_SOURCE);
@@ -98,9 +107,11 @@ public final class EventFactory {
         OomKillEvent.newBuilder()
             .setRevision(1)
             .setNode(node)
-            .setTime(timestamp(times.wall()))
             .setObservedTime(timestamp(times.observed()))
             .setRecovered(times.recovered());
+    if (times.wall() != null) {
+      event.setTime(timestamp(times.wall()));
+    }
     if (times.kernelTimeMicros() >= 0) {
       event.setKernelTime(
           Duration.newBuilder()
@@ -116,7 +127,7 @@ public final class EventFactory {
     Builder message =
         event
             .getIncidentBuilder()
-            .setId(incidentId(incident))
+            .setId(ids.incident(incident.firstSequence()))
             .setOomMemcg(incident.oomMemcg().toString())
             .setTaskMemcg(incident.taskMemcg().toString())
             .setGroupKill(incident.isGroupKill())
@@ -126,10 +137,6 @@ public final class EventFactory {
       message.setTrigger(trigger(incident));
     }
     return event;
-  }
-
-  private String incidentId(Incident incident) {
-    return node.getBootId() + "/incident/" + incident.firstSequence();
   }
 
   private static Trigger trigger(Incident incident) {
@@ -173,6 +180,16 @@ public final class EventFactory {
       return Scope.MEMCG;
     }
     return killed.killMessage().toString().startsWith(GLOBAL_WORDING) ? Scope.GLOBAL : Scope.UNKNOWN;
+  }
+
+  /** The limit that was hit, as far as the incident's own records say. */
+  public static Limit.Builder limit(Incident incident) {
+    Limit.Builder limit = Limit.newBuilder().setCgroup(incident.oomMemcg().toString());
+    ifPresent(incident.limitBytes(), limit::setLimitBytes);
+    ifPresent(incident.usageBytes(), limit::setUsageBytes);
+    ifPresent(incident.swapLimitBytes(), limit::setSwapLimitBytes);
+    ifPresent(incident.swapUsageBytes(), limit::setSwapUsageBytes);
+    return limit;
   }
 
   private static Limit ownedLimit(Limit.Builder limit, Scope scope) {

@@ -1,0 +1,25 @@
+package dev.exit137.agent.correlate;
+
+/** How events and incidents are called: deterministic, so that reading the same records again gives the same ids. */
+public interface EventIds {
+  /** Of the kill whose first {@code Killed process} record has that sequence number. */
+  String kill(long sequence);
+
+  /** Of the incident whose first record has that sequence number. */
+  String incident(long firstSequence);
+
+  /** Of records of /dev/kmsg, whose sequence numbers are unique within a boot. */
+  static EventIds ofBoot(String bootId) {
+    return new EventIds() {
+      @Override
+      public String kill(long sequence) {
+        return bootId + "/kmsg/" + sequence;
+      }
+
+      @Override
+      public String incident(long firstSequence) {
+        return bootId + "/incident/" + firstSequence;
+      }
+    };
+  }
+}
