@@ -1,0 +1,57 @@
+package dev.exit137.agent.explain;
+
+import dev.exit137.proto.v1.OomKillEvent;
+import java.util.List;
+
+/** Explains an event, and says what to do about it. Any thread. */
+public final class Explainer {
+  /**
+   * Between what to do, which is worded the same for every OOM, and the evidence: a reader of many events can count the
+   * first alone.
+   */
+  public static final String EVIDENCE_FOLLOWS = ": ";
+
+  // In this order: the first sentence found is the explanation's second. A cause stands before its circumstances.
+  private static final List<Rule> RULES =
+      List.of(
+          NodeRules::askedFor,
+          NodeRules::pageFault,
+          NodeRules::fragmentation,
+          NodeRules::confinedToZones,
+          NodeRules::confinedToNumaNodes,
+          NodeRules::freeForMovableOnly,
+          NodeRules::fill,
+          NodeRules::roomWhenPrinted,
+          NodeRules::swapFull,
+          NodeRules::panic,
+          MemcgRules::kernelMemoryLimit,
+          MemcgRules::sharedLimit,
+          MemcgRules::fill,
+          MemcgRules::swapFull,
+          MemcgRules::usageAboveLimit,
+          MemcgRules::oftenAtLimit,
+          VictimRules::notTheLargest,
+          VictimRules::protectedVictim,
+          VictimRules::unkillableHolders,
+          VictimRules::groupKill);
+
+  private Explainer() {}
+
+  /** Sets {@code explanation} and {@code recommendations} from the rest of the event. */
+  public static void explain(OomKillEvent.Builder event) {
+    Oom oom = new Oom(event);
+    List<Finding> findings = RULES.stream().flatMap(rule -> rule.findings(oom).stream()).toList();
+    String cause =
+        findings.stream().map(Finding::sentence).filter(sentence -> !sentence.isEmpty()).findFirst().orElse("");
+    String headline = Headline.of(oom);
+    event
+        .setExplanation(cause.isEmpty() ? headline : headline + " " + cause)
+        .clearRecommendations()
+        .addAllRecommendations(
+            findings.stream()
+                .filter(finding -> !finding.advice().isEmpty())
+                .map(Finding::recommendation)
+                .distinct()
+                .toList());
+  }
+}

@@ -1,0 +1,111 @@
+package dev.exit137.agent.explain;
+
+import dev.exit137.proto.v1.ChosenTask;
+import dev.exit137.proto.v1.Limit;
+import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.OomKillEvent.Evidence;
+import dev.exit137.proto.v1.Trigger;
+import java.util.OptionalLong;
+
+/** The explanation's first sentence: who was killed, and for want of what. */
+final class Headline {
+  private Headline() {}
+
+  static String of(Oom oom) {
+    String reason = reason(oom);
+    if (oom.event().getOutcome() == OomKillEvent.Outcome.KILLED) {
+      return killed(oom, reason);
+    }
+    String ran = "The OOM killer ran" + (reason.isEmpty() ? "" : " because " + reason) + when(oom);
+    return switch (oom.event().getOutcome()) {
+      case NO_KILLABLE_PROCESS -> ran + ", and found no process that it may kill.";
+      case PANIC -> ran + ", and the kernel panicked.";
+      default -> ran + "; " + notSeen(oom);
+    };
+  }
+
+  private static String killed(Oom oom, String reason) {
+    if (!oom.event().hasVictim()) {
+      boolean counted = oom.event().getEvidenceList().contains(Evidence.MEMORY_EVENTS);
+      return "The OOM killer killed a process"
+          + (oom.event().getCgroupPath().isEmpty() ? "" : " in " + CgroupName.of(oom.event().getCgroupPath()))
+          + (counted ? "; only a counter saw it, and the kernel's record of it is lost." : ".");
+    }
+    int others = oom.incident().getGroupKill() ? oom.incident().getKillsSoFar() - 1 : 0;
+    String held = oom.victimHeld().isPresent() ? ", which held " + Sizes.text(oom.victimHeld().getAsLong()) : "";
+    String where = oom.isVictimElsewhere() ? " in " + CgroupName.of(oom.victimCgroup()) : "";
+    String group =
+        others > 0 ? (held.isEmpty() ? "" : ",") + " and " + others + " more of its cgroup (memory.oom.group)" : "";
+    String subject = "The kernel killed " + oom.victim() + where + held + group;
+    return reason.isEmpty()
+        ? subject + when(oom) + "; no record says what ran out."
+        : subject + (group.isEmpty() && !held.isEmpty() ? "," : "") + " because " + reason + when(oom) + ".";
+  }
+
+  private static String notSeen(Oom oom) {
+    ChosenTask chosen = oom.incident().getChosen();
+    if (!chosen.hasPid()) {
+      return "the log does not say whom it killed.";
+    }
+    return "it chose " + Oom.process(chosen.getComm(), OptionalLong.of(chosen.getPid()))
+        + ", and the log does not say that it was killed.";
+  }
+
+  /** A clause; empty where the scope is not known. */
+  private static String reason(Oom oom) {
+    if (oom.isAskedFor()) {
+      return "someone asked for it (sysrq f)";
+    }
+    return switch (oom.event().getScope()) {
+      case MEMCG -> memcg(oom);
+      case GLOBAL -> node(oom);
+      case CPUSET -> numaNodes(oom.incident().getMemsAllowed(), "cpuset " + oom.incident().getCpuset());
+      case MEMORY_POLICY -> numaNodes(oom.incident().getNodemask(), "a memory policy");
+      default -> "";
+    };
+  }
+
+  private static String memcg(Oom oom) {
+    Limit limit = oom.limit();
+    String owner = limit.getCgroup().isEmpty() ? "its memory cgroup" : CgroupName.of(limit.getCgroup());
+    if (!limit.getCgroup().isEmpty() && oom.isVictimElsewhere()
+        && (oom.victimCgroup() + "/").startsWith(limit.getCgroup().equals("/") ? "/" : limit.getCgroup() + "/")) {
+      owner += ", above it,";
+    }
+    MemcgRules.HitLimit hit = MemcgRules.hitLimit(limit);
+    return owner + " reached its " + hit.name()
+        + (hit.bytes().isPresent() ? " of " + Sizes.text(hit.bytes().getAsLong()) : "");
+  }
+
+  private static String node(Oom oom) {
+    if (oom.isPageFault()) {
+      return "a page fault got no memory";
+    }
+    if (NodeRules.isConfinedToZones(oom)) {
+      return "the memory that the allocation could use ran out (" + Zones.names(oom.zones().usable()) + ")";
+    }
+    int order = oom.trigger().getOrder();
+    return order > 0 && !oom.zones().areAllShort()
+        ? "the node had no " + NodeRules.block(oom) + " for an allocation"
+        : "the node ran out of memory";
+  }
+
+  private static String numaNodes(String nodes, String by) {
+    return (nodes.isEmpty() ? "the NUMA nodes" : "NUMA node " + nodes) + ", to which " + by.strip()
+        + " confines the allocation, ran out of memory";
+  }
+
+  /** Who asked, where that is another process. */
+  private static String when(Oom oom) {
+    Trigger trigger = oom.trigger();
+    boolean same =
+        trigger.hasPid() && oom.event().getVictim().hasPid()
+            ? trigger.getPid() == oom.event().getVictim().getPid()
+            : trigger.getComm().equals(oom.event().getVictim().getComm());
+    if (trigger.getComm().isEmpty() || same || oom.isAskedFor()) {
+      return "";
+    }
+    OptionalLong pid = trigger.hasPid() ? OptionalLong.of(trigger.getPid()) : OptionalLong.empty();
+    return " when " + Oom.process(trigger.getComm(), pid) + " asked for memory";
+  }
+}

@@ -1,0 +1,170 @@
+package dev.exit137.agent.explain;
+
+import dev.exit137.proto.v1.Incident;
+import dev.exit137.proto.v1.Limit;
+import dev.exit137.proto.v1.MemoryBreakdown;
+import dev.exit137.proto.v1.NodeMemory;
+import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.OomKillEvent.Scope;
+import dev.exit137.proto.v1.OomKillEventOrBuilder;
+import dev.exit137.proto.v1.Task;
+import dev.exit137.proto.v1.Trigger;
+import dev.exit137.proto.v1.Victim;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/** One OOM with what several rules want to know of it. */
+final class Oom {
+  private static final long NEARLY = 50;
+
+  private final OomKillEventOrBuilder event;
+  private final Incident incident;
+  private final Zones zones;
+
+  Oom(OomKillEventOrBuilder event) {
+    this.event = event;
+    incident = event.getIncident();
+    zones = Zones.of(incident);
+  }
+
+  OomKillEventOrBuilder event() {
+    return event;
+  }
+
+  Incident incident() {
+    return incident;
+  }
+
+  Limit limit() {
+    return incident.getLimit();
+  }
+
+  MemoryBreakdown memory() {
+    return incident.getMemory();
+  }
+
+  NodeMemory nodeMemory() {
+    return incident.getNodeMemory();
+  }
+
+  Trigger trigger() {
+    return incident.getTrigger();
+  }
+
+  Zones zones() {
+    return zones;
+  }
+
+  boolean isMemcg() {
+    return event.getScope() == Scope.MEMCG;
+  }
+
+  /** The node itself, or a part of it, had no memory. */
+  boolean isNode() {
+    return event.getScope() == Scope.GLOBAL
+        || event.getScope() == Scope.CPUSET
+        || event.getScope() == Scope.MEMORY_POLICY;
+  }
+
+  /** Someone asked the kernel to kill: sysrq f. */
+  boolean isAskedFor() {
+    return trigger().hasOrder() && trigger().getOrder() < 0;
+  }
+
+  /** The kernel came from a page fault without an allocation of its own, `gfp_mask=0x0`; kernels before 5.16. */
+  boolean isPageFault() {
+    OptionalLong bits = GfpMask.bits(trigger().getGfpMask());
+    return bits.isPresent() && bits.getAsLong() == 0 && !isAskedFor();
+  }
+
+  /**
+   * What there was to be used: the usage of the cgroup (else its limit), or the node's RAM that processes and kernel
+   * can have. Empty where the report does not say.
+   */
+  OptionalLong whole() {
+    if (isMemcg()) {
+      if (limit().getUsageBytes() > 0) {
+        return OptionalLong.of(limit().getUsageBytes());
+      }
+      return limit().hasLimitBytes() && limit().getLimitBytes() != 0 && Sizes.isLimit(limit().getLimitBytes())
+          ? OptionalLong.of(limit().getLimitBytes())
+          : OptionalLong.empty();
+    }
+    long ram = nodeMemory().getRamBytes() - nodeMemory().getReservedBytes();
+    return isNode() && nodeMemory().hasRamBytes() && ram > 0 ? OptionalLong.of(ram) : OptionalLong.empty();
+  }
+
+  /** Resident memory of the victim; empty where it is not known. */
+  OptionalLong victimHeld() {
+    Victim victim = event.getVictim();
+    return victim.hasAnonRssBytes() || victim.hasFileRssBytes() || victim.hasShmemRssBytes()
+        ? OptionalLong.of(victim.getAnonRssBytes() + victim.getFileRssBytes() + victim.getShmemRssBytes())
+        : OptionalLong.empty();
+  }
+
+  /** The task that held most; empty without a task table. */
+  Optional<Task> largestTask() {
+    return incident.getTasksList().stream().max(Comparator.comparingLong(Task::getRssBytes));
+  }
+
+  boolean isVictim(Task task) {
+    return event.getVictim().hasPid() && task.getPid() == event.getVictim().getPid();
+  }
+
+  /** {@code mysqld (pid 4711)}. */
+  String victim() {
+    Victim victim = event.getVictim();
+    return process(victim.getComm(), victim.hasPid() ? OptionalLong.of(victim.getPid()) : OptionalLong.empty());
+  }
+
+  static String process(Task task) {
+    return process(task.getComm(), OptionalLong.of(task.getPid()));
+  }
+
+  static String process(String comm, OptionalLong pid) {
+    String name = comm.isEmpty() ? "a process" : comm;
+    return pid.isPresent() ? name + " (pid " + Long.toString(pid.getAsLong() & 0xffffffffL) + ")" : name;
+  }
+
+  /** The cgroup of the victim; empty where it is not known. */
+  String victimCgroup() {
+    return incident.getTaskMemcg().isEmpty() ? event.getCgroupPath() : incident.getTaskMemcg();
+  }
+
+  /** The victim is in another cgroup than the one whose limit was hit. */
+  boolean isVictimElsewhere() {
+    return isMemcg()
+        && event.hasVictim()
+        && !limit().getCgroup().isEmpty()
+        && !victimCgroup().isEmpty()
+        && !victimCgroup().equals(limit().getCgroup());
+  }
+
+  /** A counter is charged in steps, and has been given back some by the time of the report: 2 % are near enough. */
+  static boolean isNearly(long usage, long limit) {
+    return Sizes.isLimit(limit) && usage >= limit - limit / NEARLY;
+  }
+
+  /** Whether a part matters: it is a quarter of the whole. */
+  static boolean isLarge(long part, long whole) {
+    return part > 0 && part >= whole / 4;
+  }
+
+  /** {@code a (pid 1) 3.0 GiB, b (pid 2) 1.0 GiB}: the largest of the table. */
+  String largestTasks(int count) {
+    List<String> names =
+        incident.getTasksList().stream()
+            .sorted(Comparator.comparingLong(Task::getRssBytes).reversed())
+            .limit(count)
+            .map(task -> process(task) + " " + Sizes.text(task.getRssBytes()))
+            .toList();
+    return String.join(", ", names);
+  }
+
+  /** Tasks of the table, those that the event leaves out included. */
+  long taskCount() {
+    return incident.getTasksCount() + incident.getTasksOmitted().getCount();
+  }
+}

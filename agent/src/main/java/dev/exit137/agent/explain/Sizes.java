@@ -1,0 +1,40 @@
+package dev.exit137.agent.explain;
+
+import java.util.Locale;
+
+/** Sizes and shares as a person reads them. */
+public final class Sizes {
+  private static final String[] UNITS = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  /** What the page counters of the kernel reach without a limit, on 32-bit kernels too: no limit is as big as this. */
+  private static final long LEAST_UNLIMITED = 1L << 60;
+
+  private Sizes() {}
+
+  /** {@code 512.0 MiB}; 2^64-1 is {@code unlimited}. The long is unsigned. */
+  public static String text(long bytes) {
+    if (bytes == -1) {
+      return "unlimited";
+    }
+    double size = (bytes >>> 1) * 2.0 + (bytes & 1);
+    if (size < 1024) {
+      return (long) size + " B";
+    }
+    int unit = -1;
+    do {
+      size /= 1024;
+      unit++;
+    } while (size >= 1023.95 && unit < UNITS.length - 1);
+    return String.format(Locale.ROOT, "%.1f %s", size, UNITS[unit]);
+  }
+
+  /** {@code 94 %} of the whole; {@code < 1 %} for what is more than nothing. */
+  public static String share(long part, long whole) {
+    long percent = Math.round(100.0 * part / whole);
+    return percent == 0 && part > 0 ? "< 1 %" : percent + " %";
+  }
+
+  /** Whether a limit limits anything: unsigned, 2^64-1 stands for none; cgroup v1 has an absurdly large one. */
+  public static boolean isLimit(long bytes) {
+    return bytes >= 0 && bytes < LEAST_UNLIMITED;
+  }
+}

@@ -1,0 +1,78 @@
+package dev.exit137.agent.explain;
+
+import dev.exit137.proto.v1.Task;
+import dev.exit137.proto.v1.Victim;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
+
+/** What a report proves of the choice of the victim. */
+final class VictimRules {
+  private static final int UNKILLABLE = -1000;
+
+  private VictimRules() {}
+
+  /** Another held twice as much: its oom_score_adj, or its cgroup, was not the same. */
+  static List<Finding> notTheLargest(Oom oom) {
+    Optional<Task> largest = oom.largestTask();
+    Victim victim = oom.event().getVictim();
+    if (oom.victimHeld().isEmpty() || largest.isEmpty() || !victim.hasOomScoreAdj() || !largest.get().hasOomScoreAdj()
+        || largest.get().getOomScoreAdj() >= victim.getOomScoreAdj()
+        || largest.get().getRssBytes() / 2 < oom.victimHeld().getAsLong()) {
+      return List.of();
+    }
+    Task other = largest.get();
+    return List.of(new Finding(
+        "It was not the largest, but was to go first (oom_score_adj " + victim.getOomScoreAdj() + "); "
+            + Oom.process(other) + ", " + other.getOomScoreAdj() + ", held " + Sizes.text(other.getRssBytes()) + ".",
+        "Check that oom_score_adj says what should go first",
+        "victim " + victim.getOomScoreAdj() + ", held " + Sizes.text(oom.victimHeld().getAsLong()) + ", "
+            + Oom.process(other) + " " + other.getOomScoreAdj() + ", held " + Sizes.text(other.getRssBytes())));
+  }
+
+  static List<Finding> protectedVictim(Oom oom) {
+    Victim victim = oom.event().getVictim();
+    if (victim.getOomScoreAdj() >= 0) {
+      return List.of();
+    }
+    return List.of(new Finding(
+        "It was killed in spite of its oom_score_adj of " + victim.getOomScoreAdj() + ".",
+        "Do not count on oom_score_adj alone to keep a process alive",
+        oom.victim() + " was killed with " + victim.getOomScoreAdj()));
+  }
+
+  /** Processes that the kernel may not kill hold a good part. */
+  static List<Finding> unkillableHolders(Oom oom) {
+    if (oom.whole().isEmpty()) {
+      return List.of();
+    }
+    long least = oom.whole().getAsLong() / 10;
+    List<Task> holders =
+        oom.incident().getTasksList().stream()
+            .filter(task -> task.hasOomScoreAdj() && task.getOomScoreAdj() == UNKILLABLE && !oom.isVictim(task))
+            .filter(task -> task.getRssBytes() > 0 && task.getRssBytes() >= least)
+            .sorted(Comparator.comparingLong(Task::getRssBytes).reversed())
+            .limit(3)
+            .toList();
+    if (holders.isEmpty()) {
+      return List.of();
+    }
+    String names = holders.stream()
+        .map(task -> Oom.process(task) + " " + Sizes.text(task.getRssBytes()))
+        .collect(Collectors.joining(", "));
+    return List.of(new Finding(
+        "The kernel may not kill some that held much (oom_score_adj -1000): " + names + ".",
+        "Bound what the kernel may not kill (oom_score_adj -1000)",
+        names));
+  }
+
+  static List<Finding> groupKill(Oom oom) {
+    if (!oom.incident().getGroupKill() || oom.incident().getKillsSoFar() < 2) {
+      return List.of();
+    }
+    return List.of(Finding.advice(
+        "Unset memory.oom.group (kubelet's singleProcessOOMKill) if the others could go on without the victim",
+        oom.incident().getKillsSoFar() + " processes were killed together"));
+  }
+}

@@ -1,0 +1,173 @@
+package dev.exit137.agent.explain;
+
+import dev.exit137.proto.v1.Incident;
+import dev.exit137.proto.v1.NodeMemory;
+import dev.exit137.proto.v1.Zone;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+
+/**
+ * A report's zones as the allocation that failed saw them: which of them could have served it, and whether they had the
+ * memory (__zone_watermark_ok in the kernel's mm/page_alloc.c).
+ */
+public final class Zones {
+  // From the lowest: an allocation for one may be served from any below it (gfp_zone, the zonelist).
+  private static final List<String> NAMES = List.of("DMA", "DMA32", "Normal", "HighMem", "Movable");
+  private static final Pattern NUMA_RANGE = Pattern.compile("(\\d{1,6})(?:-(\\d{1,6}))?");
+  private static final long DEFAULT_PAGE_BYTES = 4096;
+
+  private final List<Zone> all;
+  private final List<Zone> usable;
+  private final int highest;
+  private final boolean movable;
+  private final int order;
+  private final long pageBytes;
+
+  private Zones(Incident incident) {
+    OptionalLong gfp = GfpMask.bits(incident.getTrigger().getGfpMask());
+    // A mask of zero is a page fault's, which says nothing of the allocation.
+    long bits = gfp.isPresent() && gfp.getAsLong() != 0 ? gfp.getAsLong() : GfpMask.HIGHMEM | GfpMask.MOVABLE;
+    highest = NAMES.indexOf(highestZone(bits));
+    movable = (bits & GfpMask.MOVABLE) != 0;
+    order = Math.clamp(incident.getTrigger().getOrder(), 0, 30);
+    pageBytes = incident.hasPageSizeBytes() ? incident.getPageSizeBytes() : DEFAULT_PAGE_BYTES;
+    NodeMemory memory = incident.getNodeMemory();
+    all = memory.getZonesList();
+    String nodes = incident.getNodemask().isEmpty() ? incident.getMemsAllowed() : incident.getNodemask();
+    usable = all.stream().filter(zone -> rank(zone) <= highest && contains(nodes, zone.getNumaNode())).toList();
+  }
+
+  /** The zones of the incident's report; none where it has none. */
+  public static Zones of(Incident incident) {
+    return new Zones(incident);
+  }
+
+  private static String highestZone(long bits) {
+    if ((bits & GfpMask.DMA) != 0) {
+      return "DMA";
+    }
+    if ((bits & GfpMask.DMA32) != 0) {
+      return "DMA32";
+    }
+    if ((bits & GfpMask.HIGHMEM) == 0) {
+      return "Normal";
+    }
+    return (bits & GfpMask.MOVABLE) == 0 ? "HighMem" : "Movable";
+  }
+
+  /** {@code Device} and what is not known rank above all, since no allocation is served from them. */
+  private static int rank(Zone zone) {
+    int rank = NAMES.indexOf(zone.getName());
+    return rank < 0 ? NAMES.size() : rank;
+  }
+
+  /** Whether a list as the kernel prints it, {@code 0-1,3}, has the node; an empty one confines to none. */
+  static boolean contains(String list, int numaNode) {
+    if (list.isEmpty()) {
+      return true;
+    }
+    for (String part : list.split(",")) {
+      Matcher range = NUMA_RANGE.matcher(part);
+      if (!range.matches()) {
+        return true;
+      }
+      int first = Integer.parseInt(range.group(1));
+      int last = range.group(2) == null ? first : Integer.parseInt(range.group(2));
+      if (numaNode >= first && numaNode <= last) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Whether the allocation might have been served from the zone. */
+  public boolean isUsable(Zone zone) {
+    return usable.contains(zone);
+  }
+
+  /** Free memory that the allocation could take: what is kept for movable pages (CMA) is for these alone. */
+  public long freeBytes(Zone zone) {
+    return movable ? zone.getFreeBytes() : Math.max(0, zone.getFreeBytes() - zone.getSizesOrDefault("free_cma", 0));
+  }
+
+  /** What must stay free in the zone: its min, and what is kept from allocations that have zones above it, too. */
+  public long keptBytes(Zone zone) {
+    return zone.getMinBytes() + reserveBytes(zone);
+  }
+
+  /** Whether the zone could not give even one page. */
+  public boolean isShort(Zone zone) {
+    return zone.hasFreeBytes() && zone.hasMinBytes() && freeBytes(zone) <= keptBytes(zone);
+  }
+
+  /** Whether blocks are free that are large enough; true where the report does not list them. */
+  public boolean hasBlock(Zone zone) {
+    return zone.getFreeBlocksCount() == 0
+        || zone.getFreeBlocksList().stream().skip(order).anyMatch(count -> count > 0);
+  }
+
+  /** The order of the largest free block; negative for none. */
+  public static int largestOrder(Zone zone) {
+    int largest = zone.getFreeBlocksCount() - 1;
+    while (largest >= 0 && zone.getFreeBlocks(largest) == 0) {
+      largest--;
+    }
+    return largest;
+  }
+
+  /**
+   * lowmem_reserve[] has a value for each zone that an allocation can be for: the sum of the zones from the one above
+   * to that. So its values that differ belong, in order, to the populated zones above.
+   */
+  private long reserveBytes(Zone zone) {
+    long zonesBetween = all.stream()
+        .filter(other -> other.getNumaNode() == zone.getNumaNode())
+        .filter(other -> rank(other) > rank(zone) && rank(other) <= highest)
+        .count();
+    List<Long> reserves = new ArrayList<>(new TreeSet<>(zone.getLowmemReservePagesList()));
+    reserves.removeIf(pages -> pages == 0);
+    int index = (int) Math.min(zonesBetween, reserves.size()) - 1;
+    return index < 0 ? 0 : reserves.get(index) * pageBytes;
+  }
+
+  List<Zone> usable() {
+    return usable;
+  }
+
+  /** Those that could not have served it, whatever they have free. */
+  List<Zone> unusable() {
+    return all.stream().filter(zone -> !usable.contains(zone)).toList();
+  }
+
+  /** All that it could use could not give one page. */
+  boolean areAllShort() {
+    return !usable.isEmpty() && usable.stream().allMatch(this::isShort);
+  }
+
+  /** Usable zones above their watermark. */
+  List<Zone> withRoom() {
+    return usable.stream().filter(zone -> zone.hasFreeBytes() && zone.hasMinBytes() && !isShort(zone)).toList();
+  }
+
+  /** Memory that is free above what must stay free, in zones that were of no use. */
+  long roomElsewhereBytes() {
+    return unusable().stream()
+        .filter(zone -> rank(zone) < NAMES.size())
+        .mapToLong(zone -> Math.max(0, zone.getFreeBytes() - zone.getHighBytes()))
+        .sum();
+  }
+
+  /** {@code DMA32, Normal}: each name once. */
+  static String names(List<Zone> zones) {
+    return zones.stream().map(Zone::getName).distinct().collect(Collectors.joining(", "));
+  }
+
+  boolean isMovable() {
+    return movable;
+  }
+}
