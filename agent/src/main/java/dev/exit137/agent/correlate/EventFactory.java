@@ -6,6 +6,8 @@ import dev.exit137.agent.cgroup.Cgroup;
 import dev.exit137.agent.cgroup.CgroupPath;
 import dev.exit137.agent.incident.Incident;
 import dev.exit137.agent.kmsg.OomLine;
+import dev.exit137.agent.kmsg.OomLine.Wording;
+import dev.exit137.proto.v1.ChosenTask;
 import dev.exit137.proto.v1.Incident.Builder;
 import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.Node;
@@ -24,7 +26,6 @@ import java.util.function.LongConsumer;
 /** Makes events of what the records and the counters say. What they do not say stays absent. */
 public final class EventFactory {
   private static final int MAX_CANDIDATES = 256;
-  private static final String GLOBAL_WORDING = "Out of memory";
 
   private final Node node;
   private final EventIds ids;
@@ -40,6 +41,7 @@ public final class EventFactory {
    *
    * @param kernelTimeMicros since boot, as printk stamped the record; negative where it did not
    * @param wall null where it is not known
+   * @param observed null where nobody watched
    */
   public record Times(long kernelTimeMicros, Instant wall, Instant observed, boolean recovered) {}
 
@@ -50,12 +52,12 @@ public final class EventFactory {
         fromIncident(incident, times)
             .setEventId(ids.kill(sequence))
             .setOutcome(Outcome.KILLED)
-            .setVictim(victim(killed))
+            .setVictim(victim(incident, killed))
             .addEvidence(Evidence.KMSG_KILLED)
             .addAllEvidence(attribution.sources());
     setCgroup(event, attribution);
-    if (!event.hasScope() || event.getScope() == Scope.UNKNOWN) {
-      event.setScope(scopeOfWording(killed));
+    if (event.getScope() == Scope.UNKNOWN) {
+      event.setScope(scope(killed.wording()));
     }
     event.getIncidentBuilder().setLimit(ownedLimit(limit, event.getScope()));
     return event.setCertainty(certainty(attribution));
@@ -107,8 +109,10 @@ public final class EventFactory {
         OomKillEvent.newBuilder()
             .setRevision(1)
             .setNode(node)
-            .setObservedTime(timestamp(times.observed()))
             .setRecovered(times.recovered());
+    if (times.observed() != null) {
+      event.setObservedTime(timestamp(times.observed()));
+    }
     if (times.wall() != null) {
       event.setTime(timestamp(times.wall()));
     }
@@ -132,9 +136,16 @@ public final class EventFactory {
             .setTaskMemcg(incident.taskMemcg().toString())
             .setGroupKill(incident.isGroupKill())
             .setKillsSoFar(incident.kills())
-            .setRepeatedKillRecords(incident.repeatedKillRecords());
+            .setRepeatedKillRecords(incident.repeatedKillRecords())
+            .setAlreadyExiting(incident.alreadyExiting())
+            .setNodemask(incident.nodemask().toString())
+            .setCpuset(incident.cpuset().toString())
+            .setMemsAllowed(incident.memsAllowed().toString());
     if (incident.isInvoked()) {
       message.setTrigger(trigger(incident));
+    }
+    if (incident.chosenPid() != OomLine.ABSENT) {
+      message.setChosen(chosen(incident));
     }
     return event;
   }
@@ -151,7 +162,15 @@ public final class EventFactory {
     return trigger.build();
   }
 
-  private static Victim victim(OomLine killed) {
+  private static ChosenTask chosen(Incident incident) {
+    ChosenTask.Builder chosen = ChosenTask.newBuilder().setComm(incident.chosenComm().toString());
+    ifPresentInt(incident.chosenPid(), chosen::setPid);
+    ifPresentInt(incident.chosenUid(), chosen::setUid);
+    ifPresentInt(incident.chosenOomScore(), chosen::setOomScore);
+    return chosen.build();
+  }
+
+  private static Victim victim(Incident incident, OomLine killed) {
     Victim.Builder victim = Victim.newBuilder().setComm(killed.comm().toString());
     ifPresentInt(killed.pid(), victim::setPid);
     ifPresentInt(killed.uid(), victim::setUid);
@@ -161,6 +180,9 @@ public final class EventFactory {
     ifPresent(killed.shmemRssBytes(), victim::setShmemRssBytes);
     ifPresent(killed.pgtablesBytes(), victim::setPgtablesBytes);
     ifPresentInt(killed.oomScoreAdj(), victim::setOomScoreAdj);
+    if (incident.chosenPid() == killed.pid()) {
+      ifPresentInt(incident.chosenOomScore(), victim::setOomScore);
+    }
     return victim.build();
   }
 
@@ -168,18 +190,21 @@ public final class EventFactory {
     return switch (incident.constraint().toString()) {
       case "CONSTRAINT_MEMCG" -> Scope.MEMCG;
       // Kernels before 5.3 print CONSTRAINT_NONE for a memcg OOM, too; its oom_memcg tells.
-      case "CONSTRAINT_NONE" -> incident.oomMemcg().isEmpty() ? Scope.GLOBAL : Scope.MEMCG;
+      case "CONSTRAINT_NONE" -> incident.isMemcg() ? Scope.MEMCG : Scope.GLOBAL;
       case "CONSTRAINT_CPUSET" -> Scope.CPUSET;
       case "CONSTRAINT_MEMORY_POLICY" -> Scope.MEMORY_POLICY;
-      default -> incident.oomMemcg().isEmpty() ? Scope.UNKNOWN : Scope.MEMCG;
+      default -> incident.isMemcg() ? Scope.MEMCG : scope(incident.wording());
     };
   }
 
-  private static Scope scopeOfWording(OomLine killed) {
-    if (killed.memcgWording()) {
-      return Scope.MEMCG;
-    }
-    return killed.killMessage().toString().startsWith(GLOBAL_WORDING) ? Scope.GLOBAL : Scope.UNKNOWN;
+  private static Scope scope(Wording wording) {
+    return switch (wording) {
+      case MEMCG -> Scope.MEMCG;
+      case NODE -> Scope.GLOBAL;
+      case CPUSET -> Scope.CPUSET;
+      case MEMORY_POLICY -> Scope.MEMORY_POLICY;
+      case NONE -> Scope.UNKNOWN;
+    };
   }
 
   /** The limit that was hit, as far as the incident's own records say. */
@@ -189,6 +214,10 @@ public final class EventFactory {
     ifPresent(incident.usageBytes(), limit::setUsageBytes);
     ifPresent(incident.swapLimitBytes(), limit::setSwapLimitBytes);
     ifPresent(incident.swapUsageBytes(), limit::setSwapUsageBytes);
+    limit.setSwapIncludesMemory(incident.isMemoryPlusSwap());
+    ifPresent(incident.failcnt(), limit::setFailcnt);
+    ifPresent(incident.kmemLimitBytes(), limit::setKmemLimitBytes);
+    ifPresent(incident.kmemUsageBytes(), limit::setKmemUsageBytes);
     return limit;
   }
 

@@ -2,6 +2,8 @@ package dev.exit137.agent.incident;
 
 import dev.exit137.agent.kmsg.ByteText;
 import dev.exit137.agent.kmsg.OomLine;
+import dev.exit137.agent.kmsg.OomLine.Kind;
+import dev.exit137.agent.kmsg.OomLine.Wording;
 import java.util.Arrays;
 
 /**
@@ -24,24 +26,39 @@ public final class Incident {
   long triggerOomScoreAdj;
   long triggerPid;
   long triggerCpu;
+  final ByteText nodemask = new ByteText(NAME_BYTES);
+  final ByteText cpuset = new ByteText(NAME_BYTES);
+  final ByteText memsAllowed = new ByteText(NAME_BYTES);
 
+  /** How far the head has come: the kernel prints its lines in the order of the kinds. */
+  Kind headKind;
+
+  Wording wording;
   boolean summarized;
+  boolean globalOom;
   final ByteText constraint = new ByteText(NAME_BYTES);
   final ByteText oomMemcg = new ByteText(PATH_BYTES);
   final ByteText taskMemcg = new ByteText(PATH_BYTES);
   long chosenPid;
   long chosenUid;
   final ByteText chosenComm = new ByteText(16);
+  long chosenOomScore;
 
+  boolean memcgBlock;
   long usageBytes;
   long limitBytes;
+  long failcnt;
+  boolean memoryPlusSwap;
   long swapUsageBytes;
   long swapLimitBytes;
+  long kmemUsageBytes;
+  long kmemLimitBytes;
 
   boolean groupKill;
   final ByteText groupMemcg = new ByteText(PATH_BYTES);
   boolean noKillableProcess;
   boolean panic;
+  int alreadyExiting;
 
   private int[] killedPids = new int[64];
   private int kills;
@@ -57,21 +74,34 @@ public final class Incident {
     triggerOomScoreAdj = OomLine.ABSENT;
     triggerPid = OomLine.ABSENT;
     triggerCpu = OomLine.ABSENT;
+    nodemask.clear();
+    cpuset.clear();
+    memsAllowed.clear();
+    headKind = Kind.NONE;
+    wording = Wording.NONE;
     summarized = false;
+    globalOom = false;
     constraint.clear();
     oomMemcg.clear();
     taskMemcg.clear();
     chosenPid = OomLine.ABSENT;
     chosenUid = OomLine.ABSENT;
     chosenComm.clear();
+    chosenOomScore = OomLine.ABSENT;
+    memcgBlock = false;
     usageBytes = OomLine.ABSENT;
     limitBytes = OomLine.ABSENT;
+    failcnt = OomLine.ABSENT;
+    memoryPlusSwap = false;
     swapUsageBytes = OomLine.ABSENT;
     swapLimitBytes = OomLine.ABSENT;
+    kmemUsageBytes = OomLine.ABSENT;
+    kmemLimitBytes = OomLine.ABSENT;
     groupKill = false;
     groupMemcg.clear();
     noKillableProcess = false;
     panic = false;
+    alreadyExiting = 0;
     kills = 0;
     repeatedKillRecords = 0;
   }
@@ -135,6 +165,36 @@ public final class Incident {
     return triggerCpu;
   }
 
+  /** NUMA nodes that the allocation was confined to; empty for no such limit. */
+  public ByteText nodemask() {
+    return nodemask;
+  }
+
+  /** The trigger's cpuset: the last name of its path. */
+  public ByteText cpuset() {
+    return cpuset;
+  }
+
+  /** NUMA nodes that the trigger may use. */
+  public ByteText memsAllowed() {
+    return memsAllowed;
+  }
+
+  /** What the kernel's words say has run out, where another record than {@code Killed process} says it. */
+  public Wording wording() {
+    return wording;
+  }
+
+  /** Whether a record says that a memory cgroup's limit was hit. */
+  public boolean isMemcg() {
+    return memcgBlock || !oomMemcg.isEmpty() || wording == Wording.MEMCG;
+  }
+
+  /** Whether a record says that it was not a memory cgroup's limit. */
+  public boolean isNotMemcg() {
+    return globalOom || wording != Wording.NONE && wording != Wording.MEMCG;
+  }
+
   /** Whether the {@code oom-kill:constraint=} record was there. */
   public boolean isSummarized() {
     return summarized;
@@ -145,14 +205,32 @@ public final class Incident {
     return constraint;
   }
 
-  /** The cgroup whose limit was hit; empty for a global OOM and without a summary. */
+  /** The cgroup whose limit was hit; empty for a global OOM and where no record names it. */
   public ByteText oomMemcg() {
     return oomMemcg;
   }
 
-  /** The cgroup of the chosen process; empty without a summary. */
+  /** The cgroup of the chosen process; empty where no record names it. */
   public ByteText taskMemcg() {
     return taskMemcg;
+  }
+
+  /** The process that the kernel chose. It may kill another: a child (before 5.1), or a thread's leader. */
+  public long chosenPid() {
+    return chosenPid;
+  }
+
+  public long chosenUid() {
+    return chosenUid;
+  }
+
+  public ByteText chosenComm() {
+    return chosenComm;
+  }
+
+  /** The badness of the chosen process, before 5.1. */
+  public long chosenOomScore() {
+    return chosenOomScore;
   }
 
   /**
@@ -160,8 +238,7 @@ public final class Incident {
    * ,task=x} makes the summary read otherwise than it was meant.
    */
   public boolean isChosen(OomLine killed) {
-    return summarized
-        && !taskMemcg.isEmpty()
+    return !taskMemcg.isEmpty()
         && chosenPid == killed.pid()
         && chosenComm.contentEquals(killed.comm());
   }
@@ -176,12 +253,30 @@ public final class Incident {
     return limitBytes;
   }
 
+  /** How often the limit was hit. */
+  public long failcnt() {
+    return failcnt;
+  }
+
+  /** Whether the swap's usage and limit are those of memory and swap together (v1). */
+  public boolean isMemoryPlusSwap() {
+    return memoryPlusSwap;
+  }
+
   public long swapUsageBytes() {
     return swapUsageBytes;
   }
 
   public long swapLimitBytes() {
     return swapLimitBytes;
+  }
+
+  public long kmemUsageBytes() {
+    return kmemUsageBytes;
+  }
+
+  public long kmemLimitBytes() {
+    return kmemLimitBytes;
   }
 
   /** memory.oom.group was set: every process of {@link #groupMemcg} is killed. */
@@ -201,6 +296,11 @@ public final class Incident {
   /** The kernel panicked. */
   public boolean isPanic() {
     return panic;
+  }
+
+  /** Processes that were to be killed and had died already. */
+  public int alreadyExiting() {
+    return alreadyExiting;
   }
 
   /** Distinct processes killed so far. */

@@ -6,13 +6,14 @@ import static dev.exit137.agent.kmsg.TextCursor.ascii;
 /** The one line that every kill has: it is not rate-limited. */
 final class KilledLine {
   static final byte[] KILLED = ascii("Killed process ");
-  private static final byte[] MESSAGE_END = ascii(": ");
-  private static final byte[] COLON_KILLED = ascii(": Killed process ");
   private static final byte[] COMM = ascii(" (");
   private static final byte[] COMM_END = ascii(")");
+  private static final byte[] FULL_STOP = ascii(".");
   private static final byte[] COMMA_UID = ascii(", UID ");
   private static final byte[] COMMA = ascii(",");
   private static final byte[] TOTAL_VM = ascii(" total-vm:");
+  private static final byte[] VSZ = ascii(" vsz:");
+  private static final byte[] KB_ANON_RSS = ascii("kB, anon-rss:");
   private static final byte[] ANON_RSS = ascii(", anon-rss:");
   private static final byte[] FILE_RSS = ascii(", file-rss:");
   private static final byte[] SHMEM_RSS = ascii(", shmem-rss:");
@@ -24,23 +25,18 @@ final class KilledLine {
 
   /**
    * Memory cgroup out of memory: Killed process 7788 (bash) total-vm:7169492kB, anon-rss:7165824kB, file-rss:956kB,
-   * shmem-rss:0kB, UID:0 pgtables:14076kB oom_score_adj:1000 (5.4 and later)
+   * shmem-rss:0kB, UID:0 pgtables:14076kB oom_score_adj:1000 (5.4 and later; the text is behind the colon)
    *
-   * <p>Memory cgroup out of memory: Killed process 23793 (leaker) total-vm:2623712kB, anon-rss:506500kB,
-   * file-rss:1268kB, shmem-rss:0kB (5.1)
+   * <p>Killed process 3359 (a.out) total-vm:4267252kB, anon-rss:2894908kB, file-rss:0kB, shmem-rss:0kB (4.5 to 5.3)
    *
-   * <p>Killed process 3359 (a.out) total-vm:4267252kB, anon-rss:2894908kB, file-rss:0kB, shmem-rss:0kB (before)
+   * <p>Killed process 2603 (flasherav) total-vm:… (2.6.36; vsz:… from 2.6.33)
    *
-   * <p>What a later kernel adds behind is passed over: a kill that is not told is worse.
+   * <p>Killed process 3956 (a.out) (before; with a full stop at its end before 2.6.24)
+   *
+   * <p>What a later kernel adds behind is passed over: a kill that is not told is worse. So is one whose line was cut
+   * behind the name.
    */
   static void parse(TextCursor text, OomLine line) {
-    int start = text.position();
-    int messageEnd = text.at(start, KILLED) ? start : text.find(COLON_KILLED, start, text.end());
-    if (messageEnd < 0) {
-      return;
-    }
-    text.position(messageEnd);
-    text.skip(MESSAGE_END);
     line.pid = text.number(KILLED, Integer.MAX_VALUE);
     // Killed process 13550, UID 500, (java) total-vm:12466024kB, anon-rss:7625016kB, file-rss:2608kB (RHEL 6)
     line.uid = text.number(COMMA_UID, OomLineParser.MAX_UID);
@@ -48,41 +44,71 @@ final class KilledLine {
       return;
     }
     int comm = text.position();
-    int commEnd = findCommEnd(text, line);
+    int commEnd = findCommEnd(text);
     if (commEnd < 0) {
       return;
     }
-    line.killMessage.set(text.buffer(), start, messageEnd - start);
     line.comm.set(text.buffer(), comm, commEnd - comm);
+    if (line.comm.isTruncated()) {
+      return;
+    }
+    text.position(commEnd);
+    text.skip(COMM_END);
+    readTail(text, line);
+    line.kind = OomLine.Kind.KILLED;
+  }
+
+  private static void readTail(TextCursor text, OomLine line) {
+    // Killed process 42452 (memcg_test_1), UID 0, total-vm:7296kB, anon-rss:96kB, file-rss:164kB (RHEL 7)
+    long uid = text.number(COMMA_UID, OomLineParser.MAX_UID);
+    if (uid != ABSENT && text.skip(COMMA)) {
+      line.uid = uid;
+    }
+    line.totalVmBytes = text.sizeBytes(TOTAL_VM);
+    if (line.totalVmBytes == ABSENT) {
+      line.totalVmBytes = text.sizeBytes(VSZ);
+    }
     line.anonRssBytes = text.sizeBytes(ANON_RSS);
     line.fileRssBytes = text.sizeBytes(FILE_RSS);
     line.shmemRssBytes = text.sizeBytes(SHMEM_RSS);
-    long uid = text.number(UID, OomLineParser.MAX_UID);
+    uid = text.number(UID, OomLineParser.MAX_UID);
     line.uid = uid == ABSENT ? line.uid : uid;
     line.pgtablesBytes = text.sizeBytes(PGTABLES);
     line.oomScoreAdj = text.signed(OOM_SCORE_ADJ, OomLineParser.MAX_OOM_SCORE_ADJ);
-    line.kind = OomLine.Kind.KILLED;
   }
 
   /**
    * A comm may hold {@code ) (} and even {@code ) total-vm:1kB}, but not {@code ) total-vm:1kB, anon-rss:}, which is
-   * longer than any comm. So the first of these is the true one, and a line cut within the comm has none.
+   * longer than any comm. So the first of these is the true one. A line without it is of a kernel that prints no sizes,
+   * or was cut: then it is the last that can be, which may leave out the end of such a comm.
    */
-  private static int findCommEnd(TextCursor text, OomLine line) {
+  private static int findCommEnd(TextCursor text) {
+    int last = -1;
     int end = text.find(COMM_END, text.position(), text.end());
     while (end >= 0) {
-      text.position(end);
-      text.skip(COMM_END);
-      // Killed process 42452 (memcg_test_1), UID 0, total-vm:7296kB, anon-rss:96kB, file-rss:164kB (RHEL 7)
-      long uid = text.number(COMMA_UID, OomLineParser.MAX_UID);
-      boolean comma = uid == ABSENT || text.skip(COMMA);
-      line.totalVmBytes = text.sizeBytes(TOTAL_VM);
-      if (comma && line.totalVmBytes != ABSENT && text.at(text.position(), ANON_RSS)) {
-        line.uid = uid == ABSENT ? line.uid : uid;
-        return end;
+      text.position(end + COMM_END.length);
+      if (isTail(text)) {
+        if (!text.atEnd()) {
+          return end;
+        }
+        last = end;
       }
       end = text.find(COMM_END, end + 1, text.end());
     }
-    return -1;
+    return last;
+  }
+
+  /** Passes over what stands between the comm and the first size, or as much of it as there is before the end. */
+  private static boolean isTail(TextCursor text) {
+    if (text.endsWith(FULL_STOP) && text.position() == text.end() - 1) {
+      text.position(text.end());
+    }
+    if (text.peek() == ',') {
+      boolean uid = text.skipOrCut(COMMA_UID) && text.skipDigits() && text.skipOrCut(COMMA);
+      if (!uid) {
+        return false;
+      }
+    }
+    return (text.skipOrCut(TOTAL_VM) || text.skipOrCut(VSZ)) && text.skipDigits() && text.skipOrCut(KB_ANON_RSS);
   }
 }

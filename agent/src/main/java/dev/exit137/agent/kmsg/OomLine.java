@@ -24,28 +24,59 @@ public final class OomLine {
   public enum Kind {
     /** None of an OOM report that matters here. */
     NONE,
-    /** {@code … invoked oom-killer}: comm, gfpMask, order and oomScoreAdj of the process that asked for memory. */
+    /** {@code … invoked oom-killer}: comm, gfpMask, nodemask, order, oomScoreAdj of the one that asked for memory. */
     INVOKED,
-    /** {@code CPU: … PID: …} of any stack dump: cpu, uid, pid, comm. It is the trigger's only behind an INVOKED. */
+    /**
+     * {@code CPU: … PID: …} or {@code Pid: …} of any stack dump: cpu, uid, pid, comm. It is the trigger's only behind an
+     * INVOKED.
+     */
     TRIGGER_CPU,
+    /** {@code … cpuset=… mems_allowed=…}: comm, cpuset, memsAllowed; the trigger's only behind an INVOKED. */
+    CPUSET,
+    /** {@code Task in … killed as a result of limit of …}: taskMemcg of the chosen one, and oomMemcg. */
+    TASK_IN,
     /** {@code memory: usage …}: usageBytes, limitBytes, failcnt of the cgroup whose limit was hit. */
     MEMORY_USAGE,
     /** {@code swap: usage …}, on v1 {@code memory+swap: usage …} (then memoryPlusSwap): the same three. */
     SWAP_USAGE,
-    /** {@code oom-kill:…}: constraint, cpuset, memsAllowed, globalOom, oomMemcg, taskMemcg, and comm, pid, uid. */
+    /** {@code kmem: usage …}: the same three of kernel memory, which on v1 may have a limit of its own. */
+    KMEM_USAGE,
+    /** {@code Memory cgroup stats for …:}: oomMemcg, in the first of a report; those that follow are of cgroups below. */
+    MEMCG_STATS,
+    /**
+     * {@code oom-kill:…}: constraint, nodemask, cpuset, memsAllowed, globalOom, oomMemcg, taskMemcg, and comm, pid, uid.
+     */
     SUMMARY,
-    /** {@code … Killed process …}: killMessage, memcgWording, and pid, comm, uid, sizes, oomScoreAdj of the victim. */
+    /** {@code … Kill process … score …}: killMessage, wording, and pid, comm, oomScore of the one chosen; no kill yet. */
+    CHOSEN,
+    /** {@code … Killed process …}: killMessage, wording, and pid, comm, uid, sizes, oomScoreAdj of the victim. */
     KILLED,
+    /** {@code … OOM victim … is already exiting. Skip killing the task}: killMessage, wording, pid, comm. */
+    ALREADY_EXITING,
     /** {@code Tasks in … are going to be killed}: groupMemcg. */
     GROUP_KILL,
     /** {@code oom_reaper: reaped process …}: pid, comm and what anonymous, file and shared memory is left. */
     REAPED,
-    /** {@code Out of memory and no killable processes...}: memcgWording. */
+    /** {@code Out of memory and no killable processes...}: wording. */
     NO_KILLABLE_PROCESS,
-    /** The kernel panics because of the OOM. */
+    /** The kernel panics because of the OOM: wording. */
     PANIC,
     /** Reports were left out (rate limit): suppressedCallbacks. */
     CALLBACKS_SUPPRESSED
+  }
+
+  /** What a line's own words say has run out. */
+  public enum Wording {
+    /** Nothing. */
+    NONE,
+    /** {@code Out of memory}: the node's memory, or (the words do not tell) what a cpuset or a policy allows of it. */
+    NODE,
+    /** {@code Memory cgroup out of memory}. */
+    MEMCG,
+    /** {@code No available memory in cpuset} (to 2.6.35). */
+    CPUSET,
+    /** {@code No available memory (MPOL_BIND)} (to 2.6.35). */
+    MEMORY_POLICY
   }
 
   final ByteText comm = new ByteText(MAX_COMM_BYTES);
@@ -54,14 +85,17 @@ public final class OomLine {
   final ByteText oomMemcg = new ByteText(MAX_PATH_BYTES);
   final ByteText taskMemcg = new ByteText(MAX_PATH_BYTES);
   final ByteText groupMemcg = new ByteText(MAX_PATH_BYTES);
+  final ByteText nodemask = new ByteText(MAX_NAME_BYTES);
   final ByteText cpuset = new ByteText(MAX_NAME_BYTES);
   final ByteText memsAllowed = new ByteText(MAX_NAME_BYTES);
   final ByteText killMessage = new ByteText(MAX_MESSAGE_BYTES);
   Kind kind;
+  Wording wording;
   long pid;
   long uid;
   long cpu;
   long order;
+  long oomScore;
   long oomScoreAdj;
   long totalVmBytes;
   long anonRssBytes;
@@ -73,7 +107,6 @@ public final class OomLine {
   long failcnt;
   long suppressedCallbacks;
   boolean globalOom;
-  boolean memcgWording;
   boolean memoryPlusSwap;
 
   /** A line that says nothing. */
@@ -83,12 +116,14 @@ public final class OomLine {
 
   void clear() {
     kind = Kind.NONE;
+    wording = Wording.NONE;
     comm.clear();
     constraint.clear();
     gfpMask.clear();
     oomMemcg.clear();
     taskMemcg.clear();
     groupMemcg.clear();
+    nodemask.clear();
     cpuset.clear();
     memsAllowed.clear();
     killMessage.clear();
@@ -96,6 +131,7 @@ public final class OomLine {
     uid = ABSENT;
     cpu = ABSENT;
     order = ABSENT;
+    oomScore = ABSENT;
     oomScoreAdj = ABSENT;
     totalVmBytes = ABSENT;
     anonRssBytes = ABSENT;
@@ -107,13 +143,17 @@ public final class OomLine {
     failcnt = ABSENT;
     suppressedCallbacks = ABSENT;
     globalOom = false;
-    memcgWording = false;
     memoryPlusSwap = false;
   }
 
   /** Which line it is, and so which of the fields it can have. */
   public Kind kind() {
     return kind;
+  }
+
+  /** What its own words say has run out. */
+  public Wording wording() {
+    return wording;
   }
 
   /** Process id in the initial pid namespace: of the victim, or of the trigger (TRIGGER_CPU). */
@@ -134,6 +174,11 @@ public final class OomLine {
   /** Order of the allocation; -1 for an OOM that was asked for (sysrq f). */
   public long order() {
     return order;
+  }
+
+  /** {@code score}: the badness of the process that was chosen; thousandths of the memory since 2.6.36. */
+  public long oomScore() {
+    return oomScore;
   }
 
   /** oom_score_adj, -1000 to 1000: of the trigger (INVOKED) or the victim (KILLED). */
@@ -191,9 +236,9 @@ public final class OomLine {
     return globalOom;
   }
 
-  /** The line begins with {@code Memory cgroup out of memory}. */
+  /** Its words say that a memory cgroup's limit was hit. */
   public boolean memcgWording() {
-    return memcgWording;
+    return wording == Wording.MEMCG;
   }
 
   /** The usage and limit are of memory and swap together (v1). */
@@ -216,12 +261,12 @@ public final class OomLine {
     return gfpMask;
   }
 
-  /** {@code oom_memcg}: path of the cgroup whose limit was hit. */
+  /** {@code oom_memcg}, {@code limit of}, {@code stats for}: path of the cgroup whose limit was hit. */
   public ByteText oomMemcg() {
     return oomMemcg;
   }
 
-  /** {@code task_memcg}: path of the chosen victim's cgroup. */
+  /** {@code task_memcg}, {@code Task in}: path of the chosen victim's cgroup. */
   public ByteText taskMemcg() {
     return taskMemcg;
   }
@@ -229,6 +274,11 @@ public final class OomLine {
   /** Path of the cgroup all of whose processes are killed. */
   public ByteText groupMemcg() {
     return groupMemcg;
+  }
+
+  /** {@code nodemask}: NUMA nodes that the allocation was confined to, {@code 0-1,3}; empty for {@code (null)}. */
+  public ByteText nodemask() {
+    return nodemask;
   }
 
   /** {@code cpuset}: last name in the path of the trigger's cpuset cgroup. */
@@ -241,7 +291,7 @@ public final class OomLine {
     return memsAllowed;
   }
 
-  /** What stands before {@code : Killed process}; empty before kernel 5.1, when that was a line of its own. */
+  /** What stands before the colon; empty in a Killed line before kernel 5.1, when that was a line of its own. */
   public ByteText killMessage() {
     return killMessage;
   }

@@ -22,13 +22,12 @@ import java.util.Arrays;
  * that does not exist; from the right it could make any other.
  *
  * <p>The kernel puts the line together from pieces (pr_cont); where it cannot, because the line would be longer than a
- * record (1 KiB) or another processor prints in between, the rest is in later records. What is here is then a cut line
- * and has no paths, since only from the end of the line it is known where a path ends.
+ * record (1 KiB) or another processor prints in between, the rest is in later records. What is here is then a cut line,
+ * and has no paths if nothing behind them shows where they end.
  */
 final class SummaryLine {
   static final byte[] START = ascii("oom-kill:constraint=");
   private static final byte[] NODEMASK = ascii(",nodemask=");
-  private static final byte[] NO_NODEMASK = ascii("(null)");
   private static final byte[] CPUSET = ascii(",cpuset=");
   private static final byte[] MEMS_ALLOWED = ascii(",mems_allowed=");
   private static final byte[] GLOBAL_OOM = ascii(",global_oom");
@@ -51,15 +50,19 @@ final class SummaryLine {
     line.constraint.set(text.buffer(), constraint, nodemask - constraint);
     int task = readTask(text, line, nodemask);
     boolean whole = task >= 0;
-    text.wrap(text.buffer(), nodemask + NODEMASK.length, whole ? task : text.end());
-    if (!text.skip(NO_NODEMASK)) {
-      skipNodeList(text);
-    }
+    int end = whole ? task : text.end();
+    text.wrap(text.buffer(), nodemask + NODEMASK.length, end);
+    text.nodemask(line.nodemask);
     if (text.at(text.position(), CPUSET) && !readCpuset(text, line, whole)) {
       return;
     }
     line.globalOom = text.skip(GLOBAL_OOM);
-    if (whole) {
+    if (!whole) {
+      // Cut within the comm or behind it: the paths are whole.
+      end = text.find(TASK, text.position(), end);
+    }
+    if (end >= 0) {
+      text.wrap(text.buffer(), text.position(), end);
       readOomMemcg(text, line);
       readTaskMemcg(text, line);
     }
@@ -102,7 +105,7 @@ final class SummaryLine {
     while (key >= 0) {
       int list = key + MEMS_ALLOWED.length;
       text.position(list);
-      skipNodeList(text);
+      text.skipNodeList();
       int end = text.position();
       if (whole && text.atEnd() || text.at(end, GLOBAL_OOM) || text.at(end, OOM_MEMCG)) {
         set(line.cpuset, text, cpuset, key);
@@ -125,7 +128,7 @@ final class SummaryLine {
     int oomMemcg = text.position();
     int first = text.find(TASK_MEMCG, oomMemcg, text.end());
     int chosen = first;
-    while (chosen >= 0 && !isWithin(text, chosen + TASK_MEMCG.length, oomMemcg, chosen)) {
+    while (chosen >= 0 && !isWithin(text.buffer(), chosen + TASK_MEMCG.length, text.end(), oomMemcg, chosen)) {
       chosen = text.find(TASK_MEMCG, chosen + 1, text.end());
     }
     int end = chosen >= 0 ? chosen : first;
@@ -141,34 +144,15 @@ final class SummaryLine {
     }
   }
 
-  /** Whether the path from {@code from} to the end is that of the cgroup [rootFrom, rootTo) or of one below it. */
-  private static boolean isWithin(TextCursor text, int from, int rootFrom, int rootTo) {
-    byte[] buffer = text.buffer();
-    int length = text.end() - from;
+  /** Whether the path [from, to) is that of the cgroup [rootFrom, rootTo) or of one below it. */
+  static boolean isWithin(byte[] buffer, int from, int to, int rootFrom, int rootTo) {
+    int length = to - from;
     int rootLength = rootTo - rootFrom;
     if (length < rootLength || !Arrays.equals(buffer, from, from + rootLength, buffer, rootFrom, rootTo)) {
       return false;
     }
     boolean isRoot = rootLength == 1;
     return length == rootLength || isRoot || buffer[from + rootLength] == '/';
-  }
-
-  /** {@code 0-1,3}: passes over it, not over the comma before the next key. */
-  private static void skipNodeList(TextCursor text) {
-    int i = text.position();
-    byte[] buffer = text.buffer();
-    while (i < text.end() && (isDigit(buffer[i]) || buffer[i] == '-' || isCommaBeforeDigit(buffer, i, text.end()))) {
-      i++;
-    }
-    text.position(i);
-  }
-
-  private static boolean isCommaBeforeDigit(byte[] buffer, int i, int end) {
-    return buffer[i] == ',' && i + 1 < end && isDigit(buffer[i + 1]);
-  }
-
-  private static boolean isDigit(byte b) {
-    return b >= '0' && b <= '9';
   }
 
   private static void set(ByteText field, TextCursor text, int from, int to) {

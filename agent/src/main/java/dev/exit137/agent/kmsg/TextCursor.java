@@ -8,6 +8,7 @@ final class TextCursor {
   private static final int MAX_DIGITS = 18;
 
   private static final byte[] KB = ascii("kB");
+  private static final byte[] NO_NODEMASK = ascii("(null)");
 
   /**
    * A page counter without a limit holds LONG_MAX / PAGE_SIZE pages (the res_counters before 3.19: LONG_MAX bytes), so
@@ -28,6 +29,17 @@ final class TextCursor {
     this.position = from;
     this.end = end;
     return this;
+  }
+
+  /** Leaves out blanks at the end. */
+  void trimEnd() {
+    while (end > position && isBlank(buffer[end - 1])) {
+      end--;
+    }
+  }
+
+  private static boolean isBlank(byte b) {
+    return b == ' ' || b == '\t' || b == '\r';
   }
 
   byte[] buffer() {
@@ -76,6 +88,36 @@ final class TextCursor {
     return true;
   }
 
+  /** Like skip; a text that ends within {@code word} is passed over to its end, too. */
+  boolean skipOrCut(byte[] word) {
+    int length = Math.min(word.length, end - position);
+    for (int i = 0; i < length; i++) {
+      if (buffer[position + i] != word[i]) {
+        return false;
+      }
+    }
+    position += length;
+    return true;
+  }
+
+  /** Passes over digits. Whether there is one, or the end. */
+  boolean skipDigits() {
+    int start = position;
+    while (position < end && isDigit(buffer[position])) {
+      position++;
+    }
+    return position > start || atEnd();
+  }
+
+  /** Whether {@code word} stands between here and {@code index}, right before it. */
+  boolean isBefore(int index, byte[] word) {
+    return index - word.length >= position && at(index - word.length, word);
+  }
+
+  boolean endsWith(byte[] word) {
+    return isBefore(end, word);
+  }
+
   /** Index of the first {@code word} that begins in [from, to), or -1. */
   int find(byte[] word, int from, int to) {
     int last = Math.min(to - 1, end - word.length);
@@ -101,7 +143,7 @@ final class TextCursor {
   long number(long max) {
     long value = 0;
     int i = position;
-    while (i < end && buffer[i] >= '0' && buffer[i] <= '9') {
+    while (i < end && isDigit(buffer[i])) {
       if (i - position == MAX_DIGITS) {
         return OomLine.ABSENT;
       }
@@ -163,5 +205,38 @@ final class TextCursor {
       return OomLine.ABSENT;
     }
     return bytes;
+  }
+
+  /** Passes over a {@code nodemask} and keeps it, unless it is {@code (null)}. */
+  void nodemask(ByteText field) {
+    if (!skip(NO_NODEMASK)) {
+      int from = position;
+      skipNodeList();
+      field.set(buffer, from, position - from);
+    }
+  }
+
+  /** {@code 0-1,3}: passes over it, not over the comma before the next key. */
+  void skipNodeList() {
+    while (position < end && (isDigit(buffer[position]) || buffer[position] == '-' || isCommaBeforeDigit(position))) {
+      position++;
+    }
+  }
+
+  /** Where the digits, hyphens and commas at the end begin. */
+  int findTrailingNodeList() {
+    int i = end;
+    while (i > position && (isDigit(buffer[i - 1]) || buffer[i - 1] == '-' || buffer[i - 1] == ',')) {
+      i--;
+    }
+    return i;
+  }
+
+  private boolean isCommaBeforeDigit(int i) {
+    return buffer[i] == ',' && i + 1 < end && isDigit(buffer[i + 1]);
+  }
+
+  private static boolean isDigit(byte b) {
+    return b >= '0' && b <= '9';
   }
 }

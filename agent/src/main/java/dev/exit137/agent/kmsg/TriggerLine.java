@@ -1,0 +1,165 @@
+package dev.exit137.agent.kmsg;
+
+import static dev.exit137.agent.kmsg.OomLine.ABSENT;
+import static dev.exit137.agent.kmsg.TextCursor.ascii;
+
+import dev.exit137.agent.kmsg.OomLine.Kind;
+
+/** Who asked for memory when there was none. Only the name of the process stands before, and it may be any. */
+final class TriggerLine {
+  private static final int MAX_ESCAPED_COMM_BYTES = 4 * OomLine.MAX_COMM_BYTES;
+  private static final int MAX_OOM_ADJ = 1000;
+
+  private static final byte[] INVOKED = ascii(" invoked oom-killer");
+  private static final byte[] GFP_MASK = ascii(": gfp_mask=");
+  private static final byte[] NODEMASK = ascii(", nodemask=");
+  private static final byte[] COMMA = ascii(",");
+  private static final byte[] SPACE = ascii(" ");
+  private static final byte[] ORDER = ascii("order=");
+  private static final byte[] OOMKILLADJ = ascii(", oomkilladj=");
+  private static final byte[] OOM_ADJ = ascii(", oom_adj=");
+  private static final byte[] OOM_SCORE_ADJ = ascii(", oom_score_adj=");
+  private static final byte[] ADJ = ascii("adj=");
+  private static final byte[] CPUSET = ascii(" cpuset=");
+  private static final byte[] MEMS_ALLOWED = ascii(" mems_allowed=");
+
+  private static final byte[] CPU = ascii("CPU: ");
+  private static final byte[] CPU_UID = ascii(" UID: ");
+  private static final byte[] CPU_PID = ascii(" PID: ");
+  private static final byte[] CPU_COMM = ascii(" Comm: ");
+  private static final byte[] PID = ascii("Pid: ");
+  private static final byte[] PID_COMM = ascii(", comm: ");
+  private static final byte[] KDUMP_LOADED = ascii(" Kdump: loaded");
+  private static final byte[] NOT_TAINTED = ascii(" Not tainted ");
+  private static final byte[] TAINTED = ascii(" Tainted: ");
+
+  private TriggerLine() {}
+
+  /**
+   * Reads the lines that a name begins. They are told by their end, since that costs other lines nothing: a list of
+   * numbers behind one of two keys, or two words.
+   */
+  static void parse(TextCursor text, OomLine line) {
+    if (text.endsWith(INVOKED)) {
+      // Somebody shortened it. The kernel does not, but nor does it say these words otherwise.
+      parseInvoked(text, line);
+    } else {
+      int list = text.findTrailingNodeList();
+      if (text.isBefore(list, ADJ)) {
+        parseInvoked(text, line);
+      } else if (text.isBefore(list, MEMS_ALLOWED)) {
+        parseCpuset(text, line, list);
+      }
+    }
+  }
+
+  /**
+   * runc:[2:INIT] invoked oom-killer: gfp_mask=0x500cc2(GFP_HIGHUSER|__GFP_ACCOUNT), order=0, oom_score_adj=0
+   *
+   * <p>node invoked oom-killer: gfp_mask=0x14000c0(GFP_KERNEL), nodemask=(null), order=0, oom_score_adj=969 (4.9 to 4.20;
+   * two spaces before the order in 4.11 to 4.14)
+   *
+   * <p>sshd invoked oom-killer: gfp_mask=0x201da, order=0, oom_adj=-17, oom_score_adj=-1000 (2.6.36; without the second
+   * from 2.6.31; oomkilladj=0 before)
+   *
+   * <p>A comm is all that may stand before, and nothing behind: a device may have a name with these words in it, which
+   * the kernel prints with others before and behind.
+   */
+  private static void parseInvoked(TextCursor text, OomLine line) {
+    int invoked = readComm(text, line, INVOKED);
+    if (invoked < 0) {
+      return;
+    }
+    text.position(invoked);
+    text.skip(INVOKED);
+    if (text.atEnd()) {
+      line.kind = Kind.INVOKED;
+      return;
+    }
+    if (!text.skip(GFP_MASK)) {
+      return;
+    }
+    int gfpMask = text.position();
+    int gfpMaskEnd = text.find(COMMA, gfpMask, text.end());
+    if (gfpMaskEnd < 0) {
+      return;
+    }
+    line.gfpMask.set(text.buffer(), gfpMask, gfpMaskEnd - gfpMask);
+    text.position(gfpMaskEnd);
+    if (text.skip(NODEMASK)) {
+      text.nodemask(line.nodemask);
+    }
+    boolean separated = text.skip(COMMA) && text.skip(SPACE);
+    text.skip(SPACE);
+    line.order = text.signed(ORDER, Integer.MAX_VALUE);
+    if (!separated || line.order == ABSENT) {
+      return;
+    }
+    if (text.signed(OOMKILLADJ, MAX_OOM_ADJ) == ABSENT) {
+      text.signed(OOM_ADJ, MAX_OOM_ADJ);
+      line.oomScoreAdj = text.signed(OOM_SCORE_ADJ, OomLineParser.MAX_OOM_SCORE_ADJ);
+    }
+    if (text.atEnd()) {
+      line.kind = Kind.INVOKED;
+    }
+  }
+
+  /** CPU 0/KVM cpuset=vcpu0 mems_allowed=0-1 (2.6.30 to 4.20; failed allocations print it, too) */
+  private static void parseCpuset(TextCursor text, OomLine line, int memsAllowed) {
+    int end = memsAllowed - MEMS_ALLOWED.length;
+    int cpuset = readComm(text, line, CPUSET);
+    int from = cpuset + CPUSET.length;
+    if (cpuset < 0 || from > end) {
+      return;
+    }
+    line.cpuset.set(text.buffer(), from, end - from);
+    line.memsAllowed.set(text.buffer(), memsAllowed, text.end() - memsAllowed);
+    line.kind = Kind.CPUSET;
+  }
+
+  /** Reads the name before {@code word} and returns where that begins, or -1 if a name is not all that is there. */
+  private static int readComm(TextCursor text, OomLine line, byte[] word) {
+    int start = text.position();
+    int end = text.find(word, start, start + MAX_ESCAPED_COMM_BYTES + 1);
+    if (end >= 0) {
+      line.comm.set(text.buffer(), start, end - start);
+    }
+    return end < 0 || line.comm.isTruncated() ? -1 : end;
+  }
+
+  /**
+   * CPU: 1 PID: 6736 Comm: leaker Kdump: loaded Not tainted 5.3.0-rc3+ #936
+   *
+   * <p>CPU: 1 UID: 0 PID: 74 Comm: kworker/u17:0 Not tainted 6.16.0-00015-gf09eb0d6badc #102 PREEMPT(full) (from 6.11)
+   */
+  static void parseCpu(TextCursor text, OomLine line) {
+    line.cpu = text.number(CPU, Integer.MAX_VALUE);
+    line.uid = text.number(CPU_UID, OomLineParser.MAX_UID);
+    line.pid = text.number(CPU_PID, Integer.MAX_VALUE);
+    if (line.cpu != ABSENT && line.pid != ABSENT && text.skip(CPU_COMM)) {
+      readCommBeforeTaint(text, line);
+    }
+  }
+
+  /** Pid: 24113, comm: sshd Not tainted 2.6.32-431.11.2.el6.x86_64 #1 (to 3.9) */
+  static void parsePid(TextCursor text, OomLine line) {
+    line.pid = text.number(PID, Integer.MAX_VALUE);
+    if (line.pid != ABSENT && text.skip(PID_COMM)) {
+      readCommBeforeTaint(text, line);
+    }
+  }
+
+  private static void readCommBeforeTaint(TextCursor text, OomLine line) {
+    line.kind = Kind.TRIGGER_CPU;
+    int comm = text.position();
+    int end = Math.max(text.findLast(NOT_TAINTED, comm), text.findLast(TAINTED, comm));
+    if (end < 0) {
+      return;
+    }
+    int kdump = end - KDUMP_LOADED.length;
+    line.comm.set(text.buffer(), comm, (kdump >= comm && text.at(kdump, KDUMP_LOADED) ? kdump : end) - comm);
+    if (line.comm.isTruncated()) {
+      line.comm.clear();
+    }
+  }
+}
