@@ -1,0 +1,144 @@
+package dev.exit137.agent.dump;
+
+import static dev.exit137.agent.dump.LineCursor.ascii;
+
+import dev.exit137.proto.v1.Incident;
+import dev.exit137.proto.v1.MemoryBreakdown;
+import dev.exit137.proto.v1.NodeMemory;
+import dev.exit137.proto.v1.Victim;
+import java.util.OptionalLong;
+
+/**
+ * Reads the long blocks of one report, line by line, of any kernel. Takes any bytes without an exception; what it keeps is
+ * bounded. Belongs to one thread.
+ *
+ * <p>Only the text is judged: that it is the kernel's is the caller's question.
+ */
+public final class DumpParser {
+  private static final long DEFAULT_PAGE_BYTES = 4096;
+
+  private static final byte[][] HEADINGS = {
+    ascii("Mem-Info:"), ascii("Mem-info:"), ascii("Tasks state (memory values in pages):"),
+    ascii("Memory allocations:"), ascii("Memory allocations (profiling is currently turned o"),
+    ascii("Memory cgroup min protection "),
+  };
+  private static final byte[] CPU = ascii("CPU ");
+  private static final byte[] HIGH_OF_CPU = ascii(": hi:");
+  private static final byte[] HOT_OF_CPU = ascii(": Hot: hi:");
+  private static final byte[] SUMMARY = ascii("oom-kill:");
+
+  private final OptionalLong pageSizeBytes;
+  private final LineCursor line = new LineCursor();
+  private final TaskTable tasks = new TaskTable();
+  private final Zones zones = new Zones();
+  private final MemInfo memInfo = new MemInfo();
+  private final SlabTable slab = new SlabTable();
+  private final MemcgStats memcg = new MemcgStats();
+
+  /** @param pageSizeBytes of the machine that the report is of, if it is known */
+  public DumpParser(OptionalLong pageSizeBytes) {
+    this.pageSizeBytes = pageSizeBytes;
+  }
+
+  /** Lines, each ended by a newline: messages as they stand in records of /dev/kmsg. */
+  public void onText(byte[] text, int length) {
+    int start = 0;
+    for (int i = 0; i < length; i++) {
+      if (text[i] == '\n') {
+        onLine(text, start, i);
+        start = i + 1;
+      }
+    }
+    onLine(text, start, length);
+  }
+
+  /**
+   * Reads one line of the kernel's text, buffer[from, to), without prefix or newline.
+   *
+   * @return whether it is a line of one of the blocks
+   */
+  public boolean onLine(byte[] buffer, int from, int to) {
+    line.wrap(buffer, from, to);
+    int start = line.position();
+    if (line.atEnd()) {
+      return false;
+    }
+    if (ofOtherBlock(start)) {
+      memcg.close();
+      return true;
+    }
+    line.position(start);
+    return memcg.onLine(line);
+  }
+
+  private boolean ofOtherBlock(int start) {
+    if (line.peek() == '[') {
+      return tasks.onLine(line);
+    }
+    if (slab.onLine(line)) {
+      return true;
+    }
+    line.position(start);
+    if (zones.onLine(line)) {
+      return true;
+    }
+    line.position(start);
+    if (memInfo.onLine(line)) {
+      return true;
+    }
+    line.position(start);
+    return isHeading();
+  }
+
+  private boolean isHeading() {
+    for (byte[] heading : HEADINGS) {
+      if (line.at(line.position(), heading)) {
+        return true;
+      }
+    }
+    if (line.at(line.position(), SUMMARY)) {
+      memcg.close();
+    }
+    // CPU    0: hi:  186, btch:  31 usd:   9
+    return line.skip(CPU) && (line.contains(HIGH_OF_CPU) || line.contains(HOT_OF_CPU));
+  }
+
+  /** Adds what was read; what was not printed stays absent. */
+  public void addTo(Incident.Builder incident) {
+    addTo(incident, Victim.getDefaultInstance());
+  }
+
+  /**
+   * Adds what was read; what was not printed stays absent.
+   *
+   * @param victim of the report, whose {@code total-vm} tells the size of a page where nothing else does
+   */
+  public void addTo(Incident.Builder incident, Victim victim) {
+    PageSize pageSize = pageSize(victim);
+    tasks.addTo(incident, pageSize);
+    slab.addTo(incident);
+    memcg.addTo(incident);
+    if (!memInfo.isEmpty() || !zones.isEmpty()) {
+      NodeMemory.Builder node = NodeMemory.newBuilder();
+      memInfo.addTo(node, pageSize);
+      zones.addTo(node);
+      incident.setNodeMemory(node);
+    }
+    MemoryBreakdown memory = memcg.isEmpty() ? NodeBreakdown.of(memInfo, zones, pageSize) : memcg.breakdown();
+    if (!memory.equals(MemoryBreakdown.getDefaultInstance())) {
+      incident.setMemory(memory);
+    }
+    pageSize.addTo(incident);
+  }
+
+  private PageSize pageSize(Victim victim) {
+    if (zones.pageBytes().isPresent()) {
+      return new PageSize(zones.pageBytes().getAsLong(), false);
+    }
+    if (pageSizeBytes.isPresent()) {
+      return new PageSize(pageSizeBytes.getAsLong(), false);
+    }
+    OptionalLong ofVictim = PageSize.ofVictim(victim, tasks.totalVmPages(victim.getPid()));
+    return new PageSize(ofVictim.orElse(DEFAULT_PAGE_BYTES), ofVictim.isEmpty());
+  }
+}

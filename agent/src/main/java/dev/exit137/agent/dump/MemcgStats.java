@@ -1,0 +1,247 @@
+package dev.exit137.agent.dump;
+
+import static dev.exit137.agent.dump.LineCursor.ABSENT;
+import static dev.exit137.agent.dump.LineCursor.ascii;
+
+import dev.exit137.proto.v1.Incident;
+import dev.exit137.proto.v1.MemcgStat;
+import dev.exit137.proto.v1.MemoryBreakdown;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.function.LongFunction;
+
+/**
+ * A cgroup's statistics (mem_cgroup_print_oom_meminfo, mem_cgroup_print_oom_info before 5.0). From 3.9 to 5.2 one line for
+ * the cgroup at its limit and one for each below it, none of which counts what is below:
+ *
+ * <pre>
+ * memory: usage 20480kB, limit 20480kB, failcnt 136
+ * memory+swap: usage 20480kB, limit 9007199254740988kB, failcnt 0
+ * kmem: usage 0kB, limit 9007199254740988kB, failcnt 0
+ * Memory cgroup stats for /a: cache:0KB rss:0KB rss_huge:0KB … unevictable:0KB
+ * Memory cgroup stats for /a/b: cache:0KB rss:19800KB rss_huge:0KB … unevictable:0KB
+ * </pre>
+ *
+ * <p>From 5.3 on the one cgroup with all below it, bytes and counts, one a line; one record of several lines to 6.2.
+ * On v1 these are v2's names to 6.4, and from 6.5 v1's own, twice: with {@code total_} what is below counts.
+ *
+ * <pre>
+ * swap: usage 0kB, limit 9007199254740988kB, failcnt 0
+ * Memory cgroup stats for /a:
+ * anon 16736256
+ * file 0
+ * </pre>
+ */
+final class MemcgStats {
+  private static final int MAX_CGROUPS = 100;
+  private static final int MAX_PATH_BYTES = 4096;
+  private static final byte[] STATS = ascii("Memory cgroup stats");
+  private static final byte[] FOR = ascii(" for ");
+  private static final byte[] MEMORY_USAGE = ascii("memory: usage ");
+  private static final byte[] MEMORY_SWAP_USAGE = ascii("memory+swap: usage ");
+  private static final byte[] SWAP_USAGE = ascii("swap: usage ");
+  private static final byte[] KMEM_USAGE = ascii("kmem: usage ");
+
+  /** A report that begins within the statistics: with one of these it is certain that they are. */
+  private static final Set<String> TELLING = Set.of(
+      "anon", "file", "kernel_stack", "pagetables", "sec_pagetables", "percpu", "sock", "vmalloc", "shmem", "zswapped",
+      "file_mapped", "file_dirty", "file_writeback", "swapcached", "anon_thp", "file_thp", "shmem_thp", "inactive_anon",
+      "active_anon", "inactive_file", "active_file", "unevictable", "slab_reclaimable", "slab_unreclaimable", "slab",
+      "workingset_refault_anon", "workingset_refault_file", "rss_huge", "mapped_file", "total_cache", "total_rss",
+      "total_rss_huge", "total_shmem", "total_mapped_file", "total_swap", "total_inactive_anon", "total_active_anon",
+      "total_inactive_file", "total_active_file");
+
+  private record Cgroup(String path, NamedValues stat) {}
+
+  private final List<Cgroup> cgroups = new ArrayList<>();
+  /** Of the one-line form: the first cgroup and all below it. */
+  private final NamedValues sum = new NamedValues();
+  private boolean sumIsWhole;
+  private boolean linePerCgroup;
+  private NamedValues open;
+  private long memoryUsageBytes = ABSENT;
+  private long memorySwapUsageBytes = ABSENT;
+  private long swapUsageBytes = ABSENT;
+  private long kmemUsageBytes = ABSENT;
+
+  /** @return whether it is a line of this block */
+  boolean onLine(LineCursor line) {
+    return switch (line.peek()) {
+      case 'M' -> readTitle(line);
+      case 'm', 's', 'k' -> readUsage(line) || readStat(line);
+      default -> readStat(line);
+    };
+  }
+
+  /** A line of another block came: whatever looks like a statistic from here on is none. */
+  void close() {
+    open = null;
+  }
+
+  /** The limits are the kill-path parser's; here, swap and kernel memory of kernels whose statistics lack them. */
+  private boolean readUsage(LineCursor line) {
+    if (line.skip(MEMORY_USAGE)) {
+      memoryUsageBytes = first(memoryUsageBytes, line.sizeBytes());
+    } else if (line.skip(MEMORY_SWAP_USAGE)) {
+      memorySwapUsageBytes = first(memorySwapUsageBytes, line.sizeBytes());
+    } else if (line.skip(SWAP_USAGE)) {
+      swapUsageBytes = first(swapUsageBytes, line.sizeBytes());
+    } else if (line.skip(KMEM_USAGE)) {
+      kmemUsageBytes = first(kmemUsageBytes, line.sizeBytes());
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  private static long first(long one, long other) {
+    return one < 0 ? other : one;
+  }
+
+  /** From the right, as a path may hold anything. */
+  private boolean readTitle(LineCursor line) {
+    if (!line.skip(STATS)) {
+      return false;
+    }
+    int pathStart = line.skip(FOR) ? line.position() : line.end();
+    int statsStart = statsStart(line);
+    NamedValues stat = new NamedValues();
+    int pathEnd = line.skipSpacesBack(statsStart) - 1;
+    boolean hasPath = pathEnd >= pathStart && pathEnd - pathStart <= MAX_PATH_BYTES && line.byteAt(pathEnd) == ':';
+    String path = hasPath ? line.bytesText(pathStart, pathEnd) : "";
+    if (cgroups.isEmpty()) {
+      linePerCgroup = statsStart < line.end();
+      sumIsWhole = memoryUsageBytes >= 0;
+    }
+    if (cgroups.size() < MAX_CGROUPS) {
+      cgroups.add(new Cgroup(path, stat));
+    }
+    open = stat;
+    if (statsStart < line.end()) {
+      open = null;
+      readStats(line, statsStart, stat);
+    }
+    return true;
+  }
+
+  /** Where the first of the line's statistics begins, or its end. The last word may have been cut. */
+  private static int statsStart(LineCursor line) {
+    int word = wordStart(line, line.end());
+    int first = isStat(line, word) ? word : line.end();
+    for (word = wordStart(line, word); word > line.position() && isStat(line, word); word = wordStart(line, word)) {
+      first = word;
+    }
+    return first;
+  }
+
+  private void readStats(LineCursor line, int from, NamedValues stat) {
+    line.position(from);
+    for (int end = line.nameEnd(); end > line.position(); end = line.nameEnd()) {
+      String name = line.text(line.position(), end);
+      line.position(end);
+      long bytes = line.skip(':') ? line.sizeBytes() : ABSENT;
+      stat.putFirst(name, bytes);
+      sum.add(name, bytes);
+      line.skipSpaces();
+    }
+  }
+
+  /** Where the word begins that ends before {@code end}, spaces left out. */
+  private static int wordStart(LineCursor line, int end) {
+    int i = line.skipSpacesBack(end);
+    while (i > line.position() && !LineCursor.isSpace(line.byteAt(i - 1))) {
+      i--;
+    }
+    return i;
+  }
+
+  /** Whether a {@code rss_huge:0KB} stands at {@code start}. */
+  private static boolean isStat(LineCursor line, int start) {
+    int before = line.position();
+    line.position(start);
+    int nameEnd = line.nameEnd();
+    line.position(nameEnd);
+    boolean is = nameEnd > start && line.skip(':') && line.sizeBytes() >= 0
+        && (line.atEnd() || LineCursor.isSpace(line.peek()));
+    line.position(before);
+    return is;
+  }
+
+  private boolean readStat(LineCursor line) {
+    boolean any = false;
+    for (int end = line.nameEnd(); end > line.position(); end = line.nameEnd()) {
+      int start = line.position();
+      line.position(end);
+      long value = line.skip(' ') ? line.number() : ABSENT;
+      if (!LineCursor.isDigit(line.byteAt(line.position() - 1)) || !line.skipBreaks()) {
+        line.position(start);
+        return any;
+      }
+      String name = line.text(start, end);
+      if (open == null && !begins(name)) {
+        line.position(start);
+        return false;
+      }
+      open.putFirst(name, value);
+      any = true;
+    }
+    return any;
+  }
+
+  private boolean begins(String name) {
+    if (!cgroups.isEmpty() || !TELLING.contains(name)) {
+      return false;
+    }
+    open = new NamedValues();
+    cgroups.add(new Cgroup("", open));
+    return true;
+  }
+
+  boolean isEmpty() {
+    return cgroups.isEmpty();
+  }
+
+  void addTo(Incident.Builder incident) {
+    for (Cgroup cgroup : cgroups) {
+      incident.addMemcgStats(MemcgStat.newBuilder().setCgroup(cgroup.path()).putAllStat(cgroup.stat().asMap()));
+    }
+  }
+
+  /** Where the cgroup's memory was, all below it included. */
+  MemoryBreakdown breakdown() {
+    MemoryBreakdown.Builder memory = MemoryBreakdown.newBuilder();
+    if (linePerCgroup && !sumIsWhole) {
+      return memory.build(); // the report begins among the lines: those before are missing from the sum
+    }
+    NamedValues stat = linePerCgroup ? sum : cgroups.getFirst().stat();
+    set(stat.get("anon", "total_rss", "rss"), memory::setAnonBytes);
+    set(stat.get("file", "total_cache", "cache"), memory::setFileBytes);
+    set(stat.get("total_shmem", "shmem"), memory::setShmemBytes);
+    set(or(stat.get("kernel"), kmemUsageBytes), memory::setKernelBytes);
+    set(stat.get("slab"), memory::setSlabBytes);
+    set(stat.get("slab_unreclaimable"), memory::setSlabUnreclaimableBytes);
+    set(stat.get("sock"), memory::setSockBytes);
+    set(stat.get("pagetables"), memory::setPagetablesBytes);
+    set(stat.get("kernel_stack"), memory::setKernelStackBytes);
+    set(stat.get("hugetlb"), memory::setHugepagesBytes);
+    set(or(stat.get("total_swap", "swap"), swapBytes()), memory::setSwapBytes);
+    return memory.build();
+  }
+
+  /** v2 says it; v1 says how much more memory and swap are together. */
+  private long swapBytes() {
+    return swapUsageBytes >= 0 || memoryUsageBytes < 0 || memorySwapUsageBytes < 0
+        ? swapUsageBytes
+        : Math.max(0, memorySwapUsageBytes - memoryUsageBytes);
+  }
+
+  private static OptionalLong or(OptionalLong value, long other) {
+    return value.isPresent() || other < 0 ? value : OptionalLong.of(other);
+  }
+
+  private static void set(OptionalLong value, LongFunction<?> setter) {
+    value.ifPresent(setter::apply);
+  }
+}

@@ -1,0 +1,51 @@
+package dev.exit137.agent.dump;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.OptionalLong;
+
+/** Values by the kernel's names for them, in the order of the report. No more than a kernel has. */
+final class NamedValues {
+  private static final int MAX_NAMES = 128;
+
+  private final Map<String, Long> values = new LinkedHashMap<>();
+
+  /** Takes it unless the name has a value already. */
+  void putFirst(String name, long value) {
+    if (value >= 0 && values.size() < MAX_NAMES) {
+      values.putIfAbsent(name, value);
+    }
+  }
+
+  /** Adds to what the name has. */
+  void add(String name, long value) {
+    if (value >= 0 && (values.size() < MAX_NAMES || values.containsKey(name))) {
+      values.merge(name, value, NamedValues::sum);
+    }
+  }
+
+  /** At most the largest long. */
+  static long sum(long one, long other) {
+    long sum = one + other;
+    return sum < 0 ? Long.MAX_VALUE : sum;
+  }
+
+  /** The value of the first of the names that has one. */
+  OptionalLong get(String... names) {
+    for (String name : names) {
+      Long value = values.get(name);
+      if (value != null) {
+        return OptionalLong.of(value);
+      }
+    }
+    return OptionalLong.empty();
+  }
+
+  boolean isEmpty() {
+    return values.isEmpty();
+  }
+
+  Map<String, Long> asMap() {
+    return values;
+  }
+}

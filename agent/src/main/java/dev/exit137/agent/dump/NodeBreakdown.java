@@ -1,0 +1,67 @@
+package dev.exit137.agent.dump;
+
+import static dev.exit137.agent.dump.LineCursor.ABSENT;
+
+import dev.exit137.proto.v1.MemoryBreakdown;
+import java.util.OptionalLong;
+
+/** Where the node's memory was. */
+final class NodeBreakdown {
+  private static final String[] ACTIVE_ANON = {"active_anon", "Active_anon"};
+
+  private NodeBreakdown() {}
+
+  static MemoryBreakdown of(MemInfo memInfo, Zones zones, PageSize pageSize) {
+    MemoryBreakdown.Builder memory = MemoryBreakdown.newBuilder();
+    pageSize.ifBytes(anonPages(memInfo), memory::setAnonBytes);
+    pageSize.ifBytes(orAbsent(memInfo.pagecachePages()), memory::setFileBytes);
+    pageSize.ifBytes(orAbsent(memInfo.counter("shmem")), memory::setShmemBytes);
+    pageSize.ifBytes(slabPages(memInfo), memory::setSlabBytes);
+    pageSize.ifBytes(orAbsent(memInfo.counter("slab_unreclaimable")), memory::setSlabUnreclaimableBytes);
+    pageSize.ifBytes(orAbsent(memInfo.counter("pagetables")), memory::setPagetablesBytes);
+    pageSize.ifBytes(orAbsent(memInfo.counter("free")), memory::setFreeBytes);
+    memInfo.swapUsedBytes().ifPresent(memory::setSwapBytes);
+    if (hasWholeNode(memInfo, zones, pageSize)) {
+      zones.sumBytes("kernel_stack").ifPresent(memory::setKernelStackBytes);
+      zones.hugepagesBytes().ifPresent(memory::setHugepagesBytes);
+    }
+    return memory.build();
+  }
+
+  /** The lists of anonymous pages hold shared memory, too. */
+  private static long anonPages(MemInfo memInfo) {
+    OptionalLong active = memInfo.counter(ACTIVE_ANON);
+    OptionalLong inactive = memInfo.counter("inactive_anon");
+    return active.isEmpty() || inactive.isEmpty()
+        ? ABSENT
+        : Math.max(0, active.getAsLong() + inactive.getAsLong() - memInfo.counter("shmem").orElse(0));
+  }
+
+  private static long slabPages(MemInfo memInfo) {
+    OptionalLong reclaimable = memInfo.counter("slab_reclaimable");
+    OptionalLong unreclaimable = memInfo.counter("slab_unreclaimable");
+    return reclaimable.isPresent() && unreclaimable.isPresent()
+        ? reclaimable.getAsLong() + unreclaimable.getAsLong()
+        : orAbsent(memInfo.counter("slab")); // to 2.6.31
+  }
+
+  /**
+   * Nodes and zones that the allocation may not use are left out of the report, as are those that were cut; then what they
+   * have is less than the node's.
+   */
+  private static boolean hasWholeNode(MemInfo memInfo, Zones zones, PageSize pageSize) {
+    OptionalLong active = memInfo.counter(ACTIVE_ANON);
+    OptionalLong inactive = memInfo.counter("inactive_anon");
+    if (active.isEmpty() || inactive.isEmpty()) {
+      return false;
+    }
+    long bytes = pageSize.bytes(active.getAsLong() + inactive.getAsLong());
+    long printedBytes =
+        NamedValues.sum(zones.sumBytes("active_anon").orElse(0), zones.sumBytes("inactive_anon").orElse(0));
+    return bytes >= 0 && printedBytes >= bytes - bytes / 16;
+  }
+
+  private static long orAbsent(OptionalLong value) {
+    return value.orElse(ABSENT);
+  }
+}

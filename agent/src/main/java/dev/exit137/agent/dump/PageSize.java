@@ -1,0 +1,67 @@
+package dev.exit137.agent.dump;
+
+import static dev.exit137.agent.dump.LineCursor.ABSENT;
+
+import dev.exit137.proto.v1.Incident;
+import dev.exit137.proto.v1.Victim;
+import java.util.OptionalLong;
+import java.util.function.LongFunction;
+
+/** Turns the kernel's numbers of pages into bytes, and remembers whether it had to. */
+final class PageSize {
+  /** Pages are from 4 to 256 KiB. */
+  private static final long MIN_BYTES = 4096;
+  private static final long MAX_BYTES = 256 << 10;
+
+  /** A process may grow or shrink between the two lines. */
+  private static final double MAX_DRIFT = 0.125;
+
+  private final long pageBytes;
+  private final boolean assumed;
+  private boolean used;
+
+  PageSize(long pageBytes, boolean assumed) {
+    this.pageBytes = pageBytes;
+    this.assumed = assumed;
+  }
+
+  static boolean isOne(long bytes) {
+    return bytes >= MIN_BYTES && bytes <= MAX_BYTES && Long.bitCount(bytes) == 1;
+  }
+
+  /**
+   * What a page must be, as the address space of the process was printed in pages (task table) and in kB ({@code Killed
+   * process}, a moment later). Empty where no size of a page fits.
+   */
+  static OptionalLong ofVictim(Victim victim, OptionalLong totalVmPages) {
+    if (!victim.hasTotalVmBytes() || totalVmPages.isEmpty()) {
+      return OptionalLong.empty();
+    }
+    double printed = (double) victim.getTotalVmBytes() / totalVmPages.getAsLong();
+    for (long bytes = MIN_BYTES; bytes <= MAX_BYTES; bytes *= 2) {
+      if (Math.abs(printed / bytes - 1) < MAX_DRIFT) {
+        return OptionalLong.of(bytes);
+      }
+    }
+    return OptionalLong.empty();
+  }
+
+  /** ABSENT where the number of pages is, or is beyond any machine. */
+  long bytes(long pages) {
+    used = true;
+    return pages < 0 || pages > Long.MAX_VALUE / pageBytes ? ABSENT : pages * pageBytes;
+  }
+
+  /** Hands on the bytes, if there are any. */
+  void ifBytes(long pages, LongFunction<?> setter) {
+    if (pages >= 0 && bytes(pages) >= 0) {
+      setter.apply(bytes(pages));
+    }
+  }
+
+  void addTo(Incident.Builder incident) {
+    if (used) {
+      incident.setPageSizeBytes(pageBytes).setPageSizeAssumed(assumed);
+    }
+  }
+}

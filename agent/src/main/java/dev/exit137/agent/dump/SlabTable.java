@@ -1,0 +1,93 @@
+package dev.exit137.agent.dump;
+
+import static dev.exit137.agent.dump.LineCursor.ascii;
+
+import dev.exit137.proto.v1.Incident;
+import dev.exit137.proto.v1.SlabCache;
+import java.util.Comparator;
+import java.util.PriorityQueue;
+
+/**
+ * The caches of the slab allocator that the kernel cannot give back (dump_unreclaimable_slab, 4.15), the largest of them.
+ *
+ * <pre>
+ * Unreclaimable slab info:
+ * Name                      Used          Total
+ * shmem_inode_cache       1622KB       1662KB
+ * </pre>
+ */
+final class SlabTable {
+  private static final int MAX_CACHES = 20;
+  private static final int MAX_NAME_BYTES = 256;
+  private static final byte[] TITLE = ascii("Unreclaimable slab info:");
+  private static final byte[] NAME = ascii("Name ");
+  private static final byte[] USED = ascii(" Used ");
+  private static final byte[] TOTAL = ascii(" Total");
+  private static final byte[] KB = ascii("KB");
+
+  /** The least first; of equals the one that the kernel printed last. */
+  private static final Comparator<Row> SMALLEST_FIRST =
+      Comparator.comparingLong(Row::totalBytes).thenComparing(Row::index, Comparator.reverseOrder());
+
+  private record Row(long index, String name, long usedBytes, long totalBytes) {}
+
+  private final PriorityQueue<Row> largest = new PriorityQueue<>(SMALLEST_FIRST);
+  private boolean open;
+  private long rows;
+
+  /** @return whether it is a line of this block */
+  boolean onLine(LineCursor line) {
+    if (line.rest(TITLE) || line.at(line.position(), NAME) && line.contains(USED) && line.contains(TOTAL)) {
+      open = true;
+      return true;
+    }
+    return open && readRow(line);
+  }
+
+  /** From the right, as a name may hold anything. */
+  private boolean readRow(LineCursor line) {
+    int totalStart = columnStart(line, line.skipSpacesBack(line.end()));
+    int usedEnd = line.skipSpacesBack(totalStart);
+    int usedStart = columnStart(line, usedEnd);
+    int nameEnd = line.skipSpacesBack(usedStart);
+    int nameStart = line.position();
+    if (totalStart < 0 || usedStart < 0 || usedEnd == totalStart || nameEnd == usedStart || nameEnd <= nameStart
+        || nameEnd - nameStart > MAX_NAME_BYTES) {
+      return false;
+    }
+    line.position(usedStart);
+    long usedBytes = line.sizeBytes();
+    line.position(totalStart);
+    long totalBytes = line.sizeBytes();
+    if (usedBytes < 0 || totalBytes < 0) {
+      return true;
+    }
+    rows++;
+    if (largest.size() == MAX_CACHES) {
+      if (totalBytes <= largest.element().totalBytes()) {
+        return true;
+      }
+      largest.remove();
+    }
+    largest.add(new Row(rows, line.bytesText(nameStart, nameEnd), usedBytes, totalBytes));
+    return true;
+  }
+
+  /** Where the {@code 1662KB} begins that ends at {@code end}, or -1. */
+  private static int columnStart(LineCursor line, int end) {
+    int digitsEnd = end - KB.length;
+    int start = digitsEnd;
+    while (start > line.position() && LineCursor.isDigit(line.byteAt(start - 1))) {
+      start--;
+    }
+    return start < digitsEnd && line.at(digitsEnd, KB) ? start : -1;
+  }
+
+  void addTo(Incident.Builder incident) {
+    largest.stream().sorted(SMALLEST_FIRST.reversed()).forEach(row -> incident.addSlabCaches(
+        SlabCache.newBuilder()
+            .setName(row.name())
+            .setUsedBytes(row.usedBytes())
+            .setTotalBytes(row.totalBytes())));
+  }
+}

@@ -1,0 +1,225 @@
+package dev.exit137.agent.dump;
+
+import static dev.exit137.agent.dump.LineCursor.ABSENT;
+import static dev.exit137.agent.dump.LineCursor.ascii;
+
+import dev.exit137.proto.v1.Incident;
+import dev.exit137.proto.v1.TasksOmitted;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.PriorityQueue;
+
+/**
+ * The task table (dump_tasks), by the names of its columns:
+ *
+ * <pre>
+ * [ pid ]   uid  tgid total_vm      rss cpu oom_adj oom_score_adj name                       (2.6.36; before: without oom_score_adj)
+ * [ pid ]   uid  tgid total_vm      rss nr_ptes swapents oom_score_adj name                  (3.7; nr_pmds behind nr_ptes 4.1)
+ * [  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name         (4.15)
+ * [  pid  ]   uid  tgid total_vm      rss rss_anon rss_file rss_shmem pgtables_bytes swapents oom_score_adj name (6.8)
+ * [   1876]     0  1876    59513      118   118784      107             0 tmux: client
+ * [2276312] 65535 2276312      242        1    28672        0          -998 pause
+ * </pre>
+ *
+ * <p>Keeps the tasks that hold the most, however many there are.
+ */
+final class TaskTable {
+  private static final int MAX_TASKS = 100;
+  private static final int MAX_COLUMNS = 24;
+  private static final int MAX_COMM_BYTES = 64;
+  private static final byte[] PID = ascii("pid");
+
+  /** The least first; of equals the one that the kernel printed last. */
+  private static final Comparator<TaskRow> SMALLEST_FIRST =
+      Comparator.comparingLong(TaskRow::rssPages).thenComparing(TaskRow::index, Comparator.reverseOrder());
+
+  private final PriorityQueue<TaskRow> largest = new PriorityQueue<>(SMALLEST_FIRST);
+  private final long[] values = new long[TaskColumn.COUNT];
+  private TaskColumn[] columns = {};
+  /** Whether the name follows the columns; else further numbers may stand between. */
+  private boolean nameFollows;
+  private boolean hasHeader;
+  private boolean ended;
+  private long rows;
+  private long rssPages;
+
+  /** @return whether it is the table's header or one of its rows */
+  boolean onLine(LineCursor line) {
+    if (!line.skip('[')) {
+      return false;
+    }
+    line.skipSpaces();
+    return line.skip(PID) ? readHeader(line) : readRow(line);
+  }
+
+  private boolean readHeader(LineCursor line) {
+    line.skipSpaces();
+    if (!line.skip(']')) {
+      return false;
+    }
+    if (hasHeader) {
+      ended |= rows > 0; // what follows is the table of another report
+      return true;
+    }
+    List<TaskColumn> found = new ArrayList<>();
+    boolean named = false;
+    for (String word = nextWord(line); !named && !word.isEmpty() && found.size() < MAX_COLUMNS; word = nextWord(line)) {
+      named = word.equals("name");
+      if (!named) {
+        found.add(TaskColumn.named(word));
+      }
+    }
+    if (found.contains(TaskColumn.RSS)) {
+      columns = found.toArray(TaskColumn[]::new);
+      nameFollows = named;
+      hasHeader = true;
+      clearRows(); // those before were read by guess
+    }
+    return true;
+  }
+
+  private static String nextWord(LineCursor line) {
+    line.skipSpaces();
+    int start = line.position();
+    while (!line.atEnd() && !LineCursor.isSpace(line.peek())) {
+      line.position(line.position() + 1);
+    }
+    return line.text(start, line.position());
+  }
+
+  private void clearRows() {
+    largest.clear();
+    rows = 0;
+    rssPages = 0;
+  }
+
+  private boolean readRow(LineCursor line) {
+    long pid = line.number();
+    line.skipSpaces();
+    if (pid < 0 || pid > Integer.MAX_VALUE || !line.skip(']')) {
+      return false;
+    }
+    if (!hasHeader) {
+      guessColumns(line);
+    }
+    if (!readValues(line)) {
+      return false;
+    }
+    if (!ended) {
+      add((int) pid, line);
+    }
+    return true;
+  }
+
+  /**
+   * The report began within the table: what the columns are follows from how many numbers there are, as far as it does.
+   * A name may begin with a number, so the row with the fewest tells.
+   */
+  private void guessColumns(LineCursor line) {
+    int start = line.position();
+    int numbers = skipNumbers(line);
+    if (line.atEnd()) {
+      numbers--; // that is the name, or the row was cut
+    }
+    TaskColumn[] guess = TaskColumn.byCount(numbers);
+    if (rows == 0 || guess.length > TaskColumn.EVERYWHERE && guess.length < columns.length) {
+      columns = guess;
+      nameFollows = guess.length > TaskColumn.EVERYWHERE;
+    }
+    line.position(start);
+  }
+
+  private static int skipNumbers(LineCursor line) {
+    int numbers = 0;
+    line.skipSpaces();
+    for (int start = line.position(); numbers < MAX_COLUMNS; start = line.position()) {
+      line.skip('-');
+      int digits = line.position();
+      line.number();
+      if (line.position() == digits || !atWordEnd(line)) {
+        line.position(start);
+        break;
+      }
+      numbers++;
+      line.skipSpaces();
+    }
+    return numbers;
+  }
+
+  private static boolean atWordEnd(LineCursor line) {
+    return line.atEnd() || LineCursor.isSpace(line.peek());
+  }
+
+  /** A row that was cut has less numbers, and of the last one nobody knows whether it is whole. */
+  private boolean readValues(LineCursor line) {
+    Arrays.fill(values, ABSENT);
+    int count = 0;
+    while (count < columns.length) {
+      line.skipSpaces();
+      boolean negative = line.skip('-');
+      int digits = line.position();
+      long value = line.number();
+      if (line.position() == digits || !atWordEnd(line)) {
+        break;
+      }
+      TaskColumn column = columns[count++];
+      values[column.ordinal()] = negative ? column.negative(value) : value;
+    }
+    boolean cut = line.atEnd() && (nameFollows || count < columns.length);
+    if (cut && count > 0) {
+      values[columns[--count].ordinal()] = ABSENT;
+    }
+    return count >= TaskColumn.EVERYWHERE && (cut || count == columns.length);
+  }
+
+  private void add(int pid, LineCursor line) {
+    long rss = values[TaskColumn.RSS.ordinal()];
+    rssPages = Math.max(rssPages, rssPages + Math.max(0, rss)); // no sum of a kernel overflows
+    rows++;
+    if (largest.size() == MAX_TASKS) {
+      if (rss <= largest.element().rssPages()) {
+        return;
+      }
+      largest.remove();
+    }
+    if (!nameFollows) {
+      skipNumbers(line);
+    } else if (!line.atEnd()) {
+      line.position(line.position() + 1); // one space; further ones are the name's
+    }
+    int nameEnd = Math.min(line.end(), line.position() + MAX_COMM_BYTES);
+    largest.add(new TaskRow(rows, pid, values.clone(), line.copy(line.position(), nameEnd)));
+  }
+
+  /** The process' address space, in pages; empty if its row is not among the largest. */
+  OptionalLong totalVmPages(int pid) {
+    return largest.stream()
+        .filter(row -> row.pid() == pid)
+        .mapToLong(row -> row.get(TaskColumn.TOTAL_VM))
+        .filter(pages -> pages > 0)
+        .findFirst();
+  }
+
+  boolean isEmpty() {
+    return rows == 0;
+  }
+
+  void addTo(Incident.Builder incident, PageSize pageSize) {
+    if (isEmpty()) {
+      return;
+    }
+    long listedPages = 0;
+    for (TaskRow row : largest.stream().sorted(SMALLEST_FIRST.reversed()).toList()) {
+      incident.addTasks(row.toTask(pageSize));
+      listedPages += Math.max(0, row.rssPages());
+    }
+    if (rows > largest.size()) {
+      incident.setTasksOmitted(TasksOmitted.newBuilder()
+          .setCount(rows - largest.size())
+          .setRssBytes(Math.max(0, pageSize.bytes(rssPages - listedPages))));
+    }
+  }
+}
