@@ -199,6 +199,9 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
     if (assembler.onRecord(kernelRecord)) {
       lastRecordNanos = System.nanoTime();
     }
+    if (assembler.isInHead()) {
+      correlator.onReportRecord(kernelRecord);
+    }
     if (assembler.isOpen()) {
       scheduleReview();
     }

@@ -100,6 +100,7 @@ final class StatusReporter {
         .setKillsWithoutRecord(before.getKillsWithoutRecord() + correlator.surplus().killsWithoutRecord())
         .setKillsAmbiguous(before.getKillsAmbiguous() + correlator.ambiguous())
         .setKillsUnattributed(before.getKillsUnattributed() + correlator.unattributed())
+        .setReportBytesOmitted(before.getReportBytesOmitted() + correlator.reportBytesOmitted())
         .setBackpressurePauses(before.getBackpressurePauses() + backpressurePauses)
         .setCheckpointFailures(before.getCheckpointFailures() + checkpointFailures)
         .build();

@@ -1,6 +1,8 @@
 package dev.exit137.agent.cgroup;
 
+import dev.exit137.proto.v1.Container;
 import dev.exit137.proto.v1.Limit;
+import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.QosClass;
 import java.util.Optional;
 import java.util.regex.Matcher;
@@ -78,6 +80,22 @@ public record CgroupPath(
       parent = name;
     }
     return new CgroupPath(owner, Optional.ofNullable(container), podUid, qos, unit);
+  }
+
+  /** Adds what the victim's cgroup path tells to its event. */
+  public static void describe(OomKillEvent.Builder event) {
+    if (event.getCgroupPath().isEmpty()) {
+      return;
+    }
+    CgroupPath path = parse(event.getCgroupPath());
+    event.setUnit(path.unit());
+    if (path.container().isPresent() || !path.podUid().isEmpty()) {
+      Container.Builder container = event.getContainerBuilder().setQosClass(path.qosClass());
+      path.container().ifPresent(ref -> container.setRuntime(ref.runtime()).setId(ref.id()));
+      if (!path.podUid().isEmpty()) {
+        container.getPodBuilder().setUid(path.podUid());
+      }
+    }
   }
 
   private static Optional<ContainerRef> containerNamed(String name, String parent, boolean inPod) {

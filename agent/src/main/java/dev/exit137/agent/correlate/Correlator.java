@@ -3,8 +3,11 @@ package dev.exit137.agent.correlate;
 import dev.exit137.agent.cgroup.AfterKillReader;
 import dev.exit137.agent.cgroup.Cgroup;
 import dev.exit137.agent.cgroup.CgroupWatcher;
+import dev.exit137.agent.dump.RawReport;
 import dev.exit137.agent.incident.Incident;
 import dev.exit137.agent.incident.IncidentAssembler;
+import dev.exit137.agent.incident.ReportSlab;
+import dev.exit137.agent.kmsg.KmsgRecordFlyweight;
 import dev.exit137.agent.kmsg.OomLine;
 import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.Node;
@@ -30,12 +33,15 @@ public final class Correlator implements IncidentAssembler.Sink {
   private final EventFactory events;
   private final Consumer<KillReport> reports;
   private final KernelClock clock;
+  private final ReportSlab slab = new ReportSlab();
   private final List<KillReport> ofThisIncident = new ArrayList<>();
 
   private boolean live;
   private boolean hasBaseline;
   private long ambiguous;
   private long unattributed;
+  private long reportBytesOmitted;
+  private Optional<RawReport> blocks;
   private long attributedSequence = -1;
   private Attribution attribution = Attribution.UNKNOWN;
 
@@ -99,6 +105,31 @@ public final class Correlator implements IncidentAssembler.Sink {
     }
   }
 
+  /** Keeps a record of the report that is being printed, for its long blocks. */
+  public void onReportRecord(KmsgRecordFlyweight kernelRecord) {
+    slab.append(kernelRecord);
+  }
+
+  /** Bytes of reports that were too long to be kept. */
+  public long reportBytesOmitted() {
+    return reportBytesOmitted;
+  }
+
+  @Override
+  public void onBegun(Incident incident) {
+    slab.clear();
+    blocks = null;
+  }
+
+  /** What was printed of this incident's report until its first kill; the same for each of its kills. */
+  private Optional<RawReport> blocks() {
+    if (blocks == null) {
+      blocks = slab.take();
+      reportBytesOmitted += slab.omittedBytes();
+    }
+    return blocks;
+  }
+
   @Override
   public boolean isGroupMember(Incident incident, OomLine killed, long sequence, long timestampMicros) {
     attribute(incident, killed, sequence, timestampMicros);
@@ -127,7 +158,7 @@ public final class Correlator implements IncidentAssembler.Sink {
     KillReport report =
         surplus
             .takeCountedOnly(attribution)
-            .map(before -> before.revised(event.setEventId(before.event().getEventId())))
+            .map(before -> before.revised(event.setEventId(before.event().getEventId())).withBlocks(blocks()))
             .orElseGet(() -> newKill(event, timestampMicros, now));
     ofThisIncident.add(report);
     reports.accept(report);
@@ -142,7 +173,7 @@ public final class Correlator implements IncidentAssembler.Sink {
         live && attribution.isOfThisVeryCgroup()
             ? afterKill.flatMap(r -> r.read(attribution.cgroup(), OptionalLong.of(clock.ageNanos(timestampMicros, nowNanos))))
             : Optional.empty();
-    return new KillReport(event.build(), raw);
+    return new KillReport(event.build(), raw, blocks());
   }
 
   @Override
@@ -159,7 +190,7 @@ public final class Correlator implements IncidentAssembler.Sink {
       OomKillEvent.Builder event =
           events.withoutKill(
               incident, limit(incident, null), times(incident.lastTimestampMicros(), clock.nowNanos()));
-      reports.accept(new KillReport(event.build(), Optional.empty()));
+      reports.accept(new KillReport(event.build(), Optional.empty(), blocks()));
     }
     for (KillReport report : ofThisIncident) {
       OomKillEvent.Builder better = report.event().toBuilder();

@@ -129,7 +129,7 @@ public final class SurplusBook {
             .build();
     Optional<AfterKillReader.Raw> raw =
         attribution.isKnown() ? afterKill.flatMap(reader -> reader.read(countedBy, OptionalLong.empty())) : Optional.empty();
-    KillReport report = new KillReport(event, raw);
+    KillReport report = new KillReport(event, raw, Optional.empty());
     balance.onKill();
     killsWithoutRecord++;
     if (countedOnlyOrder.size() == MAX_COUNTED_ONLY) {

@@ -2,6 +2,8 @@ package dev.exit137.agent.incident;
 
 import dev.exit137.agent.kmsg.KmsgRecordFlyweight;
 import dev.exit137.agent.kmsg.OomLine;
+import dev.exit137.agent.kmsg.OomLine.Kind;
+import dev.exit137.agent.kmsg.OomLine.Wording;
 import dev.exit137.agent.kmsg.OomLineParser;
 
 /**
@@ -20,6 +22,9 @@ public final class IncidentAssembler {
 
   /** Told of what the records say, on the agent-epoll thread; the arguments are valid during the call. */
   public interface Sink {
+    /** Another incident begins. */
+    void onBegun(Incident incident);
+
     /** Whether a process killed right after a group kill's first was in the group, and not of an OOM without a head. */
     boolean isGroupMember(Incident incident, OomLine killed, long sequence, long timestampMicros);
 
@@ -63,13 +68,20 @@ public final class IncidentAssembler {
     return onLine(line, kernelRecord.sequence(), kernelRecord.timestampMicros());
   }
 
-  private boolean onLine(OomLine line, long sequence, long timestampMicros) {
+  /**
+   * Takes the next line of the kernel, as it was parsed.
+   *
+   * @return whether it is a line of an OOM report
+   */
+  public boolean onLine(OomLine line, long sequence, long timestampMicros) {
     switch (line.kind()) {
       case INVOKED -> {
         begin(sequence, timestampMicros);
+        incident.headKind = line.kind();
         incident.invoked = true;
         incident.triggerComm.copyFrom(line.comm());
         incident.gfpMask.copyFrom(line.gfpMask());
+        incident.nodemask.copyFrom(line.nodemask());
         incident.order = line.order();
         incident.triggerOomScoreAdj = line.oomScoreAdj();
       }
@@ -80,36 +92,78 @@ public final class IncidentAssembler {
           incident.triggerCpu = line.cpu();
         }
       }
-      case MEMORY_USAGE -> {
-        if (inHead()) {
-          incident.usageBytes = line.usageBytes();
-          incident.limitBytes = line.limitBytes();
+      case CPUSET -> {
+        if (inHead() && incident.memsAllowed.isEmpty() && incident.triggerComm.contentEquals(line.comm())) {
+          incident.cpuset.copyFrom(line.cpuset());
+          incident.memsAllowed.copyFrom(line.memsAllowed());
         }
       }
+      case TASK_IN -> {
+        beginUnlessNextInHead(line, sequence, timestampMicros);
+        incident.memcgBlock = true;
+        incident.taskMemcg.copyFrom(line.taskMemcg());
+        incident.oomMemcg.copyFrom(line.oomMemcg());
+      }
+      case MEMORY_USAGE -> {
+        beginUnlessNextInHead(line, sequence, timestampMicros);
+        incident.memcgBlock = true;
+        incident.usageBytes = line.usageBytes();
+        incident.limitBytes = line.limitBytes();
+        incident.failcnt = line.failcnt();
+      }
       case SWAP_USAGE -> {
-        if (inHead()) {
+        if (isNextInHead(line)) {
+          incident.headKind = line.kind();
+          incident.memoryPlusSwap = line.memoryPlusSwap();
           incident.swapUsageBytes = line.usageBytes();
           incident.swapLimitBytes = line.limitBytes();
         }
       }
+      case KMEM_USAGE -> {
+        if (isNextInHead(line)) {
+          incident.headKind = line.kind();
+          incident.kmemUsageBytes = line.usageBytes();
+          incident.kmemLimitBytes = line.limitBytes();
+        }
+      }
+      case MEMCG_STATS -> {
+        // The first is of the cgroup whose limit was hit; before 5.3 those below it follow.
+        if (!inHead() || incident.headKind != Kind.MEMCG_STATS) {
+          beginUnlessNextInHead(line, sequence, timestampMicros);
+          incident.memcgBlock = true;
+          if (incident.oomMemcg.isEmpty()) {
+            incident.oomMemcg.copyFrom(line.oomMemcg());
+          }
+        }
+      }
       case SUMMARY -> onSummary(line, sequence, timestampMicros);
+      case CHOSEN -> onChosen(line, sequence, timestampMicros);
       case KILLED -> onKilled(line, sequence, timestampMicros);
       case GROUP_KILL -> {
-        if (!open || incident.kills() == 0) {
+        if (!open || incident.kills() == 0 && incident.alreadyExiting == 0) {
           begin(sequence, timestampMicros);
         }
         incident.groupKill = true;
         incident.groupMemcg.copyFrom(line.groupMemcg());
       }
+      case ALREADY_EXITING -> {
+        if (open) {
+          incident.alreadyExiting++;
+        }
+      }
       case NO_KILLABLE_PROCESS -> {
-        beginUnlessInHead(sequence, timestampMicros);
+        if (!inHead() || contradicts(line)) {
+          begin(sequence, timestampMicros);
+        }
         incident.noKillableProcess = true;
+        learnWording(line);
       }
       case PANIC -> {
         if (!open) {
           begin(sequence, timestampMicros);
         }
         incident.panic = true;
+        learnWording(line);
       }
       default -> {
         return false;
@@ -129,33 +183,79 @@ public final class IncidentAssembler {
     }
   }
 
+  /** Whether a report is being printed whose kill is still to come. */
+  public boolean isInHead() {
+    return inHead();
+  }
+
   private boolean inHead() {
-    return open && incident.kills() == 0 && !incident.groupKill;
+    return open && incident.kills() == 0 && !incident.groupKill && !incident.noKillableProcess && !incident.panic
+        && incident.alreadyExiting == 0;
+  }
+
+  /** Whether the line can be the next of the head that is open: each comes once, and in the order of the kinds. */
+  private boolean isNextInHead(OomLine line) {
+    return inHead() && incident.headKind.compareTo(line.kind()) < 0;
   }
 
   private void begin(long sequence, long timestampMicros) {
     close();
     incident.begin(sequence, timestampMicros);
     open = true;
+    sink.onBegun(incident);
   }
 
-  private void beginUnlessInHead(long sequence, long timestampMicros) {
-    if (!inHead()) {
+  private void beginUnlessNextInHead(OomLine line, long sequence, long timestampMicros) {
+    if (!isNextInHead(line) || contradicts(line)) {
       begin(sequence, timestampMicros);
+    }
+    incident.headKind = line.kind();
+  }
+
+  /** Whether the line is of another OOM than the head: one of a memory cgroup, the other not, or of another cgroup. */
+  private boolean contradicts(OomLine line) {
+    boolean memcg = line.memcgWording() || !line.oomMemcg().isEmpty();
+    boolean notMemcg = line.globalOom() || line.wording() != Wording.NONE && !line.memcgWording();
+    boolean otherMemcg =
+        line.kind() == Kind.SUMMARY
+            && !line.oomMemcg().isEmpty()
+            && !incident.oomMemcg.isEmpty()
+            && !incident.oomMemcg.contentEquals(line.oomMemcg());
+    return memcg && incident.isNotMemcg() || notMemcg && incident.isMemcg() || otherMemcg;
+  }
+
+  private void learnWording(OomLine line) {
+    if (line.wording() != Wording.NONE) {
+      incident.wording = line.wording();
     }
   }
 
   private void onSummary(OomLine line, long sequence, long timestampMicros) {
-    if (!inHead() || incident.summarized) {
-      begin(sequence, timestampMicros);
-    }
+    beginUnlessNextInHead(line, sequence, timestampMicros);
     incident.summarized = true;
+    incident.globalOom = line.globalOom();
     incident.constraint.copyFrom(line.constraint());
-    incident.oomMemcg.copyFrom(line.oomMemcg());
+    incident.nodemask.copyFrom(line.nodemask());
+    incident.cpuset.copyFrom(line.cpuset());
+    incident.memsAllowed.copyFrom(line.memsAllowed());
+    if (!line.oomMemcg().isEmpty()) {
+      incident.oomMemcg.copyFrom(line.oomMemcg());
+    }
     incident.taskMemcg.copyFrom(line.taskMemcg());
     incident.chosenPid = line.pid();
     incident.chosenUid = line.uid();
     incident.chosenComm.copyFrom(line.comm());
+  }
+
+  private void onChosen(OomLine line, long sequence, long timestampMicros) {
+    if (isNextInHead(line) && incident.chosenPid != OomLine.ABSENT && incident.chosenPid != line.pid()) {
+      begin(sequence, timestampMicros);
+    }
+    beginUnlessNextInHead(line, sequence, timestampMicros);
+    learnWording(line);
+    incident.chosenPid = line.pid();
+    incident.chosenComm.copyFrom(line.comm());
+    incident.chosenOomScore = line.oomScore();
   }
 
   private void onKilled(OomLine line, long sequence, long timestampMicros) {
@@ -177,17 +277,25 @@ public final class IncidentAssembler {
     }
     long sinceLastMicros = timestampMicros - incident.lastTimestampMicros;
     if (incident.kills() == 0) {
-      // The kernel may kill another thread of the process that it chose: another pid, the same user. A summary cut
-      // short by its length does not say whom it chose.
-      boolean chosen =
-          incident.chosenPid == OomLine.ABSENT
-              || incident.chosenPid == line.pid()
-              || incident.chosenUid == line.uid();
-      return chosen && sinceLastMicros <= HEAD_SPAN_MICROS;
+      return sinceLastMicros <= HEAD_SPAN_MICROS
+          && (incident.groupKill || inHead() && isOfChosen(line) && !contradicts(line));
     }
     if (!incident.groupKill || sinceLastMicros > GROUP_SPAN_MICROS) {
       return false;
     }
     return incident.hasKilled(line.pid()) || sink.isGroupMember(incident, line, sequence, timestampMicros);
+  }
+
+  /**
+   * Whether the process that was killed can be killed for the one that was chosen. A {@code Kill process} record has its
+   * {@code Killed process} right behind it, of whomever: the process or a child. Behind a summary the kernel may kill
+   * another thread of the process that it chose: another pid, the same user. A summary cut short by its length does not
+   * say whom it chose.
+   */
+  private boolean isOfChosen(OomLine killed) {
+    return incident.headKind == Kind.CHOSEN
+        || incident.chosenPid == OomLine.ABSENT
+        || incident.chosenPid == killed.pid()
+        || incident.chosenUid == killed.uid();
   }
 }

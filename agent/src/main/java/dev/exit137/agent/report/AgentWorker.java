@@ -24,6 +24,7 @@ import org.slf4j.LoggerFactory;
 public final class AgentWorker implements Uplink.Source, AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(AgentWorker.class);
   private static final int MAX_QUEUED_REPORTS = 256;
+  private static final long MAX_QUEUED_REPORT_BYTES = 2 << 20;
   private static final long MAX_HELD_BYTES = 4 << 20;
   private static final long MIN_CHECKPOINT_INTERVAL_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
   private static final long CLOSE_TIMEOUT_SECONDS = 2;
@@ -33,6 +34,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   private final Outbox outbox = new Outbox();
   private final Uplink uplink;
   private final AtomicInteger queuedReports = new AtomicInteger();
+  private final AtomicLong queuedReportBytes = new AtomicLong();
   private final AtomicLong heldBytes = new AtomicLong();
   private final AtomicLong checkpointFailures = new AtomicLong();
 
@@ -70,7 +72,9 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
 
   /** Whether another event may be submitted. Any thread. */
   public boolean hasRoom() {
-    return queuedReports.get() < MAX_QUEUED_REPORTS && heldBytes.get() < MAX_HELD_BYTES;
+    return queuedReports.get() < MAX_QUEUED_REPORTS
+        && queuedReportBytes.get() < MAX_QUEUED_REPORT_BYTES
+        && heldBytes.get() < MAX_HELD_BYTES;
   }
 
   /** Checkpoints that could not be written. Any thread. */
@@ -81,6 +85,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   /** Takes an event. Any thread; never blocks. */
   public void submit(KillReport report) {
     queuedReports.incrementAndGet();
+    queuedReportBytes.addAndGet(report.blocksLength());
     thread.execute(() -> take(report));
   }
 
@@ -109,8 +114,9 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   }
 
   private void take(KillReport report) {
-    queuedReports.decrementAndGet();
     outbox.add(completed(report));
+    queuedReports.decrementAndGet();
+    queuedReportBytes.addAndGet(-report.blocksLength());
     heldBytes.set(outbox.bytes());
     uplink.pump();
   }

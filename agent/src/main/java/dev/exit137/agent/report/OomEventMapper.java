@@ -3,27 +3,24 @@ package dev.exit137.agent.report;
 import dev.exit137.agent.cgroup.AfterKillReader;
 import dev.exit137.agent.cgroup.CgroupPath;
 import dev.exit137.agent.correlate.KillReport;
-import dev.exit137.proto.v1.Container;
+import dev.exit137.agent.explain.Explainer;
+import dev.exit137.agent.sys.Sys;
 import dev.exit137.proto.v1.OomKillEvent;
+import java.util.OptionalLong;
 
-/** Completes an event with what needs no haste: the cgroup's files, and what its path says. Agent-worker thread. */
+/** Completes an event with what needs no haste: the report's blocks, the cgroup's files, and words. Agent-worker thread. */
 final class OomEventMapper {
   private OomEventMapper() {}
 
   static OomKillEvent map(KillReport report) {
     OomKillEvent.Builder event = report.event().toBuilder();
+    report
+        .blocks()
+        .map(raw -> raw.blocks(OptionalLong.of(Sys.pageSizeBytes())))
+        .ifPresent(event.getIncidentBuilder()::mergeFrom);
     report.afterKill().map(AfterKillReader::parse).ifPresent(event::setAfterKill);
-    if (!event.getCgroupPath().isEmpty()) {
-      CgroupPath path = CgroupPath.parse(event.getCgroupPath());
-      event.setUnit(path.unit());
-      if (path.container().isPresent() || !path.podUid().isEmpty()) {
-        Container.Builder container = event.getContainerBuilder().setQosClass(path.qosClass());
-        path.container().ifPresent(ref -> container.setRuntime(ref.runtime()).setId(ref.id()));
-        if (!path.podUid().isEmpty()) {
-          container.getPodBuilder().setUid(path.podUid());
-        }
-      }
-    }
+    CgroupPath.describe(event);
+    Explainer.explain(event);
     return event.build();
   }
 }

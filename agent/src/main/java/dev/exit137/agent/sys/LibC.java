@@ -32,4 +32,7 @@ public interface LibC {
 
   /** inotify_rm_watch(2). */
   int inotify_rm_watch(int fd, int watch);
+
+  /** getpagesize(2). */
+  int getpagesize();
 }

@@ -47,6 +47,11 @@ public final class Sys {
 
   private Sys() {}
 
+  /** Size of a page of this machine's memory. */
+  public static int pageSizeBytes() {
+    return LIBC.getpagesize();
+  }
+
   /** Native memory that lives as long as the returned pointer is reachable. */
   public static Pointer allocate(int bytes) {
     return Memory.allocateDirect(RUNTIME, bytes);

@@ -25,6 +25,9 @@ class IncidentAssemblerTest {
 
   private final class Teller implements IncidentAssembler.Sink {
     @Override
+    public void onBegun(Incident incident) {}
+
+    @Override
     public boolean isGroupMember(Incident incident, OomLine killed, long sequence, long timestampMicros) {
       return true;
     }

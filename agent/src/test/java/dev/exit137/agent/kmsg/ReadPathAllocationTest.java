@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.sun.management.ThreadMXBean;
 import dev.exit137.agent.incident.Incident;
 import dev.exit137.agent.incident.IncidentAssembler;
+import dev.exit137.agent.incident.ReportSlab;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
@@ -17,9 +18,15 @@ class ReadPathAllocationTest {
   private static final Path KMSG = Path.of("/dev/kmsg");
   private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
+  private final ReportSlab slab = new ReportSlab();
   private final IncidentAssembler assembler =
       new IncidentAssembler(
           new IncidentAssembler.Sink() {
+            @Override
+            public void onBegun(Incident incident) {
+              slab.clear();
+            }
+
             @Override
             public boolean isGroupMember(Incident incident, OomLine killed, long sequence, long timestampMicros) {
               return true;
@@ -47,6 +54,9 @@ class ReadPathAllocationTest {
         public void onRecord(KmsgRecordFlyweight kernelRecord) {
           records++;
           assembler.onRecord(kernelRecord);
+          if (assembler.isInHead()) {
+            slab.append(kernelRecord);
+          }
         }
 
         @Override

@@ -1,0 +1,54 @@
+package dev.exit137.agent.incident;
+
+import dev.exit137.agent.dump.RawReport;
+import dev.exit137.agent.kmsg.KmsgRecordFlyweight;
+import java.util.Arrays;
+import java.util.Optional;
+
+/**
+ * The records of the report that is being printed, as they are, one per line: the long blocks (memory, tasks) are not
+ * read on the thread that reads records. Grows up to a bound, which a table of 5,000 tasks does not reach; what does not
+ * fit is counted.
+ *
+ * <p>Owned by the agent-epoll thread; allocates only for a report that is longer than any before.
+ */
+public final class ReportSlab {
+  private static final int FIRST_BYTES = 64 << 10;
+  private static final int MAX_BYTES = 1 << 20;
+
+  private byte[] text = new byte[FIRST_BYTES];
+  private int length;
+  private long omittedBytes;
+
+  /** Another report begins. */
+  public void clear() {
+    length = 0;
+    omittedBytes = 0;
+  }
+
+  /** Takes the record's message, whole or not at all. */
+  public void append(KmsgRecordFlyweight kernelRecord) {
+    int messageLength = kernelRecord.messageLength();
+    int needed = length + messageLength + 1;
+    if (needed > MAX_BYTES) {
+      omittedBytes += messageLength + 1;
+      return;
+    }
+    if (needed > text.length) {
+      text = Arrays.copyOf(text, Math.min(MAX_BYTES, 2 * text.length));
+    }
+    System.arraycopy(kernelRecord.buffer(), kernelRecord.messageOffset(), text, length, messageLength);
+    text[needed - 1] = '\n';
+    length = needed;
+  }
+
+  /** A copy of what is there; empty when that is nothing. */
+  public Optional<RawReport> take() {
+    return length == 0 ? Optional.empty() : Optional.of(new RawReport(Arrays.copyOf(text, length), omittedBytes));
+  }
+
+  /** Bytes of this report that did not fit. */
+  public long omittedBytes() {
+    return omittedBytes;
+  }
+}
