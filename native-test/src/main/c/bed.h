@@ -68,4 +68,15 @@ void storm_reaped(const char *root);
 void storm_unreaped(const char *root);
 void churn(const char *root);
 
+// --- flood.c
+
+// Writes so many records to the kernel's log; with pauses, in which other readers keep up, or as fast as it goes.
+void flood(int records, bool pauses);
+
+// --- crowd.c
+
+// Starts so many processes in the cgroup that only sleep. They share one address space, so that they cost next to
+// nothing, and they end with the calling process.
+void crowd_start(const char *cgroup, int processes);
+
 #endif

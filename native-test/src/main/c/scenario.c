@@ -202,6 +202,65 @@ static void fast_churn(void) {
   churn("/churn");
 }
 
+// A kill at the limit of a cgroup with a crowd in it, all of which the report lists.
+static void die_in_crowd(const char *cgroup, int crowd, const char *comm) {
+  cgroup_make(cgroup);
+  cgroup_limit(cgroup, 16 * MIB);
+  unsigned long inode = cgroup_inode(cgroup);
+  crowd_start(cgroup, crowd);
+  pid_t pid = victim_start(&(struct victim){.cgroup = cgroup, .comm = comm, .oom_score_adj = 1000});
+  victim_reap(pid);
+  truth_process(cgroup, inode, pid, comm, BY_OOM_KILLER);
+}
+
+static void long_report(void) {
+  die_in_crowd("/crowd/large", 5000, "one-of-many");
+}
+
+// For a ring that holds some 200 records.
+static void larger_than_ring(void) {
+  die_in_crowd("/crowd/larger-than-ring", 400, "last-line");
+}
+
+// Kills whose records are overwritten, two of them in one cgroup and one in a cgroup that nobody else sees, and a kill
+// whose records are the ring's last.
+static void lose_records(const char *root) {
+  char cgroup[PATH_BYTES];
+  snprintf(cgroup, sizeof cgroup, "%s/lost", root);
+  die_at_own_limit(cgroup, "lost");
+  die_at_own_limit(cgroup, "lost-again");
+  snprintf(cgroup, sizeof cgroup, "%s/lost-removed", root);
+  die_at_own_limit(cgroup, "lost-removed");
+  cgroup_remove(cgroup);
+  flood(1000, true);
+  snprintf(cgroup, sizeof cgroup, "%s/told", root);
+  die_at_own_limit(cgroup, "told");
+}
+
+static void overrun(void) {
+  lose_records("/overrun");
+}
+
+static void overrun_while_down(void) {
+  lose_records("/overrun-while-down");
+}
+
+static void after_overrun(void) {
+  die_at_own_limit("/overrun/lost", "after-overrun");
+}
+
+// Whatever reads here meets gaps at any place of a report.
+static void kills_in_flood(void) {
+  for (int i = 0; i < 12; i++) {
+    char cgroup[PATH_BYTES];
+    char comm[16];
+    snprintf(cgroup, sizeof cgroup, "/kills-in-flood/cell-%02d", i);
+    snprintf(comm, sizeof comm, "flood-%02d", i);
+    die_at_own_limit(cgroup, comm);
+    flood(300, false);
+  }
+}
+
 int main(int count, char **arguments) {
   static const struct {
     const char *name;
@@ -212,7 +271,9 @@ int main(int count, char **arguments) {
       {"strange-names", strange_names}, {"ordinary-kill", ordinary_kill}, {"spoof", spoof}, {"shared-mm", shared_mm},
       {"before-restart", before_restart}, {"while-down", while_down}, {"after-restart", after_restart},
       {"churn", fast_churn}, {"storm", storm}, {"storm-of-zombies", storm_of_zombies},
-      {"storm-at-crash", storm_at_crash},
+      {"storm-at-crash", storm_at_crash}, {"long-report", long_report}, {"larger-than-ring", larger_than_ring},
+      {"overrun", overrun}, {"overrun-while-down", overrun_while_down}, {"after-overrun", after_overrun},
+      {"kills-in-flood", kills_in_flood},
   };
   for (size_t i = 0; count == 3 && i < sizeof scenarios / sizeof *scenarios; i++) {
     if (strcmp(arguments[1], scenarios[i].name) == 0) {

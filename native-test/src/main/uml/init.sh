@@ -22,6 +22,7 @@ export HOME=/run TMPDIR=/run/tmp
 export EXIT137_JAVA_OPTS='-Djava.io.tmpdir=/run/tmp -Djffi.extract.dir=/run/tmp -XX:-UsePerfData'
 out=/run/out
 server=127.0.0.1:9137
+agent_starts=0
 # Not a function: of a function in the background, $! is a shell, and the agent would outlive being killed.
 exit137=$BED_REPO/bin/exit137
 
@@ -69,6 +70,13 @@ start_watch() {
 start_agent() {
   "$exit137" agent --aggregator $server --node-name uml --state-dir /run/agent >> $out/agent.log 2>&1 &
   agent_pid=$!
+  agent_starts=$((agent_starts + 1))
+  # A look at what it reports starts a program that is large for this node: not before there is something to see.
+  require 60 is_watching
+}
+
+is_watching() {
+  [ "$(grep -c 'agent watches' $out/agent.log)" -eq $agent_starts ]
 }
 
 ask_nodes() {

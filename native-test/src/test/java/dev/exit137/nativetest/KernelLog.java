@@ -42,6 +42,15 @@ record KernelLog(List<Line> lines) {
     return new KernelLog(lines.subList(begin, end));
   }
 
+  /** What was printed from a record on. */
+  KernelLog from(long sequence) {
+    return new KernelLog(lines.stream().filter(line -> line.sequence() >= sequence).toList());
+  }
+
+  long firstSequence() {
+    return lines.getFirst().sequence();
+  }
+
   /** Victims in the order of their records; a group kill's chosen victim comes twice. */
   List<Integer> killedPids() {
     return pids(KILLED);

@@ -12,15 +12,21 @@ import java.util.List;
 final class UmlBed {
   private UmlBed() {}
 
+  /** Boots a node whose ring holds all that is printed there: see {@link #boot(String, int, String, Duration)}. */
+  static UmlRun boot(String plan, int memoryMib, Duration limit) {
+    return boot(plan, memoryMib, "4M", limit);
+  }
+
   /**
    * Boots, waits for the end and returns what was left. Skips the calling class where the machine lacks a program.
    *
    * @param plan name of the script
    * @param memoryMib the node's memory
+   * @param ring log_buf_len; the kernel takes no less than the 16 KiB that it is built with
    * @param limit for the whole boot
    * @throws AssertionError the plan did not come to its end; the message has what the node said last
    */
-  static UmlRun boot(String plan, int memoryMib, Duration limit) {
+  static UmlRun boot(String plan, int memoryMib, String ring, Duration limit) {
     for (String program : List.of("linux.uml", "gcc", "make", "busybox")) {
       if (Bed.find(program).isEmpty()) {
         Bed.skip("the UML bed (" + plan + ")", "no " + program
@@ -34,8 +40,8 @@ final class UmlBed {
         "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",
         "init=" + Bed.MODULE.resolve("src/main/uml/init.sh"),
         "con=null", "con0=fd:0,fd:1", "quiet", "loglevel=1",
-        // Nothing here is about a ring that is too small, or about printk's own throttling of what is written to it.
-        "log_buf_len=4M", "printk.devkmsg=on",
+        // Nothing here is about printk's own throttling of what is written to it.
+        "log_buf_len=" + ring, "printk.devkmsg=on",
         "BED_REPO=" + Bed.REPOSITORY, "BED_TOOLS=" + tools, "BED_OUT=" + out, "BED_PLAN=" + plan,
         "JAVA_HOME=" + System.getProperty("java.home"));
     // UML keeps the node's memory in a file in TMPDIR, and a control socket below HOME.

@@ -34,6 +34,11 @@ record UmlRun(Path directory, Truth truth, KernelLog kernelLog, Events events) {
     return Events.parseNode(lines.getFirst());
   }
 
+  /** The sequence number from which on the ring still had its records after the scenario. */
+  long oldestSequenceAfter(String scenario) {
+    return KernelLog.read(directory.resolve("oldest-after-" + scenario)).firstSequence();
+  }
+
   /** What {@code list} answered at the end. */
   Events list() {
     return Events.parse(Bed.lines(directory.resolve("list.jsonl")));
