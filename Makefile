@@ -1,8 +1,8 @@
-# Targets for people: run, test, build, clean. Each sets up what the machine lacks (bin/setup).
+# Targets for people: run, test, bench, build, clean. Each sets up what the machine lacks (bin/setup).
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: run test build clean
+.PHONY: run test bench build clean
 
 # Maven's own libraries make a newer Java warn on every start.
 MVN = JAVA_HOME="$$(bin/find-java --jdk)" \
@@ -29,9 +29,17 @@ test:
 	@bin/setup test
 	@$(MVN) verify
 
+# How fast it is, in one table: the reader and the parsers, and `analyze` on a log of 1 GB. Takes some minutes.
+bench:
+	@bin/setup bench
+	@rm -rf cli/target/dist native-test/bench/target/lib
+	@$(MVN) -q -Pbench -Dmaven.test.skip=true package
+	@"$$(bin/find-java --jdk)/bin/java" --sun-misc-unsafe-memory-access=allow \
+	  -cp 'native-test/bench/target/lib/*' dev.exit137.bench.Bench .
+
 clean:
 	@bin/setup build
-	@$(MVN) -q clean
+	@$(MVN) -q -Pbench clean
 
 $(STAMP): $(SOURCES)
 	@$(MAKE) --no-print-directory build
