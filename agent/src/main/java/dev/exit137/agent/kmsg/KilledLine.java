@@ -49,13 +49,9 @@ final class KilledLine {
       return;
     }
     line.comm.set(text.buffer(), comm, commEnd - comm);
-    if (line.comm.isTruncated()) {
-      return;
-    }
-    text.position(commEnd);
-    text.skip(COMM_END);
     readTail(text, line);
-    line.kind = OomLine.Kind.KILLED;
+    boolean isComm = !line.comm.isTruncated() || line.totalVmBytes != ABSENT;
+    line.kind = isComm ? OomLine.Kind.KILLED : OomLine.Kind.NONE;
   }
 
   private static void readTail(TextCursor text, OomLine line) {
@@ -79,8 +75,9 @@ final class KilledLine {
 
   /**
    * A comm may hold {@code ) (} and even {@code ) total-vm:1kB}, but not {@code ) total-vm:1kB, anon-rss:}, which is
-   * longer than any comm. So the first of these is the true one. A line without it is of a kernel that prints no sizes,
-   * or was cut: then it is the last that can be, which may leave out the end of such a comm.
+   * longer than any comm. So the first of these is the true one, and the sizes behind it come next. A line without it is
+   * of a kernel that prints no sizes, or was cut: then it is the last that can be, which may leave out the end of such a
+   * comm, and nothing behind it counts.
    */
   private static int findCommEnd(TextCursor text) {
     int last = -1;
@@ -89,12 +86,14 @@ final class KilledLine {
       text.position(end + COMM_END.length);
       if (isTail(text)) {
         if (!text.atEnd()) {
+          text.position(end + COMM_END.length);
           return end;
         }
         last = end;
       }
       end = text.find(COMM_END, end + 1, text.end());
     }
+    text.position(text.end());
     return last;
   }
 

@@ -99,21 +99,26 @@ final class MemcgLine {
    * <p>kmem: usage 124kB, limit 9007199254740988kB, failcnt 0 (v1, from 3.8)
    */
   static void parseUsage(TextCursor text, OomLine line) {
-    line.memoryPlusSwap = text.at(text.position(), MEMORY_PLUS_SWAP);
-    readUsage(text, line, MEMORY, Kind.MEMORY_USAGE);
-    readUsage(text, line, SWAP, Kind.SWAP_USAGE);
-    readUsage(text, line, MEMORY_PLUS_SWAP, Kind.SWAP_USAGE);
-    readUsage(text, line, KMEM, Kind.KMEM_USAGE);
+    if (readUsage(text, line, MEMORY)) {
+      line.kind = Kind.MEMORY_USAGE;
+    } else if (readUsage(text, line, SWAP)) {
+      line.kind = Kind.SWAP_USAGE;
+    } else if (readUsage(text, line, MEMORY_PLUS_SWAP)) {
+      line.kind = Kind.SWAP_USAGE;
+      line.memoryPlusSwap = true;
+    } else if (readUsage(text, line, KMEM)) {
+      line.kind = Kind.KMEM_USAGE;
+    }
   }
 
-  private static void readUsage(TextCursor text, OomLine line, byte[] start, Kind kind) {
-    long usageBytes = text.sizeBytes(start);
-    if (usageBytes != ABSENT) {
-      line.kind = kind;
-      line.usageBytes = usageBytes;
-      line.limitBytes = text.limitBytes(LIMIT);
-      line.failcnt = text.number(FAILCNT, Long.MAX_VALUE);
+  private static boolean readUsage(TextCursor text, OomLine line, byte[] start) {
+    line.usageBytes = text.sizeBytes(start);
+    if (line.usageBytes == ABSENT) {
+      return false;
     }
+    line.limitBytes = text.limitBytes(LIMIT);
+    line.failcnt = text.number(FAILCNT, Long.MAX_VALUE);
+    return true;
   }
 
   private static void set(ByteText field, TextCursor text, int from, int to) {

@@ -52,39 +52,40 @@ public final class OomLineParser {
   }
 
   private void parseByStart(OomLine line) {
+    int start = text.position();
     switch (text.peek()) {
       case 'C' -> TriggerLine.parseCpu(text, line);
       case 'P' -> TriggerLine.parsePid(text, line);
       case 'm', 's', 'k' -> MemcgLine.parseUsage(text, line);
       case 'T' -> MemcgLine.parseTask(text, line);
       case 'M' -> {
-        MemcgLine.parseMemory(text, line);
-        if (line.kind == Kind.NONE) {
+        if (text.at(start, OutOfMemoryLine.MEMCG)) {
           OutOfMemoryLine.parse(text, line);
+        } else {
+          MemcgLine.parseMemory(text, line);
         }
       }
       case 'O', 'N' -> OutOfMemoryLine.parse(text, line);
-      case 'o', 'd' -> parseLowerCase(line);
       case 'K' -> {
-        KilledLine.parse(text, line);
-        if (line.kind == Kind.NONE) {
+        if (text.at(start, KilledLine.KILLED)) {
+          KilledLine.parse(text, line);
+        } else {
           OutOfMemoryLine.parsePanic(text, line);
         }
       }
-      default -> { }
-    }
-  }
-
-  private void parseLowerCase(OomLine line) {
-    if (text.skip(SummaryLine.START)) {
-      SummaryLine.parse(text, line);
-    } else if (text.at(text.position(), REAPED)) {
-      parseReaped(line);
-    } else {
-      parseSuppressed(line);
-      if (line.kind == Kind.NONE) {
-        OutOfMemoryLine.parse(text, line);
+      case 'd' -> parseSuppressed(line);
+      case 'o' -> {
+        if (text.skip(SummaryLine.START)) {
+          SummaryLine.parse(text, line);
+        } else if (text.at(start, REAPED)) {
+          parseReaped(line);
+        } else if (text.at(start, SUPPRESSED_REPORT)) {
+          parseSuppressed(line);
+        } else {
+          OutOfMemoryLine.parse(text, line);
+        }
       }
+      default -> { }
     }
   }
 

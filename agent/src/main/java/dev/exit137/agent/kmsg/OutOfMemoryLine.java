@@ -13,7 +13,7 @@ final class OutOfMemoryLine {
   private static final byte[] OUT_OF_MEMORY = ascii("Out of memory");
   private static final byte[] OUT_OF_MEMORY_UPPER = ascii("Out of Memory");
   private static final byte[] OUT_OF_MEMORY_LOWER = ascii("out of memory");
-  private static final byte[] MEMCG = ascii("Memory cgroup out of memory");
+  static final byte[] MEMCG = ascii("Memory cgroup out of memory");
   private static final byte[] MPOL_BIND = ascii("No available memory (MPOL_BIND)");
   private static final byte[] CPUSET = ascii("No available memory in cpuset");
   private static final byte[] NO_KILLABLE = ascii(" and no killable processes");

@@ -53,6 +53,10 @@ final class SummaryLine {
     int end = whole ? task : text.end();
     text.wrap(text.buffer(), nodemask + NODEMASK.length, end);
     text.nodemask(line.nodemask);
+    if (!whole && text.end() - text.position() <= 1) {
+      // Cut within the list, it may be, or behind a comma of it.
+      line.nodemask.clear();
+    }
     if (text.at(text.position(), CPUSET) && !readCpuset(text, line, whole)) {
       return;
     }

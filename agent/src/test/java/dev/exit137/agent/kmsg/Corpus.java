@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Assumptions;
 /** Published logs of many kernels, kept outside of this repository: in EXIT137_CORPUS or ../shared/oom-corpus. */
 final class Corpus {
   private static final Pattern PREFIX = Pattern.compile(
-      "^(?:\\d+,\\d+,\\d+,[^;]*;|.*? kernel: |)(?:<\\d+>)?(?:\\[[^\\]]*[.:][^\\]]*\\] ?)?(?:\\[ *[TC]\\d+\\] )?");
+      "^(?:\\d+,\\d+,\\d+,[^;]*;|(?:.*? )?kernel: |)(?:<\\d+>)?(?:\\[[^\\]]*[.:][^\\]]*\\] ?)?(?:\\[ *[TC]\\d+\\] )?");
 
   private Corpus() {}
 

@@ -3,14 +3,15 @@ package dev.exit137.agent.kmsg;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.exit137.agent.kmsg.OomLine.Kind;
+import dev.exit137.agent.kmsg.OomLine.Wording;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 /** Logs are cut by terminals, pagers and level filters: a cut line must not give another process than the whole one. */
 class CutLinesTest {
-  /** A number at the very end may be the beginning of a longer one, and nothing tells. */
-  private static final List<String> NUMBERS_AT_THE_END = List.of("uid", "failcnt", "oomScoreAdj");
+  /** What stands at the very end may be the beginning of something longer, and nothing tells. */
+  private static final List<String> AT_THE_END = List.of("uid", "failcnt", "oomScoreAdj");
 
   @Test
   void aLineCutAnywhereSaysNothingThatTheWholeLineDoesNotSay() {
@@ -18,8 +19,17 @@ class CutLinesTest {
       Map<String, Object> whole = Fields.parse(line);
       for (int length = 0; length < line.length(); length++) {
         Map<String, Object> cut = Fields.parse(line.substring(0, length));
-        if (cut.get("kind") != Kind.NONE) {
-          cut.keySet().removeAll(NUMBERS_AT_THE_END);
+        Object kind = cut.get("kind");
+        if (kind != Kind.NONE) {
+          cut.keySet().removeAll(AT_THE_END);
+          if (kind == Kind.TASK_IN) {
+            cut.remove("oomMemcg");
+          } else if (kind == Kind.CPUSET) {
+            cut.remove("memsAllowed");
+          } else if (kind == Kind.KILLED || kind == Kind.CHOSEN) {
+            assertThat((String) whole.getOrDefault("comm", "")).startsWith((String) cut.getOrDefault("comm", ""));
+            cut.remove("comm");
+          }
           assertThat(whole).as(line.substring(0, length)).containsAllEntriesOf(cut);
         }
       }
@@ -27,14 +37,38 @@ class CutLinesTest {
   }
 
   @Test
-  void aKilledLineCutWithinTheNameIsNoKill() {
-    String line = "Killed process 7788 ()) total-vm:1kB,)" + Forms.KILLED_TAIL;
-    int firstWhole = line.indexOf("anon-rss:") + "anon-rss:".length();
+  void aKillIsKnownAsSoonAsItsPidAndNameAre() {
+    String line = "Out of memory: Killed process 137889 (python3)" + Forms.KILLED_TAIL;
+    int name = line.indexOf(')');
 
     for (int length = 0; length < line.length(); length++) {
       assertThat(Fields.parse(line.substring(0, length)).get("kind")).as("%d bytes", length)
-          .isEqualTo(length < firstWhole ? Kind.NONE : Kind.KILLED);
+          .isEqualTo(length <= name ? Kind.NONE : Kind.KILLED);
     }
+    assertThat(Fields.parse(line.substring(0, name + 5))).isEqualTo(Map.of("kind", Kind.KILLED, "killMessage",
+        "Out of memory", "wording", Wording.NODE, "pid", 137889L, "comm", "python3"));
+  }
+
+  @Test
+  void aNameThatIsLikeALineCutShortIsNotCutWhereTheLineIsWhole() {
+    for (String comm : List.of("a) total-vm:1kB", "a) total-vm:1", "a), UID 1, tota", "a) vsz:1kB, ano", "a) (b).")) {
+      assertThat(Fields.parse("Killed process 7788 (" + comm + ")" + Forms.KILLED_TAIL)).containsEntry("comm", comm);
+    }
+  }
+
+  @Test
+  void sizesThatAPagerDamagedAreLeftOut() {
+    assertThat(Fields.parse("Killed process 9575 (swapon01) total-vm:1051484kB, anon-rss:1046572kB, file-rss:1280kB, "
+        + "shmem-rss:0k0")).isEqualTo(Map.of("kind", Kind.KILLED, "pid", 9575L, "comm", "swapon01",
+            "totalVmBytes", 1051484L << 10, "anonRssBytes", 1046572L << 10, "fileRssBytes", 1280L << 10));
+  }
+
+  @Test
+  void aSummaryCutWithinTheNameHasItsPaths() {
+    assertThat(Fields.parse("oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,"
+        + "task_memcg=/system.slice/firewalld.service,task=fire>")).isEqualTo(Map.of("kind", Kind.SUMMARY,
+            "constraint", "CONSTRAINT_NONE", "cpuset", "/", "memsAllowed", "0", "globalOom", true,
+            "taskMemcg", "/system.slice/firewalld.service"));
   }
 
   @Test

@@ -1,5 +1,6 @@
 package dev.exit137.agent.kmsg;
 
+import dev.exit137.agent.kmsg.OomLine.Wording;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -22,10 +23,14 @@ final class Fields {
   static Map<String, Object> of(OomLine line) {
     Fields fields = new Fields();
     fields.values.put("kind", line.kind());
+    if (line.wording() != Wording.NONE) {
+      fields.values.put("wording", line.wording());
+    }
     fields.number("pid", line.pid());
     fields.number("uid", line.uid());
     fields.number("cpu", line.cpu());
     fields.number("order", line.order());
+    fields.number("oomScore", line.oomScore());
     fields.number("oomScoreAdj", line.oomScoreAdj());
     fields.number("totalVmBytes", line.totalVmBytes());
     fields.number("anonRssBytes", line.anonRssBytes());
@@ -37,7 +42,6 @@ final class Fields {
     fields.number("failcnt", line.failcnt());
     fields.number("suppressedCallbacks", line.suppressedCallbacks());
     fields.flag("globalOom", line.globalOom());
-    fields.flag("memcgWording", line.memcgWording());
     fields.flag("memoryPlusSwap", line.memoryPlusSwap());
     fields.text("comm", line.comm());
     fields.text("constraint", line.constraint());
@@ -45,6 +49,7 @@ final class Fields {
     fields.text("oomMemcg", line.oomMemcg());
     fields.text("taskMemcg", line.taskMemcg());
     fields.text("groupMemcg", line.groupMemcg());
+    fields.text("nodemask", line.nodemask());
     fields.text("cpuset", line.cpuset());
     fields.text("memsAllowed", line.memsAllowed());
     fields.text("killMessage", line.killMessage());

@@ -3,6 +3,7 @@ package dev.exit137.agent.kmsg;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.exit137.agent.kmsg.OomLine.Kind;
+import dev.exit137.agent.kmsg.OomLine.Wording;
 import java.util.HashMap;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -18,7 +19,7 @@ class HostileNamesTest {
       "x,task=y,pid=1", "a,pid=1,uid=22", ",task=,task=", "a,task_memcg=/z", ",pid=1,uid=2", "oom-kill:",
       ") total-vm:1kB", ") total-vm:1kB,", "), UID 1, ", "), now anon-rss", ": Killed proces", "Killed process ",
       "Out of memory: ", "CPU: 1 PID: 7", " invoked oom-ki", "Tasks in ", " Not tainted ", "x Tainted: y",
-      "swap: usage 1kB"})
+      "swap: usage 1kB", ") score 5 or a ", " cpu set=", ". ) total-vm", ")."})
   void aNameDoesNotChangeWhatTheLinesSay(String comm) {
     assertThat(Fields.parse(comm + " invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=7"))
         .isEqualTo(
@@ -31,6 +32,21 @@ class HostileNamesTest {
     assertThat(Fields.parse("Killed process 686 (" + comm + ") total-vm:8kB, anon-rss:4kB, file-rss:0kB")).isEqualTo(
         withComm(comm, "kind", Kind.KILLED, "pid", 686L, "totalVmBytes", 8192L, "anonRssBytes", 4096L,
             "fileRssBytes", 0L));
+    assertThat(Fields.parse("Killed process 686 (" + comm + ")")).isEqualTo(withComm(comm, "kind", Kind.KILLED,
+        "pid", 686L));
+    assertThat(Fields.parse("Killed process 686, UID 5, (" + comm + ") vsz:8kB, anon-rss:4kB, file-rss:0kB"))
+        .isEqualTo(withComm(comm, "kind", Kind.KILLED, "pid", 686L, "uid", 5L, "totalVmBytes", 8192L,
+            "anonRssBytes", 4096L, "fileRssBytes", 0L));
+    assertThat(Fields.parse("Out of memory: Kill process 686 (" + comm + ") score 9 or sacrifice child")).isEqualTo(
+        withComm(comm, "kind", Kind.CHOSEN, "killMessage", "Out of memory", "wording", Wording.NODE, "pid", 686L,
+            "oomScore", 9L));
+    assertThat(Fields.parse("Memory cgroup out of memory: OOM victim 686 (" + comm + ") is already exiting. Skip killing "
+        + "the task")).isEqualTo(withComm(comm, "kind", Kind.ALREADY_EXITING,
+            "killMessage", "Memory cgroup out of memory", "wording", Wording.MEMCG, "pid", 686L));
+    assertThat(Fields.parse(comm + " cpuset=a b mems_allowed=0-1,3")).isEqualTo(
+        withComm(comm, "kind", Kind.CPUSET, "cpuset", "a b", "memsAllowed", "0-1,3"));
+    assertThat(Fields.parse("Pid: 686, comm: " + comm + " Tainted: G           ---------------    2.6.32 #1"))
+        .isEqualTo(withComm(comm, "kind", Kind.TRIGGER_CPU, "pid", 686L));
     assertThat(Fields.parse("oom_reaper: reaped process 686 (" + comm + "), now anon-rss:0kB, file-rss:4kB")).isEqualTo(
         withComm(comm, "kind", Kind.REAPED, "pid", 686L, "anonRssBytes", 0L, "fileRssBytes", 4096L));
   }
@@ -68,6 +84,18 @@ class HostileNamesTest {
   }
 
   @Test
+  void theWordsOfAnOldKernelInTheNamesOfCgroupsStayInTheirPaths() {
+    String root = "/u killed as a result of limit of /kubepods";
+
+    assertThat(Fields.parse("Task in " + root + "/a killed as a result of limit of " + root)).isEqualTo(
+        Map.of("kind", Kind.TASK_IN, "taskMemcg", root + "/a", "oomMemcg", root));
+    assertThat(Fields.parse("Memory cgroup stats for /a: b:"))
+        .isEqualTo(Map.of("kind", Kind.MEMCG_STATS, "oomMemcg", "/a: b"));
+    assertThat(Fields.parse("Memory cgroup stats for /a: cache:x: cache:4KB rss:0KB"))
+        .isEqualTo(Map.of("kind", Kind.MEMCG_STATS, "oomMemcg", "/a: cache:x"));
+  }
+
+  @Test
   void theLimitOfTheRootIsAboveEveryCgroup() {
     assertThat(Fields.parse("oom-kill:constraint=C,nodemask=(null),oom_memcg=/,task_memcg=/a,task=x,pid=5,uid=0"))
         .containsEntry("oomMemcg", "/").containsEntry("taskMemcg", "/a");
@@ -88,13 +116,17 @@ class HostileNamesTest {
       "Kyber: Killed process 1 (x) total-vm:8kB, anon-rss:4kB, file-rss:0kB",
       "Killed process[12]: segfault at 0 ip 0 sp 0 error 4",
       "Tasks in : segfault at 0", "memory: usage (1): drop_caches: 3",
-      "kmem: usage 124kB, limit 9007199254740988kB, failcnt 0",
-      "Memory cgroup stats for /a:", "Memory cgroup out of memory: Kill process 1 (x) score 999 or sacrifice child",
+      "Kill process 3781 (rcu-stall) sharing same memory", "Huh VM_FAULT_OOM leaked out to the #PF handler. Retrying PF",
+      "usb 1-1: Product: x invoked oom-killer", "usb 1-1: Product: x cpuset=/ mems_allowed=0",
+      "swapper/0: page allocation failure: order:1, mode:0xcc1(GFP_KERNEL), nodemask=(null),cpuset=/,mems_allowed=0",
+      "Out of memory: usb 1-1: Killed process 1 (x) total-vm:8kB, anon-rss:4kB, file-rss:0kB",
+      "Out of memory: Kill process", "Out of memory", "Task in /a killed", "Memory cgroup stats", "Pid: 1",
+      "Kernel panic - not syncing: Out of memory: no room for the page table", "Killed process 472",
       "Memory cgroup min protection 0kB -- low protection 0kB", "oom_reaper: unable to reap pid:7558 (a.out)",
       "Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000007",
       "---[ end Kernel panic - not syncing: System is deadlocked on memory ]---",
       "warn_alloc: 47 callbacks suppressed", "pagefault_out_of_memory: 4055 callbacks suppressed",
-      "OOM killer disabled.", "Out of memory", "oom-kill:", ""})
+      "OOM killer disabled.", "oom-kill:", ""})
   void theKernelsOtherLinesAreNone(String message) {
     assertThat(Fields.parse(message)).isEqualTo(Map.of("kind", Kind.NONE));
   }

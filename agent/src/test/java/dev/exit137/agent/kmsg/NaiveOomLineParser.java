@@ -1,6 +1,7 @@
 package dev.exit137.agent.kmsg;
 
 import dev.exit137.agent.kmsg.OomLine.Kind;
+import dev.exit137.agent.kmsg.OomLine.Wording;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
@@ -25,28 +26,39 @@ final class NaiveOomLineParser {
   private static final String ADJ = "-?0*(?:1000|\\d{1,3})(?!\\d)";
   private static final Pattern ESCAPE = regex("\\\\x([0-9a-fA-F]{2})");
   private static final Pattern RECORD = regex("(\\d+),(\\d+),(\\d+)(?:,[^;\n]*)?;([^\n]*)\n.*");
-  private static final Pattern INVOKED = regex("([^,]*),(?:(?!order=).)*order=(-?\\d+), oom_score_adj=(" + ADJ + ")");
+  private static final String NODES = "(?:[0-9-]|,(?=\\d))*+";
+  private static final Pattern INVOKED = regex("(.*?) invoked oom-killer(|: gfp_mask=([^,]*)"
+      + "(?:, nodemask=(?:\\(null\\)|(" + NODES + ")))?, {1,2}order=(-?\\d+)"
+      + "(?:, oomkilladj=" + ADJ + "|(?:, oom_adj=" + ADJ + ")?, oom_score_adj=(" + ADJ + ")|, oom_adj=" + ADJ + "))");
+  private static final Pattern CPUSET_LINE = regex("(.*?) cpuset=(.*) mems_allowed=([0-9,-]*)");
   private static final Pattern CPU = regex("CPU: (\\d+)(?: UID: (\\d+))? PID: (\\d+) Comm: (.*)");
+  private static final Pattern PID = regex("Pid: (\\d+), comm: (.*)");
   private static final Pattern USAGE =
-      regex("(memory|swap|memory\\+swap): usage (\\d+)kB(?:, limit (\\d+)kB)?(?:, failcnt (\\d+))?.*");
+      regex("(memory|swap|memory\\+swap|kmem): usage (\\d+)kB(?:, limit (\\d+)kB)?(?:, failcnt (\\d+))?.*");
+  private static final Pattern TASK_IN = regex("Task in (.*?) killed as a result of limit of (.*)");
+  private static final Pattern LIMIT_REACHED = regex("Memory limit reached of cgroup (.*)");
+  private static final Pattern STATS = regex("Memory cgroup stats for (?:(.*): cache:.*|(.*):)");
   private static final Pattern SUMMARY = regex("oom-kill:constraint=(.*?),nodemask=(.*)");
   private static final Pattern SUMMARY_END = regex("(.*),pid=(\\d+),uid=(\\d+)");
-  private static final String NODES = "(?:[0-9-]|,(?=\\d))*+";
-  private static final Pattern NODEMASK = regex("(?:\\(null\\)|" + NODES + ")(.*)");
+  private static final Pattern NODEMASK = regex("(?:\\(null\\)|(" + NODES + "))(.*)");
   private static final Pattern CPUSET =
       regex(",cpuset=(.*?),mems_allowed=(" + NODES + ")(|,(?:global_oom|oom_memcg=).*)");
-  private static final Pattern KILLED = regex(
-      "(?:((?:Memory cgroup o|O)ut of memory.*?): (?=Killed process ))?+Killed process (\\d+)"
-      + "(?:, UID (\\d+),)? \\((.*?)\\)(?:, UID (\\d+),)? total-vm:(\\d+)kB(?=, anon-rss:)(.*)");
-  private static final Pattern SIZES = regex("(?:, anon-rss:(\\d+)kB)?(?:, file-rss:(\\d+)kB)?(?:, shmem-rss:(\\d+)kB)?"
+  private static final Pattern OUT_OF_MEMORY = regex("(Out of [mM]emory|out of memory|Memory cgroup out of memory"
+      + "|No available memory (?:in cpuset|\\(MPOL_BIND\\)))(?:( and no killable processes.*)|(.*?): (.*))");
+  private static final Pattern KILLED = regex("Killed process (\\d+)(?:, UID (\\d+),)? \\((.*)");
+  private static final Pattern KILLED_TAIL = regex("(?:, UID \\d+,)? (?:total-vm|vsz):\\d+kB, anon-rss:");
+  private static final Pattern SIZES = regex("(?:, UID (\\d+),)?(?: (?:total-vm|vsz):(\\d+)kB)?"
+      + "(?:, anon-rss:(\\d+)kB)?(?:, file-rss:(\\d+)kB)?(?:, shmem-rss:(\\d+)kB)?"
       + "(?:, UID:(\\d+))?(?: pgtables:(\\d+)kB)?(?: oom_score_adj:(" + ADJ + "))?.*");
+  private static final Pattern CHOSEN = regex("[Kk]ill process (\\d+) \\((.*)\\) score (?:(\\d+) )?.*");
+  private static final Pattern EXITING = regex("OOM victim (\\d+) \\((.*)\\) is already exiting.*");
   private static final Pattern REAPED = regex("oom_reaper: reaped process (\\d+) \\((.*?)(?=\\), now anon-rss:)\\)"
       + "(?:, now anon-rss:(\\d+)kB(?:, file-rss:(\\d+)kB)?(?:, shmem-rss:(\\d+)kB)?)?.*");
   private static final Pattern SUPPRESSED = regex("(?:oom_kill_process|dump_header): (\\d+) callbacks suppressed.*");
   private static final Pattern GROUP_KILL = regex("Tasks in (.*) are going to be killed due to memory\\.oom\\.group set");
-  private static final Pattern NO_KILLABLE = regex("(Memory cgroup o|O)ut of memory and no killable processes.*");
-  private static final Pattern PANIC =
-      regex("Kernel panic - not syncing: (?:Out of memory|System is deadlocked on memory).*");
+  private static final Pattern PANIC = regex("Kernel panic - not syncing: (?:System is deadlocked on memory"
+      + "|Out of [mM]emory(?= and no killable processes|.*panic_on_oom)|out of memory(?= and no killable processes|.*panic_on_oom))"
+      + "(.*)");
 
   private final Map<String, Object> fields = new TreeMap<>();
 
@@ -64,24 +76,34 @@ final class NaiveOomLineParser {
     return parser.fields.get("kind") == Kind.NONE ? Map.of("kind", Kind.NONE) : parser.fields;
   }
 
-  private Kind kind(String message) {
+  private Kind kind(String untrimmed) {
+    String message = untrimmed.replaceFirst("[ \t\r]+$", "");
     if (invoked(message)) {
       return Kind.INVOKED;
+    } else if (cpusetLine(message)) {
+      return Kind.CPUSET;
     }
-    fields.clear();
     MatchResult match;
     if ((match = match(CPU, message)) != null) {
-      return cpu(match);
+      number("cpu", match.group(1));
+      number("uid", match.group(2));
+      return triggerCpu(match.group(3), match.group(4));
+    } else if ((match = match(PID, message)) != null) {
+      return triggerCpu(match.group(1), match.group(2));
     } else if ((match = match(USAGE, message)) != null) {
       return usage(match);
+    } else if ((match = match(TASK_IN, message)) != null) {
+      return taskIn(message.substring("Task in ".length()));
+    } else if ((match = match(LIMIT_REACHED, message)) != null) {
+      text("oomMemcg", match.group(1), PATH);
+      return Kind.TASK_IN;
+    } else if ((match = match(STATS, message)) != null) {
+      text("oomMemcg", match.group(1) == null ? match.group(2) : match.group(1), PATH);
+      return Kind.MEMCG_STATS;
     } else if ((match = match(SUMMARY, message)) != null) {
       return summary(match);
-    } else if ((match = match(NO_KILLABLE, message)) != null) {
-      memcgWording(message);
-      return Kind.NO_KILLABLE_PROCESS;
-    } else if ((match = match(KILLED, message)) != null) {
-      memcgWording(message);
-      return killed(match);
+    } else if ((match = match(OUT_OF_MEMORY, message)) != null) {
+      return outOfMemory(match);
     } else if ((match = match(REAPED, message)) != null) {
       return reaped(match);
     } else if ((match = match(GROUP_KILL, message)) != null) {
@@ -90,40 +112,108 @@ final class NaiveOomLineParser {
     } else if ((match = match(SUPPRESSED, message)) != null) {
       number("suppressedCallbacks", match.group(1));
       return Kind.CALLBACKS_SUPPRESSED;
+    } else if ((match = match(PANIC, message)) != null) {
+      return panic(match.group(1));
     }
-    return match(PANIC, message) == null ? Kind.NONE : Kind.PANIC;
+    return killed(message);
   }
 
   private boolean invoked(String message) {
-    String key = " invoked oom-killer: gfp_mask=";
-    int at = message.indexOf(key);
-    if (at < 0 || unescape(message.substring(0, at)).length() > COMM) {
+    MatchResult match = match(INVOKED, message);
+    if (match == null || isLongerThanComm(match.group(1))) {
       return false;
     }
-    MatchResult match = match(INVOKED, message.substring(at + key.length()));
-    if (match == null) {
-      return false;
-    }
-    text("comm", message.substring(0, at), COMM);
-    text("gfpMask", match.group(1), NAME);
-    number("order", match.group(2));
-    number("oomScoreAdj", match.group(3));
+    text("comm", match.group(1), COMM);
+    text("gfpMask", match.group(3), NAME);
+    text("nodemask", match.group(4), NAME);
+    number("order", match.group(5));
+    number("oomScoreAdj", match.group(6));
     return true;
   }
 
-  private Kind cpu(MatchResult match) {
-    number("cpu", match.group(1));
-    number("uid", match.group(2));
-    number("pid", match.group(3));
-    String rest = match.group(4);
+  private boolean cpusetLine(String message) {
+    MatchResult match = match(CPUSET_LINE, message);
+    if (match == null || isLongerThanComm(match.group(1))) {
+      return false;
+    }
+    text("comm", match.group(1), COMM);
+    text("cpuset", match.group(2), NAME);
+    text("memsAllowed", match.group(3), NAME);
+    return true;
+  }
+
+  private static boolean isLongerThanComm(String text) {
+    return unescape(text).length() > COMM;
+  }
+
+  private Kind triggerCpu(String pid, String rest) {
+    number("pid", pid);
     int taint = Math.max(rest.lastIndexOf(" Not tainted "), rest.lastIndexOf(" Tainted: "));
     if (taint >= 0) {
       String comm = rest.substring(0, taint).replaceFirst(" Kdump: loaded$", "");
-      if (unescape(comm).length() <= COMM) {
+      if (!isLongerThanComm(comm)) {
         text("comm", comm, COMM);
       }
     }
     return Kind.TRIGGER_CPU;
+  }
+
+  private Kind taskIn(String paths) {
+    String key = " killed as a result of limit of ";
+    int end = paths.indexOf(key);
+    for (int at = end; at >= 0; at = paths.indexOf(key, at + 1)) {
+      if (isWithin(paths.substring(0, at), paths.substring(at + key.length()))) {
+        end = at;
+        break;
+      }
+    }
+    text("taskMemcg", paths.substring(0, end), PATH);
+    text("oomMemcg", paths.substring(end + key.length()), PATH);
+    return Kind.TASK_IN;
+  }
+
+  private static boolean isWithin(String path, String root) {
+    return path.equals(root) || path.startsWith(root + "/") || root.length() == 1 && path.startsWith(root);
+  }
+
+  private Kind outOfMemory(MatchResult match) {
+    Wording wording = switch (match.group(1)) {
+      case "Memory cgroup out of memory" -> Wording.MEMCG;
+      case "No available memory in cpuset" -> Wording.CPUSET;
+      case "No available memory (MPOL_BIND)" -> Wording.MEMORY_POLICY;
+      default -> Wording.NODE;
+    };
+    if (match.group(2) != null) {
+      wording(wording == Wording.MEMCG ? wording : Wording.NONE);
+      return Kind.NO_KILLABLE_PROCESS;
+    }
+    wording(wording);
+    text("killMessage", match.group(1) + match.group(3), MESSAGE);
+    String what = match.group(4);
+    MatchResult exiting = match(EXITING, what);
+    MatchResult chosen = match(CHOSEN, what);
+    if (exiting != null && !isLongerThanComm(exiting.group(2))) {
+      number("pid", exiting.group(1));
+      text("comm", exiting.group(2), COMM);
+      return Kind.ALREADY_EXITING;
+    } else if (chosen != null && !isLongerThanComm(chosen.group(2))) {
+      number("pid", chosen.group(1));
+      text("comm", chosen.group(2), COMM);
+      number("oomScore", chosen.group(3));
+      return Kind.CHOSEN;
+    }
+    return killed(what);
+  }
+
+  private void wording(Wording wording) {
+    if (wording != Wording.NONE) {
+      fields.put("wording", wording);
+    }
+  }
+
+  private Kind panic(String rest) {
+    wording(rest.contains("ompulsory ") ? Wording.NONE : rest.contains("(memcg)") ? Wording.MEMCG : Wording.NODE);
+    return Kind.PANIC;
   }
 
   private Kind usage(MatchResult match) {
@@ -136,7 +226,11 @@ final class NaiveOomLineParser {
     if (match.group(1).startsWith("memory+")) {
       fields.put("memoryPlusSwap", true);
     }
-    return match.group(1).equals("memory") ? Kind.MEMORY_USAGE : Kind.SWAP_USAGE;
+    return switch (match.group(1)) {
+      case "memory" -> Kind.MEMORY_USAGE;
+      case "kmem" -> Kind.KMEM_USAGE;
+      default -> Kind.SWAP_USAGE;
+    };
   }
 
   private Kind summary(MatchResult match) {
@@ -154,7 +248,11 @@ final class NaiveOomLineParser {
         break;
       }
     }
-    cgroups(match(NODEMASK, rest).group(1), whole);
+    MatchResult nodemask = match(NODEMASK, rest);
+    if (whole || nodemask.group(2).length() > 1) {
+      text("nodemask", nodemask.group(1), NAME);
+    }
+    cgroups(nodemask.group(2), whole);
     return Kind.SUMMARY;
   }
 
@@ -173,7 +271,14 @@ final class NaiveOomLineParser {
       fields.put("globalOom", true);
       rest = rest.substring(11);
     }
-    if (whole && rest.startsWith(",oom_memcg=")) {
+    if (!whole) {
+      int task = rest.indexOf(",task=");
+      if (task < 0) {
+        return;
+      }
+      rest = rest.substring(0, task);
+    }
+    if (rest.startsWith(",oom_memcg=")) {
       String paths = rest.substring(11);
       int split = split(paths);
       if (split < 0) {
@@ -182,32 +287,59 @@ final class NaiveOomLineParser {
       text("oomMemcg", paths.substring(0, split), PATH);
       rest = paths.substring(split);
     }
-    if (whole && rest.startsWith(",task_memcg=")) {
+    if (rest.startsWith(",task_memcg=")) {
       text("taskMemcg", rest.substring(12), PATH);
     }
   }
 
   private static int split(String paths) {
     for (int at = paths.indexOf(",task_memcg="); at >= 0; at = paths.indexOf(",task_memcg=", at + 1)) {
-      String oomMemcg = paths.substring(0, at);
-      String taskMemcg = paths.substring(at + 12);
-      if (taskMemcg.equals(oomMemcg) || taskMemcg.startsWith(oomMemcg + "/")
-          || oomMemcg.length() == 1 && taskMemcg.startsWith(oomMemcg)) {
+      if (isWithin(paths.substring(at + 12), paths.substring(0, at))) {
         return at;
       }
     }
     return paths.indexOf(",task_memcg=");
   }
 
-  private Kind killed(MatchResult match) {
-    text("killMessage", match.group(1) == null ? "" : match.group(1), MESSAGE);
-    number("pid", match.group(2));
-    number("uid", match.group(3));
-    text("comm", match.group(4), COMM);
-    number("uid", match.group(5));
-    size("totalVmBytes", match.group(6));
-    sizes(match.group(7));
+  private Kind killed(String what) {
+    MatchResult match = match(KILLED, what);
+    int end = match == null ? -1 : commEnd(match.group(3));
+    if (end < 0) {
+      return Kind.NONE;
+    }
+    String comm = match.group(3).substring(0, end);
+    String tail = match.group(3).substring(end + 1);
+    Matcher whole = KILLED_TAIL.matcher(tail);
+    MatchResult sizes = match(SIZES, whole.lookingAt() && whole.end() < tail.length() ? tail : "");
+    if (isLongerThanComm(comm) && sizes.group(2) == null) {
+      return Kind.NONE;
+    }
+    number("pid", match.group(1));
+    number("uid", match.group(2));
+    text("comm", comm, COMM);
+    number("uid", sizes.group(1));
+    size("totalVmBytes", sizes.group(2));
+    size("anonRssBytes", sizes.group(3));
+    size("fileRssBytes", sizes.group(4));
+    size("shmemRssBytes", sizes.group(5));
+    number("uid", sizes.group(6));
+    size("pgtablesBytes", sizes.group(7));
+    number("oomScoreAdj", sizes.group(8));
     return Kind.KILLED;
+  }
+
+  /** The first parenthesis with a whole tail behind it, else the last with as much of one as there is to the end. */
+  private static int commEnd(String comm) {
+    int last = -1;
+    for (int at = comm.indexOf(')'); at >= 0; at = comm.indexOf(')', at + 1)) {
+      Matcher tail = KILLED_TAIL.matcher(comm.substring(at + 1));
+      if (tail.lookingAt() && tail.end() < comm.length() - at - 1) {
+        return at;
+      } else if (tail.reset().matches() || tail.hitEnd() || comm.endsWith(".") && at == comm.length() - 2) {
+        last = at;
+      }
+    }
+    return last;
   }
 
   private Kind reaped(MatchResult match) {
@@ -217,22 +349,6 @@ final class NaiveOomLineParser {
     size("fileRssBytes", match.group(4));
     size("shmemRssBytes", match.group(5));
     return Kind.REAPED;
-  }
-
-  private void sizes(String text) {
-    MatchResult match = match(SIZES, text);
-    size("anonRssBytes", match.group(1));
-    size("fileRssBytes", match.group(2));
-    size("shmemRssBytes", match.group(3));
-    number("uid", match.group(4));
-    size("pgtablesBytes", match.group(5));
-    number("oomScoreAdj", match.group(6));
-  }
-
-  private void memcgWording(String message) {
-    if (message.startsWith("Memory cgroup")) {
-      fields.put("memcgWording", true);
-    }
   }
 
   private void number(String name, String digits) {
@@ -248,7 +364,7 @@ final class NaiveOomLineParser {
   }
 
   private void text(String name, String escaped, int capacity) {
-    String bytes = unescape(escaped);
+    String bytes = escaped == null ? "" : unescape(escaped);
     if (!bytes.isEmpty()) {
       fields.put(name, bytes.length() <= capacity ? show(bytes) : show(bytes.substring(0, capacity)) + "...");
     }

@@ -17,7 +17,13 @@ class NaiveTwinTest {
   /** What lines are made of, so that a random change often makes another line. */
   private static final List<String> PIECES = List.of(
       " ", ",", "=", "(", ")", "/", ":", "0", "7", "kB", "\\x0a", "\\x", "\\xff", "\n", "\0", "\u00e9",
-      " invoked oom-killer: gfp_mask=", ", order=", ", oom_score_adj=",
+      " invoked oom-killer", ": gfp_mask=", ", nodemask=", ", order=", ", oom_score_adj=", ", oom_adj=", ", oomkilladj=",
+      " cpuset=", " mems_allowed=", "Pid: ", ", comm: ",
+      "Task in /a", " killed as a result of limit of /a", "Memory limit reached of cgroup ", "Memory cgroup stats for ",
+      ": cache:", "memory: usage ", "kmem: usage ", ", limit ", ", failcnt ",
+      ": Kill process ", ": kill process ", ") score ", " or sacrifice child", "OOM victim ", ") is already exiting",
+      "out of memory", "No available memory in cpuset", " and no killable processes", "panic_on_oom", "ompulsory ",
+      "Kernel panic - not syncing: ", " vsz:", ", UID 5", ".", "\t",
       "CPU: ", " PID: ", " Comm: ", " Not tainted ", " Kdump: loaded",
       ",nodemask=", "(null)", ",cpuset=", ",mems_allowed=", ",global_oom", ",oom_memcg=", ",task_memcg=/a", ",task=",
       ",pid=", ",uid=", "a,task=b",

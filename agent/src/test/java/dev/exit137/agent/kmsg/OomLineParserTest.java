@@ -3,6 +3,7 @@ package dev.exit137.agent.kmsg;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.exit137.agent.kmsg.OomLine.Kind;
+import dev.exit137.agent.kmsg.OomLine.Wording;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -29,6 +30,63 @@ class OomLineParserTest {
     assertThat(Fields.parse("node invoked oom-killer: gfp_mask=0x14000c0(GFP_KERNEL), nodemask=(null),  order=3, "
         + "oom_score_adj=0")).isEqualTo(Map.of("kind", Kind.INVOKED, "comm", "node",
             "gfpMask", "0x14000c0(GFP_KERNEL)", "order", 3L, "oomScoreAdj", 0L));
+  }
+
+  @Test
+  void aNodemaskConfinesTheAllocationToNodes() {
+    assertThat(Fields.parse("a.out invoked oom-killer: gfp_mask=0x14280ca(GFP_HIGHUSER_MOVABLE|__GFP_ZERO), "
+        + "nodemask=0,2-3, order=0, oom_score_adj=0")).isEqualTo(Map.of("kind", Kind.INVOKED, "comm", "a.out",
+            "gfpMask", "0x14280ca(GFP_HIGHUSER_MOVABLE|__GFP_ZERO)", "nodemask", "0,2-3", "order", 0L,
+            "oomScoreAdj", 0L));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"oomkilladj=0", "oom_adj=-17"})
+  void kernelsBefore2636HaveAnotherScaleForTheAdjustment(String adj) {
+    assertThat(Fields.parse("mysqld invoked oom-killer: gfp_mask=0x1201d2, order=0, " + adj)).isEqualTo(
+        Map.of("kind", Kind.INVOKED, "comm", "mysqld", "gfpMask", "0x1201d2", "order", 0L));
+  }
+
+  @Test
+  void laterOnesHaveBoth() {
+    assertThat(Fields.parse("sshd invoked oom-killer: gfp_mask=0x201da, order=0, oom_adj=-17, oom_score_adj=-1000"))
+        .containsEntry("kind", Kind.INVOKED).containsEntry("oomScoreAdj", -1000L);
+  }
+
+  @Test
+  void aTriggerThatSomebodyQuotedWithoutItsFields() {
+    assertThat(Fields.parse("mem_on_node0 invoked oom-killer"))
+        .isEqualTo(Map.of("kind", Kind.INVOKED, "comm", "mem_on_node0"));
+  }
+
+  @Test
+  void theCpusetOfTheTrigger() {
+    assertThat(Fields.parse("CPU 0/KVM cpuset=vcpu 0 mems_allowed=0-1,3")).isEqualTo(
+        Map.of("kind", Kind.CPUSET, "comm", "CPU 0/KVM", "cpuset", "vcpu 0", "memsAllowed", "0-1,3"));
+  }
+
+  @Test
+  void oldKernelsPrintThePidOfTheTriggerWithoutItsProcessor() {
+    assertThat(Fields.parse("Pid: 24113, comm: sshd Not tainted 2.6.32-431.11.2.el6.x86_64 #1")).isEqualTo(
+        Map.of("kind", Kind.TRIGGER_CPU, "pid", 24113L, "comm", "sshd"));
+  }
+
+  @Test
+  void theCgroupOfTheChosenAndTheOneWhoseLimitWasHitBefore5() {
+    assertThat(Fields.parse("Task in /lxc/a/system.slice/lxd.service killed as a result of limit of /lxc/a")).isEqualTo(
+        Map.of("kind", Kind.TASK_IN, "taskMemcg", "/lxc/a/system.slice/lxd.service", "oomMemcg", "/lxc/a"));
+    assertThat(Fields.parse("Task in /kubepods/pod1/c killed as a result of limit of /kubepods/pod1   ")).isEqualTo(
+        Map.of("kind", Kind.TASK_IN, "taskMemcg", "/kubepods/pod1/c", "oomMemcg", "/kubepods/pod1"));
+    assertThat(Fields.parse("Memory limit reached of cgroup /syz0")).isEqualTo(
+        Map.of("kind", Kind.TASK_IN, "oomMemcg", "/syz0"));
+  }
+
+  @Test
+  void theCgroupThatTheStatisticsAreOf() {
+    assertThat(Fields.parse("Memory cgroup stats for /kubepods/pod1:")).isEqualTo(
+        Map.of("kind", Kind.MEMCG_STATS, "oomMemcg", "/kubepods/pod1"));
+    assertThat(Fields.parse("Memory cgroup stats for /lxc/VM_A: cache:18092KB rss:34988KB rss_huge:14336KB")).isEqualTo(
+        Map.of("kind", Kind.MEMCG_STATS, "oomMemcg", "/lxc/VM_A"));
   }
 
   @Test
@@ -75,6 +133,12 @@ class OomLineParserTest {
   }
 
   @Test
+  void itsKernelMemoryWhichMayHaveALimitOfItsOwn() {
+    assertThat(Fields.parse("kmem: usage 124kB, limit 9007199254740988kB, failcnt 3")).isEqualTo(
+        Map.of("kind", Kind.KMEM_USAGE, "usageBytes", 126976L, "limitBytes", OomLine.UNLIMITED, "failcnt", 3L));
+  }
+
+  @Test
   void theSummaryOfAMemcgOom() {
     assertThat(Fields.parse("oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=docker-a59e.scope,"
         + "mems_allowed=0-1,oom_memcg=/lxc/39004,task_memcg=/lxc/39004/ns/docker-a59e.scope,task=php-fpm,pid=3902942,"
@@ -87,7 +151,7 @@ class OomLineParserTest {
   void theSummaryOfAGlobalOomNamesTheVictimsCgroupAndNoOtherLimit() {
     assertThat(Fields.parse("oom-kill:constraint=CONSTRAINT_MEMORY_POLICY,nodemask=0,2-3,cpuset=/,mems_allowed=0-1,3,"
         + "global_oom,task_memcg=/,task=dhclient,pid=4526,uid=4294967294")).isEqualTo(Map.of("kind", Kind.SUMMARY,
-            "constraint", "CONSTRAINT_MEMORY_POLICY", "cpuset", "/", "memsAllowed", "0-1,3", "globalOom", true,
+            "constraint", "CONSTRAINT_MEMORY_POLICY", "nodemask", "0,2-3", "cpuset", "/", "memsAllowed", "0-1,3", "globalOom", true,
             "taskMemcg", "/", "comm", "dhclient", "pid", 4526L, "uid", 4294967294L));
   }
 
@@ -117,7 +181,7 @@ class OomLineParserTest {
   void aKillInAMemcg() {
     assertThat(Fields.parse("Memory cgroup out of memory: Killed process 7788 (bash) total-vm:7169492kB, "
         + "anon-rss:7165824kB, file-rss:956kB, shmem-rss:4kB, UID:33 pgtables:14076kB oom_score_adj:-997"))
-        .isEqualTo(Map.ofEntries(Map.entry("kind", Kind.KILLED), Map.entry("memcgWording", true),
+        .isEqualTo(Map.ofEntries(Map.entry("kind", Kind.KILLED), Map.entry("wording", Wording.MEMCG),
             Map.entry("killMessage", "Memory cgroup out of memory"), Map.entry("pid", 7788L),
             Map.entry("comm", "bash"), Map.entry("uid", 33L), Map.entry("totalVmBytes", 7341559808L),
             Map.entry("anonRssBytes", 7337803776L), Map.entry("fileRssBytes", 978944L),
@@ -131,18 +195,58 @@ class OomLineParserTest {
     assertThat(Fields.parse(message + ": Killed process 5 (x) total-vm:8kB, anon-rss:4kB, file-rss:0kB, shmem-rss:0kB, "
         + "UID:0 pgtables:4kB oom_score_adj:0"))
         .containsEntry("kind", Kind.KILLED).containsEntry("killMessage", message).containsEntry("pid", 5L)
-        .doesNotContainKey("memcgWording");
+        .containsEntry("wording", Wording.NODE);
   }
 
   @Test
   void kernelsBefore54KeepTheUserToThemselvesAndBefore51TheMessageToo() {
     assertThat(Fields.parse("Memory cgroup out of memory: Killed process 9188 (a.out) total-vm:8kB, anon-rss:4kB, "
-        + "file-rss:0kB, shmem-rss:0kB")).isEqualTo(Map.of("kind", Kind.KILLED, "memcgWording", true, "killMessage",
+        + "file-rss:0kB, shmem-rss:0kB")).isEqualTo(Map.of("kind", Kind.KILLED, "wording", Wording.MEMCG, "killMessage",
             "Memory cgroup out of memory", "pid", 9188L, "comm", "a.out", "totalVmBytes", 8192L,
             "anonRssBytes", 4096L, "fileRssBytes", 0L, "shmemRssBytes", 0L));
     assertThat(Fields.parse("Killed process 472 (askfirst) total-vm:904kB, anon-rss:28kB, file-rss:0kB, "
         + "shmem-rss:0kB")).isEqualTo(Map.of("kind", Kind.KILLED, "pid", 472L, "comm", "askfirst",
             "totalVmBytes", 925696L, "anonRssBytes", 28672L, "fileRssBytes", 0L, "shmemRssBytes", 0L));
+  }
+
+  @Test
+  void olderOnesSayVszOrNoSizesAtAll() {
+    assertThat(Fields.parse("Killed process 2603 (flasherav) vsz:170588kB, anon-rss:39468kB, file-rss:112kB"))
+        .isEqualTo(Map.of("kind", Kind.KILLED, "pid", 2603L, "comm", "flasherav", "totalVmBytes", 170588L << 10,
+            "anonRssBytes", 39468L << 10, "fileRssBytes", 112L << 10));
+    assertThat(Fields.parse("Killed process 3956 (a.out)")).isEqualTo(
+        Map.of("kind", Kind.KILLED, "pid", 3956L, "comm", "a.out"));
+    assertThat(Fields.parse("Out of Memory: Killed process 3956 (a.out).")).isEqualTo(Map.of("kind", Kind.KILLED,
+        "killMessage", "Out of Memory", "wording", Wording.NODE, "pid", 3956L, "comm", "a.out"));
+    assertThat(Fields.parse("Out of memory: Killed process 10018, UID 99, (httpd).")).containsEntry("pid", 10018L)
+        .containsEntry("uid", 99L).containsEntry("comm", "httpd");
+  }
+
+  @Test
+  void theChosenOneIsNotKilledYet() {
+    assertThat(Fields.parse("Out of memory: Kill process 3882 (python) score 623 or sacrifice child")).isEqualTo(
+        Map.of("kind", Kind.CHOSEN, "killMessage", "Out of memory", "wording", Wording.NODE, "pid", 3882L,
+            "comm", "python", "oomScore", 623L));
+    assertThat(Fields.parse("Memory cgroup out of memory: Kill process 5 (x) score 1894 or sacrifice child"))
+        .containsEntry("kind", Kind.CHOSEN).containsEntry("wording", Wording.MEMCG).containsEntry("oomScore", 1894L);
+    assertThat(Fields.parse("Out of Memory: Kill process 5 (x) score 7 and children."))
+        .containsEntry("kind", Kind.CHOSEN).containsEntry("wording", Wording.NODE).containsEntry("oomScore", 7L);
+  }
+
+  @Test
+  void before2636TheWordsSayWhetherAPolicyOrACpusetHasRunOut() {
+    assertThat(Fields.parse("No available memory (MPOL_BIND): kill process 1503 (numa) score 0 or a child")).isEqualTo(
+        Map.of("kind", Kind.CHOSEN, "killMessage", "No available memory (MPOL_BIND)",
+            "wording", Wording.MEMORY_POLICY, "pid", 1503L, "comm", "numa", "oomScore", 0L));
+    assertThat(Fields.parse("No available memory in cpuset: kill process 1503 (numa) score 0 or a child"))
+        .containsEntry("wording", Wording.CPUSET);
+  }
+
+  @Test
+  void theOneThatWasToBeKilledHasDiedAlready() {
+    assertThat(Fields.parse("Memory cgroup out of memory: OOM victim 4711 (stress) is already exiting. Skip killing the "
+        + "task")).isEqualTo(Map.of("kind", Kind.ALREADY_EXITING, "killMessage", "Memory cgroup out of memory",
+            "wording", Wording.MEMCG, "pid", 4711L, "comm", "stress"));
   }
 
   @Test
@@ -179,14 +283,26 @@ class OomLineParserTest {
     assertThat(Fields.parse("Out of memory and no killable processes..."))
         .isEqualTo(Map.of("kind", Kind.NO_KILLABLE_PROCESS));
     assertThat(Fields.parse("Memory cgroup out of memory and no killable processes..."))
-        .isEqualTo(Map.of("kind", Kind.NO_KILLABLE_PROCESS, "memcgWording", true));
+        .isEqualTo(Map.of("kind", Kind.NO_KILLABLE_PROCESS, "wording", Wording.MEMCG));
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"System is deadlocked on memory", "Out of memory: system-wide panic_on_oom is enabled",
-      "Out of memory: compulsory panic_on_oom is enabled", "Out of memory and no killable processes..."})
+      "Out of memory and no killable processes...", "out of memory. panic_on_oom is selected",
+      "out of memory from page fault. panic_on_oom is selected."})
   void theKernelPanicsForLackOfMemory(String why) {
-    assertThat(Fields.parse("Kernel panic - not syncing: " + why)).isEqualTo(Map.of("kind", Kind.PANIC));
+    assertThat(Fields.parse("Kernel panic - not syncing: " + why))
+        .isEqualTo(Map.of("kind", Kind.PANIC, "wording", Wording.NODE));
+  }
+
+  @Test
+  void aPanicThatIsCompulsoryDoesNotSayWhatHasRunOut() {
+    assertThat(Fields.parse("Kernel panic - not syncing: Out of memory: compulsory panic_on_oom is enabled"))
+        .isEqualTo(Map.of("kind", Kind.PANIC));
+    assertThat(Fields.parse("Kernel panic - not syncing: out of memory. Compulsory panic_on_oom is selected."))
+        .isEqualTo(Map.of("kind", Kind.PANIC));
+    assertThat(Fields.parse("Kernel panic - not syncing: out of memory(memcg). panic_on_oom is selected."))
+        .isEqualTo(Map.of("kind", Kind.PANIC, "wording", Wording.MEMCG));
   }
 
   @Test
@@ -218,7 +334,7 @@ class OomLineParserTest {
     parser.parse(Records.wrap(Records.of("oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,"
         + "oom_memcg=/a,task_memcg=/a,task=x,pid=675,uid=0")), line);
 
-    parser.parse(Records.wrap(Records.of("Killed process 472 (askfirst)")), line);
+    parser.parse(Records.wrap(Records.of("Killed process 472")), line);
     assertThat(Fields.of(line)).isEqualTo(Map.of("kind", Kind.NONE));
     parser.parse(Records.wrap(Records.bytes("no record")), line);
     assertThat(Fields.of(line)).isEqualTo(Map.of("kind", Kind.NONE));

@@ -3,6 +3,7 @@ package dev.exit137.agent.kmsg;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.exit137.agent.kmsg.OomLine.Kind;
+import dev.exit137.agent.kmsg.OomLine.Wording;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -22,10 +23,12 @@ class RecordedKillsTest {
         Map.of("kind", Kind.MEMORY_USAGE, "usageBytes", 33554432L, "limitBytes", 33554432L, "failcnt", 19L),
         Map.of("kind", Kind.SWAP_USAGE, "memoryPlusSwap", true, "usageBytes", 33554432L, "limitBytes", -1L,
             "failcnt", 0L),
+        Map.of("kind", Kind.KMEM_USAGE, "usageBytes", 124L << 10, "limitBytes", -1L, "failcnt", 0L),
+        Map.of("kind", Kind.MEMCG_STATS, "oomMemcg", "/exit137-fixture-3766"),
         Map.of("kind", Kind.SUMMARY, "constraint", "CONSTRAINT_MEMCG", "cpuset", "/", "memsAllowed", "0",
             "oomMemcg", "/exit137-fixture-3766", "taskMemcg", "/exit137-fixture-3766", "comm", "hog", "pid", 14816L,
             "uid", 0L),
-        Map.ofEntries(Map.entry("kind", Kind.KILLED), Map.entry("memcgWording", true),
+        Map.ofEntries(Map.entry("kind", Kind.KILLED), Map.entry("wording", Wording.MEMCG),
             Map.entry("killMessage", "Memory cgroup out of memory"), Map.entry("pid", 14816L),
             Map.entry("comm", "hog"), Map.entry("uid", 0L), Map.entry("totalVmBytes", 33884L << 10),
             Map.entry("anonRssBytes", 32640L << 10), Map.entry("fileRssBytes", 548L << 10),
