@@ -54,7 +54,7 @@ final class MemcgRules {
             + " were in use"));
   }
 
-  /** The limit is one above the victim's cgroup: others may have filled it. */
+  /** The limit is one above the victim's cgroup: others may have filled it, unless the victim held most. */
   static List<Finding> sharedLimit(Oom oom) {
     OptionalLong whole = oom.whole();
     if (!oom.isVictimElsewhere()) {
@@ -66,6 +66,9 @@ final class MemcgRules {
       long held = oom.victimHeld().getAsLong();
       String share = Sizes.share(held, whole.getAsLong());
       victim += " and held " + Sizes.text(held) + " (" + share + ")";
+      if (held >= whole.getAsLong() / 2) {
+        return List.of();
+      }
       if (held < whole.getAsLong() / 10) {
         sentence = "It held " + share + " of what was in use" + oom.largestTask()
             .filter(task -> !oom.isVictim(task) && task.getRssBytes() > held)

@@ -177,7 +177,7 @@ final class NodeRules {
       case HUGEPAGES -> new Finding(
           sentence,
           "Keep fewer huge pages (vm.nr_hugepages), which nothing else can use",
-          size + " in their pools");
+          size + " in their pools, " + Sizes.text(unusedHugepages(oom)) + " of it unused");
       default -> new Finding(
           size + " was in no counter of the report" + swapClause(oom.nodeMemory()) + ".",
           "Look for who takes whole pages of the kernel (a guess: a driver, a GPU, a VM's balloon, ZFS)",
@@ -210,6 +210,10 @@ final class NodeRules {
     return memory.hasSwapFreeBytes()
         && memory.getSwapTotalBytes() > 0
         && memory.getSwapFreeBytes() < memory.getSwapTotalBytes() / 100;
+  }
+
+  private static long unusedHugepages(Oom oom) {
+    return oom.nodeMemory().getHugepagesList().stream().mapToLong(pool -> pool.getFree() * pool.getSizeBytes()).sum();
   }
 
   private static String caches(Oom oom, String before, String after) {

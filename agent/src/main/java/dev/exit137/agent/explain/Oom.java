@@ -79,21 +79,9 @@ final class Oom {
     return bits.isPresent() && bits.getAsLong() == 0 && !isAskedFor();
   }
 
-  /**
-   * What there was to be used: the usage of the cgroup (else its limit), or the node's RAM that processes and kernel
-   * can have. Empty where the report does not say.
-   */
+  /** What the parts are parts of, {@link Part#whole}. */
   OptionalLong whole() {
-    if (isMemcg()) {
-      if (limit().getUsageBytes() > 0) {
-        return OptionalLong.of(limit().getUsageBytes());
-      }
-      return limit().hasLimitBytes() && limit().getLimitBytes() != 0 && Sizes.isLimit(limit().getLimitBytes())
-          ? OptionalLong.of(limit().getLimitBytes())
-          : OptionalLong.empty();
-    }
-    long ram = nodeMemory().getRamBytes() - nodeMemory().getReservedBytes();
-    return isNode() && nodeMemory().hasRamBytes() && ram > 0 ? OptionalLong.of(ram) : OptionalLong.empty();
+    return Part.whole(event);
   }
 
   /** Resident memory of the victim; empty where it is not known. */

@@ -1,10 +1,13 @@
 package dev.exit137.agent.explain;
 
+import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.MemoryBreakdown;
 import dev.exit137.proto.v1.NodeMemory;
+import dev.exit137.proto.v1.OomKillEventOrBuilder;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 
 /**
  * A part of the memory at the OOM; parts of one OOM do not overlap.
@@ -65,6 +68,22 @@ public record Part(Kind kind, long bytes) {
     add(parts, Kind.HUGEPAGES, memory.hasHugepagesBytes(), memory.getHugepagesBytes());
     add(parts, Kind.FREE, memory.hasFreeBytes(), memory.getFreeBytes());
     return parts;
+  }
+
+  /**
+   * What the parts are parts of: a cgroup's usage (else its limit), or the node's RAM that processes and kernel can
+   * have. Empty where the report does not say.
+   */
+  public static OptionalLong whole(OomKillEventOrBuilder event) {
+    Limit limit = event.getIncident().getLimit();
+    NodeMemory node = event.getIncident().getNodeMemory();
+    long bytes =
+        switch (event.getScope()) {
+          case MEMCG -> limit.getUsageBytes() > 0 ? limit.getUsageBytes() : limit.getLimitBytes();
+          case GLOBAL, CPUSET, MEMORY_POLICY -> node.getRamBytes() - node.getReservedBytes();
+          default -> 0;
+        };
+    return bytes > 0 && Sizes.isLimit(bytes) ? OptionalLong.of(bytes) : OptionalLong.empty();
   }
 
   /**

@@ -27,7 +27,7 @@ public final class Sizes {
     return String.format(Locale.ROOT, "%.1f %s", size, UNITS[unit]);
   }
 
-  /** {@code 94 %} of the whole; {@code < 1 %} for what is more than nothing. */
+  /** {@code 94 %} of the whole, which is more than nothing; {@code < 1 %} for what is more than nothing, too. */
   public static String share(long part, long whole) {
     long percent = Math.round(100.0 * part / whole);
     return percent == 0 && part > 0 ? "< 1 %" : percent + " %";

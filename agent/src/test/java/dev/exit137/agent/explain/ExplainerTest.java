@@ -13,6 +13,7 @@ import static dev.exit137.agent.explain.Reports.zone;
 import static org.junit.jupiter.api.Assertions.assertAll;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import dev.exit137.proto.v1.HugepagePool;
 import dev.exit137.proto.v1.MemcgStat;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Evidence;
@@ -222,10 +223,15 @@ class ExplainerTest {
                 + "kmalloc-256 9.0 GiB, dentry 1.0 GiB.",
             "Look for what fills the kernel's slab (slabtop; it may be a leak): 11.0 GiB (69 % of RAM) of it "
                 + "unreclaimable, the largest caches kmalloc-256 9.0 GiB, dentry 1.0 GiB"),
-        of("huge pages and page tables", global(), e -> e.getIncidentBuilder().getMemoryBuilder()
-            .setHugepagesBytes(8 * GIB).setPagetablesBytes(5 * GIB).setAnonBytes(GIB),
+        of("huge pages and page tables", global(), e -> {
+          e.getIncidentBuilder().getMemoryBuilder()
+              .setHugepagesBytes(8 * GIB).setPagetablesBytes(5 * GIB).setAnonBytes(GIB);
+          e.getIncidentBuilder().getNodeMemoryBuilder().addHugepages(
+              HugepagePool.newBuilder().setTotal(4096).setFree(4000).setSizeBytes(2 * MIB));
+        },
             JAVA + "the node ran out of memory. 8.0 GiB (50 % of RAM) was huge pages.",
-            "Keep fewer huge pages (vm.nr_hugepages), which nothing else can use: 8.0 GiB (50 % of RAM) in their pools",
+            "Keep fewer huge pages (vm.nr_hugepages), which nothing else can use: 8.0 GiB (50 % of RAM) in their "
+                + "pools, 7.8 GiB of it unused",
             "Use huge pages, or fewer processes that map the same memory: 5.0 GiB (31 % of RAM) of page tables"),
         of("memory that no counter has", global(), e -> {
           e.getIncidentBuilder().getMemoryBuilder().setAnonBytes(3 * GIB).setFreeBytes(GIB).setSlabBytes(GIB);

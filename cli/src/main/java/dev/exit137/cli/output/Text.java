@@ -1,33 +1,21 @@
 package dev.exit137.cli.output;
 
 import com.google.protobuf.Timestamp;
+import dev.exit137.agent.explain.Sizes;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
 import java.util.Locale;
 
 /** Small pieces of text output. */
-final class Text {
+public final class Text {
   private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("uuuu-MM-dd HH:mm:ss.SSS", Locale.ROOT);
-  private static final String[] UNITS = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
 
   private Text() {}
 
   /** {@code 512.0 MiB}; 2^64-1 is {@code unlimited}. The long is unsigned. */
   static String bytes(long bytes) {
-    if (bytes == -1) {
-      return "unlimited";
-    }
-    double size = (bytes >>> 1) * 2.0 + (bytes & 1);
-    if (size < 1024) {
-      return (long) size + " B";
-    }
-    int unit = -1;
-    do {
-      size /= 1024;
-      unit++;
-    } while (size >= 1023.95 && unit < UNITS.length - 1);
-    return String.format(Locale.ROOT, "%.1f %s", size, UNITS[unit]);
+    return Sizes.text(bytes);
   }
 
   /** Local time with milliseconds. */
@@ -40,7 +28,7 @@ final class Text {
   }
 
   /** Names come from any process: one that holds control characters must not reach the terminal as it is. */
-  static String printable(String name) {
+  public static String printable(String name) {
     if (name.chars().noneMatch(Character::isISOControl)) {
       return name;
     }

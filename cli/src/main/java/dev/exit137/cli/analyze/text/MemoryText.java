@@ -1,0 +1,50 @@
+package dev.exit137.cli.analyze.text;
+
+import dev.exit137.agent.explain.Part;
+import dev.exit137.agent.explain.Sizes;
+import dev.exit137.proto.v1.Incident;
+import dev.exit137.proto.v1.MemoryBreakdown;
+import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.SlabCache;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.stream.Collectors;
+
+/** Where the memory was, as bars. */
+final class MemoryText {
+  private static final int MAX_CACHES = 5;
+
+  private MemoryText() {}
+
+  static void print(OomKillEvent event, Page page) {
+    Incident incident = event.getIncident();
+    MemoryBreakdown memory = incident.getMemory();
+    List<Part> parts = new ArrayList<>(Part.of(memory));
+    parts.add(new Part(Part.Kind.NOT_COUNTED, Part.notCountedBytes(incident.getNodeMemory(), memory)));
+    parts.removeIf(part -> part.bytes() == 0);
+    OptionalLong whole = Part.whole(event);
+    List<String> lines = new ArrayList<>();
+    parts.forEach(part -> lines.add(row(part.kind().words(), part.bytes(), whole)));
+    if (memory.getSwapBytes() > 0) {
+      lines.add(row("in swap", memory.getSwapBytes(), OptionalLong.empty()));
+    }
+    page.entry("memory", lines);
+    page.entry("slab", caches(incident.getSlabCachesList()));
+  }
+
+  private static String row(String name, long bytes, OptionalLong whole) {
+    String size = String.format("%-24s %10s", name, Sizes.text(bytes));
+    return whole.isEmpty()
+        ? size
+        : String.format("%s %6s  %s", size, Sizes.share(bytes, whole.getAsLong()), Page.bar(bytes, whole.getAsLong()));
+  }
+
+  private static String caches(List<SlabCache> caches) {
+    return caches.stream()
+        .limit(MAX_CACHES)
+        .map(cache -> cache.getName() + " "
+            + Sizes.text(cache.hasTotalBytes() ? cache.getTotalBytes() : cache.getUsedBytes()))
+        .collect(Collectors.joining(", "));
+  }
+}

@@ -1,0 +1,43 @@
+package dev.exit137.cli.analyze.text;
+
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** How often each of many things came, in bounded memory: names beyond the first thousand are counted together. */
+final class Tally {
+  private static final int MAX_NAMES = 1000;
+
+  /**
+   * A thing and how often it came.
+   *
+   * @param detail what was said of it the last time
+   */
+  record Row(String name, long count, String detail) {}
+
+  private final Map<String, Row> rows = new LinkedHashMap<>();
+  private long beyond;
+
+  void add(String name, String detail) {
+    Row row = rows.get(name);
+    if (row == null && rows.size() == MAX_NAMES) {
+      beyond++;
+      return;
+    }
+    rows.put(name, new Row(name, row == null ? 1 : row.count() + 1, detail));
+  }
+
+  /** Those that came at least so often, the most frequent first. */
+  List<Row> rows(long atLeast) {
+    return rows.values().stream()
+        .filter(row -> row.count() >= atLeast)
+        .sorted(Comparator.comparingLong(Row::count).reversed())
+        .toList();
+  }
+
+  /** How many came that there was no room for. */
+  long beyond() {
+    return beyond;
+  }
+}

@@ -1,0 +1,64 @@
+package dev.exit137.cli.analyze.text;
+
+import dev.exit137.agent.cgroup.CgroupPath;
+import dev.exit137.agent.explain.CgroupName;
+import dev.exit137.agent.explain.Sizes;
+import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.Victim;
+
+/** What an event's fields are called here. */
+final class Words {
+  private Words() {}
+
+  static String scope(OomKillEvent.Scope scope) {
+    return switch (scope) {
+      case MEMCG -> "memory cgroup";
+      case GLOBAL -> "node";
+      case CPUSET -> "cpuset";
+      case MEMORY_POLICY -> "memory policy";
+      default -> "scope not known";
+    };
+  }
+
+  static String withoutKill(OomKillEvent.Outcome outcome) {
+    return switch (outcome) {
+      case NO_KILLABLE_PROCESS -> "nothing to kill";
+      case PANIC -> "kernel panic";
+      default -> "kill not seen";
+    };
+  }
+
+  static String victim(Victim victim) {
+    return comm(victim.getComm()) + (victim.hasPid() ? " (" + Integer.toUnsignedString(victim.getPid()) + ")" : "");
+  }
+
+  /** Its resident memory; a dash where it is not known. */
+  static String held(Victim victim) {
+    return victim.hasAnonRssBytes() || victim.hasFileRssBytes() || victim.hasShmemRssBytes()
+        ? Sizes.text(victim.getAnonRssBytes() + victim.getFileRssBytes() + victim.getShmemRssBytes())
+        : "-";
+  }
+
+  static String comm(String comm) {
+    return comm.isEmpty() ? "?" : comm;
+  }
+
+  static String cgroup(OomKillEvent event) {
+    return event.getCgroupPath().isEmpty() ? event.getIncident().getTaskMemcg() : event.getCgroupPath();
+  }
+
+  /** What stays the same when a container is started again: its pod, else the cgroup. */
+  static String home(OomKillEvent event) {
+    String cgroup = cgroup(event);
+    if (cgroup.isEmpty()) {
+      return "";
+    }
+    String pod = CgroupPath.parse(cgroup).podUid();
+    return " in " + (pod.isEmpty() ? CgroupName.of(cgroup) : "pod " + pod);
+  }
+
+  /** {@code 3 OOMs}. */
+  static String count(long count, String one, String many) {
+    return count + " " + (count == 1 ? one : many);
+  }
+}
