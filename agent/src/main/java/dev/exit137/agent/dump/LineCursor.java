@@ -13,6 +13,9 @@ final class LineCursor {
   private static final byte[] ESCAPED_NEWLINE = ascii("\\x0a");
   private static final byte[] OCTAL_NEWLINE = ascii("#012");
 
+  /** UTF-8: what web pages make of the second of two spaces. */
+  private static final byte[] NO_BREAK_SPACE = {(byte) 0xc2, (byte) 0xa0};
+
   private static final byte[] KB = ascii("kB");
   private static final byte[] UPPER_KB = ascii("KB");
 
@@ -64,25 +67,23 @@ final class LineCursor {
   }
 
   void skipSpaces() {
-    while (position < end && isSpace(buffer[position])) {
-      position++;
-    }
-  }
-
-  /** Skips spaces and newlines, however they are written. @return whether there were any, or the line ends here */
-  boolean skipBreaks() {
-    int start = position;
-    int before;
     do {
-      before = position;
-      while (position < end && (isSpace(buffer[position]) || buffer[position] == '\n')) {
+      while (position < end && isSpace(buffer[position])) {
         position++;
       }
-      if (!skip(ESCAPED_NEWLINE)) {
-        skip(OCTAL_NEWLINE);
-      }
-    } while (position > before);
-    return position > start || atEnd();
+    } while (skip(NO_BREAK_SPACE));
+  }
+
+  /** Skips what is between two lines of one record, however it is written. @return whether a line ends here */
+  boolean skipNewline() {
+    int start = position;
+    skipSpaces();
+    if (!skip('\n') && !skip(ESCAPED_NEWLINE) && !skip(OCTAL_NEWLINE) && !atEnd()) {
+      position = start;
+      return false;
+    }
+    skipSpaces();
+    return true;
   }
 
   boolean skip(byte[] word) {
@@ -94,7 +95,7 @@ final class LineCursor {
   }
 
   boolean skip(char wanted) {
-    if (peek() != wanted) {
+    if (position == end || buffer[position] != wanted) {
       return false;
     }
     position++;

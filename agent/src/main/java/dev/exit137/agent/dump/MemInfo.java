@@ -92,9 +92,10 @@ final class MemInfo {
       String name = line.text(line.position(), end);
       line.position(end);
       long pages = line.skip(':') ? line.number() : ABSENT;
-      if (!line.skipBreaks()) {
+      if (!line.skipNewline() && !LineCursor.isSpace(line.peek())) {
         break; // something else is mixed in
       }
+      line.skipSpaces();
       counters.putFirst(name, pages);
       any |= pages >= 0;
     }

@@ -169,20 +169,21 @@ final class MemcgStats {
     return is;
   }
 
+  /** One statistic; those of the lines that follow in the same record, too. */
   private boolean readStat(LineCursor line) {
     boolean any = false;
-    for (int end = line.nameEnd(); end > line.position(); end = line.nameEnd()) {
-      int start = line.position();
-      line.position(end);
-      long value = line.skip(' ') ? line.number() : ABSENT;
-      if (!LineCursor.isDigit(line.byteAt(line.position() - 1)) || !line.skipBreaks()) {
-        line.position(start);
-        return any;
+    while (line.peek() >= 'a' && line.peek() <= 'z') {
+      int nameStart = line.position();
+      int nameEnd = line.nameEnd();
+      line.position(nameEnd);
+      int digits = line.skip(' ') ? line.position() : line.end();
+      long value = line.number();
+      if (line.position() <= digits || !line.skipNewline()) {
+        break;
       }
-      String name = line.text(start, end);
+      String name = line.text(nameStart, nameEnd);
       if (open == null && !begins(name)) {
-        line.position(start);
-        return false;
+        break;
       }
       open.putFirst(name, value);
       any = true;

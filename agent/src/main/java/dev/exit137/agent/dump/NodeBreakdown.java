@@ -7,7 +7,7 @@ import java.util.OptionalLong;
 
 /** Where the node's memory was. */
 final class NodeBreakdown {
-  private static final String[] ACTIVE_ANON = {"active_anon", "Active_anon"};
+  private static final String[] LRU_LISTS = {"active_anon", "inactive_anon", "active_file", "inactive_file"};
 
   private NodeBreakdown() {}
 
@@ -30,7 +30,7 @@ final class NodeBreakdown {
 
   /** The lists of anonymous pages hold shared memory, too. */
   private static long anonPages(MemInfo memInfo) {
-    OptionalLong active = memInfo.counter(ACTIVE_ANON);
+    OptionalLong active = memInfo.counter("active_anon", "Active_anon");
     OptionalLong inactive = memInfo.counter("inactive_anon");
     return active.isEmpty() || inactive.isEmpty()
         ? ABSENT
@@ -47,18 +47,16 @@ final class NodeBreakdown {
 
   /**
    * Nodes and zones that the allocation may not use are left out of the report, as are those that were cut; then what they
-   * have is less than the node's.
+   * have is less than the node's. The two are not read at the same moment.
    */
   private static boolean hasWholeNode(MemInfo memInfo, Zones zones, PageSize pageSize) {
-    OptionalLong active = memInfo.counter(ACTIVE_ANON);
-    OptionalLong inactive = memInfo.counter("inactive_anon");
-    if (active.isEmpty() || inactive.isEmpty()) {
-      return false;
+    for (String list : LRU_LISTS) {
+      long bytes = pageSize.bytes(orAbsent(memInfo.counter(list)));
+      if (bytes < 0 || zones.sumBytes(list).orElse(0) < bytes - bytes / 16 - pageSize.bytes(64)) {
+        return false;
+      }
     }
-    long bytes = pageSize.bytes(active.getAsLong() + inactive.getAsLong());
-    long printedBytes =
-        NamedValues.sum(zones.sumBytes("active_anon").orElse(0), zones.sumBytes("inactive_anon").orElse(0));
-    return bytes >= 0 && printedBytes >= bytes - bytes / 16;
+    return true;
   }
 
   private static long orAbsent(OptionalLong value) {

@@ -7,7 +7,7 @@ import dev.exit137.proto.v1.Victim;
 import java.util.OptionalLong;
 import java.util.function.LongFunction;
 
-/** Turns the kernel's numbers of pages into bytes, and remembers whether it had to. */
+/** Turns the kernel's numbers of pages into bytes, and remembers whether there were any. */
 final class PageSize {
   /** Pages are from 4 to 256 KiB. */
   private static final long MIN_BYTES = 4096;
@@ -48,13 +48,13 @@ final class PageSize {
 
   /** ABSENT where the number of pages is, or is beyond any machine. */
   long bytes(long pages) {
-    used = true;
     return pages < 0 || pages > Long.MAX_VALUE / pageBytes ? ABSENT : pages * pageBytes;
   }
 
   /** Hands on the bytes, if there are any. */
   void ifBytes(long pages, LongFunction<?> setter) {
-    if (pages >= 0 && bytes(pages) >= 0) {
+    if (bytes(pages) >= 0) {
+      used = true;
       setter.apply(bytes(pages));
     }
   }

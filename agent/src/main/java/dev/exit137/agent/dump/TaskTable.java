@@ -177,7 +177,7 @@ final class TaskTable {
 
   private void add(int pid, LineCursor line) {
     long rss = values[TaskColumn.RSS.ordinal()];
-    rssPages = Math.max(rssPages, rssPages + Math.max(0, rss)); // no sum of a kernel overflows
+    rssPages = NamedValues.sum(rssPages, Math.max(0, rss));
     rows++;
     if (largest.size() == MAX_TASKS) {
       if (rss <= largest.element().rssPages()) {
@@ -217,9 +217,9 @@ final class TaskTable {
       listedPages += Math.max(0, row.rssPages());
     }
     if (rows > largest.size()) {
-      incident.setTasksOmitted(TasksOmitted.newBuilder()
-          .setCount(rows - largest.size())
-          .setRssBytes(Math.max(0, pageSize.bytes(rssPages - listedPages))));
+      TasksOmitted.Builder omitted = TasksOmitted.newBuilder().setCount(rows - largest.size());
+      pageSize.ifBytes(rssPages - listedPages, omitted::setRssBytes);
+      incident.setTasksOmitted(omitted);
     }
   }
 }

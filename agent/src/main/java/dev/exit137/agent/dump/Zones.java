@@ -88,8 +88,12 @@ final class Zones {
     if (line.rest(PER_CPU) || line.rest(EMPTY)) {
       return true;
     }
-    return line.skip(COLON) ? readFreeBlocks(line, node, name)
-        : line.at(nameEnd, FREE) && readZone(line, node, name);
+    if (line.skip(COLON)) {
+      return readFreeBlocks(line, node, name);
+    }
+    boolean isZone = line.skip(FREE) && line.sizeBytes() >= 0;
+    line.position(nameEnd);
+    return isZone && readZone(line, node, name);
   }
 
   private static boolean mayBeZone(LineCursor line) {
