@@ -25,7 +25,6 @@ public final class DumpParser {
   private static final byte[] CPU = ascii("CPU ");
   private static final byte[] HIGH_OF_CPU = ascii(": hi:");
   private static final byte[] HOT_OF_CPU = ascii(": Hot: hi:");
-  private static final byte[] SUMMARY = ascii("oom-kill:");
 
   private final OptionalLong pageSizeBytes;
   private final LineCursor line = new LineCursor();
@@ -63,31 +62,32 @@ public final class DumpParser {
     if (line.atEnd()) {
       return false;
     }
-    if (ofOtherBlock(start)) {
-      memcg.close();
+    if (line.peek() == '[') {
+      return tasks.onLine(line) && memcgEnds();
+    }
+    if (memcg.onLine(line)) {
       return true;
     }
     line.position(start);
-    return memcg.onLine(line);
-  }
-
-  private boolean ofOtherBlock(int start) {
-    if (line.peek() == '[') {
-      return tasks.onLine(line);
-    }
     if (slab.onLine(line)) {
-      return true;
+      return memcgEnds();
     }
     line.position(start);
     if (zones.onLine(line)) {
-      return true;
+      return memcgEnds();
     }
     line.position(start);
     if (memInfo.onLine(line)) {
-      return true;
+      return memcgEnds();
     }
     line.position(start);
-    return isHeading();
+    return isHeading() && memcgEnds();
+  }
+
+  /** A line of another block was read: what looks like a cgroup's statistic from here on is none. */
+  private boolean memcgEnds() {
+    memcg.close();
+    return true;
   }
 
   private boolean isHeading() {
@@ -95,9 +95,6 @@ public final class DumpParser {
       if (line.at(line.position(), heading)) {
         return true;
       }
-    }
-    if (line.at(line.position(), SUMMARY)) {
-      memcg.close();
     }
     // CPU    0: hi:  186, btch:  31 usd:   9
     return line.skip(CPU) && (line.contains(HIGH_OF_CPU) || line.contains(HOT_OF_CPU));

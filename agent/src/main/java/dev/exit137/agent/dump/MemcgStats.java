@@ -75,7 +75,7 @@ final class MemcgStats {
     };
   }
 
-  /** A line of another block came: whatever looks like a statistic from here on is none. */
+  /** No statistics from here on, unless another title comes. */
   void close() {
     open = null;
   }
