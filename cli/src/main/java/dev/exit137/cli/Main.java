@@ -1,5 +1,6 @@
 package dev.exit137.cli;
 
+import dev.exit137.cli.analyze.AnalyzeCommand;
 import dev.exit137.cli.demo.DemoCommand;
 import dev.exit137.cli.options.EnvironmentDefaults;
 import dev.exit137.cli.options.FilterOptions;
@@ -54,7 +55,8 @@ public final class Main implements Callable<Integer> {
             new WatchCommand(terminal),
             new ListCommand(terminal),
             new GetCommand(terminal),
-            new NodesCommand(terminal))
+            new NodesCommand(terminal),
+            new AnalyzeCommand(terminal, System.in))
         .forEach(main::addSubcommand);
     main.getSubcommands().values().forEach(subcommand -> subcommand.getCommandSpec().usageMessage().footer(FOOTER));
     main.getCommandSpec().usageMessage().footer("%n'exit137 SUBCOMMAND --help' says more.");

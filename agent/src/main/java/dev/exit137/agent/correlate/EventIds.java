@@ -22,4 +22,19 @@ public interface EventIds {
       }
     };
   }
+
+  /** Of the lines of a saved log, which tells of no boot id: their numbers are hashes of the lines. */
+  static EventIds ofLog() {
+    return new EventIds() {
+      @Override
+      public String kill(long hash) {
+        return String.format("log/%016x", hash);
+      }
+
+      @Override
+      public String incident(long hash) {
+        return String.format("log/incident/%016x", hash);
+      }
+    };
+  }
 }

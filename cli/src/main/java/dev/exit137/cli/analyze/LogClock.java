@@ -1,0 +1,50 @@
+package dev.exit137.cli.analyze;
+
+/**
+ * How much later a line is than the one before it, by printk's time or else by the printed time of day. Lines without
+ * a time follow at once. Microseconds since boot and since midnight; -1 where a line has none. Belongs to one thread.
+ */
+final class LogClock {
+  private static final long MICROS_PER_DAY = 86_400_000_000L;
+  private static final long MAX_GAP_MICROS = 30_000_000;
+
+  /** Processors print at once: a line can be a little older than the one before. */
+  private static final long MAX_DISORDER_MICROS = 5_000_000;
+
+  private boolean kernels;
+  private long last = -1;
+  private long passedMicros;
+
+  /** Whether the line comes soon enough after the last to be of the same report, and not after another boot. */
+  boolean isWithinReport(long kernelMicros, long ofDayMicros) {
+    long gap = gap(kernelMicros, ofDayMicros);
+    return gap <= MAX_GAP_MICROS && gap >= -MAX_DISORDER_MICROS;
+  }
+
+  /** Goes on to that line; microseconds since the first. */
+  long advance(long kernelMicros, long ofDayMicros) {
+    passedMicros += Math.max(0, gap(kernelMicros, ofDayMicros));
+    if (kernelMicros >= 0) {
+      kernels = true;
+      last = kernelMicros;
+    } else if (ofDayMicros >= 0) {
+      kernels = false;
+      last = ofDayMicros;
+    }
+    return passedMicros;
+  }
+
+  private long gap(long kernelMicros, long ofDayMicros) {
+    if (last < 0) {
+      return 0;
+    }
+    if (kernelMicros >= 0) {
+      return kernels ? kernelMicros - last : 0;
+    }
+    if (ofDayMicros < 0 || kernels) {
+      return 0;
+    }
+    long gap = ofDayMicros - last;
+    return gap < -MICROS_PER_DAY / 2 ? gap + MICROS_PER_DAY : gap;
+  }
+}

@@ -1,0 +1,130 @@
+package dev.exit137.cli.analyze;
+
+import java.io.IOException;
+import java.io.InputStream;
+
+/**
+ * Cuts a log of any size into lines, in one buffer. Ordinary lines, by far the most, are counted and not looked at.
+ */
+final class LogReader {
+  private static final int BUFFER_BYTES = 1 << 20;
+
+  /** Takes the lines that may matter. */
+  interface Lines {
+    /** Whether the next line is wanted whatever it says: a report is open. */
+    boolean wantsEach();
+
+    /** A line, without its newline; the buffer is valid during the call. {@code number} counts from 1. */
+    void onLine(byte[] buffer, int from, int to, long number);
+  }
+
+  private final Lines lines;
+  private final byte[] buffer;
+  private long bytes;
+  private long lineCount;
+  private long linesCut;
+
+  LogReader(Lines lines) {
+    this(lines, BUFFER_BYTES);
+  }
+
+  LogReader(Lines lines, int bufferBytes) {
+    this.lines = lines;
+    buffer = new byte[bufferBytes];
+  }
+
+  /** Bytes read so far. */
+  long bytes() {
+    return bytes;
+  }
+
+  /** Lines so far. */
+  long lineCount() {
+    return lineCount;
+  }
+
+  /** Lines so far of which only the beginning fitted. */
+  long linesCut() {
+    return linesCut;
+  }
+
+  /** Reads to the end. */
+  void read(InputStream in) throws IOException {
+    int start = 0;
+    int filled = 0;
+    boolean inCutLine = false;
+    for (int count = in.read(buffer); count >= 0; count = in.read(buffer, filled, buffer.length - filled)) {
+      bytes += count;
+      int fresh = filled;
+      filled += count;
+      if (inCutLine) {
+        start = newline(fresh, filled) + 1;
+        inCutLine = start > filled;
+        start = Math.min(start, filled);
+      }
+      int end = afterLastNewline(fresh, filled);
+      if (end > start) {
+        onLines(start, end);
+        start = end;
+      }
+      if (start == 0 && filled == buffer.length) {
+        onLines(0, filled);
+        linesCut++;
+        inCutLine = true;
+        start = filled;
+      }
+      System.arraycopy(buffer, start, buffer, 0, filled - start);
+      filled -= start;
+      start = 0;
+    }
+    if (filled > 0) {
+      onLines(0, filled);
+    }
+  }
+
+  /** Whole lines, the last one with or without its newline. */
+  private void onLines(int from, int to) {
+    int at = from;
+    while (at < to) {
+      int lineStart = at;
+      if (!lines.wantsEach()) {
+        int anchor = AnchorScan.find(buffer, at, to);
+        if (anchor < 0) {
+          lineCount += AnchorScan.newlines(buffer, at, to) + (buffer[to - 1] == '\n' ? 0 : 1);
+          return;
+        }
+        lineStart = lineStart(anchor, at);
+        lineCount += AnchorScan.newlines(buffer, at, lineStart);
+      }
+      int lineEnd = newline(lineStart, to);
+      lineCount++;
+      lines.onLine(buffer, lineStart, lineEnd, lineCount);
+      at = lineEnd + 1;
+    }
+  }
+
+  private int lineStart(int at, int from) {
+    int start = at;
+    while (start > from && buffer[start - 1] != '\n') {
+      start--;
+    }
+    return start;
+  }
+
+  /** The first newline in [from, to), or {@code to}. */
+  private int newline(int from, int to) {
+    int i = from;
+    while (i < to && buffer[i] != '\n') {
+      i++;
+    }
+    return i;
+  }
+
+  private int afterLastNewline(int from, int to) {
+    int end = to;
+    while (end > from && buffer[end - 1] != '\n') {
+      end--;
+    }
+    return end == from ? 0 : end;
+  }
+}

@@ -1,0 +1,183 @@
+package dev.exit137.cli.analyze;
+
+import dev.exit137.agent.cgroup.CgroupPath;
+import dev.exit137.agent.correlate.Attribution;
+import dev.exit137.agent.correlate.EventFactory;
+import dev.exit137.agent.correlate.EventIds;
+import dev.exit137.agent.dump.DumpParser;
+import dev.exit137.agent.explain.Explainer;
+import dev.exit137.agent.incident.Incident;
+import dev.exit137.agent.incident.IncidentAssembler;
+import dev.exit137.agent.kmsg.OomLine;
+import dev.exit137.proto.v1.Node;
+import dev.exit137.proto.v1.OomKillEvent;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.function.Consumer;
+
+/**
+ * The reports of one source, one after another: their kill-path lines, and the long blocks that are printed before the
+ * kill. Unlike the agent, which must tell of a kill at once, it hands an incident on when it is over.
+ */
+final class OpenReport implements IncidentAssembler.Sink {
+  /** So many lines of something else (stacks, registers, other drivers) can fall into a report before it ends. */
+  private static final int MAX_OTHER_LINES = 500;
+
+  private static final int MAX_KILLS = 1024;
+  private static final EventFactory EVENTS = new EventFactory(Node.getDefaultInstance(), EventIds.ofLog());
+  private static final byte[] ALLOCATION_FAILURE = Bytes.ascii(": page allocation failure");
+
+  private final Consumer<AnalyzedIncident> incidents;
+  private final long source;
+  private final IncidentAssembler assembler = new IncidentAssembler(this);
+  private final LogClock clock = new LogClock();
+  private final List<OomKillEvent.Builder> events = new ArrayList<>();
+
+  /** Blocks of the report that is being printed, and those of the open incident once it has killed. */
+  private DumpParser blocks;
+  private DumpParser blocksOfIncident;
+  private long wantedUntil;
+  private long othersUntil;
+
+  private LogLine line;
+  private LogLine firstLine;
+  private long lastNumber;
+  private String kernelRelease = "";
+
+  OpenReport(Consumer<AnalyzedIncident> incidents, long source) {
+    this.incidents = incidents;
+    this.source = source;
+  }
+
+  /** Whose lines these are. */
+  long source() {
+    return source;
+  }
+
+  /** Whether the line with that number is wanted whatever it says, since it may be of a block. */
+  boolean wants(long number) {
+    return number <= wantedUntil;
+  }
+
+  /** Nothing more will come. */
+  void close() {
+    assembler.close();
+  }
+
+  /** Ends an incident that has had no line for long, so that it is told while the log is still being read. */
+  void closeIfQuiet(long number) {
+    if (number - lastNumber > MAX_OTHER_LINES && !wants(number)) {
+      assembler.close();
+    }
+  }
+
+  /** A line that the kill-path parser knows. */
+  void onReportLine(OomLine parsed, LogLine line, KernelText text) {
+    if (!clock.isWithinReport(line.kernelMicros(), line.ofDayMicros())) {
+      assembler.close();
+    }
+    this.line = line;
+    assembler.onLine(parsed, line.hash(), clock.advance(line.kernelMicros(), line.ofDayMicros()));
+    if (!assembler.isOpen()) {
+      return;
+    }
+    lastNumber = line.number();
+    if (parsed.kind() == OomLine.Kind.TRIGGER_CPU && assembler.incident().triggerPid() == parsed.pid()) {
+      kernelRelease = KernelRelease.of(text.line(), text.from(), text.to());
+    }
+    wantedUntil = assembler.isInHead() ? line.number() + MAX_OTHER_LINES : 0;
+    if (events.size() == MAX_KILLS) {
+      assembler.close();
+    }
+  }
+
+  /** Any other line: of one of the blocks, or of something else. */
+  void onOtherLine(KernelText text, PrintedTime time, long number) {
+    if (!assembler.isInHead()) {
+      if (Bytes.find(text.line(), text.from(), text.to(), ALLOCATION_FAILURE) >= 0) {
+        // It shows the node's memory, too.
+        othersUntil = number + MAX_OTHER_LINES;
+        blocks = null;
+      }
+      if (number <= othersUntil) {
+        return;
+      }
+    }
+    if (blocks == null) {
+      blocks = new DumpParser(OptionalLong.empty());
+    }
+    if (blocks.onLine(text.line(), text.from(), text.to())) {
+      wantedUntil = number + MAX_OTHER_LINES;
+      time.read(text.line(), text.start(), text.from());
+      clock.advance(text.kernelMicros(), time.ofDayMicros());
+    }
+  }
+
+  @Override
+  public void onBegun(Incident incident) {
+    firstLine = line;
+    kernelRelease = "";
+    if (incident.isInvoked()) {
+      blocks = null;
+    }
+  }
+
+  @Override
+  public boolean isGroupMember(Incident incident, OomLine killed, long sequence, long timestampMicros) {
+    return true;
+  }
+
+  @Override
+  public void onKill(Incident incident, OomLine killed, long sequence, long timestampMicros) {
+    if (events.isEmpty()) {
+      blocksOfIncident = blocks;
+      blocks = null;
+    }
+    Attribution attribution = Attribution.ofSummary(incident, killed);
+    events.add(
+        EVENTS.kill(incident, killed, sequence, attribution, EventFactory.limit(incident), line.times()));
+  }
+
+  @Override
+  public void onRepeatedKill(Incident incident, OomLine killed, long sequence, long timestampMicros) {
+    // The incident counts it.
+  }
+
+  @Override
+  public void onClosed(Incident incident) {
+    if (events.isEmpty()) {
+      blocksOfIncident = blocks;
+      blocks = null;
+      events.add(EVENTS.withoutKill(incident, EventFactory.limit(incident), firstLine.times()));
+    }
+    dev.exit137.proto.v1.Incident told = told(incident);
+    List<OomKillEvent> whole = events.stream().map(event -> complete(event, told)).toList();
+    events.clear();
+    blocksOfIncident = null;
+    incidents.accept(
+        new AnalyzedIncident(
+            whole, firstLine.printedTime(), firstLine.number(), lastNumber, firstLine.suppressedBefore()));
+  }
+
+  /** What only the end of the report tells of the incident, once for all of its events. */
+  private dev.exit137.proto.v1.Incident told(Incident incident) {
+    var told = dev.exit137.proto.v1.Incident.newBuilder();
+    if (blocksOfIncident != null) {
+      blocksOfIncident.addTo(told, events.getFirst().getVictim());
+    }
+    return told
+        .setGroupKill(incident.isGroupKill())
+        .setKillsSoFar(incident.kills())
+        .setRepeatedKillRecords(incident.repeatedKillRecords())
+        .build();
+  }
+
+  private OomKillEvent complete(OomKillEvent.Builder event, dev.exit137.proto.v1.Incident told) {
+    event.getIncidentBuilder().mergeFrom(told);
+    event.getNodeBuilder().setName(firstLine.host()).setKernelRelease(kernelRelease);
+    CgroupPath.describe(event);
+    Explainer.explain(event);
+    return event.build();
+  }
+}
