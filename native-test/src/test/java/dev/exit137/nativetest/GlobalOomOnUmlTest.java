@@ -2,6 +2,7 @@ package dev.exit137.nativetest;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Scope;
@@ -11,6 +12,8 @@ import org.junit.jupiter.api.Test;
 
 /** A boot with so little memory that the node itself runs out of it. */
 class GlobalOomOnUmlTest {
+  private static final long PAGE_BYTES = 4096;
+
   private static UmlRun run;
 
   @BeforeAll
@@ -30,5 +33,24 @@ class GlobalOomOnUmlTest {
     assertThat(event.getIncident().getLimit().getCgroup()).isEmpty();
     assertThat(event.getVictim().getOomScoreAdj()).isEqualTo(1000);
     assertThat(event.getContainer().getPod().getUid()).isEqualTo("11111111-2222-3333-4444-555555555513");
+  }
+
+  @Test
+  void whereTheNodesMemoryWasComesFromTheKernelsOwnReport() {
+    KernelLog printed = run.kernelLog().during("global");
+    Incident incident = run.onlyEvent("global").getIncident();
+    assertThat(incident.getNodeMemory().getRamBytes()).isEqualTo(printed.number("^(\\d+) pages RAM") * PAGE_BYTES);
+    assertThat(incident.getNodeMemory().getCountersMap())
+        .containsEntry("inactive_anon", printed.number("(?<!\\S)inactive_anon:(\\d++)(?!kB)") * PAGE_BYTES)
+        .containsEntry("slab_unreclaimable", printed.number("(?<!\\S)slab_unreclaimable:(\\d+)") * PAGE_BYTES);
+    assertThat(incident.getMemory().getFreeBytes())
+        .isEqualTo(printed.number("(?<!\\S)free:(\\d++)(?!kB)") * PAGE_BYTES);
+    assertThat(incident.getMemory().getFileBytes())
+        .isEqualTo(printed.number("^(\\d+) total pagecache pages") * PAGE_BYTES);
+    assertThat(incident.getNodeMemory().getZonesList()).singleElement()
+        .satisfies(zone -> assertThat(zone.getName()).isEqualTo("Normal"));
+    assertThat(incident.getMemcgStatsList()).isEmpty();
+    assertThat(incident.getTasksList()).hasSameSizeAs(printed.tasks()).first()
+        .satisfies(largest -> assertThat(largest.getComm()).isEqualTo("glutton"));
   }
 }

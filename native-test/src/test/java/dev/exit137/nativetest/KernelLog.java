@@ -2,13 +2,21 @@ package dev.exit137.nativetest;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** The kernel's log as the bed's own reader took it from /dev/kmsg: the account that the agent has no part in. */
 record KernelLog(List<Line> lines) {
   private static final Pattern RECORD = Pattern.compile("(\\d+),(\\d+),\\d+,[^;]*;(.*)");
   private static final Pattern KILLED = Pattern.compile("Killed process (\\d+) \\(.*\\) total-vm:.*");
+  /** {@code [  pid  ]  uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name} */
+  private static final Pattern TASK =
+      Pattern.compile("\\[ *(\\d+)\\] +\\d+ +\\d+ +\\d+ +(\\d+) +\\d+ +\\d+ +-?\\d+ (.*)");
+  /** {@code anon 16736256} */
+  private static final Pattern STAT = Pattern.compile("([a-z_]+) (\\d+)");
   private static final Pattern SUMMARY = Pattern.compile("oom-kill:constraint=.*,pid=(\\d+),uid=\\d+");
 
   /**
@@ -21,6 +29,9 @@ record KernelLog(List<Line> lines) {
       return facility == 0;
     }
   }
+
+  /** A row of the task table of kernels 4.19 to 6.7. */
+  record Task(int pid, long rssPages, String comm) {}
 
   static KernelLog read(Path file) {
     return new KernelLog(Bed.lines(file).stream()
@@ -59,6 +70,42 @@ record KernelLog(List<Line> lines) {
   /** Victims for which the rate limit let the summary line pass. */
   List<Integer> summaryPids() {
     return pids(SUMMARY);
+  }
+
+  /** The rows of the task tables. */
+  List<Task> tasks() {
+    return texts()
+        .map(TASK::matcher)
+        .filter(Matcher::matches)
+        .map(row -> new Task(Integer.parseInt(row.group(1)), Long.parseLong(row.group(2)), row.group(3)))
+        .toList();
+  }
+
+  /** What stands below {@code Memory cgroup stats for …} in the log's only report of a memory cgroup. */
+  Map<String, Long> memcgStats() {
+    return texts()
+        .map(STAT::matcher)
+        .filter(Matcher::matches)
+        .collect(Collectors.toMap(stat -> stat.group(1), stat -> Long.valueOf(stat.group(2))));
+  }
+
+  /** The first number in the log that stands where the pattern's group is. */
+  long number(String pattern) {
+    Pattern compiled = Pattern.compile(pattern);
+    return texts()
+        .map(compiled::matcher)
+        .filter(Matcher::find)
+        .map(match -> Long.valueOf(match.group(1)))
+        .findFirst()
+        .orElseThrow(() -> new AssertionError("the kernel's log has no " + pattern));
+  }
+
+  /** What the kernel printed, line by line: in /dev/kmsg a newline within a record is escaped. */
+  private Stream<String> texts() {
+    return lines.stream()
+        .filter(Line::isFromKernel)
+        .flatMap(line -> Stream.of(line.text().split(Pattern.quote("\\x0a"))))
+        .map(String::strip);
   }
 
   private List<Integer> pids(Pattern pattern) {

@@ -3,13 +3,17 @@ package dev.exit137.nativetest;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.exit137.proto.v1.AfterKill;
+import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.Limit;
+import dev.exit137.proto.v1.MemoryBreakdown;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Scope;
 import dev.exit137.proto.v1.QosClass;
+import dev.exit137.proto.v1.Task;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.BeforeAll;
@@ -19,6 +23,7 @@ import org.junit.jupiter.api.Test;
 class KillsOnUmlTest {
   private static final Duration LIMIT = Duration.ofMinutes(8);
   private static final long LIMIT_BYTES = 4L << 20;
+  private static final long PAGE_BYTES = 4096;
 
   private static UmlRun run;
 
@@ -58,6 +63,47 @@ class KillsOnUmlTest {
     assertThat(afterKill.getOomGroup()).isFalse();
     assertThat(run.victims("group").stream().map(run::eventOf)).first()
         .satisfies(event -> assertThat(event.getAfterKill().getOomGroup()).isTrue());
+  }
+
+  @Test
+  void whereTheCgroupsMemoryWasComesFromTheKernelsOwnReport() {
+    Map<String, Long> printed = run.kernelLog().during("container-limit").memcgStats();
+    OomKillEvent event = run.onlyEvent("container-limit");
+    assertThat(event.getIncident().getMemcgStatsList()).singleElement().satisfies(stats -> {
+      assertThat(stats.getCgroup()).isEqualTo(event.getIncident().getOomMemcg());
+      assertThat(stats.getStatMap()).isEqualTo(printed).containsKeys("anon", "file", "slab", "pgfault");
+    });
+    MemoryBreakdown memory = event.getIncident().getMemory();
+    assertThat(memory.getAnonBytes()).isEqualTo(printed.get("anon")).isGreaterThan(LIMIT_BYTES / 2);
+    assertThat(memory.getFileBytes()).isEqualTo(printed.get("file"));
+    assertThat(memory.getShmemBytes()).isEqualTo(printed.get("shmem"));
+    assertThat(memory.getKernelBytes()).isEqualTo(printed.get("kernel"));
+    assertThat(memory.getSlabBytes()).isEqualTo(printed.get("slab"));
+    assertThat(memory.getPagetablesBytes()).isEqualTo(printed.get("pagetables"));
+    assertThat(event.getIncident().hasNodeMemory()).as("Mem-Info, which a memory cgroup's report has not").isFalse();
+    assertThat(event.getIncident().getTasksList()).extracting(Task::getPid).containsExactlyElementsOf(
+        run.kernelLog().during("container-limit").tasks().stream().map(KernelLog.Task::pid).toList());
+  }
+
+  @Test
+  void ofFiveThousandTasksTheHundredLargestAreToldAndTheRestCounted() {
+    run.assertEveryKillCameOnce("long-report");
+    List<KernelLog.Task> printed = run.kernelLog().during("long-report").tasks();
+    assertThat(printed).hasSize(5001);
+    OomKillEvent event = run.onlyEvent("long-report");
+    Incident incident = event.getIncident();
+    assertThat(incident.getReportBytesOmitted()).isZero();
+    assertThat(incident.getTasksList()).hasSize(100).first().satisfies(largest -> {
+      assertThat(largest.getPid()).isEqualTo(event.getVictim().getPid());
+      assertThat(largest.getComm()).isEqualTo("one-of-many");
+    });
+    assertThat(incident.getTasksOmitted().getCount()).isEqualTo(printed.size() - 100);
+    assertThat(incident.getTasksOmitted().getRssBytes()
+        + incident.getTasksList().stream().mapToLong(Task::getRssBytes).sum())
+        .as("resident memory of all tasks").isEqualTo(
+            printed.stream().mapToLong(KernelLog.Task::rssPages).sum() * PAGE_BYTES);
+    assertThat(incident.getMemory().getAnonBytes())
+        .isEqualTo(run.kernelLog().during("long-report").memcgStats().get("anon"));
   }
 
   @Test
