@@ -54,7 +54,6 @@ class LongReportTest extends AgentBed {
   }
 
   private void killWithReport(int tasks) {
-    host.count("/a");
     host.kmsg.record("hog invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0");
     host.kmsg.record("memory: usage 32768kB, limit 32768kB, failcnt 30");
     host.kmsg.record("Memory cgroup stats for /a:");
@@ -64,8 +63,7 @@ class LongReportTest extends AgentBed {
     for (int pid = 1; pid <= tasks; pid++) {
       host.kmsg.record(row(pid));
     }
-    host.kmsg.record(FakeHost.summary("/a", VICTIM));
-    host.kmsg.record(FakeHost.killed(VICTIM));
+    host.kill("/a", VICTIM);
   }
 
   private static String row(int pid) {

@@ -221,6 +221,26 @@ public final class EventFactory {
     return limit;
   }
 
+  /** Adds what the long blocks of the report say. */
+  public static void addBlocks(OomKillEvent.Builder event, dev.exit137.proto.v1.Incident blocks) {
+    Builder incident = event.getIncidentBuilder().mergeFrom(blocks);
+    if (event.getScope() == Scope.UNKNOWN && isOfWholeNode(incident)) {
+      event.setScope(Scope.GLOBAL);
+      incident.getLimitBuilder().setOwner(Limit.Owner.NODE);
+    }
+  }
+
+  /**
+   * A report that shows the node's memory is not of a cgroup's limit; and where the root cpuset, which has them all, has
+   * but one NUMA node, no cpuset and no policy can have confined the allocation.
+   */
+  private static boolean isOfWholeNode(dev.exit137.proto.v1.IncidentOrBuilder incident) {
+    return incident.hasNodeMemory()
+        && incident.getCpuset().equals("/")
+        && incident.getMemsAllowed().chars().allMatch(Character::isDigit)
+        && !incident.getMemsAllowed().isEmpty();
+  }
+
   private static Limit ownedLimit(Limit.Builder limit, Scope scope) {
     if (scope == Scope.GLOBAL) {
       limit.setOwner(Limit.Owner.NODE);

@@ -127,11 +127,11 @@ public final class IncidentAssembler {
         }
       }
       case MEMCG_STATS -> {
-        // The first is of the cgroup whose limit was hit; before 5.3 those below it follow.
+        // The first, behind the usage, is of the cgroup whose limit was hit; before 5.3 those below it follow.
         if (!inHead() || incident.headKind != Kind.MEMCG_STATS) {
           beginUnlessNextInHead(line, sequence, timestampMicros);
           incident.memcgBlock = true;
-          if (incident.oomMemcg.isEmpty()) {
+          if (incident.oomMemcg.isEmpty() && incident.usageBytes != OomLine.ABSENT) {
             incident.oomMemcg.copyFrom(line.oomMemcg());
           }
         }

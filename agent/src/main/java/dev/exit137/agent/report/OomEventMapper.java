@@ -2,6 +2,7 @@ package dev.exit137.agent.report;
 
 import dev.exit137.agent.cgroup.AfterKillReader;
 import dev.exit137.agent.cgroup.CgroupPath;
+import dev.exit137.agent.correlate.EventFactory;
 import dev.exit137.agent.correlate.KillReport;
 import dev.exit137.agent.explain.Explainer;
 import dev.exit137.agent.sys.Sys;
@@ -17,7 +18,7 @@ final class OomEventMapper {
     report
         .blocks()
         .map(raw -> raw.blocks(OptionalLong.of(Sys.pageSizeBytes())))
-        .ifPresent(event.getIncidentBuilder()::mergeFrom);
+        .ifPresent(blocks -> EventFactory.addBlocks(event, blocks));
     report.afterKill().map(AfterKillReader::parse).ifPresent(event::setAfterKill);
     CgroupPath.describe(event);
     Explainer.explain(event);

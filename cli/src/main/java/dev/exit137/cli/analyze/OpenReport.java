@@ -174,7 +174,7 @@ final class OpenReport implements IncidentAssembler.Sink {
   }
 
   private OomKillEvent complete(OomKillEvent.Builder event, dev.exit137.proto.v1.Incident told) {
-    event.getIncidentBuilder().mergeFrom(told);
+    EventFactory.addBlocks(event, told);
     event.getNodeBuilder().setName(firstLine.host()).setKernelRelease(kernelRelease);
     CgroupPath.describe(event);
     Explainer.explain(event);
