@@ -18,7 +18,7 @@ public final class CgroupName {
       case POD -> "pod " + cgroup.podUid();
       case QOS_CLASS ->
           "QoS class " + (cgroup.qosClass() == QosClass.QOS_CLASS_BURSTABLE ? "Burstable" : "BestEffort");
-      case NODE_ALLOCATABLE -> "kubepods, all the pods of the node";
+      case NODE_ALLOCATABLE -> "kubepods (all the pods of the node)";
       case UNIT, SLICE -> last(path);
       default -> "cgroup " + (path.length() > LONGEST_PATH ? "…/" + last(path) : path);
     };

@@ -22,7 +22,6 @@ public final class Explainer {
           NodeRules::freeForMovableOnly,
           NodeRules::fill,
           NodeRules::roomWhenPrinted,
-          NodeRules::swapFull,
           NodeRules::panic,
           MemcgRules::kernelMemoryLimit,
           MemcgRules::sharedLimit,

@@ -95,6 +95,10 @@ public final class GfpMask {
     if (!matcher.matches()) {
       return "";
     }
+    long bits = Long.parseLong(matcher.group(1), 16);
+    if (bits == 0) {
+      return "no flags";
+    }
     if (matcher.group(2) != null) {
       return matcher.group(2);
     }
@@ -103,7 +107,6 @@ public final class GfpMask {
       return "";
     }
     int version = Integer.parseInt(release.group(1)) * 1000 + Integer.parseInt(release.group(2));
-    long bits = Long.parseLong(matcher.group(1), 16);
     if (version < 4004) {
       return decode(bits, NAMES_TO_4_3, BITS_TO_4_3);
     }
@@ -121,7 +124,7 @@ public final class GfpMask {
         }
       }
     }
-    if (left != 0 || names.isEmpty()) {
+    if (left != 0) {
       names.add("0x" + Long.toHexString(left));
     }
     return String.join("|", names);

@@ -1,5 +1,6 @@
 package dev.exit137.agent.explain;
 
+import dev.exit137.agent.cgroup.CgroupPath;
 import dev.exit137.proto.v1.ChosenTask;
 import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.OomKillEvent;
@@ -59,7 +60,7 @@ final class Headline {
     return switch (oom.event().getScope()) {
       case MEMCG -> memcg(oom);
       case GLOBAL -> node(oom);
-      case CPUSET -> numaNodes(oom.incident().getMemsAllowed(), "cpuset " + oom.incident().getCpuset());
+      case CPUSET -> numaNodes(oom.incident().getMemsAllowed(), cpuset(oom.incident().getCpuset()));
       case MEMORY_POLICY -> numaNodes(oom.incident().getNodemask(), "a memory policy");
       default -> "";
     };
@@ -67,7 +68,7 @@ final class Headline {
 
   private static String memcg(Oom oom) {
     Limit limit = oom.limit();
-    String owner = limit.getCgroup().isEmpty() ? "its memory cgroup" : CgroupName.of(limit.getCgroup());
+    String owner = limit.getCgroup().isEmpty() ? "a memory cgroup" : CgroupName.of(limit.getCgroup());
     if (!limit.getCgroup().isEmpty() && oom.isVictimElsewhere()
         && (oom.victimCgroup() + "/").startsWith(limit.getCgroup().equals("/") ? "/" : limit.getCgroup() + "/")) {
       owner += ", above it,";
@@ -85,13 +86,21 @@ final class Headline {
       return "the memory that the allocation could use ran out (" + Zones.names(oom.zones().usable()) + ")";
     }
     int order = oom.trigger().getOrder();
-    return order > 0 && !oom.zones().areAllShort()
+    return order > 0 && !oom.zones().areAllLow()
         ? "the node had no " + NodeRules.block(oom) + " for an allocation"
         : "the node ran out of memory";
   }
 
+  /** The report has the last name of the cpuset's path. */
+  private static String cpuset(String name) {
+    if (name.isEmpty()) {
+      return "its cpuset";
+    }
+    return CgroupPath.parse(name).container().isPresent() ? "the cpuset of " + CgroupName.of(name) : "cpuset " + name;
+  }
+
   private static String numaNodes(String nodes, String by) {
-    return (nodes.isEmpty() ? "the NUMA nodes" : "NUMA node " + nodes) + ", to which " + by.strip()
+    return (nodes.isEmpty() ? "the NUMA nodes" : "NUMA node " + nodes) + ", to which " + by
         + " confines the allocation, ran out of memory";
   }
 

@@ -73,7 +73,7 @@ final class NodeRules {
   static boolean isConfinedToZones(Oom oom) {
     Zones zones = oom.zones();
     return oom.isNode()
-        && zones.areAllShort()
+        && zones.areAllLow()
         && zones.unusable().stream().anyMatch(zone -> !zones.usable().stream()
             .map(Zone::getName).toList().contains(zone.getName()))
         && zones.roomElsewhereBytes() > 0
@@ -127,7 +127,7 @@ final class NodeRules {
   static List<Finding> freeForMovableOnly(Oom oom) {
     long cma = oom.zones().usable().stream().mapToLong(zone -> zone.getSizesOrDefault("free_cma", 0)).sum();
     long free = oom.zones().usable().stream().mapToLong(Zone::getFreeBytes).sum();
-    if (!oom.isNode() || oom.zones().isMovable() || !oom.zones().areAllShort() || cma == 0 || cma < free / 2) {
+    if (!oom.isNode() || oom.zones().isMovable() || !oom.zones().areAllLow() || cma == 0 || cma < free / 2) {
       return List.of();
     }
     return List.of(new Finding(
@@ -136,12 +136,15 @@ final class NodeRules {
         Sizes.text(cma) + " of " + Sizes.text(free) + " free memory was CMA"));
   }
 
-  /** What the memory was, largest part first. */
+  /** What the memory was, largest part first; where much is free, that is not why. */
   static List<Finding> fill(Oom oom) {
-    if (!oom.isNode() || oom.whole().isEmpty() || oom.isAskedFor()) {
+    if (!oom.isNode() || oom.whole().isEmpty() || oom.isAskedFor() || isConfinedToZones(oom)) {
       return List.of();
     }
     long whole = oom.whole().getAsLong();
+    if (Oom.isLarge(oom.memory().getFreeBytes(), whole)) {
+      return List.of();
+    }
     List<Part> parts = new ArrayList<>(Part.of(oom.memory()));
     parts.add(new Part(Kind.NOT_COUNTED, Part.notCountedBytes(oom.nodeMemory(), oom.memory())));
     return parts.stream()
@@ -238,16 +241,6 @@ final class NodeRules {
     }
     return List.of(Finding.sentence(
         "When the report was printed, " + Zones.names(room) + " had memory above its watermark again."));
-  }
-
-  static List<Finding> swapFull(Oom oom) {
-    if (!oom.isNode() || !isSwapFull(oom.nodeMemory())) {
-      return List.of();
-    }
-    return List.of(Finding.advice(
-        "Do not count on swap for what the node lacks",
-        Sizes.text(oom.nodeMemory().getSwapFreeBytes()) + " of " + Sizes.text(oom.nodeMemory().getSwapTotalBytes())
-            + " swap were left"));
   }
 
   /** Nothing was left to kill, or nothing should be killed. */

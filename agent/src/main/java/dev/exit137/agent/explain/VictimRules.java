@@ -31,9 +31,10 @@ final class VictimRules {
             + Oom.process(other) + " " + other.getOomScoreAdj() + ", held " + Sizes.text(other.getRssBytes())));
   }
 
+  /** Of the node's: below one limit, all may be protected alike. */
   static List<Finding> protectedVictim(Oom oom) {
     Victim victim = oom.event().getVictim();
-    if (victim.getOomScoreAdj() >= 0) {
+    if (!oom.isNode() || victim.getOomScoreAdj() >= 0) {
       return List.of();
     }
     return List.of(new Finding(

@@ -102,7 +102,20 @@ public final class Zones {
 
   /** Whether the zone could not give even one page. */
   public boolean isShort(Zone zone) {
-    return zone.hasFreeBytes() && zone.hasMinBytes() && freeBytes(zone) <= keptBytes(zone);
+    return isKnown(zone) && freeBytes(zone) <= keptBytes(zone);
+  }
+
+  /**
+   * Whether the zone had so little that the kernel gives up: before it kills, __alloc_pages_may_oom tries once more
+   * with the mark high in place of min.
+   */
+  public boolean isLow(Zone zone) {
+    long mark = Math.max(zone.getMinBytes(), zone.getHighBytes());
+    return isKnown(zone) && freeBytes(zone) <= mark + reserveBytes(zone);
+  }
+
+  private static boolean isKnown(Zone zone) {
+    return zone.hasFreeBytes() && zone.hasMinBytes();
   }
 
   /** Whether blocks are free that are large enough; true where the report does not list them. */
@@ -144,14 +157,14 @@ public final class Zones {
     return all.stream().filter(zone -> !usable.contains(zone)).toList();
   }
 
-  /** All that it could use could not give one page. */
-  boolean areAllShort() {
-    return !usable.isEmpty() && usable.stream().allMatch(this::isShort);
+  /** All that it could use had too little. */
+  boolean areAllLow() {
+    return !usable.isEmpty() && usable.stream().allMatch(this::isLow);
   }
 
-  /** Usable zones above their watermark. */
+  /** Usable zones above their watermarks. */
   List<Zone> withRoom() {
-    return usable.stream().filter(zone -> zone.hasFreeBytes() && zone.hasMinBytes() && !isShort(zone)).toList();
+    return usable.stream().filter(zone -> isKnown(zone) && !isLow(zone)).toList();
   }
 
   /** Memory that is free above what must stay free, in zones that were of no use. */

@@ -17,7 +17,8 @@ class GfpMaskTest {
     "0x3000d0; 3.16.0-4-amd64; GFP_KERNEL|__GFP_NOTRACK|0x100000",
     "0x24201ca; 4.4.0-170-generic; GFP_HIGHUSER_MOVABLE|__GFP_COLD",
     "0x26000c0; 4.4.0-170-generic; GFP_KERNEL|__GFP_NOTRACK",
-    "0x0; 3.10.0; 0x0",
+    "0x0; 3.10.0; no flags",
+    "0x0(); 5.4.0-29-generic; no flags",
   })
   void isReadByTheBitsOfItsVersion(String printed, String release, String names) {
     assertEquals(names, GfpMask.names(printed, release));

@@ -13,8 +13,10 @@ import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.StringJoiner;
 
 /** What all the OOMs of a log together say: what repeats, and when. In bounded memory. For one thread. */
@@ -46,14 +48,17 @@ public final class AnalysisSummary {
       limits.add(limit.getCgroup(), limit.hasLimitBytes() ? Sizes.text(limit.getLimitBytes()) : "");
     }
     event.getRecommendationsList().forEach(this::countAdvice);
+    Set<String> names = new HashSet<>();
     for (OomKillEvent kill : analyzed.events()) {
       if (kill.getOutcome() == Outcome.KILLED) {
         kills++;
-        victims.add(Words.comm(kill.getVictim().getComm()) + Words.home(kill), "");
+        names.add(Words.comm(kill.getVictim().getComm()) + Words.home(kill));
       } else {
         withoutKill.merge(kill.getOutcome(), 1L, Long::sum);
       }
     }
+    // The workers of one group that was killed repeat nothing: it takes another OOM.
+    names.forEach(name -> victims.add(name, ""));
   }
 
   private void countTime(OomKillEvent event, String printedTime) {

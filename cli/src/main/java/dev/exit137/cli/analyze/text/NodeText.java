@@ -24,7 +24,7 @@ final class NodeText {
     }
     Incident incident = event.getIncident();
     page.entry("node", node(incident.getNodeMemory()));
-    page.entry("confined", confined(incident));
+    page.entry("confined", confined(event));
     page.entry("zones", zones(incident));
   }
 
@@ -43,18 +43,15 @@ final class NodeText {
     return text.toString();
   }
 
-  /** The NUMA nodes that the allocation could use, where there is more than one of them or a policy says which. */
-  private static String confined(Incident incident) {
-    StringJoiner text = new StringJoiner("; ");
-    String allowed = incident.getMemsAllowed();
+  /** The NUMA nodes that the allocation was confined to, where that is why it failed. */
+  private static String confined(OomKillEvent event) {
+    Incident incident = event.getIncident();
     if (!incident.getNodemask().isEmpty()) {
-      text.add("to NUMA node " + incident.getNodemask() + " by a memory policy");
+      return "to NUMA node " + incident.getNodemask() + " by a memory policy";
     }
-    boolean some = incident.getNodeMemory().getZonesList().stream().anyMatch(zone -> zone.getNumaNode() != 0);
-    if (!allowed.isEmpty() && (some || !allowed.equals("0"))) {
-      text.add("to NUMA node " + allowed + " by cpuset " + incident.getCpuset());
-    }
-    return text.toString();
+    return event.getScope() == Scope.CPUSET && !incident.getMemsAllowed().isEmpty()
+        ? ("to NUMA node " + incident.getMemsAllowed() + " by cpuset " + incident.getCpuset()).strip()
+        : "";
   }
 
   private static List<String> zones(Incident incident) {
@@ -89,6 +86,9 @@ final class NodeText {
     }
     if (zones.isShort(zone)) {
       return zone.getFreeBytes() > zones.keptBytes(zone) ? "short without CMA" : "short";
+    }
+    if (zones.isLow(zone)) {
+      return "low";
     }
     return zones.hasBlock(zone) ? "has memory" : "no block large enough";
   }

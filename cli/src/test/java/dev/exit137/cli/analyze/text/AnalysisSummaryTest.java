@@ -2,6 +2,7 @@ package dev.exit137.cli.analyze.text;
 
 import static dev.exit137.cli.analyze.text.Reports.analyzed;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.protobuf.Duration;
@@ -63,7 +64,6 @@ class AnalysisSummaryTest {
                    - 1 × Run less on the node, or give it more memory: 13.0 GiB (84 % of RAM) was anonymous
                      memory, the largest chrome (pid 815) 6.0 GiB, worker-1 (pid 1) 599.0 MiB, worker-2
                      (pid 2) 598.0 MiB
-                   - 1 × Do not count on swap for what the node lacks: 0 B of 2.0 GiB swap were left
         """, text(new LogTotals(3_000_000, 41_000, 2, 70)));
   }
 
@@ -79,6 +79,14 @@ class AnalysisSummaryTest {
           when     from 5000.000000 to 10.000000
                    the clock goes back: the log is of more than one boot, or was put together
         """, text(new LogTotals(100, 3, 0, 0)));
+  }
+
+  @Test
+  void theWorkersOfOneGroupRepeatNothing() {
+    summary.add(analyzed("", 1, Reports.tail(1, "nginx"), Reports.tail(2, "nginx")));
+    assertFalse(text(new LogTotals(100, 2, 0, 0)).contains("×"));
+    summary.add(analyzed("", 9, Reports.tail(3, "nginx")));
+    assertTrue(text(new LogTotals(100, 2, 0, 0)).contains("2 × killed nginx\n"));
   }
 
   /** A storm in which every victim has another name. */

@@ -71,7 +71,6 @@ class IncidentTextTest {
           to do    - Run less on the node, or give it more memory: 13.0 GiB (84 % of RAM) was anonymous
                      memory, the largest chrome (pid 815) 6.0 GiB, worker-1 (pid 1) 599.0 MiB, worker-2
                      (pid 2) 598.0 MiB
-                   - Do not count on swap for what the node lacks: 0 B of 2.0 GiB swap were left
           node     16.0 GiB RAM (512.0 MiB reserved), 2.0 GiB swap, 0 B of it free
           zones    NUMA  ZONE           FREE    TO KEEP  LARGEST BLOCK  FOR THIS ALLOCATION
                       0  DMA        15.0 MiB   61.8 MiB  4.0 MiB        short
@@ -118,7 +117,7 @@ class IncidentTextTest {
         """
         OOM, line 1, memory cgroup: killed init (11), nginx (12)
           The kernel killed init (pid 11), which held 20.0 MiB, and 1 more of its cgroup (memory.oom.group)
-          because its memory cgroup reached its memory limit.
+          because a memory cgroup reached its memory limit.
           to do    - Unset memory.oom.group (kubelet's singleProcessOOMKill) if the others could go on
                      without the victim: 2 processes were killed together
           killed   init (11)                  20.0 MiB
