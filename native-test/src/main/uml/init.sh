@@ -72,7 +72,7 @@ start_agent() {
   agent_pid=$!
   agent_starts=$((agent_starts + 1))
   # A look at what it reports starts a program that is large for this node: not before there is something to see.
-  require 60 is_watching
+  await 60 is_watching
 }
 
 is_watching() {
