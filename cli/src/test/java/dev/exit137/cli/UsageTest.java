@@ -14,7 +14,7 @@ class UsageTest {
   private final Session session = new Session();
 
   @ParameterizedTest
-  @ValueSource(strings = {"run", "agent", "aggregator", "demo", "watch", "list", "get", "nodes"})
+  @ValueSource(strings = {"run", "agent", "aggregator", "demo", "watch", "list", "get", "nodes", "analyze"})
   void everySubcommandHasHelpAndAVersion(String subcommand) {
     assertThat(session.run(subcommand, "--help")).isZero();
     assertThat(session.out()).first().asString().startsWith("Usage: exit137 " + subcommand);
@@ -40,6 +40,8 @@ class UsageTest {
       watch -o yaml                 | '--output'                                    | watch
       watch --sever a:1             | did you mean '--server'?                      | watch
       get                           | 'ID'                                          | get
+      analyze -o yaml               | '--output'                                    | analyze
+      analyze one two               | 'two'                                         | analyze
       """)
   void badUsageSaysWhatIsWrongAndWhereHelpIs(String line, String rule, String subcommand) {
     assertThat(session.run(line.split(" "))).isEqualTo(2);
