@@ -18,6 +18,7 @@ import dev.exit137.proto.v1.OomKillEvent.Outcome;
 import dev.exit137.proto.v1.OomKillEvent.Scope;
 import dev.exit137.proto.v1.Trigger;
 import dev.exit137.proto.v1.Victim;
+import dev.exit137.proto.v1.Zone;
 import java.time.Instant;
 import java.util.List;
 import java.util.function.IntConsumer;
@@ -231,14 +232,18 @@ public final class EventFactory {
   }
 
   /**
-   * A report that shows the node's memory is not of a cgroup's limit; and where the root cpuset, which has them all, has
-   * but one NUMA node, no cpuset and no policy can have confined the allocation.
+   * A report that shows the node's memory is not of a cgroup's limit. No cpuset and no policy can have confined the
+   * allocation where the root cpuset, which has all NUMA nodes, has but one, or where the kernel knows of none
+   * (CONFIG_NUMA): it prints {@code Normal free:}, and not {@code Node 0 Normal free:}.
    */
   private static boolean isOfWholeNode(dev.exit137.proto.v1.IncidentOrBuilder incident) {
-    return incident.hasNodeMemory()
-        && incident.getCpuset().equals("/")
-        && incident.getMemsAllowed().chars().allMatch(Character::isDigit)
-        && !incident.getMemsAllowed().isEmpty();
+    boolean onlyNode =
+        incident.getCpuset().equals("/")
+            && incident.getMemsAllowed().chars().allMatch(Character::isDigit)
+            && !incident.getMemsAllowed().isEmpty();
+    List<Zone> zones = incident.getNodeMemory().getZonesList();
+    boolean withoutNuma = !zones.isEmpty() && zones.stream().noneMatch(Zone::hasNumaNode);
+    return incident.hasNodeMemory() && (onlyNode || withoutNuma);
   }
 
   private static Limit ownedLimit(Limit.Builder limit, Scope scope) {

@@ -155,7 +155,10 @@ final class Zones {
     String key = node + name;
     Zone.Builder zone = zones.get(key);
     if (zone == null) {
-      zone = Zone.newBuilder().setNumaNode((int) Math.max(0, node)).setName(name);
+      zone = Zone.newBuilder().setName(name);
+      if (node >= 0) {
+        zone.setNumaNode((int) node);
+      }
       if (zones.size() < MAX_PLACES) {
         zones.put(key, zone);
       }

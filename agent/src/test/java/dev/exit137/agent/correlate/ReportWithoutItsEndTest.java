@@ -7,6 +7,7 @@ import dev.exit137.proto.v1.Limit.Owner;
 import dev.exit137.proto.v1.NodeMemory;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Scope;
+import dev.exit137.proto.v1.Zone;
 import org.junit.jupiter.api.Test;
 
 /** The log ends within the report: what ran out was still to be printed. */
@@ -22,6 +23,12 @@ class ReportWithoutItsEndTest {
   }
 
   @Test
+  void aKernelWithoutNumaConfinesNothing() {
+    assertThat(withBlocks("", "", withZone(Zone.newBuilder())).getScope()).isEqualTo(Scope.GLOBAL);
+    assertThat(withBlocks("", "", withZone(Zone.newBuilder().setNumaNode(0))).getScope()).isEqualTo(Scope.UNKNOWN);
+  }
+
+  @Test
   void aPolicyMayHaveConfinedTheTriggerToOneOfSeveralNumaNodes() {
     assertThat(withBlocks("/", "0-1", NODE_MEMORY).getScope()).isEqualTo(Scope.UNKNOWN);
   }
@@ -34,6 +41,10 @@ class ReportWithoutItsEndTest {
   @Test
   void withoutTheNodesMemoryItMayBeACgroupsLimit() {
     assertThat(withBlocks("/", "0", Incident.getDefaultInstance()).getScope()).isEqualTo(Scope.UNKNOWN);
+  }
+
+  private static Incident withZone(Zone.Builder zone) {
+    return Incident.newBuilder().setNodeMemory(NodeMemory.newBuilder().addZones(zone)).build();
   }
 
   private static OomKillEvent withBlocks(String cpuset, String memsAllowed, Incident blocks) {

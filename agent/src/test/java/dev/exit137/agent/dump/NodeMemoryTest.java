@@ -77,12 +77,12 @@ class NodeMemoryTest {
             "kernel_stack", 576L << 10, "pagetables", 240L << 10, "sec_pagetables", 0L))
         .build());
     assertThat(node.getZonesList()).containsExactly(
-        Zone.newBuilder().setName("DMA").setFreeBytes(80 << 10).setMinBytes(10 << 10).setLowBytes(20 << 10)
+        Zone.newBuilder().setNumaNode(0).setName("DMA").setFreeBytes(80 << 10).setMinBytes(10 << 10).setLowBytes(20 << 10)
             .setHighBytes(30 << 10).setPresentBytes(15992 << 10).setManagedBytes(15360 << 10)
             .putAllSizes(Map.of("boost", 0L, "reserved_highatomic", 4096L, "active_anon", 0L, "free_cma", 0L))
             .addAllLowmemReservePages(List.of(0L, 1971L, 1971L))
             .addAllFreeBlocks(List.of(1L, 0L, 1L, 0L, 0L, 0L, 0L, 0L, 0L, 0L, 0L)).build(),
-        Zone.newBuilder().setName("Normal").setFreeBytes(200 << 10).setMinBytes(956 << 10).setLowBytes(1192 << 10)
+        Zone.newBuilder().setNumaNode(0).setName("Normal").setFreeBytes(200 << 10).setMinBytes(956 << 10).setLowBytes(1192 << 10)
             .setHighBytes(1428 << 10).setPresentBytes(649876 << 10).setManagedBytes(57332 << 10)
             .addAllLowmemReservePages(List.of(0L, 0L, 0L)).addAllFreeBlocks(List.of(2L, 1L)).build());
     assertThat(node.getHugepagesList()).containsExactly(HugepagePool.newBuilder().setNumaNode(0).setTotal(3).setFree(1)
