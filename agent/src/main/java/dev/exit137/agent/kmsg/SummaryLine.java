@@ -69,6 +69,8 @@ final class SummaryLine {
       text.wrap(text.buffer(), text.position(), end);
       readOomMemcg(text, line);
       readTaskMemcg(text, line);
+    } else {
+      readOomMemcgBeforeCut(text, line);
     }
   }
 
@@ -140,6 +142,26 @@ final class SummaryLine {
       set(line.oomMemcg, text, oomMemcg, end);
       text.position(end);
     }
+  }
+
+  /** Cut within the second path: the first is whole where the second begins with it, as a victim's below it does. */
+  private static void readOomMemcgBeforeCut(TextCursor text, OomLine line) {
+    if (!text.skip(OOM_MEMCG)) {
+      return;
+    }
+    int oomMemcg = text.position();
+    int key = text.find(TASK_MEMCG, oomMemcg, text.end());
+    while (key >= 0 && !startsWith(text, key + TASK_MEMCG.length, oomMemcg, key)) {
+      key = text.find(TASK_MEMCG, key + 1, text.end());
+    }
+    if (key >= 0) {
+      set(line.oomMemcg, text, oomMemcg, key);
+    }
+  }
+
+  private static boolean startsWith(TextCursor text, int at, int from, int to) {
+    int end = at + to - from;
+    return end <= text.end() && Arrays.equals(text.buffer(), at, end, text.buffer(), from, to);
   }
 
   private static void readTaskMemcg(TextCursor text, OomLine line) {

@@ -72,10 +72,16 @@ class CutLinesTest {
   }
 
   @Test
-  void theSummarysPathCutByTheEndOfARecordIsNoPath() {
+  void aSummaryCutWithinTheSecondPathHasOnlyTheFirst() {
     assertThat(Fields.parse("oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,"
         + "oom_memcg=/a,task_memcg=/a/very/long/pa")).isEqualTo(Map.of("kind", Kind.SUMMARY,
-            "constraint", "CONSTRAINT_MEMCG", "cpuset", "/", "memsAllowed", "0"));
+            "constraint", "CONSTRAINT_MEMCG", "cpuset", "/", "memsAllowed", "0", "oomMemcg", "/a"));
+  }
+
+  @Test
+  void theFirstPathOfACutSummaryIsNotCutAtAKeyWithinIt() {
+    assertThat(Fields.parse("oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,"
+        + "oom_memcg=/a/x,task_memcg=/b,task_memcg=/a/x,ta")).doesNotContainKeys("oomMemcg", "taskMemcg");
   }
 
   @Test
