@@ -32,6 +32,7 @@ final class AnchorScan {
       "total_vm"); // the header of the task table
 
   private static final long NEWLINES = 0x0a0a0a0a0a0a0a0aL;
+  private static final long EVEN_BYTES = 0x00ff_00ff_00ff_00ffL;
   private static final long LOW_BITS = 0x7f7f7f7f7f7f7f7fL;
 
   /** By the last two bytes of a window: how far the window can move on. */
@@ -93,10 +94,17 @@ final class AnchorScan {
   static int newlines(byte[] text, int from, int to) {
     int count = 0;
     int i = from;
-    for (; i <= to - Long.BYTES; i += Long.BYTES) {
-      long bytes = (long) LONG.get(text, i) ^ NEWLINES;
-      // The high bit of each byte that is 0, exactly: no carry leaves a byte.
-      count += Long.bitCount(~((bytes & LOW_BITS) + LOW_BITS | bytes | LOW_BITS));
+    while (i <= to - Long.BYTES) {
+      // A count in each byte, at most 255 of them; Long.bitCount would be a call, where C2 does not compile.
+      int end = Math.min(to - Long.BYTES, i + 254 * Long.BYTES);
+      long counts = 0;
+      for (; i <= end; i += Long.BYTES) {
+        long bytes = (long) LONG.get(text, i) ^ NEWLINES;
+        // The high bit of each byte that is 0, exactly: no carry leaves a byte.
+        counts += ~((bytes & LOW_BITS) + LOW_BITS | bytes | LOW_BITS) >>> 7;
+      }
+      counts = (counts & EVEN_BYTES) + (counts >>> 8 & EVEN_BYTES);
+      count += (int) (counts * 0x0001_0001_0001_0001L >>> 48);
     }
     for (; i < to; i++) {
       count += text[i] == '\n' ? 1 : 0;
