@@ -14,22 +14,26 @@ import java.util.List;
 import java.util.SplittableRandom;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 
 /**
  * A kernel's log of many days, the same at each run: 99 % of its bytes are ordinary lines of many drivers, 1 % are whole
- * OOM reports of kernels 3.10 to 6.18, each with a victim of its own. The first half is as syslog keeps it, the second
- * as dmesg prints it.
+ * OOM reports of kernels 3.10 to 6.18, each with a victim of its own: of containers, and of nodes with as many processes
+ * as nodes have. The first half is as syslog keeps it, the second as dmesg prints it.
  */
 final class SyntheticLog {
   /** Ordinary messages; each # is some digit. */
   private static final List<String> ORDINARY = resource("ordinary.txt");
   private static final double REPORTS_SHARE = 0.01;
+  private static final int NODE_PROCESSES = 150;
   private static final int FIRST_PID = 10_000;
   private static final int MAX_MICROS_BETWEEN_MESSAGES = 150_000;
 
   private static final List<String> COMMS =
       List.of("java", "python3", "node", "mysqld", "postgres", "redis-server", "CPU 0/KVM", "runc:[2:INIT]");
   private static final Pattern KMSG_PREFIX = Pattern.compile("^\\d+,\\d+,\\d+,[^;]*;");
+  /** A row of a task table: [    680]     0   680      242       12    16384        0             0 kmsgtail */
+  private static final Pattern OTHER_PROCESS = Pattern.compile("^\\[ +(\\d{3})\\] +\\d+ +\\1 ");
   private static final Pattern KILLED = Pattern.compile("Killed process (\\d+) \\((.+?)\\) total-vm:");
 
   /** A report's messages, in which PID and COMM stand for the victim's. */
@@ -48,11 +52,29 @@ final class SyntheticLog {
       }
       String pid = killed.group(1);
       String comm = Pattern.quote(killed.group(2));
-      return new Report(messages.stream()
+      return new Report(withOtherProcesses(messages, pid).stream()
           .map(message -> message
               .replaceAll("(?<![\\w.:-])" + pid + "(?![\\w.:-])", String.valueOf(PID))
               .replaceAll("(\\(|task=|Comm: |^|\\] .* )" + comm + "(?=[), ]|$)", "$1" + COMM))
           .toList());
+    }
+
+    /** The test kernels that printed the reports ran next to nothing. */
+    private static List<String> withOtherProcesses(List<String> messages, String victim) {
+      List<String> more = new ArrayList<>();
+      for (int i = 0; i < messages.size(); i++) {
+        String row = messages.get(i);
+        Matcher process = OTHER_PROCESS.matcher(row);
+        if (process.find() && !process.group(1).equals(victim)) {
+          IntStream.range(100, 100 + NODE_PROCESSES)
+              .mapToObj(other -> row.replace(process.group(1), String.valueOf(other)))
+              .forEach(more::add);
+          more.addAll(messages.subList(i, messages.size()));
+          return more;
+        }
+        more.add(row);
+      }
+      return messages;
     }
 
     List<String> of(int pid, String comm) {
