@@ -31,17 +31,35 @@ public final class ByteText {
    * out, and {@link #isTruncated} says so.
    */
   public void set(byte[] source, int offset, int length) {
-    clear();
     int end = offset + length;
-    int i = offset;
-    while (i < end) {
-      if (this.length == bytes.length) {
+    int plainEnd = findEscape(source, offset, end);
+    int plain = plainEnd - offset;
+    truncated = plain > bytes.length;
+    this.length = truncated ? bytes.length : plain;
+    System.arraycopy(source, offset, bytes, 0, this.length);
+    if (plainEnd < end) {
+      appendEscaped(source, plainEnd, end);
+    }
+  }
+
+  private static int findEscape(byte[] source, int from, int end) {
+    int i = from;
+    while (i < end && source[i] != '\\') {
+      i++;
+    }
+    return i;
+  }
+
+  private void appendEscaped(byte[] source, int from, int end) {
+    int i = from;
+    while (i < end && !truncated) {
+      if (length == bytes.length) {
         truncated = true;
-        return;
+      } else {
+        int escaped = escapedByte(source, i, end);
+        bytes[length++] = escaped < 0 ? source[i] : (byte) escaped;
+        i += escaped < 0 ? 1 : ESCAPE_LENGTH;
       }
-      int escaped = escapedByte(source, i, end);
-      bytes[this.length++] = escaped < 0 ? source[i] : (byte) escaped;
-      i += escaped < 0 ? 1 : ESCAPE_LENGTH;
     }
   }
 

@@ -1,7 +1,5 @@
 package dev.exit137.agent.kmsg;
 
-import static dev.exit137.agent.kmsg.TextCursor.ascii;
-
 import java.util.Objects;
 
 /**
@@ -19,17 +17,18 @@ import java.util.Objects;
  * facility * 8 + level
  * </pre>
  *
- * <p>Lines behind the message that begin with a space are its dictionary, no part of the message. Belongs to one
- * thread; valid until the bytes of the buffer change.
+ * <p>Lines behind the message that begin with a space are its dictionary, no part of the message. Where the message ends
+ * is found out when somebody asks. Belongs to one thread; valid until the bytes of the buffer change.
  */
 public final class KmsgRecordFlyweight {
-  private static final byte[] COMMA = ascii(",");
-  private static final byte[] SEMICOLON = ascii(";");
-  private static final byte[] NEWLINE = ascii("\n");
   private static final int LEVEL_BITS = 3;
+  /** More digits than any number of a record has, and no overflow of a long. */
+  private static final int MAX_DIGITS = 18;
+  private static final int UNKNOWN = -1;
 
-  private final TextCursor cursor = new TextCursor();
   private byte[] buffer = {};
+  private int position;
+  private int end;
   private boolean valid;
   private int priority;
   private long sequence;
@@ -46,9 +45,14 @@ public final class KmsgRecordFlyweight {
   public KmsgRecordFlyweight wrap(byte[] buffer, int offset, int length) {
     Objects.checkFromIndexSize(offset, length, buffer.length);
     this.buffer = buffer;
-    cursor.wrap(buffer, offset, offset + length);
-    valid = readPrefix() && readMessage();
-    if (!valid) {
+    position = offset;
+    end = offset + length;
+    // The newline at the end stops every search before it.
+    valid = length > 0 && buffer[end - 1] == '\n' && readPrefix(buffer);
+    if (valid) {
+      messageOffset = position;
+      messageLength = UNKNOWN;
+    } else {
       priority = 0;
       sequence = 0;
       timestampMicros = 0;
@@ -58,23 +62,41 @@ public final class KmsgRecordFlyweight {
     return this;
   }
 
-  private boolean readPrefix() {
-    long number = cursor.number(Integer.MAX_VALUE);
-    sequence = cursor.number(COMMA, Long.MAX_VALUE);
-    timestampMicros = cursor.number(COMMA, Long.MAX_VALUE);
-    if (number == OomLine.ABSENT || sequence == OomLine.ABSENT || timestampMicros == OomLine.ABSENT) {
+  private boolean readPrefix(byte[] buffer) {
+    long number = readNumber(buffer);
+    if (number < 0 || number > Integer.MAX_VALUE || buffer[position++] != ',') {
       return false;
     }
     priority = (int) number;
-    return cursor.peek() == ',' || cursor.peek() == ';';
+    sequence = readNumber(buffer);
+    if (sequence < 0 || buffer[position++] != ',') {
+      return false;
+    }
+    timestampMicros = readNumber(buffer);
+    int i = position;
+    byte b = buffer[i];
+    if (timestampMicros < 0 || b != ',' && b != ';') {
+      return false;
+    }
+    while (b != ';' && b != '\n') {
+      b = buffer[++i];
+    }
+    position = i + 1;
+    return b == ';';
   }
 
-  private boolean readMessage() {
-    int newline = cursor.find(NEWLINE, cursor.position(), cursor.end());
-    int semicolon = cursor.find(SEMICOLON, cursor.position(), newline);
-    messageOffset = semicolon + 1;
-    messageLength = newline - messageOffset;
-    return semicolon >= 0;
+  /** The digits here as a number, or a negative one where there are none, or too many. */
+  private long readNumber(byte[] buffer) {
+    int start = position;
+    int i = start;
+    long value = 0;
+    int digit = buffer[i] - '0';
+    while (digit >= 0 && digit <= 9) {
+      value = value * 10 + digit;
+      digit = buffer[++i] - '0';
+    }
+    position = i;
+    return i == start || i - start > MAX_DIGITS ? -1 : value;
   }
 
   /** Whether the wrapped bytes are a whole record. The other accessors mean something only then. */
@@ -114,6 +136,19 @@ public final class KmsgRecordFlyweight {
 
   /** Length of the message in bytes, without its newline; bytes that are not printable are still {@code \xNN}. */
   public int messageLength() {
+    if (messageLength == UNKNOWN) {
+      byte[] buffer = this.buffer;
+      int i = messageOffset;
+      while (buffer[i] != '\n') {
+        i++;
+      }
+      messageLength = i - messageOffset;
+    }
     return messageLength;
+  }
+
+  /** Index in {@link #buffer} of the record's last newline: that of the message, unless there is a dictionary. */
+  int lastNewline() {
+    return end - 1;
   }
 }

@@ -114,6 +114,13 @@ public final class OomLine {
     clear();
   }
 
+  /** Makes it one that says nothing; costs nothing if it is. */
+  void reset() {
+    if (kind != Kind.NONE) {
+      clear();
+    }
+  }
+
   void clear() {
     kind = Kind.NONE;
     wording = Wording.NONE;

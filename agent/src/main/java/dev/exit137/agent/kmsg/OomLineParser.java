@@ -16,6 +16,16 @@ public final class OomLineParser {
   static final long MAX_UID = 0xffff_ffffL;
   static final long MAX_OOM_SCORE_ADJ = 1000;
 
+  /** With what the lines of a report begin that do not begin with a name, by their first byte. */
+  private static final byte[][] BEGINNINGS = new byte[128][];
+
+  static {
+    for (String beginning : new String[] {"CPU: ", "Pid: ", "memory", "swap: ", "kmem: ", "Task", "Memory ", "Out of ",
+        "No available ", "K", "dump_header: ", "o"}) {
+      BEGINNINGS[beginning.charAt(0)] = ascii(beginning);
+    }
+  }
+
   private static final byte[] REAPED = ascii("oom_reaper: reaped process ");
   private static final byte[] REAPED_COMM = ascii(" (");
   private static final byte[] REAPED_ANON_RSS = ascii("), now anon-rss:");
@@ -27,27 +37,49 @@ public final class OomLineParser {
 
   private final TextCursor text = new TextCursor();
 
-  /** Reads the record's message into {@code line}. The kind is NONE for any other line and for an invalid record. */
+  /**
+   * Reads the record's message into {@code line}. The kind is NONE for any other line and for an invalid record, and for
+   * a line that begins with a name if the record has a dictionary, which the kernel's reports have not.
+   */
   public void parse(KmsgRecordFlyweight record, OomLine line) {
+    byte[] buffer = record.buffer();
     int start = record.messageOffset();
-    parse(record.buffer(), start, start + record.messageLength(), line);
+    int end = record.isValid() ? record.lastNewline() : start;
+    // Most lines are of no report, which their first and last bytes show: nobody needs to know where they end.
+    boolean named = TriggerLine.isLikely(buffer, start, end);
+    if (named || isLikelyStart(buffer, start, end)) {
+      int messageEnd = start + record.messageLength();
+      parse(buffer, start, messageEnd, named && messageEnd == end, line);
+    } else {
+      line.reset();
+    }
+  }
+
+  private static boolean isLikelyStart(byte[] text, int start, int end) {
+    byte[] beginning = start < end ? BEGINNINGS[text[start] & 0x7f] : null;
+    return beginning != null && start + beginning.length <= end && TextCursor.isAt(text, start, beginning);
   }
 
   /** Reads the message {@code buffer[from, to)}, which may have blanks at its end that are not the kernel's. */
   public void parse(byte[] buffer, int from, int to, OomLine line) {
-    line.clear();
+    parse(buffer, from, to, TriggerLine.isLikely(buffer, from, to), line);
+  }
+
+  private void parse(byte[] buffer, int from, int to, boolean named, OomLine line) {
+    line.reset();
     text.wrap(buffer, from, to).trimEnd();
-    if (text.atEnd()) {
-      return;
+    if (named) {
+      TriggerLine.parse(text, line);
     }
-    TriggerLine.parse(text, line);
     if (line.kind == Kind.NONE) {
-      line.clear();
-      text.position(from);
+      if (named) {
+        line.clear();
+        text.position(from);
+      }
       parseByStart(line);
-    }
-    if (line.kind == Kind.NONE) {
-      line.clear();
+      if (line.kind == Kind.NONE) {
+        line.clear();
+      }
     }
   }
 

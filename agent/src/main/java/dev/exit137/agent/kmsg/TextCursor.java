@@ -4,7 +4,7 @@ import java.nio.charset.StandardCharsets;
 
 /** A place in a piece of ASCII-framed text. What does not match leaves it where it was. Belongs to one thread. */
 final class TextCursor {
-  /** More digits than any number of the kernel that is not a counter's "unlimited", and no overflow of a long. */
+  /** More digits than any number of the kernel, and no overflow of a long. */
   private static final int MAX_DIGITS = 18;
 
   private static final byte[] KB = ascii("kB");
@@ -38,7 +38,7 @@ final class TextCursor {
     }
   }
 
-  private static boolean isBlank(byte b) {
+  static boolean isBlank(byte b) {
     return b == ' ' || b == '\t' || b == '\r';
   }
 
@@ -69,11 +69,13 @@ final class TextCursor {
 
   /** Whether {@code word} stands at {@code index}. */
   boolean at(int index, byte[] word) {
-    if (index + word.length > end) {
-      return false;
-    }
+    return index + word.length <= end && isAt(buffer, index, word);
+  }
+
+  /** Whether {@code word} stands at {@code index} of the text, which is long enough. */
+  static boolean isAt(byte[] text, int index, byte[] word) {
     for (int i = 0; i < word.length; i++) {
-      if (buffer[index + i] != word[i]) {
+      if (text[index + i] != word[i]) {
         return false;
       }
     }
@@ -109,20 +111,22 @@ final class TextCursor {
     return position > start || atEnd();
   }
 
-  /** Whether {@code word} stands between here and {@code index}, right before it. */
-  boolean isBefore(int index, byte[] word) {
-    return index - word.length >= position && at(index - word.length, word);
+  /** Whether {@code word} stands right before {@code index}, and behind {@code start}. */
+  static boolean isBefore(byte[] text, int start, int index, byte[] word) {
+    return index - word.length >= start && isAt(text, index - word.length, word);
   }
 
   boolean endsWith(byte[] word) {
-    return isBefore(end, word);
+    return isBefore(buffer, position, end, word);
   }
 
   /** Index of the first {@code word} that begins in [from, to), or -1. */
   int find(byte[] word, int from, int to) {
+    byte[] text = buffer;
+    byte first = word[0];
     int last = Math.min(to - 1, end - word.length);
     for (int i = from; i <= last; i++) {
-      if (buffer[i] == word[0] && at(i, word)) {
+      if (text[i] == first && isAt(text, i, word)) {
         return i;
       }
     }
@@ -131,8 +135,10 @@ final class TextCursor {
 
   /** Index of the last {@code word} that lies in [from, end), or -1. */
   int findLast(byte[] word, int from) {
+    byte[] text = buffer;
+    byte first = word[0];
     for (int i = end - word.length; i >= from; i--) {
-      if (buffer[i] == word[0] && at(i, word)) {
+      if (text[i] == first && isAt(text, i, word)) {
         return i;
       }
     }
@@ -141,16 +147,16 @@ final class TextCursor {
 
   /** The digits here as a number of at most {@code max}, or ABSENT. */
   long number(long max) {
+    byte[] text = buffer;
+    int limit = Math.min(end, position + MAX_DIGITS + 1);
     long value = 0;
     int i = position;
-    while (i < end && isDigit(buffer[i])) {
-      if (i - position == MAX_DIGITS) {
-        return OomLine.ABSENT;
-      }
-      value = value * 10 + (buffer[i] - '0');
+    while (i < limit && isDigit(text[i])) {
+      value = value * 10 + (text[i] - '0');
       i++;
     }
-    if (i == position || value > max) {
+    int digits = i - position;
+    if (digits == 0 || digits > MAX_DIGITS || value > max) {
       return OomLine.ABSENT;
     }
     position = i;
@@ -225,18 +231,24 @@ final class TextCursor {
 
   /** Where the digits, hyphens and commas at the end begin. */
   int findTrailingNodeList() {
+    byte[] text = buffer;
+    int start = position;
     int i = end;
-    while (i > position && (isDigit(buffer[i - 1]) || buffer[i - 1] == '-' || buffer[i - 1] == ',')) {
+    while (i > start && isListByte(text[i - 1])) {
       i--;
     }
     return i;
+  }
+
+  static boolean isListByte(byte b) {
+    return isDigit(b) || b == '-' || b == ',';
   }
 
   private boolean isCommaBeforeDigit(int i) {
     return buffer[i] == ',' && i + 1 < end && isDigit(buffer[i + 1]);
   }
 
-  private static boolean isDigit(byte b) {
+  static boolean isDigit(byte b) {
     return b >= '0' && b <= '9';
   }
 }

@@ -36,20 +36,33 @@ final class TriggerLine {
   private TriggerLine() {}
 
   /**
-   * Reads the lines that a name begins. They are told by their end, since that costs other lines nothing: a list of
-   * numbers behind one of two keys, or two words.
+   * Whether {@code text[start, end)} may be a line that a name begins. They are told by their end, since that costs other
+   * lines nothing: a list of numbers behind one of two keys, or two words.
    */
+  static boolean isLikely(byte[] text, int start, int end) {
+    int i = end;
+    while (i > start && TextCursor.isBlank(text[i - 1])) {
+      i--;
+    }
+    while (i > start && TextCursor.isListByte(text[i - 1])) {
+      i--;
+    }
+    if (i == start) {
+      return false;
+    }
+    return switch (text[i - 1]) {
+      case '=' -> TextCursor.isBefore(text, start, i, ADJ) || TextCursor.isBefore(text, start, i, MEMS_ALLOWED);
+      case 'r' -> TextCursor.isBefore(text, start, i, INVOKED);
+      default -> false;
+    };
+  }
+
   static void parse(TextCursor text, OomLine line) {
-    if (text.endsWith(INVOKED)) {
-      // Somebody shortened it. The kernel does not, but nor does it say these words otherwise.
-      parseInvoked(text, line);
+    int list = text.findTrailingNodeList();
+    if (TextCursor.isBefore(text.buffer(), text.position(), list, MEMS_ALLOWED)) {
+      parseCpuset(text, line, list);
     } else {
-      int list = text.findTrailingNodeList();
-      if (text.isBefore(list, ADJ)) {
-        parseInvoked(text, line);
-      } else if (text.isBefore(list, MEMS_ALLOWED)) {
-        parseCpuset(text, line, list);
-      }
+      parseInvoked(text, line);
     }
   }
 
@@ -73,6 +86,7 @@ final class TriggerLine {
     text.position(invoked);
     text.skip(INVOKED);
     if (text.atEnd()) {
+      // Somebody shortened it: the kernel does not.
       line.kind = Kind.INVOKED;
       return;
     }

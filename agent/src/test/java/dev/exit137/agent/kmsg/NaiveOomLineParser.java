@@ -25,7 +25,7 @@ final class NaiveOomLineParser {
 
   private static final String ADJ = "-?0*(?:1000|\\d{1,3})(?!\\d)";
   private static final Pattern ESCAPE = regex("\\\\x([0-9a-fA-F]{2})");
-  private static final Pattern RECORD = regex("(\\d+),(\\d+),(\\d+)(?:,[^;\n]*)?;([^\n]*)\n.*");
+  private static final Pattern RECORD = regex("(\\d+),(\\d+),(\\d+)(?:,[^;\n]*)?;([^\n]*)\n(|.*\n)");
   private static final String NODES = "(?:[0-9-]|,(?=\\d))*+";
   private static final Pattern INVOKED = regex("(.*?) invoked oom-killer(|: gfp_mask=([^,]*)"
       + "(?:, nodemask=(?:\\(null\\)|(" + NODES + ")))?, {1,2}order=(-?\\d+)"
@@ -72,15 +72,15 @@ final class NaiveOomLineParser {
   static Map<String, Object> parse(byte[] record) {
     NaiveOomLineParser parser = new NaiveOomLineParser();
     Matcher matcher = RECORD.matcher(new String(record, StandardCharsets.ISO_8859_1));
-    parser.fields.put("kind", matcher.matches() ? parser.kind(matcher.group(4)) : Kind.NONE);
+    parser.fields.put("kind", matcher.matches() ? parser.kind(matcher.group(4), !matcher.group(5).isEmpty()) : Kind.NONE);
     return parser.fields.get("kind") == Kind.NONE ? Map.of("kind", Kind.NONE) : parser.fields;
   }
 
-  private Kind kind(String untrimmed) {
+  private Kind kind(String untrimmed, boolean hasDictionary) {
     String message = untrimmed.replaceFirst("[ \t\r]+$", "");
-    if (invoked(message)) {
+    if (!hasDictionary && invoked(message)) {
       return Kind.INVOKED;
-    } else if (cpusetLine(message)) {
+    } else if (!hasDictionary && cpusetLine(message)) {
       return Kind.CPUSET;
     }
     MatchResult match;
@@ -274,6 +274,7 @@ final class NaiveOomLineParser {
     if (!whole) {
       int task = rest.indexOf(",task=");
       if (task < 0) {
+        oomMemcgBeforeCut(rest);
         return;
       }
       rest = rest.substring(0, task);
@@ -289,6 +290,18 @@ final class NaiveOomLineParser {
     }
     if (rest.startsWith(",task_memcg=")) {
       text("taskMemcg", rest.substring(12), PATH);
+    }
+  }
+
+  private void oomMemcgBeforeCut(String rest) {
+    if (rest.startsWith(",oom_memcg=")) {
+      String paths = rest.substring(11);
+      for (int at = paths.indexOf(",task_memcg="); at >= 0; at = paths.indexOf(",task_memcg=", at + 1)) {
+        if (paths.startsWith(paths.substring(0, at), at + 12)) {
+          text("oomMemcg", paths.substring(0, at), PATH);
+          return;
+        }
+      }
     }
   }
 
