@@ -83,6 +83,9 @@ final class OpenReport implements IncidentAssembler.Sink {
       return;
     }
     lastNumber = line.number();
+    if (assembler.isInHead()) {
+      blocks().onLine(text.line(), text.from(), text.to()); // the cgroup's lines are of both
+    }
     if (parsed.kind() == OomLine.Kind.TRIGGER_CPU && assembler.incident().triggerPid() == parsed.pid()) {
       kernelRelease = KernelRelease.of(text.line(), text.from(), text.to());
     }
@@ -104,14 +107,18 @@ final class OpenReport implements IncidentAssembler.Sink {
         return;
       }
     }
-    if (blocks == null) {
-      blocks = new DumpParser(OptionalLong.empty());
-    }
-    if (blocks.onLine(text.line(), text.from(), text.to())) {
+    if (blocks().onLine(text.line(), text.from(), text.to())) {
       wantedUntil = number + MAX_OTHER_LINES;
       time.read(text.line(), text.start(), text.from());
       clock.advance(text.kernelMicros(), time.ofDayMicros());
     }
+  }
+
+  private DumpParser blocks() {
+    if (blocks == null) {
+      blocks = new DumpParser(OptionalLong.empty());
+    }
+    return blocks;
   }
 
   @Override
