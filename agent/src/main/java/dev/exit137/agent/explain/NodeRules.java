@@ -236,7 +236,14 @@ final class NodeRules {
   /** One page was asked for, and the report shows more: something was given back while the kernel looked. */
   static List<Finding> roomWhenPrinted(Oom oom) {
     List<Zone> room = oom.zones().withRoom();
-    if (!oom.isNode() || oom.isAskedFor() || oom.isPageFault() || oom.trigger().getOrder() > 0 || room.isEmpty()) {
+    if (!oom.isNode() || oom.isAskedFor() || oom.isPageFault() || oom.trigger().getOrder() > 0) {
+      return List.of();
+    }
+    long free = oom.memory().getFreeBytes();
+    if (oom.nodeMemory().getZonesCount() == 0 && oom.whole().isPresent() && Oom.isLarge(free, oom.whole().getAsLong())) {
+      return List.of(Finding.sentence("When the report was printed, " + Sizes.text(free) + " was free."));
+    }
+    if (room.isEmpty()) {
       return List.of();
     }
     return List.of(Finding.sentence(

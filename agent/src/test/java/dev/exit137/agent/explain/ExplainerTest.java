@@ -318,6 +318,9 @@ class ExplainerTest {
             .addZones(zone(0, "Normal", GIB, 40 * MIB, List.of())),
             JAVA + "the node ran out of memory. When the report was printed, Normal had memory above its watermark "
                 + "again."),
+        of("much is free, and the zones are not there", global(), e -> e.getIncidentBuilder().getMemoryBuilder()
+            .setFreeBytes(10 * GIB).setAnonBytes(5 * GIB),
+            JAVA + "the node ran out of memory. When the report was printed, 10.0 GiB was free."),
         of("a page fault", global(), e -> {
           trigger(e, "java", 815, "0x0()", 0);
           e.getIncidentBuilder().getMemoryBuilder().setFreeBytes(4 * GIB);

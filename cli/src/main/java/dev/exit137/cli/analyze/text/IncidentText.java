@@ -82,11 +82,12 @@ public final class IncidentText {
     Limit limit = event.getIncident().getLimit();
     add(lines, "of", limit.getCgroup());
     String victims = Words.cgroup(event);
+    String victimIn = event.hasVictim() ? "victim in" : "task in";
     boolean below = !limit.getCgroup().isEmpty() && victims.startsWith(limit.getCgroup() + "/");
     if (below) {
-      add(lines, "victim in", "…" + victims.substring(limit.getCgroup().length()));
-    } else if (event.hasVictim() && !victims.equals(limit.getCgroup())) {
-      add(lines, "victim in", victims);
+      add(lines, victimIn, "…" + victims.substring(limit.getCgroup().length()));
+    } else if (!victims.equals(limit.getCgroup())) {
+      add(lines, victimIn, victims);
     }
     String memory =
         usage(limit.hasUsageBytes(), limit.getUsageBytes(), limit.hasLimitBytes(), limit.getLimitBytes());
@@ -110,8 +111,8 @@ public final class IncidentText {
   }
 
   private static String usage(boolean hasUsage, long usage, boolean hasLimit, long limit) {
-    if (hasLimit && limit == 0 && usage == 0) {
-      return "none allowed";
+    if (usage == 0 && hasLimit && (limit == 0 || !Sizes.isLimit(limit))) {
+      return limit == 0 ? "none allowed" : "";
     }
     String most = !hasLimit ? "" : Sizes.isLimit(limit) ? "of " + Sizes.text(limit) : "without a limit";
     return ((hasUsage ? Sizes.text(usage) + " " : "") + most).strip();
