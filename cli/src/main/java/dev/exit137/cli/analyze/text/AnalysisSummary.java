@@ -97,6 +97,9 @@ public final class AnalysisSummary {
       page.entry("limits", rows(limits, limits.rows(2).stream()
           .map(row -> row.count() + " × " + CgroupName.of(row.name())
               + (row.detail().isEmpty() ? "" : ", " + row.detail())).toList()));
+    }
+    // A single one's page has said it.
+    if (incidents > 1) {
       page.list("to do", rows(advice, advice.rows(1).stream()
           .map(row -> row.count() + " × " + row.name() + evidence(row)).toList()));
     }
