@@ -9,8 +9,8 @@ import dev.exit137.proto.v1.Victim;
 import java.util.OptionalLong;
 
 /**
- * Reads the long blocks of one report, line by line, of any kernel. Takes any bytes without an exception; what it keeps is
- * bounded. Belongs to one thread.
+ * Reads the long blocks of one report, line by line, of any kernel. Takes any bytes without an exception; what it keeps
+ * is bounded. Belongs to one thread.
  *
  * <p>Only the text is judged: that it is the kernel's is the caller's question.
  */

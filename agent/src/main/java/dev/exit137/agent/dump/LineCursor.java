@@ -159,7 +159,7 @@ final class LineCursor {
     return isSize && kb >= 0 && kb <= Long.MAX_VALUE >> 10 ? kb << 10 : ABSENT;
   }
 
-  /** The end of the name that stands here: letters, digits, {@code _}, {@code (} and {@code )}; here if there is none. */
+  /** The end of the name that stands here (letters, digits, {@code _}, brackets); here if there is none. */
   int nameEnd() {
     int i = position;
     while (i < end && isNameByte(buffer[i])) {

@@ -13,8 +13,8 @@ import java.util.Set;
 import java.util.function.LongFunction;
 
 /**
- * A cgroup's statistics (mem_cgroup_print_oom_meminfo, mem_cgroup_print_oom_info before 5.0). From 3.9 to 5.2 one line for
- * the cgroup at its limit and one for each below it, none of which counts what is below:
+ * A cgroup's statistics (mem_cgroup_print_oom_meminfo, mem_cgroup_print_oom_info before 5.0). From 3.9 to 5.2 one line
+ * for the cgroup at its limit and one for each below it, none of which counts what is below:
  *
  * <pre>
  * memory: usage 20480kB, limit 20480kB, failcnt 136

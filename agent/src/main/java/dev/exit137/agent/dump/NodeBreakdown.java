@@ -46,8 +46,8 @@ final class NodeBreakdown {
   }
 
   /**
-   * Nodes and zones that the allocation may not use are left out of the report, as are those that were cut; then what they
-   * have is less than the node's. The two are not read at the same moment.
+   * Nodes and zones that the allocation may not use are left out of the report, as are those that were cut; then what
+   * they have is less than the node's. The two are not read at the same moment.
    */
   private static boolean hasWholeNode(MemInfo memInfo, Zones zones, PageSize pageSize) {
     for (String list : LRU_LISTS) {

@@ -8,7 +8,7 @@ import java.util.Comparator;
 import java.util.PriorityQueue;
 
 /**
- * The caches of the slab allocator that the kernel cannot give back (dump_unreclaimable_slab, 4.15), the largest of them.
+ * The largest caches of the slab allocator that the kernel cannot give back (dump_unreclaimable_slab, 4.15).
  *
  * <pre>
  * Unreclaimable slab info:

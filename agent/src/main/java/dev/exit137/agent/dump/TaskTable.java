@@ -16,9 +16,9 @@ import java.util.PriorityQueue;
  * The task table (dump_tasks), by the names of its columns:
  *
  * <pre>
- * [ pid ]   uid  tgid total_vm      rss cpu oom_adj oom_score_adj name                       (2.6.36; before: without oom_score_adj)
- * [ pid ]   uid  tgid total_vm      rss nr_ptes swapents oom_score_adj name                  (3.7; nr_pmds behind nr_ptes 4.1)
- * [  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name         (4.15)
+ * [ pid ]   uid  tgid total_vm      rss cpu oom_adj oom_score_adj name          (oom_score_adj 2.6.36)
+ * [ pid ]   uid  tgid total_vm      rss nr_ptes swapents oom_score_adj name     (3.7; nr_pmds 4.1)
+ * [  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name     (4.15)
  * [  pid  ]   uid  tgid total_vm      rss rss_anon rss_file rss_shmem pgtables_bytes swapents oom_score_adj name (6.8)
  * [   1876]     0  1876    59513      118   118784      107             0 tmux: client
  * [2276312] 65535 2276312      242        1    28672        0          -998 pause

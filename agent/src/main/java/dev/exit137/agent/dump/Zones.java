@@ -167,8 +167,8 @@ final class Zones {
   }
 
   /**
-   * The name before the colon and what spaces there are ({@code shmem_thp: 0kB}); empty where there is none. A number that
-   * is no size ({@code pages_scanned:0}) has been passed over as far as its digits.
+   * The name before the colon and what spaces there are ({@code shmem_thp: 0kB}); empty where there is none. A number
+   * that is no size ({@code pages_scanned:0}) has been passed over as far as its digits.
    */
   private static String nameOfSize(LineCursor line) {
     line.skipSpaces();

@@ -14,14 +14,15 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
-/** What published logs of many kernels print must be found in what was read of them, and the parts make up the whole. */
+/** What published logs print must be found in what was read of them, and the parts make up the whole. */
 class CorpusDumpTest {
   private static final Pattern TASK = Pattern.compile("\\[ *\\d+\\] +\\d+ +\\d+ +\\d+ +\\d+ .*");
   private static final Pattern SWAP = Pattern.compile("(Free|Total) swap  = (\\d+)kB");
   private static final Pattern FREE_BLOCKS = Pattern.compile("(\\w+): \\d+\\*(\\d+)kB .* = (\\d+)kB");
   private static final Pattern RAM = Pattern.compile("(\\d+) pages (?:of )?RAM");
   private static final Pattern STATS_TITLE = Pattern.compile("Memory cgroup stats for (.*?):(?: cache.*)?$");
-  private static final Pattern LIKE_A_BLOCK = Pattern.compile("\\d[kK]B\\b|\\d pages |hugepages_|\\[ *pid|^[a-z_]+ \\d+$|anon:");
+  private static final Pattern LIKE_A_BLOCK =
+      Pattern.compile("\\d[kK]B\\b|\\d pages |hugepages_|\\[ *pid|^[a-z_]+ \\d+$|anon:");
   private static final Pattern OF_THE_KILL_PATH =
       Pattern.compile("Killed process|oom_reaper|: usage|HugeTLB|page tables|mode:0x| pages +\\+0x");
   private static final Pattern KILLED =
@@ -39,8 +40,10 @@ class CorpusDumpTest {
   void totalsAreWhatWasPrinted() {
     forEachReport((log, lines, incident) -> {
       NodeMemory node = incident.getNodeMemory();
-      find(SWAP, lines, swap -> assertThat(swap.group(1).equals("Free") ? node.getSwapFreeBytes() : node.getSwapTotalBytes())
-          .as(log).isEqualTo(Long.parseLong(swap.group(2)) << 10));
+      find(SWAP, lines, swap -> {
+        long bytes = swap.group(1).equals("Free") ? node.getSwapFreeBytes() : node.getSwapTotalBytes();
+        assertThat(bytes).as(log).isEqualTo(Long.parseLong(swap.group(2)) << 10);
+      });
       find(RAM, lines, ram -> assertThat(node.getRamBytes()).as(log)
           .isEqualTo(Long.parseLong(ram.group(1)) * incident.getPageSizeBytes()));
     });
@@ -76,7 +79,8 @@ class CorpusDumpTest {
   @Test
   void theRowOfAVictimIsWhatWasPrintedWhenItWasKilled() {
     forEachReport((log, lines, incident) -> find(KILLED, lines, killed -> {
-      incident.getTasksList().stream().filter(task -> task.getPid() == Integer.parseInt(killed.group(1))).forEach(task -> {
+      int pid = Integer.parseInt(killed.group(1));
+      incident.getTasksList().stream().filter(task -> task.getPid() == pid).forEach(task -> {
         double totalVm = Long.parseLong(killed.group(2));
         assertThat((task.getTotalVmBytes() >> 10) / totalVm).as(log).isBetween(0.99, 1.01);
         double rss = Long.parseLong(killed.group(3)) + Long.parseLong(killed.group(4));

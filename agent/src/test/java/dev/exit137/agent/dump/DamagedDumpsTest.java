@@ -21,7 +21,8 @@ class DamagedDumpsTest {
 
   /** What lines are made of, so that a random change often makes another line. */
   private static final List<String> PIECES = List.of(
-      " ", "  ", ":", ": ", "=", "*", "]", "[", "(", ")", "/", "0", "-1", "7", "99999999999999999999", "kB", "KB", "\\x0a",
+      " ", "  ", ":", ": ", "=", "*", "]", "[", "(", ")", "/", "0", "-1", "7", "99999999999999999999", "kB", "KB",
+      "\\x0a",
       "#012", "\n", "\0", "\u00c2\u00a0", "\u00ff", "pages ", "Node 0 ", "Node 1 DMA free:4kB", "Normal: 1*4kB 2*8kB",
       "active_anon:1 inactive_anon:2", "[ pid ]   uid  tgid total_vm      rss nr_ptes swapents oom_score_adj name\n",
       "[ 7] 0 7 1 1 1 1 1 x\n", "Memory cgroup stats for /a: cache:1KB rss:2KB\n", "Memory cgroup stats for /a:\n",
@@ -56,9 +57,11 @@ class DamagedDumpsTest {
 
   @Test
   void linesWithoutEndAreReadInTimeThatGrowsWithTheirLength() {
-    for (String piece : List.of(" ", "a", "1", "[", "a:1 ", "1 ", "a:1kB ", "\\x0a", "\u00c2\u00a0", "a 1\\x0a", "1*4kB ", "1KB ")) {
+    for (String piece : List.of(
+        " ", "a", "1", "[", "a:1 ", "1 ", "a:1kB ", "\\x0a", "\u00c2\u00a0", "a 1\\x0a", "1*4kB ", "1KB ")) {
       String tail = piece.repeat(1_000_000 / piece.length());
-      for (String head : List.of("", "Node 0 ", "Node 0 DMA free:4kB ", "Node 0 DMA: 1*4kB ", "[ 7] ", "[ pid ] ", "anon 1\\x0a",
+      for (String head : List.of(
+          "", "Node 0 ", "Node 0 DMA free:4kB ", "Node 0 DMA: 1*4kB ", "[ 7] ", "[ pid ] ", "anon 1\\x0a",
           "Memory cgroup stats for /a: ", "active_anon:1 ", "lowmem_reserve[]: ", "1 pages", "CPU ")) {
         check("Memory cgroup stats for /a:\nUnreclaimable slab info:\n" + head + tail);
       }

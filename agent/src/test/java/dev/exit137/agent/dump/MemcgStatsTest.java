@@ -104,7 +104,7 @@ class MemcgStatsTest {
   void aLineThatWasCutGivesWhatIsWhole() {
     Incident incident = Reports.read("Memory cgroup stats for /a: cache:8KB rss:19800KB rss_huge:20");
     assertThat(incident.getMemcgStats(0))
-        .isEqualTo(MemcgStat.newBuilder().setCgroup("/a").putStat("cache", 8 << 10).putStat("rss", 19800 << 10).build());
+        .isEqualTo(cacheAndRss("/a"));
     assertThat(Reports.read("Memory cgroup stats for /kubepods/burst").getMemcgStats(0).getCgroup())
         .as("of a path that was cut nobody knows the rest").isEmpty();
   }
@@ -113,7 +113,7 @@ class MemcgStatsTest {
   void aPathMayHoldAnything() {
     for (String path : new String[] {"/a b", "/x: cache:0KB", "/x rss:9KB", "/: :", "/a:b", "/"}) {
       assertThat(Reports.read("Memory cgroup stats for " + path + ": cache:8KB rss:19800KB").getMemcgStats(0))
-          .isEqualTo(MemcgStat.newBuilder().setCgroup(path).putStat("cache", 8 << 10).putStat("rss", 19800 << 10).build());
+          .isEqualTo(cacheAndRss(path));
       assertThat(Reports.read("Memory cgroup stats for " + path + ":", "anon 1").getMemcgStats(0))
           .isEqualTo(MemcgStat.newBuilder().setCgroup(path).putStat("anon", 1).build());
     }
@@ -155,5 +155,9 @@ class MemcgStatsTest {
     String[] keys = Stream.concat(Stream.of("Memory cgroup stats for /a:"),
         Stream.iterate(0, i -> i + 1).limit(1000).map(i -> "key" + i + " 1")).toArray(String[]::new);
     assertThat(Reports.read(keys).getMemcgStats(0).getStatMap()).hasSize(128);
+  }
+
+  private static MemcgStat cacheAndRss(String cgroup) {
+    return MemcgStat.newBuilder().setCgroup(cgroup).putStat("cache", 8 << 10).putStat("rss", 19800 << 10).build();
   }
 }

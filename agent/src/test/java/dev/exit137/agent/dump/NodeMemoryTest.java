@@ -77,13 +77,13 @@ class NodeMemoryTest {
             "kernel_stack", 576L << 10, "pagetables", 240L << 10, "sec_pagetables", 0L))
         .build());
     assertThat(node.getZonesList()).containsExactly(
-        Zone.newBuilder().setNumaNode(0).setName("DMA").setFreeBytes(80 << 10).setMinBytes(10 << 10).setLowBytes(20 << 10)
-            .setHighBytes(30 << 10).setPresentBytes(15992 << 10).setManagedBytes(15360 << 10)
+        Zone.newBuilder().setNumaNode(0).setName("DMA").setFreeBytes(80 << 10).setMinBytes(10 << 10)
+            .setLowBytes(20 << 10).setHighBytes(30 << 10).setPresentBytes(15992 << 10).setManagedBytes(15360 << 10)
             .putAllSizes(Map.of("boost", 0L, "reserved_highatomic", 4096L, "active_anon", 0L, "free_cma", 0L))
             .addAllLowmemReservePages(List.of(0L, 1971L, 1971L))
             .addAllFreeBlocks(List.of(1L, 0L, 1L, 0L, 0L, 0L, 0L, 0L, 0L, 0L, 0L)).build(),
-        Zone.newBuilder().setNumaNode(0).setName("Normal").setFreeBytes(200 << 10).setMinBytes(956 << 10).setLowBytes(1192 << 10)
-            .setHighBytes(1428 << 10).setPresentBytes(649876 << 10).setManagedBytes(57332 << 10)
+        Zone.newBuilder().setNumaNode(0).setName("Normal").setFreeBytes(200 << 10).setMinBytes(956 << 10)
+            .setLowBytes(1192 << 10).setHighBytes(1428 << 10).setPresentBytes(649876 << 10).setManagedBytes(57332 << 10)
             .addAllLowmemReservePages(List.of(0L, 0L, 0L)).addAllFreeBlocks(List.of(2L, 1L)).build());
     assertThat(node.getHugepagesList()).containsExactly(HugepagePool.newBuilder().setNumaNode(0).setTotal(3).setFree(1)
         .setSurplus(0).setSizeBytes(2048 << 10).build());
@@ -93,9 +93,11 @@ class NodeMemoryTest {
   void everyLineIsKnownAsOneOfTheReport() {
     DumpParser parser = new DumpParser(OptionalLong.empty());
     Stream<String> others = Stream.of(
-        "Mem-info:", "Node 0 DMA per-cpu:", "CPU    0: hi:  186, btch:  31 usd:   9", "HighMem: empty", "Normal per-cpu:",
+        "Mem-info:", "Node 0 DMA per-cpu:", "CPU    0: hi:  186, btch:  31 usd:   9", "HighMem: empty",
+        "Normal per-cpu:",
         "CPU    0: Hot: hi:    0, btch:   1 usd:   0   Cold: hi:    0, btch:   1 usd:   0",
-        "Swap cache stats: add 5512946, delete 5510992, find 2145/4494", "Swap cache: add 495985, delete 4762, find 0/1",
+        "Swap cache stats: add 5512946, delete 5510992, find 2145/4494",
+        "Swap cache: add 495985, delete 4762, find 0/1",
         "Unreclaimable slab info:", "Name                      Used          Total",
         "Memory allocations:", "Memory allocations (profiling is currently turned on):",
         "    38.4 MiB     5505 mm/slub.c:3075 func:alloc_slab_page",
@@ -114,7 +116,8 @@ class NodeMemoryTest {
     for (String line : List.of(
         "Node 0 is going away", "Node 0", "Node", "DMA engine: 3*4kB", "Normal free:x", "free: 12", "mapped", "0 pages",
         "12", "Free swap", "Total swap space", "usb 1-1: free:12kB", "CPU 0: machine check", "eth0: link up",
-        "Memory: 1024K/2048K available", "Node 0 Memory: 12", "sd 0:0:0:0: [sda] 1:2", "Node 99999999999 DMA free:4kB")) {
+        "Memory: 1024K/2048K available", "Node 0 Memory: 12", "sd 0:0:0:0: [sda] 1:2",
+        "Node 99999999999 DMA free:4kB")) {
       assertThat(Reports.offer(parser, line)).as(line).isFalse();
     }
     assertThat(Reports.incident(parser, Victim.getDefaultInstance()))
@@ -158,7 +161,8 @@ class NodeMemoryTest {
         "83 pages shared",
         "491223 pages swap cached");
     assertThat(incident.getMemory()).isEqualTo(MemoryBreakdown.newBuilder()
-        .setFileBytes(491299L * 4096).setSlabBytes(7514 * 4096).setPagetablesBytes(1063 * 4096).setFreeBytes(3005 * 4096)
+        .setFileBytes(491299L * 4096).setSlabBytes(7514 * 4096).setPagetablesBytes(1063 * 4096)
+        .setFreeBytes(3005 * 4096)
         .setSwapBytes((5947384L - 3963444) << 10).build());
     assertThat(incident.getPageSizeAssumed()).isTrue();
     NodeMemory node = incident.getNodeMemory();
@@ -211,7 +215,8 @@ class NodeMemoryTest {
   @Test
   void whereOnlySomeNodesArePrintedTheirSumIsNotTheNodes() {
     String[] lines = LINUX_6_9.clone();
-    lines[9] = lines[9].replace("Node 0 active_anon:400kB inactive_anon:4000kB", "Node 3 active_anon:8kB inactive_anon:3990kB");
+    lines[9] = lines[9].replace(
+        "Node 0 active_anon:400kB inactive_anon:4000kB", "Node 3 active_anon:8kB inactive_anon:3990kB");
     lines[2] = " active_file:20000 inactive_file:30000 isolated_file:0";
     assertThat(Reports.read(lines).getMemory())
         .isEqualTo(OF_6_9.toBuilder().clearKernelStackBytes().clearHugepagesBytes().build());
@@ -230,27 +235,33 @@ class NodeMemoryTest {
 
   @Test
   void aSpaceThatAWebPageMadeUnbreakableIsASpace() {
-    NodeMemory node = Reports.read("Free swap\u00c2\u00a0 = 12kB", "Total swap =\u00c2\u00a0\u00c2\u00a034kB").getNodeMemory();
+    NodeMemory node =
+        Reports.read("Free swap\u00c2\u00a0 = 12kB", "Total swap =\u00c2\u00a0\u00c2\u00a034kB").getNodeMemory();
     assertThat(node.getSwapFreeBytes()).isEqualTo(12 << 10);
     assertThat(node.getSwapTotalBytes()).isEqualTo(34 << 10);
   }
 
   @Test
   void theLargestSlabCachesAreKept() {
-    Stream<String> rows = Stream.iterate(0, i -> i + 1).limit(1000).map(i -> "kmalloc-%-9d %10dKB %10dKB ".formatted(i, i, 2 * i));
+    Stream<String> rows = Stream.iterate(0, i -> i + 1).limit(1000).map(i -> i * 7919 % 1000)
+        .map(i -> "kmalloc-%-9d %10dKB %10dKB ".formatted(i, i, 2 * i));
     Incident incident = Reports.read(Stream.concat(
         Stream.of("Unreclaimable slab info:", "Name                      Used          Total",
             "inode cache(7:a b)         64KB      90000KB"), rows).toArray(String[]::new));
     assertThat(incident.getSlabCachesList()).hasSize(20)
         .startsWith(
-            SlabCache.newBuilder().setName("inode cache(7:a b)").setUsedBytes(64 << 10).setTotalBytes(90000 << 10).build(),
+            SlabCache.newBuilder().setName("inode cache(7:a b)").setUsedBytes(64 << 10).setTotalBytes(90000 << 10)
+                .build(),
             SlabCache.newBuilder().setName("kmalloc-999").setUsedBytes(999 << 10).setTotalBytes(1998 << 10).build());
+    assertThat(incident.getSlabCaches(19).getName()).isEqualTo("kmalloc-981");
   }
 
   @Test
   void whatLooksLikeASlabCacheBeforeTheTableIsNone() {
     assertThat(Reports.read("TCPv6                     61KB         61KB").getSlabCachesList()).isEmpty();
-    assertThat(Reports.read("Unreclaimable slab info:", "TCPv6                     61KB         6", "sda: 61KB of 62KB read",
-        "61KB 62KB", "   61KB").getSlabCachesList()).isEmpty();
+    assertThat(Reports.read(
+            "Unreclaimable slab info:", "TCPv6                     61KB         6", "sda: 61KB of 62KB read",
+            "61KB 62KB", "   61KB").getSlabCachesList())
+        .isEmpty();
   }
 }

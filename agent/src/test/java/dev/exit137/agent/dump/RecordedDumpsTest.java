@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.MemcgStat;
 import dev.exit137.proto.v1.MemoryBreakdown;
+import dev.exit137.proto.v1.NumaNode;
 import dev.exit137.proto.v1.Task;
 import org.junit.jupiter.api.Test;
 
@@ -53,5 +54,33 @@ class RecordedDumpsTest {
     assertThat(incident.getMemory().getSwapBytes()).isZero();
     assertThat(incident.getTasksList()).hasSize(1);
     assertThat(incident.getTasks(0).getRssAnonBytes()).isPositive();
+  }
+
+  @Test
+  void theKernelStacksOfAllNodesAreTheNodes() {
+    Incident incident = Reports.readFixture("debian-6.1-global-swap.kmsg");
+    assertThat(incident.getNodeMemory().getNumaNodesCount()).isEqualTo(2);
+    assertThat(incident.getNodeMemory().getZonesList()).extracting(zone -> zone.getNumaNode() + zone.getName())
+        .containsExactly("0DMA", "0DMA32", "1DMA32");
+    assertThat(incident.getNodeMemory().getHugepagesCount()).isEqualTo(4);
+    assertThat(incident.getMemory().getKernelStackBytes()).isEqualTo(1024 << 10);
+    assertThat(incident.getMemory().getSwapBytes()).isEqualTo(32764 << 10);
+  }
+
+  @Test
+  void aMemoryPolicysReportShowsOneNodeOfTwoAndItsKernelStacksAreNotTheNodes() {
+    Incident incident = Reports.readFixture("debian-6.1-mempolicy.kmsg");
+    assertThat(incident.getNodeMemory().getNumaNodesList()).extracting(NumaNode::getNumaNode).containsExactly(1);
+    assertThat(incident.getMemory().getAnonBytes()).isEqualTo((797 + 22272 - 1001) * 4096);
+    assertThat(incident.getMemory().hasKernelStackBytes()).isFalse();
+    assertThat(incident.getMemory().hasHugepagesBytes()).isFalse();
+  }
+
+  @Test
+  void aV1CgroupWithV2sStatisticsHasItsSwapFromItsUsage() {
+    Incident incident = Reports.readFixture("debian-6.1-v1-memsw.kmsg");
+    assertThat(incident.getMemory().getAnonBytes()).isEqualTo(16670720);
+    assertThat(incident.getMemory().getSwapBytes()).isEqualTo((24456 - 16384) << 10);
+    assertThat(incident.getTasks(0).getSwapBytes()).as("as its only task says").isEqualTo(2018 * 4096);
   }
 }

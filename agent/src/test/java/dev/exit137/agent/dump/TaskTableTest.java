@@ -39,7 +39,8 @@ class TaskTableTest {
         .isEqualTo(task(2276312, "pause", 65535, 242, 1)
             .setPgtablesBytes(28672).setSwapBytes(0).setOomScoreAdj(-998).build());
     assertThat(only(
-            "[  pid  ]   uid  tgid total_vm      rss rss_anon rss_file rss_shmem pgtables_bytes swapents oom_score_adj name",
+            "[  pid  ]   uid  tgid total_vm      rss rss_anon rss_file rss_shmem pgtables_bytes swapents oom_score_adj"
+                + " name",
             "[    559]     0   559    17849       94       32       30        32    49152        4             0 smbd"))
         .isEqualTo(task(559, "smbd", 0, 17849, 94)
             .setRssAnonBytes(32 * 4096).setRssFileBytes(30 * 4096).setRssShmemBytes(32 * 4096)
@@ -87,7 +88,8 @@ class TaskTableTest {
     assertThat(Reports.offer(parser, "[drm] 1 2 3 4 5 6 7 8")).isFalse();
     assertThat(Reports.offer(parser, "[<ffffffff810d05a1>] ? cpuset_print_task_mems_allowed+0x91/0xb0")).isFalse();
     assertThat(Reports.offer(parser, "[ 1234]  eth0: link up")).isFalse();
-    assertThat(Reports.offer(parser, "[      7]     0     7      242        1    28672        0             0 x")).isTrue();
+    assertThat(Reports.offer(parser, "[      7]     0     7      242        1    28672        0             0 x"))
+        .isTrue();
     assertThat(Reports.incident(parser, Victim.getDefaultInstance()).getTasksList()).hasSize(1);
   }
 
@@ -118,8 +120,8 @@ class TaskTableTest {
     assertThat(cut).isEqualTo(task(1876, "", 0, 59513, 118).setPgtablesBytes(118784).build());
     assertThat(Reports.read(HEADER_4_19, "[   1876]     0  1876    59513      11").getTasksList()).isEmpty();
     assertThat(Reports.read(HEADER_4_19, "[   1876]     0  1876    595").getTasksList()).isEmpty();
-    assertThat(only(HEADER_4_19, "[   1876]     0  1876    59513      118   118784      107             0").hasOomScoreAdj())
-        .isFalse();
+    Task withoutName = only(HEADER_4_19, "[   1876]     0  1876    59513      118   118784      107             0");
+    assertThat(withoutName.hasOomScoreAdj()).isFalse();
   }
 
   @Test
