@@ -20,6 +20,7 @@ final class KernelText {
   private static final int MAX_PLACES = 8;
   private static final byte ESCAPE = 0x1b;
   private static final byte[] TAG_END = ascii("]: ");
+  private static final byte[] KERNEL = ascii("kernel");
   private static final byte[] COLON = ascii(": ");
   private static final byte[] EVENT_REASON = ascii("OOMKilling");
   private static final byte[] MEMCG_OUT_OF_MEMORY = ascii("Memory cgroup out of memory");
@@ -165,14 +166,16 @@ final class KernelText {
     return !prefix.isForeign() && !hasTag(from, Math.min(end, from + 48));
   }
 
-  /** Whether {@code name[123]: } stands in [left, right). */
+  /** Whether {@code name[123]: } stands in [left, right), where the name is not the kernel's own. */
   private boolean hasTag(int left, int right) {
     for (int at = Bytes.find(line, left, right, TAG_END); at >= 0; at = Bytes.find(line, at + 1, right, TAG_END)) {
       int digits = at;
       while (digits > left && isDigit(line[digits - 1])) {
         digits--;
       }
-      if (digits < at && digits - 1 > left && line[digits - 1] == '[' && line[digits - 2] != ' ') {
+      int open = digits - 1;
+      if (digits < at && open > left && line[open] == '[' && line[open - 1] != ' '
+          && !at(line, open - KERNEL.length, open, KERNEL)) {
         return true;
       }
     }
