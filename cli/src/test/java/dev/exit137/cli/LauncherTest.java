@@ -76,14 +76,6 @@ class LauncherTest {
   }
 
   @Test
-  void analyzeHasTheOptimizingCompiler() throws Exception {
-    jar("lib");
-    assertThat(launch(Map.of(), "analyze", "list").output())
-        .contains("-XX:TieredStopAtLevel=4")
-        .doesNotContain("-XX:TieredStopAtLevel=1");
-  }
-
-  @Test
   void furtherFlagsAreAppended() throws Exception {
     jar("lib");
     assertThat(launch(Map.of("EXIT137_JAVA_OPTS", "-Xmx24m -Xss1m")).output())
