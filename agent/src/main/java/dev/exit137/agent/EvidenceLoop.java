@@ -241,6 +241,7 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
     }
     long now = System.nanoTime();
     watcher.ifPresent(w -> w.tick(now));
+    correlator.tick();
     if (vmstatMoved(now)) {
       watcher.filter(w -> !w.notifiesCounters()).ifPresent(CgroupWatcher::refreshAll);
       scheduleReview();

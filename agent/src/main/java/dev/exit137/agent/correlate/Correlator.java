@@ -34,6 +34,7 @@ public final class Correlator implements IncidentAssembler.Sink {
   private final Consumer<KillReport> reports;
   private final KernelClock clock;
   private final ReportSlab slab = new ReportSlab();
+  private final FruitlessOoms fruitless;
   private final List<KillReport> ofThisIncident = new ArrayList<>();
 
   private boolean live;
@@ -65,6 +66,7 @@ public final class Correlator implements IncidentAssembler.Sink {
     this.hasBaseline = hasBaseline;
     events = new EventFactory(node, EventIds.ofBoot(node.getBootId()));
     afterKill = watcher.map(w -> new AfterKillReader(w.isV2()));
+    fruitless = new FruitlessOoms(reports);
     surplus = new SurplusBook(balance, events, afterKill, reports);
     attributor = watcher.map(w -> new Attributor(w, new ProcCgroup(procRoot, w.isV2()), balance, surplus));
   }
@@ -103,6 +105,11 @@ public final class Correlator implements IncidentAssembler.Sink {
     if (live) {
       clock.onLiveRecord(timestampMicros, clock.nowNanos());
     }
+  }
+
+  /** Time passes: to be called about once a second. */
+  public void tick() {
+    fruitless.tick(clock.nowNanos());
   }
 
   /** Keeps a record of the report that is being printed, for its long blocks. */
@@ -187,10 +194,7 @@ public final class Correlator implements IncidentAssembler.Sink {
   @Override
   public void onClosed(Incident incident) {
     if (incident.kills() == 0 && !incident.isGroupKill()) {
-      OomKillEvent.Builder event =
-          events.withoutKill(
-              incident, limit(incident, null), times(incident.lastTimestampMicros(), clock.nowNanos()));
-      reports.accept(new KillReport(event.build(), Optional.empty(), blocks()));
+      onClosedWithoutKill(incident);
     }
     for (KillReport report : ofThisIncident) {
       OomKillEvent.Builder better = report.event().toBuilder();
@@ -204,6 +208,18 @@ public final class Correlator implements IncidentAssembler.Sink {
       }
     }
     ofThisIncident.clear();
+  }
+
+  private void onClosedWithoutKill(Incident incident) {
+    long now = clock.nowNanos();
+    if (fruitless.isRepeated(incident, now)) {
+      return;
+    }
+    OomKillEvent.Builder event =
+        events.withoutKill(incident, limit(incident, null), times(incident.lastTimestampMicros(), now));
+    KillReport report = new KillReport(event.build(), Optional.empty(), blocks());
+    reports.accept(report);
+    fruitless.onReported(incident, report, now);
   }
 
   private void attribute(Incident incident, OomLine killed, long sequence, long timestampMicros) {

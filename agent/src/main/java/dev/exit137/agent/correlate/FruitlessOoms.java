@@ -1,0 +1,77 @@
+package dev.exit137.agent.correlate;
+
+import dev.exit137.agent.incident.Incident;
+import dev.exit137.agent.kmsg.ByteText;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+
+/**
+ * OOMs of a cgroup that has nothing to kill. Its processes ask for memory again and again, and the kernel prints a whole
+ * report each time, more than a hundred a second: one event tells of all, and how many there were. It is told anew at
+ * most once a second. Owned by the agent-epoll thread.
+ */
+final class FruitlessOoms {
+  private static final long SAME_WITHIN_NANOS = TimeUnit.SECONDS.toNanos(10);
+  private static final long TOLD_EVERY_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+  private final Consumer<KillReport> reports;
+  private final ByteText cgroup = new ByteText(4096);
+  private KillReport report;
+  private long repeats;
+  private long repeatsTold;
+  private long lastNanos;
+  private long toldNanos;
+
+  FruitlessOoms(Consumer<KillReport> reports) {
+    this.reports = reports;
+  }
+
+  /** Counts the incident if it is one more of the same. It then needs no event of its own. */
+  boolean isRepeated(Incident incident, long nowNanos) {
+    boolean repeated =
+        report != null
+            && isFruitless(incident)
+            && nowNanos - lastNanos < SAME_WITHIN_NANOS
+            && incident.oomMemcg().contentEquals(cgroup);
+    if (repeated) {
+      repeats++;
+      lastNanos = nowNanos;
+    }
+    return repeated;
+  }
+
+  /** Remembers an incident without a kill, and what was reported of it. */
+  void onReported(Incident incident, KillReport first, long nowNanos) {
+    if (isFruitless(incident)) {
+      tell(nowNanos);
+      report = first;
+      cgroup.copyFrom(incident.oomMemcg());
+      repeats = 0;
+      repeatsTold = 0;
+      lastNanos = nowNanos;
+      toldNanos = nowNanos;
+    }
+  }
+
+  /** Says how many there were, if it is time and there were more. */
+  void tick(long nowNanos) {
+    if (nowNanos - toldNanos >= TOLD_EVERY_NANOS) {
+      tell(nowNanos);
+    }
+  }
+
+  private void tell(long nowNanos) {
+    if (repeats > repeatsTold) {
+      var better = report.event().toBuilder();
+      better.getIncidentBuilder().setRepeatedReports(repeats);
+      report = report.revised(better);
+      repeatsTold = repeats;
+      toldNanos = nowNanos;
+      reports.accept(report);
+    }
+  }
+
+  private static boolean isFruitless(Incident incident) {
+    return incident.isNoKillableProcess() && !incident.isPanic() && !incident.oomMemcg().isEmpty();
+  }
+}
