@@ -30,8 +30,8 @@ final class Prefix {
       "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "local0",
       "local1", "local2", "local3", "local4", "local5", "local6", "local7");
 
-  private static final byte[][] LEVELS =
-      words("emerg", "alert", "crit", "err", "error", "warn", "warning", "notice", "info", "debug");
+  private static final byte[][] LEVELS = words(
+      "emerg", "alert", "crit", "critical", "err", "error", "warn", "warning", "notice", "info", "debug");
 
   private byte[] line;
   private int end;
@@ -235,9 +235,14 @@ final class Prefix {
     return i;
   }
 
+  /** Which of the words [from, to) is, in any case; -1 for none. */
   private int indexOf(byte[][] words, int from, int to) {
     for (int i = 0; i < words.length; i++) {
-      if (words[i].length == to - from && at(line, from, to, words[i])) {
+      int length = 0;
+      while (length < words[i].length && from + length < to && (line[from + length] | 0x20) == words[i][length]) {
+        length++;
+      }
+      if (length == words[i].length && from + length == to) {
         return i;
       }
     }

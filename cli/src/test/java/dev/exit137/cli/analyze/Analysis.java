@@ -60,7 +60,7 @@ record Analysis(int exitCode, String out, String err) {
 
   /** What a log says, without the command line. */
   static List<AnalyzedIncident> incidents(String log) {
-    return incidents(log.getBytes(StandardCharsets.UTF_8), 1 << 20);
+    return incidents(log.getBytes(StandardCharsets.UTF_8), 1 << 14);
   }
 
   static List<AnalyzedIncident> incidents(byte[] log, int bufferBytes) {
