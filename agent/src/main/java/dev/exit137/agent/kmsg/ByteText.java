@@ -31,35 +31,33 @@ public final class ByteText {
    * out, and {@link #isTruncated} says so.
    */
   public void set(byte[] source, int offset, int length) {
-    int end = offset + length;
-    int plainEnd = findEscape(source, offset, end);
-    int plain = plainEnd - offset;
-    truncated = plain > bytes.length;
-    this.length = truncated ? bytes.length : plain;
-    System.arraycopy(source, offset, bytes, 0, this.length);
-    if (plainEnd < end) {
-      appendEscaped(source, plainEnd, end);
+    int plain = plainLength(source, offset, Math.min(length, bytes.length));
+    System.arraycopy(source, offset, bytes, 0, plain);
+    this.length = plain;
+    truncated = false;
+    if (plain < length) {
+      append(source, offset + plain, offset + length);
     }
   }
 
-  private static int findEscape(byte[] source, int from, int end) {
-    int i = from;
-    while (i < end && source[i] != '\\') {
-      i++;
+  private static int plainLength(byte[] source, int offset, int length) {
+    int plain = 0;
+    while (plain < length && source[offset + plain] != '\\') {
+      plain++;
     }
-    return i;
+    return plain;
   }
 
-  private void appendEscaped(byte[] source, int from, int end) {
+  private void append(byte[] source, int from, int end) {
     int i = from;
-    while (i < end && !truncated) {
+    while (i < end) {
       if (length == bytes.length) {
         truncated = true;
-      } else {
-        int escaped = escapedByte(source, i, end);
-        bytes[length++] = escaped < 0 ? source[i] : (byte) escaped;
-        i += escaped < 0 ? 1 : ESCAPE_LENGTH;
+        return;
       }
+      int escaped = escapedByte(source, i, end);
+      bytes[length++] = escaped < 0 ? source[i] : (byte) escaped;
+      i += escaped < 0 ? 1 : ESCAPE_LENGTH;
     }
   }
 

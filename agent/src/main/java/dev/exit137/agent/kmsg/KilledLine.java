@@ -24,7 +24,9 @@ final class KilledLine {
   private KilledLine() {}
 
   /**
-   * Memory cgroup out of memory: Killed process 7788 (bash) total-vm:7169492kB, anon-rss:7165824kB, file-rss:956kB,
+   * Reads what stands behind {@link #KILLED}.
+   *
+   * <p>Memory cgroup out of memory: Killed process 7788 (bash) total-vm:7169492kB, anon-rss:7165824kB, file-rss:956kB,
    * shmem-rss:0kB, UID:0 pgtables:14076kB oom_score_adj:1000 (5.4 and later; the text is behind the colon)
    *
    * <p>Killed process 3359 (a.out) total-vm:4267252kB, anon-rss:2894908kB, file-rss:0kB, shmem-rss:0kB (4.5 to 5.3)
@@ -37,58 +39,45 @@ final class KilledLine {
    * behind the name.
    */
   static void parse(TextCursor text, OomLine line) {
-    line.pid = text.number(KILLED, Integer.MAX_VALUE);
-    // Killed process 13550, UID 500, (java) total-vm:12466024kB, anon-rss:7625016kB, file-rss:2608kB (RHEL 6)
-    line.uid = text.number(COMMA_UID, OomLineParser.MAX_UID);
-    if (line.pid == ABSENT || line.uid != ABSENT && !text.skip(COMMA) || !text.skip(COMM)) {
+    line.pid = text.number(Integer.MAX_VALUE);
+    if (line.pid == ABSENT || !readUid(text, line) || !text.skip(COMM)) {
       return;
     }
     int comm = text.position();
-    int commEnd = findCommEnd(text);
+    int commEnd = findCommEnd(text, line);
     if (commEnd < 0) {
       return;
     }
     line.comm.set(text.buffer(), comm, commEnd - comm);
-    readTail(text, line);
-    boolean isComm = !line.comm.isTruncated() || line.totalVmBytes != ABSENT;
-    line.kind = isComm ? OomLine.Kind.KILLED : OomLine.Kind.NONE;
-  }
-
-  private static void readTail(TextCursor text, OomLine line) {
-    // Killed process 42452 (memcg_test_1), UID 0, total-vm:7296kB, anon-rss:96kB, file-rss:164kB (RHEL 7)
-    long uid = text.number(COMMA_UID, OomLineParser.MAX_UID);
-    if (uid != ABSENT && text.skip(COMMA)) {
-      line.uid = uid;
+    if (line.comm.isTruncated() && line.totalVmBytes == ABSENT) {
+      return;
     }
-    line.totalVmBytes = text.sizeBytes(TOTAL_VM);
-    if (line.totalVmBytes == ABSENT) {
-      line.totalVmBytes = text.sizeBytes(VSZ);
-    }
-    line.anonRssBytes = text.sizeBytes(ANON_RSS);
+    line.anonRssBytes = text.sizeBytes();
     line.fileRssBytes = text.sizeBytes(FILE_RSS);
     line.shmemRssBytes = text.sizeBytes(SHMEM_RSS);
-    uid = text.number(UID, OomLineParser.MAX_UID);
+    long uid = text.number(UID, OomLineParser.MAX_UID);
     line.uid = uid == ABSENT ? line.uid : uid;
     line.pgtablesBytes = text.sizeBytes(PGTABLES);
     line.oomScoreAdj = text.signed(OOM_SCORE_ADJ, OomLineParser.MAX_OOM_SCORE_ADJ);
+    line.kind = OomLine.Kind.KILLED;
   }
 
   /**
    * A comm may hold {@code ) (} and even {@code ) total-vm:1kB}, but not {@code ) total-vm:1kB, anon-rss:}, which is
-   * longer than any comm. So the first of these is the true one, and the sizes behind it come next. A line without it is
-   * of a kernel that prints no sizes, or was cut: then it is the last that can be, which may leave out the end of such a
-   * comm, and nothing behind it counts.
+   * longer than any comm. So the first of these is the true one; the sizes come next. A line without it is of a kernel
+   * that prints no sizes, or was cut: then it is the last that can be, which may leave out the end of such a comm, and
+   * nothing behind it counts.
    */
-  private static int findCommEnd(TextCursor text) {
+  private static int findCommEnd(TextCursor text, OomLine line) {
     int last = -1;
     int end = text.find(COMM_END, text.position(), text.end());
     while (end >= 0) {
       text.position(end + COMM_END.length);
-      if (isTail(text)) {
-        if (!text.atEnd()) {
-          text.position(end + COMM_END.length);
-          return end;
-        }
+      if (readTotalVm(text, line)) {
+        return end;
+      }
+      text.position(end + COMM_END.length);
+      if (isCutTail(text)) {
         last = end;
       }
       end = text.find(COMM_END, end + 1, text.end());
@@ -97,17 +86,48 @@ final class KilledLine {
     return last;
   }
 
-  /** Passes over what stands between the comm and the first size, or as much of it as there is before the end. */
-  private static boolean isTail(TextCursor text) {
-    if (text.endsWith(FULL_STOP) && text.position() == text.end() - 1) {
-      text.position(text.end());
-    }
-    if (text.peek() == ',') {
-      boolean uid = text.skipOrCut(COMMA_UID) && text.skipDigits() && text.skipOrCut(COMMA);
-      if (!uid) {
-        return false;
+  /** Reads to where the number of {@code anon-rss} begins, and says whether all is there. */
+  private static boolean readTotalVm(TextCursor text, OomLine line) {
+    long uidBefore = line.uid;
+    if (readUid(text, line)) {
+      line.totalVmBytes = text.sizeBytes(TOTAL_VM);
+      if (line.totalVmBytes == ABSENT) {
+        line.totalVmBytes = text.sizeBytes(VSZ);
+      }
+      if (line.totalVmBytes != ABSENT && text.skip(ANON_RSS)) {
+        return true;
       }
     }
-    return (text.skipOrCut(TOTAL_VM) || text.skipOrCut(VSZ)) && text.skipDigits() && text.skipOrCut(KB_ANON_RSS);
+    line.uid = uidBefore;
+    line.totalVmBytes = ABSENT;
+    return false;
+  }
+
+  /**
+   * Killed process 13550, UID 500, (java) total-vm:12466024kB, anon-rss:7625016kB, file-rss:2608kB (RHEL 6)
+   *
+   * <p>Killed process 42452 (memcg_test_1), UID 0, total-vm:7296kB, anon-rss:96kB, file-rss:164kB (RHEL 7)
+   *
+   * @return false when a comma is there and not all of it
+   */
+  private static boolean readUid(TextCursor text, OomLine line) {
+    if (text.peek() != ',') {
+      return true;
+    }
+    line.uid = text.number(COMMA_UID, OomLineParser.MAX_UID);
+    return line.uid != ABSENT && text.skip(COMMA);
+  }
+
+  /** Whether the line ends where the sizes begin, or before them. */
+  private static boolean isCutTail(TextCursor text) {
+    if (text.skip(FULL_STOP)) {
+      return text.atEnd();
+    }
+    if (text.peek() == ',' && !(text.skipOrCut(COMMA_UID) && text.skipDigits() && text.skipOrCut(COMMA))) {
+      return false;
+    }
+    boolean cut =
+        (text.skipOrCut(TOTAL_VM) || text.skipOrCut(VSZ)) && text.skipDigits() && text.skipOrCut(KB_ANON_RSS);
+    return cut && text.atEnd();
   }
 }

@@ -137,12 +137,7 @@ public final class KmsgRecordFlyweight {
   /** Length of the message in bytes, without its newline; bytes that are not printable are still {@code \xNN}. */
   public int messageLength() {
     if (messageLength == UNKNOWN) {
-      byte[] buffer = this.buffer;
-      int i = messageOffset;
-      while (buffer[i] != '\n') {
-        i++;
-      }
-      messageLength = i - messageOffset;
+      messageLength = Bytes.indexOfNewline(buffer, messageOffset) - messageOffset;
     }
     return messageLength;
   }

@@ -18,7 +18,6 @@ public final class OomLine {
 
   private static final int MAX_PATH_BYTES = 4096;
   private static final int MAX_NAME_BYTES = 256;
-  private static final int MAX_MESSAGE_BYTES = 64;
 
   /** Which line it is. */
   public enum Kind {
@@ -47,11 +46,11 @@ public final class OomLine {
      * {@code oom-kill:…}: constraint, nodemask, cpuset, memsAllowed, globalOom, oomMemcg, taskMemcg, and comm, pid, uid.
      */
     SUMMARY,
-    /** {@code … Kill process … score …}: killMessage, wording, and pid, comm, oomScore of the one chosen; no kill yet. */
+    /** {@code … Kill process … score …}: wording, and pid, comm, oomScore of the one chosen; no kill yet. */
     CHOSEN,
-    /** {@code … Killed process …}: killMessage, wording, and pid, comm, uid, sizes, oomScoreAdj of the victim. */
+    /** {@code … Killed process …}: wording, and pid, comm, uid, sizes, oomScoreAdj of the victim. */
     KILLED,
-    /** {@code … OOM victim … is already exiting. Skip killing the task}: killMessage, wording, pid, comm. */
+    /** {@code … OOM victim … is already exiting. Skip killing the task}: wording, pid, comm. */
     ALREADY_EXITING,
     /** {@code Tasks in … are going to be killed}: groupMemcg. */
     GROUP_KILL,
@@ -88,7 +87,6 @@ public final class OomLine {
   final ByteText nodemask = new ByteText(MAX_NAME_BYTES);
   final ByteText cpuset = new ByteText(MAX_NAME_BYTES);
   final ByteText memsAllowed = new ByteText(MAX_NAME_BYTES);
-  final ByteText killMessage = new ByteText(MAX_MESSAGE_BYTES);
   Kind kind;
   Wording wording;
   long pid;
@@ -133,7 +131,6 @@ public final class OomLine {
     nodemask.clear();
     cpuset.clear();
     memsAllowed.clear();
-    killMessage.clear();
     pid = ABSENT;
     uid = ABSENT;
     cpu = ABSENT;
@@ -296,10 +293,5 @@ public final class OomLine {
   /** {@code mems_allowed}: NUMA nodes, {@code 0-1,3}. */
   public ByteText memsAllowed() {
     return memsAllowed;
-  }
-
-  /** What stands before the colon; empty in a Killed line before kernel 5.1, when that was a line of its own. */
-  public ByteText killMessage() {
-    return killMessage;
   }
 }

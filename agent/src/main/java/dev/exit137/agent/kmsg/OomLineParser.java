@@ -4,6 +4,7 @@ import static dev.exit137.agent.kmsg.OomLine.ABSENT;
 import static dev.exit137.agent.kmsg.TextCursor.ascii;
 
 import dev.exit137.agent.kmsg.OomLine.Kind;
+import dev.exit137.agent.kmsg.OomLine.Wording;
 
 /**
  * Tells the lines of an OOM report from all others and reads them, as kernels since 2.6.24 print them. Looks at bytes in
@@ -15,6 +16,9 @@ import dev.exit137.agent.kmsg.OomLine.Kind;
 public final class OomLineParser {
   static final long MAX_UID = 0xffff_ffffL;
   static final long MAX_OOM_SCORE_ADJ = 1000;
+
+  /** Longer than any record: CONSOLE_EXT_LOG_MAX is 8192 bytes (kernel/printk/internal.h). */
+  private static final int MAX_LINE_BYTES = 16 * 1024;
 
   /** With what the lines of a report begin that do not begin with a name, by their first byte. */
   private static final byte[][] BEGINNINGS = new byte[128][];
@@ -57,17 +61,20 @@ public final class OomLineParser {
 
   private static boolean isLikelyStart(byte[] text, int start, int end) {
     byte[] beginning = start < end ? BEGINNINGS[text[start] & 0x7f] : null;
-    return beginning != null && start + beginning.length <= end && TextCursor.isAt(text, start, beginning);
+    return beginning != null && start + beginning.length <= end && Bytes.isAt(text, start, beginning);
   }
 
-  /** Reads the message {@code buffer[from, to)}, which may have blanks at its end that are not the kernel's. */
+  /**
+   * Reads the message {@code buffer[from, to)}, which may have blanks at its end that are not the kernel's, and which may
+   * be of any length.
+   */
   public void parse(byte[] buffer, int from, int to, OomLine line) {
     parse(buffer, from, to, TriggerLine.isLikely(buffer, from, to), line);
   }
 
   private void parse(byte[] buffer, int from, int to, boolean named, OomLine line) {
     line.reset();
-    text.wrap(buffer, from, to).trimEnd();
+    text.wrap(buffer, from, Math.min(to, from + MAX_LINE_BYTES)).trimEnd();
     if (named) {
       TriggerLine.parse(text, line);
     }
@@ -91,15 +98,14 @@ public final class OomLineParser {
       case 'm', 's', 'k' -> MemcgLine.parseUsage(text, line);
       case 'T' -> MemcgLine.parseTask(text, line);
       case 'M' -> {
-        if (text.at(start, OutOfMemoryLine.MEMCG)) {
-          OutOfMemoryLine.parse(text, line);
-        } else {
+        OutOfMemoryLine.parse(text, line);
+        if (line.wording == Wording.NONE) {
           MemcgLine.parseMemory(text, line);
         }
       }
       case 'O', 'N' -> OutOfMemoryLine.parse(text, line);
       case 'K' -> {
-        if (text.at(start, KilledLine.KILLED)) {
+        if (text.skip(KilledLine.KILLED)) {
           KilledLine.parse(text, line);
         } else {
           OutOfMemoryLine.parsePanic(text, line);

@@ -13,7 +13,7 @@ final class OutOfMemoryLine {
   private static final byte[] OUT_OF_MEMORY = ascii("Out of memory");
   private static final byte[] OUT_OF_MEMORY_UPPER = ascii("Out of Memory");
   private static final byte[] OUT_OF_MEMORY_LOWER = ascii("out of memory");
-  static final byte[] MEMCG = ascii("Memory cgroup out of memory");
+  private static final byte[] MEMCG = ascii("Memory cgroup out of memory");
   private static final byte[] MPOL_BIND = ascii("No available memory (MPOL_BIND)");
   private static final byte[] CPUSET = ascii("No available memory in cpuset");
   private static final byte[] NO_KILLABLE = ascii(" and no killable processes");
@@ -33,8 +33,8 @@ final class OutOfMemoryLine {
 
   private OutOfMemoryLine() {}
 
+  /** Reads the line; the wording stays NONE, and the cursor where it is, if it does not begin so. */
   static void parse(TextCursor text, OomLine line) {
-    int start = text.position();
     line.wording = wording(text);
     if (line.wording == Wording.NONE) {
       return;
@@ -49,10 +49,9 @@ final class OutOfMemoryLine {
     if (colon < 0) {
       return;
     }
-    line.killMessage.set(text.buffer(), start, colon - start);
     text.position(colon);
     text.skip(COLON);
-    if (text.at(text.position(), KilledLine.KILLED)) {
+    if (text.skip(KilledLine.KILLED)) {
       KilledLine.parse(text, line);
     } else if (text.at(text.position(), OOM_VICTIM)) {
       parseExiting(text, line);
@@ -62,10 +61,10 @@ final class OutOfMemoryLine {
   }
 
   private static Wording wording(TextCursor text) {
-    if (text.skip(OUT_OF_MEMORY) || text.skip(OUT_OF_MEMORY_UPPER) || text.skip(OUT_OF_MEMORY_LOWER)) {
-      return Wording.NODE;
-    } else if (text.skip(MEMCG)) {
+    if (text.skip(MEMCG)) {
       return Wording.MEMCG;
+    } else if (text.skip(OUT_OF_MEMORY) || text.skip(OUT_OF_MEMORY_UPPER) || text.skip(OUT_OF_MEMORY_LOWER)) {
+      return Wording.NODE;
     } else if (text.skip(CPUSET)) {
       return Wording.CPUSET;
     }

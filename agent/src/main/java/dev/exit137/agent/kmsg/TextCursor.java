@@ -7,7 +7,6 @@ final class TextCursor {
   /** More digits than any number of the kernel, and no overflow of a long. */
   private static final int MAX_DIGITS = 18;
 
-  private static final byte[] KB = ascii("kB");
   private static final byte[] NO_NODEMASK = ascii("(null)");
 
   /**
@@ -69,17 +68,7 @@ final class TextCursor {
 
   /** Whether {@code word} stands at {@code index}. */
   boolean at(int index, byte[] word) {
-    return index + word.length <= end && isAt(buffer, index, word);
-  }
-
-  /** Whether {@code word} stands at {@code index} of the text, which is long enough. */
-  static boolean isAt(byte[] text, int index, byte[] word) {
-    for (int i = 0; i < word.length; i++) {
-      if (text[index + i] != word[i]) {
-        return false;
-      }
-    }
-    return true;
+    return index + word.length <= end && Bytes.isAt(buffer, index, word);
   }
 
   boolean skip(byte[] word) {
@@ -113,7 +102,7 @@ final class TextCursor {
 
   /** Whether {@code word} stands right before {@code index}, and behind {@code start}. */
   static boolean isBefore(byte[] text, int start, int index, byte[] word) {
-    return index - word.length >= start && isAt(text, index - word.length, word);
+    return index - word.length >= start && Bytes.isAt(text, index - word.length, word);
   }
 
   boolean endsWith(byte[] word) {
@@ -126,7 +115,7 @@ final class TextCursor {
     byte first = word[0];
     int last = Math.min(to - 1, end - word.length);
     for (int i = from; i <= last; i++) {
-      if (text[i] == first && isAt(text, i, word)) {
+      if (text[i] == first && Bytes.isAt(text, i, word)) {
         return i;
       }
     }
@@ -138,7 +127,7 @@ final class TextCursor {
     byte[] text = buffer;
     byte first = word[0];
     for (int i = end - word.length; i >= from; i--) {
-      if (text[i] == first && isAt(text, i, word)) {
+      if (text[i] == first && Bytes.isAt(text, i, word)) {
         return i;
       }
     }
@@ -194,23 +183,39 @@ final class TextCursor {
   /** The {@code <number>kB} behind {@code key} in bytes, UNLIMITED for a page counter without a limit, or ABSENT. */
   long limitBytes(byte[] key) {
     int start = position;
-    long kb = number(key, Long.MAX_VALUE);
-    if (kb == OomLine.ABSENT || !skip(KB)) {
+    long bytes = skip(key) ? limitBytes() : OomLine.ABSENT;
+    if (bytes == OomLine.ABSENT) {
       position = start;
-      return OomLine.ABSENT;
     }
-    return kb >= UNLIMITED_MIN_KB ? OomLine.UNLIMITED : kb << 10;
+    return bytes;
   }
 
   /** The {@code <number>kB} behind {@code key} in bytes, or ABSENT. */
   long sizeBytes(byte[] key) {
     int start = position;
-    long bytes = limitBytes(key);
-    if (bytes == OomLine.UNLIMITED) {
+    long bytes = skip(key) ? sizeBytes() : OomLine.ABSENT;
+    if (bytes == OomLine.ABSENT) {
+      position = start;
+    }
+    return bytes;
+  }
+
+  /** The {@code <number>kB} here in bytes, or ABSENT. */
+  long sizeBytes() {
+    long bytes = limitBytes();
+    return bytes == OomLine.UNLIMITED ? OomLine.ABSENT : bytes;
+  }
+
+  private long limitBytes() {
+    int start = position;
+    long kb = number(Long.MAX_VALUE);
+    int unit = position;
+    if (kb == OomLine.ABSENT || unit + 2 > end || buffer[unit] != 'k' || buffer[unit + 1] != 'B') {
       position = start;
       return OomLine.ABSENT;
     }
-    return bytes;
+    position = unit + 2;
+    return kb >= UNLIMITED_MIN_KB ? OomLine.UNLIMITED : kb << 10;
   }
 
   /** Passes over a {@code nodemask} and keeps it, unless it is {@code (null)}. */

@@ -52,7 +52,6 @@ final class Fields {
     fields.text("nodemask", line.nodemask());
     fields.text("cpuset", line.cpuset());
     fields.text("memsAllowed", line.memsAllowed());
-    fields.text("killMessage", line.killMessage());
     return fields.values;
   }
 

@@ -38,11 +38,11 @@ class HostileNamesTest {
         .isEqualTo(withComm(comm, "kind", Kind.KILLED, "pid", 686L, "uid", 5L, "totalVmBytes", 8192L,
             "anonRssBytes", 4096L, "fileRssBytes", 0L));
     assertThat(Fields.parse("Out of memory: Kill process 686 (" + comm + ") score 9 or sacrifice child")).isEqualTo(
-        withComm(comm, "kind", Kind.CHOSEN, "killMessage", "Out of memory", "wording", Wording.NODE, "pid", 686L,
+        withComm(comm, "kind", Kind.CHOSEN, "wording", Wording.NODE, "pid", 686L,
             "oomScore", 9L));
     assertThat(Fields.parse("Memory cgroup out of memory: OOM victim 686 (" + comm + ") is already exiting. Skip killing "
         + "the task")).isEqualTo(withComm(comm, "kind", Kind.ALREADY_EXITING,
-            "killMessage", "Memory cgroup out of memory", "wording", Wording.MEMCG, "pid", 686L));
+            "wording", Wording.MEMCG, "pid", 686L));
     assertThat(Fields.parse(comm + " cpuset=a b mems_allowed=0-1,3")).isEqualTo(
         withComm(comm, "kind", Kind.CPUSET, "cpuset", "a b", "memsAllowed", "0-1,3"));
     assertThat(Fields.parse("Pid: 686, comm: " + comm + " Tainted: G           ---------------    2.6.32 #1"))

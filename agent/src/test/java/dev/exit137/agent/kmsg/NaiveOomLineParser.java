@@ -19,7 +19,6 @@ final class NaiveOomLineParser {
   private static final int COMM = 15;
   private static final int NAME = 256;
   private static final int PATH = 4096;
-  private static final int MESSAGE = 64;
   private static final long MAX_PID = Integer.MAX_VALUE;
   private static final long MAX_UID = 4294967295L;
 
@@ -44,11 +43,11 @@ final class NaiveOomLineParser {
   private static final Pattern CPUSET =
       regex(",cpuset=(.*?),mems_allowed=(" + NODES + ")(|,(?:global_oom|oom_memcg=).*)");
   private static final Pattern OUT_OF_MEMORY = regex("(Out of [mM]emory|out of memory|Memory cgroup out of memory"
-      + "|No available memory (?:in cpuset|\\(MPOL_BIND\\)))(?:( and no killable processes.*)|(.*?): (.*))");
+      + "|No available memory (?:in cpuset|\\(MPOL_BIND\\)))(?:( and no killable processes.*)|.*?: (.*))");
   private static final Pattern KILLED = regex("Killed process (\\d+)(?:, UID (\\d+),)? \\((.*)");
   private static final Pattern KILLED_TAIL = regex("(?:, UID \\d+,)? (?:total-vm|vsz):\\d+kB, anon-rss:");
   private static final Pattern SIZES = regex("(?:, UID (\\d+),)?(?: (?:total-vm|vsz):(\\d+)kB)?"
-      + "(?:, anon-rss:(\\d+)kB)?(?:, file-rss:(\\d+)kB)?(?:, shmem-rss:(\\d+)kB)?"
+      + "(?:, anon-rss:(?:(\\d+)kB)?)?(?:, file-rss:(\\d+)kB)?(?:, shmem-rss:(\\d+)kB)?"
       + "(?:, UID:(\\d+))?(?: pgtables:(\\d+)kB)?(?: oom_score_adj:(" + ADJ + "))?.*");
   private static final Pattern CHOSEN = regex("[Kk]ill process (\\d+) \\((.*)\\) score (?:(\\d+) )?.*");
   private static final Pattern EXITING = regex("OOM victim (\\d+) \\((.*)\\) is already exiting.*");
@@ -188,8 +187,7 @@ final class NaiveOomLineParser {
       return Kind.NO_KILLABLE_PROCESS;
     }
     wording(wording);
-    text("killMessage", match.group(1) + match.group(3), MESSAGE);
-    String what = match.group(4);
+    String what = match.group(3);
     MatchResult exiting = match(EXITING, what);
     MatchResult chosen = match(CHOSEN, what);
     if (exiting != null && !isLongerThanComm(exiting.group(2))) {
@@ -323,7 +321,7 @@ final class NaiveOomLineParser {
     String comm = match.group(3).substring(0, end);
     String tail = match.group(3).substring(end + 1);
     Matcher whole = KILLED_TAIL.matcher(tail);
-    MatchResult sizes = match(SIZES, whole.lookingAt() && whole.end() < tail.length() ? tail : "");
+    MatchResult sizes = match(SIZES, whole.lookingAt() ? tail : "");
     if (isLongerThanComm(comm) && sizes.group(2) == null) {
       return Kind.NONE;
     }
@@ -346,9 +344,9 @@ final class NaiveOomLineParser {
     int last = -1;
     for (int at = comm.indexOf(')'); at >= 0; at = comm.indexOf(')', at + 1)) {
       Matcher tail = KILLED_TAIL.matcher(comm.substring(at + 1));
-      if (tail.lookingAt() && tail.end() < comm.length() - at - 1) {
+      if (tail.lookingAt()) {
         return at;
-      } else if (tail.reset().matches() || tail.hitEnd() || comm.endsWith(".") && at == comm.length() - 2) {
+      } else if (tail.hitEnd() || comm.endsWith(".") && at == comm.length() - 2) {
         last = at;
       }
     }

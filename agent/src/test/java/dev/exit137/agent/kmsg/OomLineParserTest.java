@@ -181,8 +181,7 @@ class OomLineParserTest {
   void aKillInAMemcg() {
     assertThat(Fields.parse("Memory cgroup out of memory: Killed process 7788 (bash) total-vm:7169492kB, "
         + "anon-rss:7165824kB, file-rss:956kB, shmem-rss:4kB, UID:33 pgtables:14076kB oom_score_adj:-997"))
-        .isEqualTo(Map.ofEntries(Map.entry("kind", Kind.KILLED), Map.entry("wording", Wording.MEMCG),
-            Map.entry("killMessage", "Memory cgroup out of memory"), Map.entry("pid", 7788L),
+        .isEqualTo(Map.ofEntries(Map.entry("kind", Kind.KILLED), Map.entry("wording", Wording.MEMCG), Map.entry("pid", 7788L),
             Map.entry("comm", "bash"), Map.entry("uid", 33L), Map.entry("totalVmBytes", 7341559808L),
             Map.entry("anonRssBytes", 7337803776L), Map.entry("fileRssBytes", 978944L),
             Map.entry("shmemRssBytes", 4096L), Map.entry("pgtablesBytes", 14413824L),
@@ -194,15 +193,14 @@ class OomLineParserTest {
   void aKillOnANodeWithoutMemory(String message) {
     assertThat(Fields.parse(message + ": Killed process 5 (x) total-vm:8kB, anon-rss:4kB, file-rss:0kB, shmem-rss:0kB, "
         + "UID:0 pgtables:4kB oom_score_adj:0"))
-        .containsEntry("kind", Kind.KILLED).containsEntry("killMessage", message).containsEntry("pid", 5L)
+        .containsEntry("kind", Kind.KILLED).containsEntry("pid", 5L)
         .containsEntry("wording", Wording.NODE);
   }
 
   @Test
   void kernelsBefore54KeepTheUserToThemselvesAndBefore51TheMessageToo() {
     assertThat(Fields.parse("Memory cgroup out of memory: Killed process 9188 (a.out) total-vm:8kB, anon-rss:4kB, "
-        + "file-rss:0kB, shmem-rss:0kB")).isEqualTo(Map.of("kind", Kind.KILLED, "wording", Wording.MEMCG, "killMessage",
-            "Memory cgroup out of memory", "pid", 9188L, "comm", "a.out", "totalVmBytes", 8192L,
+        + "file-rss:0kB, shmem-rss:0kB")).isEqualTo(Map.of("kind", Kind.KILLED, "wording", Wording.MEMCG, "pid", 9188L, "comm", "a.out", "totalVmBytes", 8192L,
             "anonRssBytes", 4096L, "fileRssBytes", 0L, "shmemRssBytes", 0L));
     assertThat(Fields.parse("Killed process 472 (askfirst) total-vm:904kB, anon-rss:28kB, file-rss:0kB, "
         + "shmem-rss:0kB")).isEqualTo(Map.of("kind", Kind.KILLED, "pid", 472L, "comm", "askfirst",
@@ -217,7 +215,7 @@ class OomLineParserTest {
     assertThat(Fields.parse("Killed process 3956 (a.out)")).isEqualTo(
         Map.of("kind", Kind.KILLED, "pid", 3956L, "comm", "a.out"));
     assertThat(Fields.parse("Out of Memory: Killed process 3956 (a.out).")).isEqualTo(Map.of("kind", Kind.KILLED,
-        "killMessage", "Out of Memory", "wording", Wording.NODE, "pid", 3956L, "comm", "a.out"));
+        "wording", Wording.NODE, "pid", 3956L, "comm", "a.out"));
     assertThat(Fields.parse("Out of memory: Killed process 10018, UID 99, (httpd).")).containsEntry("pid", 10018L)
         .containsEntry("uid", 99L).containsEntry("comm", "httpd");
   }
@@ -225,7 +223,7 @@ class OomLineParserTest {
   @Test
   void theChosenOneIsNotKilledYet() {
     assertThat(Fields.parse("Out of memory: Kill process 3882 (python) score 623 or sacrifice child")).isEqualTo(
-        Map.of("kind", Kind.CHOSEN, "killMessage", "Out of memory", "wording", Wording.NODE, "pid", 3882L,
+        Map.of("kind", Kind.CHOSEN, "wording", Wording.NODE, "pid", 3882L,
             "comm", "python", "oomScore", 623L));
     assertThat(Fields.parse("Memory cgroup out of memory: Kill process 5 (x) score 1894 or sacrifice child"))
         .containsEntry("kind", Kind.CHOSEN).containsEntry("wording", Wording.MEMCG).containsEntry("oomScore", 1894L);
@@ -236,8 +234,7 @@ class OomLineParserTest {
   @Test
   void before2636TheWordsSayWhetherAPolicyOrACpusetHasRunOut() {
     assertThat(Fields.parse("No available memory (MPOL_BIND): kill process 1503 (numa) score 0 or a child")).isEqualTo(
-        Map.of("kind", Kind.CHOSEN, "killMessage", "No available memory (MPOL_BIND)",
-            "wording", Wording.MEMORY_POLICY, "pid", 1503L, "comm", "numa", "oomScore", 0L));
+        Map.of("kind", Kind.CHOSEN, "wording", Wording.MEMORY_POLICY, "pid", 1503L, "comm", "numa", "oomScore", 0L));
     assertThat(Fields.parse("No available memory in cpuset: kill process 1503 (numa) score 0 or a child"))
         .containsEntry("wording", Wording.CPUSET);
   }
@@ -245,8 +242,7 @@ class OomLineParserTest {
   @Test
   void theOneThatWasToBeKilledHasDiedAlready() {
     assertThat(Fields.parse("Memory cgroup out of memory: OOM victim 4711 (stress) is already exiting. Skip killing the "
-        + "task")).isEqualTo(Map.of("kind", Kind.ALREADY_EXITING, "killMessage", "Memory cgroup out of memory",
-            "wording", Wording.MEMCG, "pid", 4711L, "comm", "stress"));
+        + "task")).isEqualTo(Map.of("kind", Kind.ALREADY_EXITING, "wording", Wording.MEMCG, "pid", 4711L, "comm", "stress"));
   }
 
   @Test

@@ -28,8 +28,7 @@ class RecordedKillsTest {
         Map.of("kind", Kind.SUMMARY, "constraint", "CONSTRAINT_MEMCG", "cpuset", "/", "memsAllowed", "0",
             "oomMemcg", "/exit137-fixture-3766", "taskMemcg", "/exit137-fixture-3766", "comm", "hog", "pid", 14816L,
             "uid", 0L),
-        Map.ofEntries(Map.entry("kind", Kind.KILLED), Map.entry("wording", Wording.MEMCG),
-            Map.entry("killMessage", "Memory cgroup out of memory"), Map.entry("pid", 14816L),
+        Map.ofEntries(Map.entry("kind", Kind.KILLED), Map.entry("wording", Wording.MEMCG), Map.entry("pid", 14816L),
             Map.entry("comm", "hog"), Map.entry("uid", 0L), Map.entry("totalVmBytes", 33884L << 10),
             Map.entry("anonRssBytes", 32640L << 10), Map.entry("fileRssBytes", 548L << 10),
             Map.entry("shmemRssBytes", 0L), Map.entry("pgtablesBytes", 104L << 10), Map.entry("oomScoreAdj", 0L)));

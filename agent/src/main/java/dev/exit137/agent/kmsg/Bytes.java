@@ -1,0 +1,48 @@
+package dev.exit137.agent.kmsg;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+
+/** Comparisons eight bytes at a time: the first compiler, which is all that the agent runs with, finds none of its own. */
+final class Bytes {
+  private static final VarHandle LONGS = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+  private static final long ONES = 0x0101_0101_0101_0101L;
+  private static final long HIGH_BITS = 0x8080_8080_8080_8080L;
+
+  private Bytes() {}
+
+  /** Whether {@code word} stands at {@code index} of the text, which is long enough. */
+  static boolean isAt(byte[] text, int index, byte[] word) {
+    int i = 0;
+    for (int last = word.length - Long.BYTES; i <= last; i += Long.BYTES) {
+      if ((long) LONGS.get(text, index + i) != (long) LONGS.get(word, i)) {
+        return false;
+      }
+    }
+    while (i < word.length) {
+      if (text[index + i] != word[i]) {
+        return false;
+      }
+      i++;
+    }
+    return true;
+  }
+
+  /** Index of the first newline of {@code text[from, …)}, which has one. */
+  static int indexOfNewline(byte[] text, int from) {
+    int i = from;
+    for (int last = text.length - Long.BYTES; i <= last; i += Long.BYTES) {
+      // A byte of zero is where subtracting one borrows.
+      long zero = (long) LONGS.get(text, i) ^ ONES * '\n';
+      long found = zero - ONES & ~zero & HIGH_BITS;
+      if (found != 0) {
+        return i + Long.numberOfTrailingZeros(found) / Byte.SIZE;
+      }
+    }
+    while (text[i] != '\n') {
+      i++;
+    }
+    return i;
+  }
+}
