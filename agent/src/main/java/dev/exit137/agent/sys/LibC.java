@@ -1,6 +1,7 @@
 package dev.exit137.agent.sys;
 
 import jnr.ffi.Pointer;
+import jnr.ffi.types.intptr_t;
 import jnr.ffi.types.size_t;
 import jnr.ffi.types.ssize_t;
 
@@ -17,9 +18,9 @@ public interface LibC {
   /** openat(2); {@code name} is NUL-terminated native memory, so that a call allocates nothing. */
   int openat(int dirFd, Pointer name, int flags);
 
-  /** read(2). */
+  /** read(2); the buffer by its address, so that a call can fill a part of it and allocates nothing. */
   @ssize_t
-  long read(int fd, Pointer buffer, @size_t long count);
+  long read(int fd, @intptr_t long address, @size_t long count);
 
   /** close(2). */
   int close(int fd);

@@ -1,5 +1,6 @@
 package dev.exit137.agent.sys;
 
+import java.util.Objects;
 import jnr.constants.platform.Errno;
 import jnr.ffi.LibraryLoader;
 import jnr.ffi.Memory;
@@ -86,9 +87,19 @@ public final class Sys {
 
   /** @return bytes read, 0 at the end of the file, or -errno */
   public static int read(int fd, Pointer buffer, int count) {
+    return read(fd, buffer, 0, count);
+  }
+
+  /**
+   * Reads to {@code buffer[offset, offset + count)}.
+   *
+   * @return bytes read, 0 at the end of the file, or -errno
+   */
+  public static int read(int fd, Pointer buffer, int offset, int count) {
+    Objects.checkFromIndexSize(offset, count, buffer.size());
     int result;
     do {
-      result = check((int) LIBC.read(fd, buffer, count));
+      result = check((int) LIBC.read(fd, buffer.address() + offset, count));
     } while (result == -EINTR);
     return result;
   }
