@@ -123,16 +123,18 @@ public final class KmsgSource implements EpollIoHandle {
 
   private void read(int budget) {
     int records = 0;
-    do {
+    boolean more = !failed;
+    while (more) {
       if (handled == batched) {
         readBatch();
-        records += batched;
+        records += batched + 1;
       }
       if (!handleBatch()) {
         sink.onPaused();
         return;
       }
-    } while (mayReadOn() && records < budget);
+      more = mayReadOn() && records < budget;
+    }
   }
 
   private void readBatch() {
@@ -163,7 +165,7 @@ public final class KmsgSource implements EpollIoHandle {
   }
 
   private boolean mayReadOn() {
-    if (lastCount == -Sys.EAGAIN || lastCount == 0 || failed) {
+    if (lastCount == -Sys.EAGAIN || lastCount == 0) {
       return false;
     }
     if (lastCount == -Sys.EPIPE) {
