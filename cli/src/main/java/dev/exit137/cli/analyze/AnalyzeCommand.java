@@ -30,8 +30,8 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "analyze",
     description = {
-      "Reads every OOM report of the kernel in a saved log: raw /dev/kmsg, dmesg, journalctl, syslog, a serial console's"
-          + " or a collector's, of any kernel since 2.6.24.",
+      "Reads every OOM report of the kernel in a saved log: raw /dev/kmsg, dmesg, journalctl, syslog, a serial"
+          + " console's or a collector's, of any kernel since 2.6.24.",
       "A compressed log: zcat messages.1.gz | exit137 analyze -"
     })
 public final class AnalyzeCommand implements Callable<Integer> {

@@ -8,10 +8,12 @@ import java.util.Arrays;
 
 /**
  * Finds the next place in a log where a line of an OOM report may be, and passes over all else at a fraction of a
- * nanosecond per byte: Wu and Manber's search for many words, all of eight bytes, so that most bytes are not looked at.
+ * nanosecond per byte. All words that are looked for have eight bytes, six trigrams; so of six trigrams of the log that
+ * follow one another only one is looked at, and few of those are in a word.
  */
 final class AnchorScan {
   private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+  private static final VarHandle INT = MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
 
   /** Eight bytes out of each line that an open report is not needed for. Ordinary lines have them seldom. */
   private static final long[] ANCHORS = anchors(
@@ -25,7 +27,8 @@ final class AnchorScan {
       "p stats ", // Memory cgroup stats for …
       "f memory", // Out of memory and no killable processes...; panic: Out of memory
       "n memory", // panic: System is deadlocked on memory
-      "s suppre", // oom_kill_process: 70 callbacks suppressed
+      "oom_kill", // oom_kill_process: 70 callbacks suppressed; other functions say so, too, and often
+      "dump_hea", // dump_header: 70 callbacks suppressed
       "cation f", // page allocation failure: its Mem-Info is not an OOM's
       "Mem-Info",
       "Mem-info",
@@ -35,8 +38,13 @@ final class AnchorScan {
   private static final long EVEN_BYTES = 0x00ff_00ff_00ff_00ffL;
   private static final long LOW_BITS = 0x7f7f7f7f7f7f7f7fL;
 
-  /** By the last two bytes of a window: how far the window can move on. */
-  private static final byte[] SHIFT = shifts();
+  private static final int TRIGRAM = 3;
+  private static final int STRIDE = Long.BYTES - TRIGRAM + 1;
+  private static final int TRIGRAM_BITS = 0xff_ffff;
+  private static final int HASH_BITS = 13;
+
+  /** By a trigram's hash: at which offsets it stands in an anchor, a bit each. */
+  private static final byte[] OFFSETS = offsets();
 
   private AnchorScan() {}
 
@@ -48,35 +56,48 @@ final class AnchorScan {
     return (long) LONG.get(word.getBytes(StandardCharsets.US_ASCII), 0);
   }
 
-  private static byte[] shifts() {
-    byte[] shifts = new byte[1 << 12];
-    Arrays.fill(shifts, (byte) (Long.BYTES - 1));
+  private static byte[] offsets() {
+    byte[] offsets = new byte[1 << HASH_BITS];
     for (long anchor : ANCHORS) {
-      for (int i = 0; i < Long.BYTES - 1; i++) {
-        int pair = pair((byte) (anchor >>> 8 * i), (byte) (anchor >>> 8 * (i + 1)));
-        shifts[pair] = (byte) Math.min(shifts[pair], Long.BYTES - 2 - i);
+      for (int i = 0; i < STRIDE; i++) {
+        offsets[hash((int) (anchor >>> Byte.SIZE * i))] |= (byte) (1 << i);
       }
     }
-    return shifts;
+    return offsets;
   }
 
-  private static int pair(byte first, byte second) {
-    return first & 63 | (second & 63) << 6;
+  /** Of the lower three bytes. */
+  private static int hash(int trigram) {
+    return (trigram & TRIGRAM_BITS) * 0x9e37_79b1 >>> Integer.SIZE - HASH_BITS;
   }
 
   /** Where the first anchor in [from, to) begins, or -1. */
   static int find(byte[] text, int from, int to) {
-    int last = to - 2;
-    for (int i = from + Long.BYTES - 2; i <= last; ) {
-      int shift = SHIFT[pair(text[i], text[i + 1])];
-      if (shift == 0) {
-        int start = i - (Long.BYTES - 2);
-        if (isAnchor((long) LONG.get(text, start))) {
-          return start;
+    int last = to - Integer.BYTES;
+    int i = from;
+    for (; i <= last; i += STRIDE) {
+      int offsets = OFFSETS[hash((int) INT.get(text, i))];
+      if (offsets != 0) {
+        int anchor = anchorAround(text, i, offsets, from, to);
+        if (anchor >= 0) {
+          return anchor;
         }
-        shift = 1;
       }
-      i += shift;
+    }
+    // An int at the last trigram would reach beyond the end.
+    return i + TRIGRAM == to ? anchorAround(text, i, 1 << STRIDE - 1, from, to) : -1;
+  }
+
+  /** The anchor that has one of these offsets at {@code at}, or -1. */
+  private static int anchorAround(byte[] text, int at, int offsets, int from, int to) {
+    for (int offset = STRIDE - 1; offset >= 0; offset--) {
+      int start = at - offset;
+      if ((offsets >> offset & 1) != 0
+          && start >= from
+          && start <= to - Long.BYTES
+          && isAnchor((long) LONG.get(text, start))) {
+        return start;
+      }
     }
     return -1;
   }

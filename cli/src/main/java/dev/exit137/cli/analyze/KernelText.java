@@ -7,8 +7,8 @@ import static dev.exit137.cli.analyze.Bytes.isDigit;
 import java.nio.charset.StandardCharsets;
 
 /**
- * Finds where in a line the kernel's own words may begin: behind the parts that {@link Prefix} knows, wherever the first
- * that only the kernel's lines have stands. What is left of it may be anything (a host in any syslog's order, another
+ * Finds where in a line the kernel's own words may begin: behind the parts that {@link Prefix} knows, wherever the
+ * first stands that only the kernel's lines have. What is left of it may be anything (a host in any syslog's order, another
  * program's words on a serial console), but not the tag of a program: that wrote the line then, and may write what it
  * likes. One instance looks at line after line. Belongs to one thread.
  */
@@ -40,6 +40,9 @@ final class KernelText {
   private long caller;
   private int hostFrom;
   private int hostTo;
+
+  /** Where the marker stood in the line before: most lines of a log have it at the same place. */
+  private int usualMarker;
 
   /** Looks for the first place in line[from, to); false when the line is certainly not the kernel's. */
   boolean find(byte[] buffer, int lineFrom, int lineTo) {
@@ -111,25 +114,38 @@ final class KernelText {
 
   /** Looks right of {@code left} for a part that only the kernel's lines have. */
   private boolean findMarker(int left) {
+    if (places == 1 && start + usualMarker > left && start + usualMarker < end && isMarker(start + usualMarker)) {
+      return acceptMarker(start + usualMarker);
+    }
     int limit = Math.min(end, start + MAX_PREFIX_BYTES);
     for (int i = left; i < limit; i++) {
-      byte before = i == start ? (byte) ' ' : line[i - 1];
-      boolean boundary = before == ' ' || before == '\t' || before == '|';
-      boolean quoted = before == '"' || before == '\'' || before == '`';
-      if (!quoted && (line[i] == '[' || line[i] == '<' || boundary && Bytes.isLetter(line[i]))) {
-        prefix.read(line, i, end);
-        if (prefix.isForeign()) {
-          return false;
-        }
-        if (prefix.isCertain() && (!prefix.isNamed() || isHostAndTime(i)) && !hasTag(start, i)) {
-          places++;
-          certain = true;
-          head = i;
-          return accept();
-        }
+      if (isMarker(i)) {
+        usualMarker = i - start;
+        return acceptMarker(i);
+      }
+      if (prefix.isForeign()) {
+        return false;
       }
     }
     return false;
+  }
+
+  private boolean isMarker(int i) {
+    byte before = i == start ? (byte) ' ' : line[i - 1];
+    boolean boundary = before == ' ' || before == '\t' || before == '|';
+    boolean quoted = before == '"' || before == '\'' || before == '`';
+    if (quoted || line[i] != '[' && line[i] != '<' && !(boundary && Bytes.isLetter(line[i]))) {
+      return false;
+    }
+    prefix.read(line, i, end);
+    return prefix.isCertain() && !prefix.isForeign() && (!prefix.isNamed() || isHostAndTime(i)) && !hasTag(start, i);
+  }
+
+  private boolean acceptMarker(int i) {
+    places++;
+    certain = true;
+    head = i;
+    return accept();
   }
 
   /** {@code May 15 23:09:27 host }: in front of {@code kernel: } stands no {@code word: }, which is somebody's tag. */
@@ -139,8 +155,9 @@ final class KernelText {
 
   /** What the events of Kubernetes show of node-problem-detector's: columns, then the kernel's words. */
   private boolean findEventText() {
-    int reason = places == MAX_PLACES ? -1 : Bytes.find(line, start, Math.min(end, start + MAX_PREFIX_BYTES), EVENT_REASON);
-    if (reason < 0 || certain) {
+    int limit = Math.min(end, start + MAX_PREFIX_BYTES);
+    int reason = certain || places == MAX_PLACES ? -1 : Bytes.find(line, start, limit, EVENT_REASON);
+    if (reason < 0) {
       return false;
     }
     places = MAX_PLACES;

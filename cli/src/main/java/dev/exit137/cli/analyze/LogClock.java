@@ -16,35 +16,33 @@ final class LogClock {
   private long passedMicros;
 
   /** Whether the line comes soon enough after the last to be of the same report, and not after another boot. */
-  boolean isWithinReport(long kernelMicros, long ofDayMicros) {
-    long gap = gap(kernelMicros, ofDayMicros);
+  boolean isWithinReport(LogLine line) {
+    long gap = gap(line);
     return gap <= MAX_GAP_MICROS && gap >= -MAX_DISORDER_MICROS;
   }
 
   /** Goes on to that line; microseconds since the first. */
-  long advance(long kernelMicros, long ofDayMicros) {
-    passedMicros += Math.max(0, gap(kernelMicros, ofDayMicros));
-    if (kernelMicros >= 0) {
+  long advance(LogLine line) {
+    passedMicros += Math.max(0, gap(line));
+    if (line.kernelMicros() >= 0) {
       kernels = true;
-      last = kernelMicros;
-    } else if (ofDayMicros >= 0) {
-      kernels = false;
-      last = ofDayMicros;
+      last = line.kernelMicros();
+    } else if (!kernels) {
+      long ofDay = line.ofDayMicros();
+      last = ofDay >= 0 ? ofDay : last;
     }
     return passedMicros;
   }
 
-  private long gap(long kernelMicros, long ofDayMicros) {
+  private long gap(LogLine line) {
     if (last < 0) {
       return 0;
     }
-    if (kernelMicros >= 0) {
-      return kernels ? kernelMicros - last : 0;
+    if (kernels || line.kernelMicros() >= 0) {
+      return kernels && line.kernelMicros() >= 0 ? line.kernelMicros() - last : 0;
     }
-    if (ofDayMicros < 0 || kernels) {
-      return 0;
-    }
-    long gap = ofDayMicros - last;
+    long ofDay = line.ofDayMicros();
+    long gap = ofDay < 0 ? 0 : ofDay - last;
     return gap < -MICROS_PER_DAY / 2 ? gap + MICROS_PER_DAY : gap;
   }
 }

@@ -13,10 +13,9 @@ final class LogCorrelator implements LogReader.Lines {
   private static final int MAX_OPEN_REPORTS = 8;
 
   private final Consumer<AnalyzedIncident> incidents;
-  private final KernelText text = new KernelText();
-  private final PrintedTime time = new PrintedTime();
+  private final LogLine line = new LogLine();
   private final OomLineParser parser = new OomLineParser();
-  private final OomLine line = new OomLine();
+  private final OomLine parsed = new OomLine();
   private final OpenReport[] reports = new OpenReport[MAX_OPEN_REPORTS];
   private int reportCount;
   private long suppressed;
@@ -53,28 +52,28 @@ final class LogCorrelator implements LogReader.Lines {
   @Override
   public void onLine(byte[] buffer, int from, int to, long number) {
     boolean each = wantsEach();
-    if (text.find(buffer, from, to)) {
-      parse();
-      switch (line.kind()) {
-        case NONE -> onOtherLine(number, each);
+    if (line.read(buffer, from, to, number)) {
+      parse(line.text());
+      switch (parsed.kind()) {
+        case NONE -> onOtherLine(each);
         case CALLBACKS_SUPPRESSED -> {
-          suppressed += line.suppressedCallbacks();
-          suppressedTotal += line.suppressedCallbacks();
+          suppressed += parsed.suppressedCallbacks();
+          suppressedTotal += parsed.suppressedCallbacks();
         }
-        default -> onReportLine(number);
+        default -> onReportLine();
       }
     }
     lastNumber = number;
   }
 
-  private void parse() {
-    parser.parse(text.line(), text.from(), text.to(), line);
-    if (line.kind() == OomLine.Kind.NONE && AnchorScan.find(text.line(), text.from(), text.to()) >= 0) {
+  private void parse(KernelText text) {
+    parser.parse(text.line(), text.from(), text.to(), parsed);
+    if (parsed.kind() == OomLine.Kind.NONE && AnchorScan.find(text.line(), text.from(), text.to()) >= 0) {
       boolean found;
       do {
         found = text.findNext();
-        parser.parse(text.line(), text.from(), text.to(), line);
-      } while (found && line.kind() == OomLine.Kind.NONE);
+        parser.parse(text.line(), text.from(), text.to(), parsed);
+      } while (found && parsed.kind() == OomLine.Kind.NONE);
       if (!found) {
         text.findFirst();
       }
@@ -82,59 +81,38 @@ final class LogCorrelator implements LogReader.Lines {
   }
 
   /** A line that no report is open for matters only where it begins a block; {@link AnchorScan} found it then. */
-  private void onOtherLine(long number, boolean each) {
+  private void onOtherLine(boolean each) {
     int found = indexOfReport();
     if (found < reportCount || !each) {
-      firstReport(found).onOtherLine(text, time, number);
+      firstReport(found).onOtherLine(line);
     }
   }
 
-  private void onReportLine(long number) {
-    long hash = hash(text.line(), text.start(), text.to());
+  private void onReportLine() {
+    long hash = line.hash();
     // Two collectors that write to one file tell each line twice.
-    boolean repeated = hash == lastHash && number == lastNumber + 1;
+    boolean repeated = hash == lastHash && line.number() == lastNumber + 1;
     lastHash = hash;
-    if (!repeated) {
-      boolean begins = line.kind() == OomLine.Kind.INVOKED;
-      for (int i = 0; i < reportCount; i++) {
-        reports[i].closeIfQuiet(number);
-      }
-      firstReport(indexOfReport()).onReportLine(line, line(number, hash, begins ? suppressed : 0), text);
-      suppressed = begins ? 0 : suppressed;
+    if (repeated) {
+      return;
     }
-  }
-
-  private LogLine line(long number, long hash, long suppressedBefore) {
-    time.read(text.line(), text.start(), text.from());
-    return new LogLine(
-        number, hash, text.kernelMicros(), time.ofDayMicros(), time.instant(), printedTime(), text.host(),
-        suppressedBefore);
-  }
-
-  private String printedTime() {
-    long micros = text.kernelMicros();
-    return time.text().isEmpty() && micros >= 0
-        ? String.format("%d.%06d", micros / 1_000_000, micros % 1_000_000)
-        : time.text();
-  }
-
-  /** FNV-1a: the same line gives the same id wherever the log is read. */
-  private static long hash(byte[] line, int from, int to) {
-    long hash = 0xcbf29ce484222325L;
-    for (int i = from; i < to; i++) {
-      hash = (hash ^ line[i]) * 0x100000001b3L;
+    for (int i = 0; i < reportCount; i++) {
+      reports[i].closeIfQuiet(line.number());
     }
-    return hash & Long.MAX_VALUE;
+    boolean begins = parsed.kind() == OomLine.Kind.INVOKED;
+    firstReport(indexOfReport()).onReportLine(parsed, line, hash, begins ? suppressed : 0);
+    suppressed = begins ? 0 : suppressed;
   }
 
   /** The report that the line may belong to; {@link #reportCount} for none. */
   private int indexOfReport() {
-    if (!text.isCertain()) {
+    if (!line.text().isCertain()) {
       // No mark of the kernel's: it is the rest of a record of several lines.
       return 0;
     }
     int i = 0;
-    while (i < reportCount && reports[i].source() != text.source()) {
+    long source = line.text().source();
+    while (i < reportCount && reports[i].source() != source) {
       i++;
     }
     return i;
@@ -147,7 +125,7 @@ final class LogCorrelator implements LogReader.Lines {
     if (index < reportCount) {
       report = reports[index];
     } else {
-      report = new OpenReport(incidents, text.source());
+      report = new OpenReport(incidents, line.text().source());
       if (reportCount < MAX_OPEN_REPORTS) {
         reportCount++;
       } else {

@@ -1,26 +1,69 @@
 package dev.exit137.cli.analyze;
 
 import dev.exit137.agent.correlate.EventFactory;
-import java.time.Instant;
 
-/**
- * Where and when a line of a report stands in the log.
- *
- * @param number from 1
- * @param hash of the whole line, 63 bits
- * @param kernelMicros printk's time, microseconds since boot; -1 for none
- * @param ofDayMicros the time of day that is printed; -1 for none
- * @param wall that time, where it is an instant; else null
- * @param printedTime as it is printed; empty for none
- * @param host that syslog names; empty for none
- * @param suppressedBefore reports that the kernel says it left out before this line
- */
-record LogLine(
-    long number, long hash, long kernelMicros, long ofDayMicros, Instant wall, String printedTime, String host,
-    long suppressedBefore) {
+/** The line of the log that is being looked at: where it stands, and when and by whom it was printed. */
+final class LogLine {
+  private final KernelText text = new KernelText();
+  private final PrintedTime printed = new PrintedTime();
+  private byte[] buffer;
+  private int from;
+  private int to;
+  private long number;
 
-  /** Nobody observed it. */
+  /** Takes line[from, to); says whether it may be the kernel's. */
+  boolean read(byte[] buffer, int from, int to, long number) {
+    this.buffer = buffer;
+    this.from = from;
+    this.to = to;
+    this.number = number;
+    return text.find(buffer, from, to);
+  }
+
+  /** Where in it the kernel's words are. */
+  KernelText text() {
+    return text;
+  }
+
+  /** Counts from 1. */
+  long number() {
+    return number;
+  }
+
+  /** FNV-1a of all of it, 63 bits: the same line gives the same id wherever the log is read. */
+  long hash() {
+    long hash = 0xcbf29ce484222325L;
+    for (int i = from; i < to; i++) {
+      hash = (hash ^ buffer[i]) * 0x100000001b3L;
+    }
+    return hash & Long.MAX_VALUE;
+  }
+
+  /** printk's time, microseconds since boot; -1 for none. */
+  long kernelMicros() {
+    return text.kernelMicros();
+  }
+
+  /** The printed time of day, microseconds; -1 for none. */
+  long ofDayMicros() {
+    return printed().ofDayMicros();
+  }
+
+  /** The time as it is printed, the wall's rather than the kernel's; empty for none. */
+  String printedTime() {
+    String wall = printed().text();
+    return wall.isEmpty() && kernelMicros() >= 0
+        ? String.format("%d.%06d", kernelMicros() / 1_000_000, kernelMicros() % 1_000_000)
+        : wall;
+  }
+
+  /** When it was printed; nobody observed it. */
   EventFactory.Times times() {
-    return new EventFactory.Times(kernelMicros, wall, null, false);
+    return new EventFactory.Times(kernelMicros(), printed().instant(), null, false);
+  }
+
+  private PrintedTime printed() {
+    printed.read(text.line(), text.start(), text.from());
+    return printed;
   }
 }

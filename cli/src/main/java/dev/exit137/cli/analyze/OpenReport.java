@@ -40,10 +40,19 @@ final class OpenReport implements IncidentAssembler.Sink {
   private long wantedUntil;
   private long othersUntil;
 
+  /** The line at hand. */
   private LogLine line;
-  private LogLine firstLine;
+  private OomLine.Kind kind;
+  private long suppressedBefore;
+
+  /** Of the open incident. */
+  private long firstNumber;
   private long lastNumber;
-  private String kernelRelease = "";
+  private long suppressed;
+  private String printedTime;
+  private String host;
+  private String kernelRelease;
+  private EventFactory.Times firstTimes;
 
   OpenReport(Consumer<AnalyzedIncident> incidents, long source) {
     this.incidents = incidents;
@@ -72,21 +81,29 @@ final class OpenReport implements IncidentAssembler.Sink {
     }
   }
 
-  /** A line that the kill-path parser knows. */
-  void onReportLine(OomLine parsed, LogLine line, KernelText text) {
-    if (!clock.isWithinReport(line.kernelMicros(), line.ofDayMicros())) {
+  /**
+   * A line that the kill-path parser knows.
+   *
+   * @param hash of the line
+   * @param suppressedBefore reports that the kernel says it left out before this line
+   */
+  void onReportLine(OomLine parsed, LogLine line, long hash, long suppressedBefore) {
+    if (!clock.isWithinReport(line)) {
       assembler.close();
     }
     this.line = line;
-    assembler.onLine(parsed, line.hash(), clock.advance(line.kernelMicros(), line.ofDayMicros()));
+    this.suppressedBefore = suppressedBefore;
+    kind = parsed.kind();
+    assembler.onLine(parsed, hash, clock.advance(line));
     if (!assembler.isOpen()) {
       return;
     }
     lastNumber = line.number();
+    KernelText text = line.text();
     if (assembler.isInHead()) {
       blocks().onLine(text.line(), text.from(), text.to()); // the cgroup's lines are of both
     }
-    if (parsed.kind() == OomLine.Kind.TRIGGER_CPU && assembler.incident().triggerPid() == parsed.pid()) {
+    if (kind == OomLine.Kind.TRIGGER_CPU && assembler.incident().triggerPid() == parsed.pid()) {
       kernelRelease = KernelRelease.of(text.line(), text.from(), text.to());
     }
     wantedUntil = assembler.isInHead() ? line.number() + MAX_OTHER_LINES : 0;
@@ -96,21 +113,21 @@ final class OpenReport implements IncidentAssembler.Sink {
   }
 
   /** Any other line: of one of the blocks, or of something else. */
-  void onOtherLine(KernelText text, PrintedTime time, long number) {
+  void onOtherLine(LogLine line) {
+    KernelText text = line.text();
     if (!assembler.isInHead()) {
       if (Bytes.find(text.line(), text.from(), text.to(), ALLOCATION_FAILURE) >= 0) {
         // It shows the node's memory, too.
-        othersUntil = number + MAX_OTHER_LINES;
+        othersUntil = line.number() + MAX_OTHER_LINES;
         blocks = null;
       }
-      if (number <= othersUntil) {
+      if (line.number() <= othersUntil) {
         return;
       }
     }
     if (blocks().onLine(text.line(), text.from(), text.to())) {
-      wantedUntil = number + MAX_OTHER_LINES;
-      time.read(text.line(), text.start(), text.from());
-      clock.advance(text.kernelMicros(), time.ofDayMicros());
+      wantedUntil = line.number() + MAX_OTHER_LINES;
+      clock.advance(line);
     }
   }
 
@@ -123,9 +140,13 @@ final class OpenReport implements IncidentAssembler.Sink {
 
   @Override
   public void onBegun(Incident incident) {
-    firstLine = line;
+    firstNumber = line.number();
+    firstTimes = line.times();
+    printedTime = line.printedTime();
+    host = line.text().host();
+    suppressed = suppressedBefore;
     kernelRelease = "";
-    if (incident.isInvoked()) {
+    if (kind == OomLine.Kind.INVOKED) {
       blocks = null;
     }
   }
@@ -156,15 +177,14 @@ final class OpenReport implements IncidentAssembler.Sink {
     if (events.isEmpty()) {
       blocksOfIncident = blocks;
       blocks = null;
-      events.add(EVENTS.withoutKill(incident, EventFactory.limit(incident), firstLine.times()));
+      events.add(EVENTS.withoutKill(incident, EventFactory.limit(incident), firstTimes));
     }
     dev.exit137.proto.v1.Incident told = told(incident);
     List<OomKillEvent> whole = events.stream().map(event -> complete(event, told)).toList();
     events.clear();
     blocksOfIncident = null;
     incidents.accept(
-        new AnalyzedIncident(
-            whole, firstLine.printedTime(), firstLine.number(), lastNumber, firstLine.suppressedBefore()));
+        new AnalyzedIncident(whole, printedTime, firstNumber, lastNumber, suppressed));
   }
 
   /** What only the end of the report tells of the incident, once for all of its events. */
@@ -182,7 +202,7 @@ final class OpenReport implements IncidentAssembler.Sink {
 
   private OomKillEvent complete(OomKillEvent.Builder event, dev.exit137.proto.v1.Incident told) {
     EventFactory.addBlocks(event, told);
-    event.getNodeBuilder().setName(firstLine.host()).setKernelRelease(kernelRelease);
+    event.getNodeBuilder().setName(host).setKernelRelease(kernelRelease);
     CgroupPath.describe(event);
     Explainer.explain(event);
     return event.build();

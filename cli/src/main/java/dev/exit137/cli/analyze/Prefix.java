@@ -185,16 +185,21 @@ final class Prefix {
   /** {@code host } before {@code kernel: }. */
   private void host() {
     int to = position;
-    while (to < end && (isLetter(line[to]) || isDigit(line[to]) || line[to] == '.' || line[to] == '-' || line[to] == '_')) {
+    while (to < end && isOfHostName(line[to])) {
       to++;
     }
-    boolean beforeKernel = to > position && at(line, to, end, ' ')
-        && (at(line, to + 1, end, KERNEL) || at(line, to + 1, end, KERNEL_5424) || at(line, to + 1, end, KERNEL_NUMBERED));
+    int next = to + 1;
+    boolean beforeKernel = to > position && at(line, to, end, ' ') && at(line, next, end, 'k')
+        && (at(line, next, end, KERNEL) || at(line, next, end, KERNEL_5424) || at(line, next, end, KERNEL_NUMBERED));
     if (beforeKernel && indexOf(LEVELS, position, to) < 0) {
       hostFrom = position;
       hostTo = to;
       position = to + 1;
     }
+  }
+
+  private static boolean isOfHostName(byte b) {
+    return isLetter(b) || isDigit(b) || b == '.' || b == '-' || b == '_';
   }
 
   /** {@code stdout F }: a container's log, as the runtime keeps it (CRI). */
@@ -209,9 +214,12 @@ final class Prefix {
   /** {@code kern  :warn  : } (dmesg -x), {@code kern:    info: } (talosctl), {@code kern.warn } (OpenWrt). */
   private void facility() {
     int word = wordEnd(position);
-    int facility = indexOf(FACILITIES, position, word);
     int separator = skipSpaces(line, word, end);
-    if (facility < 0 || !at(line, separator, end, ':') && !at(line, separator, end, '.')) {
+    if (!at(line, separator, end, ':') && !at(line, separator, end, '.')) {
+      return;
+    }
+    int facility = indexOf(FACILITIES, position, word);
+    if (facility < 0) {
       return;
     }
     int level = skipSpaces(line, separator + 1, end);
@@ -260,8 +268,8 @@ final class Prefix {
   }
 
   /**
-   * {@code [   12.345678] }, {@code [   12.345678][ T123] }, {@code [   12.345678] [ T123] }; {@code [    5.1 <    0.1>] }
-   * (dmesg -d).
+   * {@code [   12.345678] }, {@code [   12.345678][ T123] }, {@code [   12.345678] [ T123] }; {@code [    5.1 <    0.1>]
+   * } (dmesg -d).
    */
   private boolean stamp(int from) {
     int start = skipSpaces(line, from, end);
@@ -318,8 +326,8 @@ final class Prefix {
   }
 
   /**
-   * {@code [Fri Sep 25 15:29:47 2020] } in any language, {@code [2026-01-12T20:27:31.913975631Z]: }, {@code [May 3 12:00] }
-   * and {@code [  +0.000010] } (dmesg -e), {@code [<    0.000010>] } (dmesg -d).
+   * {@code [Fri Sep 25 15:29:47 2020] } in any language, {@code [2026-01-12T20:27:31.913975631Z]: }, {@code [May 3
+   * 12:00] } and {@code [  +0.000010] } (dmesg -e), {@code [<    0.000010>] } (dmesg -d).
    */
   private boolean date() {
     int close = indexOfClose(position);
