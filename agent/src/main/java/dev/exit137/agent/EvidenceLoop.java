@@ -217,6 +217,7 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
   @Override
   public void onPaused() {
     status.onBackpressure();
+    changed = true;
     if (kmsgRegistration != null) {
       kmsgRegistration.cancel();
       kmsgRegistration = null;

@@ -12,7 +12,8 @@ import org.junit.jupiter.api.Test;
 /** The aggregator is away for longer than the agent's memory lasts: then the kernel's ring is the buffer. */
 class BackpressureTest extends AgentBed {
   /** More than 4 MiB of events of 60 KB. */
-  private static final int UNTIL_PAUSED = 80;
+  private static final int UNTIL_FULL = 80;
+  private static final int UNTIL_PAUSED = 90;
   private static final int KILLS = 140;
 
   @Test
@@ -20,7 +21,9 @@ class BackpressureTest extends AgentBed {
     host.pressure("/a", ("x".repeat(59) + "\n").repeat(1000));
     aggregator.goAway();
     start();
-    IntStream.range(0, UNTIL_PAUSED).forEach(this::kill);
+    IntStream.range(0, UNTIL_FULL).forEach(this::kill);
+    awaitCheckpointOfAll(UNTIL_FULL);
+    IntStream.range(UNTIL_FULL, UNTIL_PAUSED).forEach(this::kill);
     awaitCheckpoint("with a pause", checkpoint -> checkpoint.getLosses().getBackpressurePauses() > 0);
     aggregator.awaitRefusal();
     IntStream.range(UNTIL_PAUSED, KILLS).forEach(this::kill);

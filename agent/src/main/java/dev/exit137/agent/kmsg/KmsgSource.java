@@ -125,7 +125,8 @@ public final class KmsgSource implements EpollIoHandle {
     int records = 0;
     boolean more = !failed;
     while (more) {
-      if (handled == batched) {
+      boolean leftByPause = handled < batched;
+      if (!leftByPause) {
         readBatch();
         records += batched + 1;
       }
@@ -133,7 +134,8 @@ public final class KmsgSource implements EpollIoHandle {
         sink.onPaused();
         return;
       }
-      more = mayReadOn() && records < budget;
+      // The end that was reached before a pause is the end no more.
+      more = (mayReadOn() || leftByPause && !failed) && records < budget;
     }
   }
 
