@@ -1,8 +1,8 @@
-# Targets for people: run, test, bench, build, clean. Each sets up what the machine lacks (bin/setup).
+# Targets for people: run, test, bench, fuzz, build, clean. Each sets up what the machine lacks (bin/setup).
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: run test bench build clean
+.PHONY: run test bench fuzz build clean
 
 # Maven's own libraries make a newer Java warn on every start.
 MVN = JAVA_HOME="$$(bin/find-java --jdk)" \
@@ -36,6 +36,12 @@ bench:
 	@$(MVN) -q -Pbench -Dmaven.test.skip=true package
 	@"$$(bin/find-java --jdk)/bin/java" --sun-misc-unsafe-memory-access=allow \
 	  -cp 'native-test/bench/target/lib/*' dev.exit137.bench.Bench .
+
+# What `make test` does for ten seconds, for ten minutes per target: make fuzz SECONDS=60
+SECONDS ?= 600
+fuzz:
+	@bin/setup build
+	@$(MVN) -pl agent -am -Pfuzz -Dfuzz.seconds=$(SECONDS) -Dsurefire.failIfNoSpecifiedTests=false test
 
 clean:
 	@bin/setup build

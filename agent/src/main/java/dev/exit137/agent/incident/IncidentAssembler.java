@@ -287,8 +287,8 @@ public final class IncidentAssembler {
   }
 
   /**
-   * Whether the process that was killed can be killed for the one that was chosen. A {@code Kill process} record has its
-   * {@code Killed process} right behind it, of whomever: the process or a child. Behind a summary the kernel may kill
+   * Whether the process that was killed can be killed for the one that was chosen. A {@code Kill process} record has
+   * its {@code Killed process} right behind it, of whomever: the process or a child. Behind a summary the kernel may kill
    * another thread of the process that it chose: another pid, the same user. A summary cut short by its length does not
    * say whom it chose.
    */

@@ -4,7 +4,7 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 
-/** Comparisons eight bytes at a time: the first compiler, which is all that the agent runs with, finds none of its own. */
+/** Comparisons eight bytes at a time: the first compiler, all that the agent runs with, does not make them so. */
 final class Bytes {
   private static final VarHandle LONGS = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
   private static final long ONES = 0x0101_0101_0101_0101L;

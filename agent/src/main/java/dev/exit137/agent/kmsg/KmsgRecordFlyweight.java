@@ -17,8 +17,8 @@ import java.util.Objects;
  * facility * 8 + level
  * </pre>
  *
- * <p>Lines behind the message that begin with a space are its dictionary, no part of the message. Where the message ends
- * is found out when somebody asks. Belongs to one thread; valid until the bytes of the buffer change.
+ * <p>Lines behind the message that begin with a space are its dictionary, no part of the message. Where the message
+ * ends is found out when somebody asks. Belongs to one thread; valid until the bytes of the buffer change.
  */
 public final class KmsgRecordFlyweight {
   private static final int LEVEL_BITS = 3;

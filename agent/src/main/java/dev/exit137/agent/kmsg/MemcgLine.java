@@ -36,8 +36,8 @@ final class MemcgLine {
   /**
    * Task in /lxc.payload/a/system.slice/lxd.service killed as a result of limit of /lxc.payload/a (to 4.20)
    *
-   * <p>The first is the same cgroup as the second or below: where a path has these words in it, that tells which of them
-   * are the kernel's. A process that was moved meanwhile breaks it; then it is the first.
+   * <p>The first is the same cgroup as the second or below: where a path has these words in it, that tells which of
+   * them are the kernel's. A process that was moved meanwhile breaks it; then it is the first.
    */
   private static void parseTaskIn(TextCursor text, OomLine line) {
     int task = text.position();

@@ -23,7 +23,7 @@ public final class OomLine {
   public enum Kind {
     /** None of an OOM report that matters here. */
     NONE,
-    /** {@code … invoked oom-killer}: comm, gfpMask, nodemask, order, oomScoreAdj of the one that asked for memory. */
+    /** {@code … invoked oom-killer}: comm, gfpMask, nodemask, order, oomScoreAdj of who asked for memory. */
     INVOKED,
     /**
      * {@code CPU: … PID: …} or {@code Pid: …} of any stack dump: cpu, uid, pid, comm. It is the trigger's only behind an
@@ -38,9 +38,9 @@ public final class OomLine {
     MEMORY_USAGE,
     /** {@code swap: usage …}, on v1 {@code memory+swap: usage …} (then memoryPlusSwap): the same three. */
     SWAP_USAGE,
-    /** {@code kmem: usage …}: the same three of kernel memory, which on v1 may have a limit of its own. */
+    /** {@code kmem: usage …}: the same three of kernel memory, which may have a limit of its own on v1. */
     KMEM_USAGE,
-    /** {@code Memory cgroup stats for …:}: oomMemcg, in the first of a report; those that follow are of cgroups below. */
+    /** {@code Memory cgroup stats for …:}: oomMemcg, in a report's first; those that follow are of cgroups below. */
     MEMCG_STATS,
     /**
      * {@code oom-kill:…}: constraint, nodemask, cpuset, memsAllowed, globalOom, oomMemcg, taskMemcg, and comm, pid, uid.

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.exit137.agent.kmsg.OomLine.Kind;
 import dev.exit137.agent.kmsg.OomLine.Wording;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -45,7 +46,39 @@ class CutLinesTest {
       assertThat(Fields.parse(line.substring(0, length)).get("kind")).as("%d bytes", length)
           .isEqualTo(length <= name ? Kind.NONE : Kind.KILLED);
     }
-    assertThat(Fields.parse(line.substring(0, name + 5))).isEqualTo(Map.of("kind", Kind.KILLED, "wording", Wording.NODE, "pid", 137889L, "comm", "python3"));
+    assertThat(Fields.parse(line.substring(0, name + 5))).isEqualTo(Map.of("kind", Kind.KILLED,
+        "wording", Wording.NODE, "pid", 137889L, "comm", "python3"));
+  }
+
+  @Test
+  void whoAskedIsKnownWhereverTheLineIsCutBehindTheGfpMask() {
+    for (String line : Forms.LINES) {
+      int mask = line.indexOf(" invoked oom-killer: gfp_mask=") + " invoked oom-killer: gfp_mask=".length();
+      String key = line.replaceFirst("[^=]*$", "");
+      for (int length = mask; line.contains(" invoked oom-killer: gfp_mask=") && length < key.length(); length++) {
+        if (!line.substring(0, length).endsWith("-")) {
+          for (String last : List.of("0", ">", "\u2026")) {
+            Map<String, Object> cut = parseCutTrigger(line.substring(0, length) + last);
+            assertThat(cut).as(line.substring(0, length) + last).containsEntry("kind", Kind.INVOKED).containsKey("comm");
+            assertThat(Fields.parse(line)).as(line.substring(0, length) + last).containsAllEntriesOf(cut);
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void aDeviceWithThatNameInvokedNothing() {
+    assertThat(parseCutTrigger("input: x invoked oom-killer: gfp_mask=0xcc0 as /devices/virtual/input/input1")).isEqualTo(Map.of("kind", Kind.NONE));
+    assertThat(parseCutTrigger("input: x invoked oom-killer: gfp_mask=0xcc0, order=0 as /devices/virtual/input/input1")).isEqualTo(Map.of("kind", Kind.NONE));
+    assertThat(parseCutTrigger("python invoked oom-killer: ... constraint=CONSTRAINT_MEMCG")).isEqualTo(Map.of("kind", Kind.NONE));
+  }
+
+  private static Map<String, Object> parseCutTrigger(String text) {
+    byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+    OomLine line = new OomLine();
+    new OomLineParser().parseCutTrigger(bytes, 0, bytes.length, line);
+    return Fields.of(line);
   }
 
   @Test

@@ -40,8 +40,8 @@ class HostileNamesTest {
     assertThat(Fields.parse("Out of memory: Kill process 686 (" + comm + ") score 9 or sacrifice child")).isEqualTo(
         withComm(comm, "kind", Kind.CHOSEN, "wording", Wording.NODE, "pid", 686L,
             "oomScore", 9L));
-    assertThat(Fields.parse("Memory cgroup out of memory: OOM victim 686 (" + comm + ") is already exiting. Skip killing "
-        + "the task")).isEqualTo(withComm(comm, "kind", Kind.ALREADY_EXITING,
+    assertThat(Fields.parse("Memory cgroup out of memory: OOM victim 686 (" + comm + ") is already exiting. Skip "
+        + "killing the task")).isEqualTo(withComm(comm, "kind", Kind.ALREADY_EXITING,
             "wording", Wording.MEMCG, "pid", 686L));
     assertThat(Fields.parse(comm + " cpuset=a b mems_allowed=0-1,3")).isEqualTo(
         withComm(comm, "kind", Kind.CPUSET, "cpuset", "a b", "memsAllowed", "0-1,3"));
@@ -116,7 +116,8 @@ class HostileNamesTest {
       "Kyber: Killed process 1 (x) total-vm:8kB, anon-rss:4kB, file-rss:0kB",
       "Killed process[12]: segfault at 0 ip 0 sp 0 error 4",
       "Tasks in : segfault at 0", "memory: usage (1): drop_caches: 3",
-      "Kill process 3781 (rcu-stall) sharing same memory", "Huh VM_FAULT_OOM leaked out to the #PF handler. Retrying PF",
+      "Kill process 3781 (rcu-stall) sharing same memory",
+      "Huh VM_FAULT_OOM leaked out to the #PF handler. Retrying PF",
       "usb 1-1: Product: x invoked oom-killer", "usb 1-1: Product: x cpuset=/ mems_allowed=0",
       "swapper/0: page allocation failure: order:1, mode:0xcc1(GFP_KERNEL), nodemask=(null),cpuset=/,mems_allowed=0",
       "Out of memory: usb 1-1: Killed process 1 (x) total-vm:8kB, anon-rss:4kB, file-rss:0kB",

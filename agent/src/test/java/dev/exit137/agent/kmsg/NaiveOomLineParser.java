@@ -19,14 +19,12 @@ final class NaiveOomLineParser {
   private static final int COMM = 15;
   private static final int NAME = 256;
   private static final int PATH = 4096;
-  private static final long MAX_PID = Integer.MAX_VALUE;
-  private static final long MAX_UID = 4294967295L;
 
   private static final String ADJ = "-?0*(?:1000|\\d{1,3})(?!\\d)";
   private static final Pattern ESCAPE = regex("\\\\x([0-9a-fA-F]{2})");
-  private static final Pattern RECORD = regex("(\\d+),(\\d+),(\\d+)(?:,[^;\n]*)?;([^\n]*)\n(|.*\n)");
+  private static final Pattern PREFIX = regex("\\d+,\\d+,\\d+(?:,[^;\n]*)?;");
   private static final String NODES = "(?:[0-9-]|,(?=\\d))*+";
-  private static final Pattern INVOKED = regex("(.*?) invoked oom-killer(|: gfp_mask=([^,]*)"
+  private static final Pattern INVOKED = regex("(?:|: gfp_mask=([^,]*)"
       + "(?:, nodemask=(?:\\(null\\)|(" + NODES + ")))?, {1,2}order=(-?\\d+)"
       + "(?:, oomkilladj=" + ADJ + "|(?:, oom_adj=" + ADJ + ")?, oom_score_adj=(" + ADJ + ")|, oom_adj=" + ADJ + "))");
   private static final Pattern CPUSET_LINE = regex("(.*?) cpuset=(.*) mems_allowed=([0-9,-]*)");
@@ -54,10 +52,10 @@ final class NaiveOomLineParser {
   private static final Pattern REAPED = regex("oom_reaper: reaped process (\\d+) \\((.*?)(?=\\), now anon-rss:)\\)"
       + "(?:, now anon-rss:(\\d+)kB(?:, file-rss:(\\d+)kB)?(?:, shmem-rss:(\\d+)kB)?)?.*");
   private static final Pattern SUPPRESSED = regex("(?:oom_kill_process|dump_header): (\\d+) callbacks suppressed.*");
-  private static final Pattern GROUP_KILL = regex("Tasks in (.*) are going to be killed due to memory\\.oom\\.group set");
+  private static final Pattern GROUP_KILL =
+      regex("Tasks in (.*) are going to be killed due to memory\\.oom\\.group set");
   private static final Pattern PANIC = regex("Kernel panic - not syncing: (?:System is deadlocked on memory"
-      + "|Out of [mM]emory(?= and no killable processes|.*panic_on_oom)|out of memory(?= and no killable processes|.*panic_on_oom))"
-      + "(.*)");
+      + "|(?:Out of [mM]emory|out of memory)(?= and no killable processes|.*panic_on_oom))(.*)");
 
   private final Map<String, Object> fields = new TreeMap<>();
 
@@ -67,16 +65,35 @@ final class NaiveOomLineParser {
     return Pattern.compile(regex, Pattern.DOTALL);
   }
 
+  /** Whether no number of the text is larger than this one knows that it may be: ten digits, or a limit's nineteen. */
+  static boolean knowsTheNumbersOf(String text) {
+    int digits = 0;
+    for (int i = 0; i < text.length(); i++) {
+      digits = Character.isDigit(text.charAt(i)) ? digits + 1 : 0;
+      if (digits == 10 && !text.startsWith("limit ", i - 15) || digits == 19) {
+        return false;
+      }
+    }
+    return true;
+  }
+
   /** What {@link Fields#parse(byte[])} gives. */
   static Map<String, Object> parse(byte[] record) {
     NaiveOomLineParser parser = new NaiveOomLineParser();
-    Matcher matcher = RECORD.matcher(new String(record, StandardCharsets.ISO_8859_1));
-    parser.fields.put("kind", matcher.matches() ? parser.kind(matcher.group(4), !matcher.group(5).isEmpty()) : Kind.NONE);
+    String text = new String(record, StandardCharsets.ISO_8859_1);
+    Matcher prefix = PREFIX.matcher(text);
+    boolean valid = text.endsWith("\n") && prefix.lookingAt();
+    int newline = valid ? text.indexOf('\n', prefix.end()) : -1;
+    boolean hasDictionary = newline < text.length() - 1;
+    parser.fields.put("kind", valid ? parser.kind(text.substring(prefix.end(), newline), hasDictionary) : Kind.NONE);
     return parser.fields.get("kind") == Kind.NONE ? Map.of("kind", Kind.NONE) : parser.fields;
   }
 
   private Kind kind(String untrimmed, boolean hasDictionary) {
-    String message = untrimmed.replaceFirst("[ \t\r]+$", "");
+    String message = untrimmed;
+    while (!message.isEmpty() && " \t\r".indexOf(message.charAt(message.length() - 1)) >= 0) {
+      message = message.substring(0, message.length() - 1);
+    }
     if (!hasDictionary && invoked(message)) {
       return Kind.INVOKED;
     } else if (!hasDictionary && cpusetLine(message)) {
@@ -118,20 +135,22 @@ final class NaiveOomLineParser {
   }
 
   private boolean invoked(String message) {
-    MatchResult match = match(INVOKED, message);
-    if (match == null || isLongerThanComm(match.group(1))) {
+    String key = " invoked oom-killer";
+    int at = message.indexOf(key);
+    MatchResult match = at < 0 ? null : match(INVOKED, message.substring(at + key.length()));
+    if (match == null || isLongerThanComm(message.substring(0, at))) {
       return false;
     }
-    text("comm", match.group(1), COMM);
-    text("gfpMask", match.group(3), NAME);
-    text("nodemask", match.group(4), NAME);
-    number("order", match.group(5));
-    number("oomScoreAdj", match.group(6));
+    text("comm", message.substring(0, at), COMM);
+    text("gfpMask", match.group(1), NAME);
+    text("nodemask", match.group(2), NAME);
+    number("order", match.group(3));
+    number("oomScoreAdj", match.group(4));
     return true;
   }
 
   private boolean cpusetLine(String message) {
-    MatchResult match = match(CPUSET_LINE, message);
+    MatchResult match = message.contains("mems_allowed") ? match(CPUSET_LINE, message) : null;
     if (match == null || isLongerThanComm(match.group(1))) {
       return false;
     }
@@ -387,12 +406,15 @@ final class NaiveOomLineParser {
   }
 
   private static String unescape(String text) {
-    return ESCAPE.matcher(text).replaceAll(
+    return text.indexOf('\\') < 0 ? text : ESCAPE.matcher(text).replaceAll(
         hex -> Matcher.quoteReplacement(String.valueOf((char) Integer.parseInt(hex.group(1), 16))));
   }
 
   private static String show(String latin1) {
     byte[] bytes = latin1.getBytes(StandardCharsets.ISO_8859_1);
+    if (latin1.chars().allMatch(c -> c < 0x80)) {
+      return latin1;
+    }
     StringBuilder shown = new StringBuilder();
     int at = 0;
     while (at < bytes.length) {

@@ -151,8 +151,8 @@ class OomLineParserTest {
   void theSummaryOfAGlobalOomNamesTheVictimsCgroupAndNoOtherLimit() {
     assertThat(Fields.parse("oom-kill:constraint=CONSTRAINT_MEMORY_POLICY,nodemask=0,2-3,cpuset=/,mems_allowed=0-1,3,"
         + "global_oom,task_memcg=/,task=dhclient,pid=4526,uid=4294967294")).isEqualTo(Map.of("kind", Kind.SUMMARY,
-            "constraint", "CONSTRAINT_MEMORY_POLICY", "nodemask", "0,2-3", "cpuset", "/", "memsAllowed", "0-1,3", "globalOom", true,
-            "taskMemcg", "/", "comm", "dhclient", "pid", 4526L, "uid", 4294967294L));
+            "constraint", "CONSTRAINT_MEMORY_POLICY", "nodemask", "0,2-3", "cpuset", "/", "memsAllowed", "0-1,3",
+            "globalOom", true, "taskMemcg", "/", "comm", "dhclient", "pid", 4526L, "uid", 4294967294L));
   }
 
   @Test
@@ -181,8 +181,8 @@ class OomLineParserTest {
   void aKillInAMemcg() {
     assertThat(Fields.parse("Memory cgroup out of memory: Killed process 7788 (bash) total-vm:7169492kB, "
         + "anon-rss:7165824kB, file-rss:956kB, shmem-rss:4kB, UID:33 pgtables:14076kB oom_score_adj:-997"))
-        .isEqualTo(Map.ofEntries(Map.entry("kind", Kind.KILLED), Map.entry("wording", Wording.MEMCG), Map.entry("pid", 7788L),
-            Map.entry("comm", "bash"), Map.entry("uid", 33L), Map.entry("totalVmBytes", 7341559808L),
+        .isEqualTo(Map.ofEntries(Map.entry("kind", Kind.KILLED), Map.entry("wording", Wording.MEMCG),
+            Map.entry("pid", 7788L), Map.entry("comm", "bash"), Map.entry("uid", 33L), Map.entry("totalVmBytes", 7341559808L),
             Map.entry("anonRssBytes", 7337803776L), Map.entry("fileRssBytes", 978944L),
             Map.entry("shmemRssBytes", 4096L), Map.entry("pgtablesBytes", 14413824L),
             Map.entry("oomScoreAdj", -997L)));
@@ -200,8 +200,8 @@ class OomLineParserTest {
   @Test
   void kernelsBefore54KeepTheUserToThemselvesAndBefore51TheMessageToo() {
     assertThat(Fields.parse("Memory cgroup out of memory: Killed process 9188 (a.out) total-vm:8kB, anon-rss:4kB, "
-        + "file-rss:0kB, shmem-rss:0kB")).isEqualTo(Map.of("kind", Kind.KILLED, "wording", Wording.MEMCG, "pid", 9188L, "comm", "a.out", "totalVmBytes", 8192L,
-            "anonRssBytes", 4096L, "fileRssBytes", 0L, "shmemRssBytes", 0L));
+        + "file-rss:0kB, shmem-rss:0kB")).isEqualTo(Map.of("kind", Kind.KILLED, "wording", Wording.MEMCG,
+            "pid", 9188L, "comm", "a.out", "totalVmBytes", 8192L, "anonRssBytes", 4096L, "fileRssBytes", 0L, "shmemRssBytes", 0L));
     assertThat(Fields.parse("Killed process 472 (askfirst) total-vm:904kB, anon-rss:28kB, file-rss:0kB, "
         + "shmem-rss:0kB")).isEqualTo(Map.of("kind", Kind.KILLED, "pid", 472L, "comm", "askfirst",
             "totalVmBytes", 925696L, "anonRssBytes", 28672L, "fileRssBytes", 0L, "shmemRssBytes", 0L));
@@ -241,8 +241,9 @@ class OomLineParserTest {
 
   @Test
   void theOneThatWasToBeKilledHasDiedAlready() {
-    assertThat(Fields.parse("Memory cgroup out of memory: OOM victim 4711 (stress) is already exiting. Skip killing the "
-        + "task")).isEqualTo(Map.of("kind", Kind.ALREADY_EXITING, "wording", Wording.MEMCG, "pid", 4711L, "comm", "stress"));
+    assertThat(Fields.parse("Memory cgroup out of memory: OOM victim 4711 (stress) is already exiting. Skip killing "
+        + "the task")).isEqualTo(Map.of("kind", Kind.ALREADY_EXITING, "wording", Wording.MEMCG, "pid", 4711L,
+            "comm", "stress"));
   }
 
   @Test
