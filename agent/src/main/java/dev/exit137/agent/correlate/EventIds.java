@@ -1,5 +1,7 @@
 package dev.exit137.agent.correlate;
 
+import java.util.HexFormat;
+
 /** How events and incidents are called: deterministic, so that reading the same records again gives the same ids. */
 public interface EventIds {
   /** Of the kill whose first {@code Killed process} record has that sequence number. */
@@ -28,12 +30,12 @@ public interface EventIds {
     return new EventIds() {
       @Override
       public String kill(long hash) {
-        return String.format("log/%016x", hash);
+        return "log/" + HexFormat.of().toHexDigits(hash);
       }
 
       @Override
       public String incident(long hash) {
-        return String.format("log/incident/%016x", hash);
+        return "log/incident/" + HexFormat.of().toHexDigits(hash);
       }
     };
   }

@@ -1,7 +1,5 @@
 package dev.exit137.agent.explain;
 
-import java.util.Locale;
-
 /** Sizes and shares as a person reads them. */
 public final class Sizes {
   private static final String[] UNITS = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
@@ -24,7 +22,8 @@ public final class Sizes {
       size /= 1024;
       unit++;
     } while (size >= 1023.95 && unit < UNITS.length - 1);
-    return String.format(Locale.ROOT, "%.1f %s", size, UNITS[unit]);
+    long tenths = Math.round(10 * size);
+    return tenths / 10 + "." + tenths % 10 + " " + UNITS[unit];
   }
 
   /** {@code 94 %} of the whole, which is more than nothing; {@code < 1 %} for what is more than nothing, too. */

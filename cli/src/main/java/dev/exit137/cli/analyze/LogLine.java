@@ -52,9 +52,11 @@ final class LogLine {
   /** The time as it is printed, the wall's rather than the kernel's; empty for none. */
   String printedTime() {
     String wall = printed().text();
-    return wall.isEmpty() && kernelMicros() >= 0
-        ? String.format("%d.%06d", kernelMicros() / 1_000_000, kernelMicros() % 1_000_000)
-        : wall;
+    if (!wall.isEmpty() || kernelMicros() < 0) {
+      return wall;
+    }
+    String fraction = String.valueOf(1_000_000 + kernelMicros() % 1_000_000);
+    return kernelMicros() / 1_000_000 + "." + fraction.substring(1);
   }
 
   /** When it was printed; nobody observed it. */

@@ -29,7 +29,11 @@ public final class Text {
 
   /** Names come from any process: one that holds control characters must not reach the terminal as it is. */
   public static String printable(String name) {
-    if (name.chars().noneMatch(Character::isISOControl)) {
+    int control = 0;
+    while (control < name.length() && !Character.isISOControl(name.charAt(control))) {
+      control++;
+    }
+    if (control == name.length()) {
       return name;
     }
     StringBuilder text = new StringBuilder();

@@ -76,9 +76,13 @@ final class Page {
 
   /** Lines of words; a word that is too long goes on in the next, a path after a slash. */
   private static List<String> wrap(String text, int width) {
+    String printable = Text.printable(text);
+    if (printable.length() <= width) {
+      return List.of(printable.strip());
+    }
     List<String> lines = new ArrayList<>();
     StringBuilder line = new StringBuilder();
-    for (String word : GLUED.matcher(Text.printable(text)).replaceAll(String.valueOf(GLUE)).split(" ")) {
+    for (String word : GLUED.matcher(printable).replaceAll(String.valueOf(GLUE)).split(" ")) {
       if (!line.isEmpty() && line.length() + 1 + word.length() > width) {
         lines.add(unglued(line));
         line.setLength(0);
