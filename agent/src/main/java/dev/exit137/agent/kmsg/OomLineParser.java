@@ -72,6 +72,19 @@ public final class OomLineParser {
     parse(buffer, from, to, TriggerLine.isLikely(buffer, from, to), line);
   }
 
+  /**
+   * Reads {@code buffer[from, to)} as the beginning of an {@code invoked oom-killer} that was cut by what showed or copied
+   * it. No record of the kernel is.
+   */
+  public void parseCutTrigger(byte[] buffer, int from, int to, OomLine line) {
+    line.clear();
+    text.wrap(buffer, from, Math.min(to, from + MAX_LINE_BYTES)).trimEnd();
+    TriggerLine.parseCut(text, line);
+    if (line.kind == Kind.NONE) {
+      line.clear();
+    }
+  }
+
   private void parse(byte[] buffer, int from, int to, boolean named, OomLine line) {
     line.reset();
     text.wrap(buffer, from, Math.min(to, from + MAX_LINE_BYTES)).trimEnd();

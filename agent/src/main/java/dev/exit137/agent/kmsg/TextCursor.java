@@ -37,6 +37,14 @@ final class TextCursor {
     }
   }
 
+  /** Leaves out the last character, of UTF-8. */
+  void trimLastCharacter() {
+    while (end > position && (buffer[end - 1] & 0xc0) == 0x80) {
+      end--;
+    }
+    end = Math.max(position, end - 1);
+  }
+
   static boolean isBlank(byte b) {
     return b == ' ' || b == '\t' || b == '\r';
   }

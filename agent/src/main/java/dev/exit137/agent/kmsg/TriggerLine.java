@@ -13,6 +13,7 @@ final class TriggerLine {
   private static final byte[] INVOKED = ascii(" invoked oom-killer");
   private static final byte[] GFP_MASK = ascii(": gfp_mask=");
   private static final byte[] NODEMASK = ascii(", nodemask=");
+  private static final byte[] NO_NODEMASK = ascii("(null)");
   private static final byte[] COMMA = ascii(",");
   private static final byte[] SPACE = ascii(" ");
   private static final byte[] ORDER = ascii("order=");
@@ -116,6 +117,51 @@ final class TriggerLine {
     if (text.atEnd()) {
       line.kind = Kind.INVOKED;
     }
+  }
+
+  /**
+   * stress invoked oom-killer: gfp_mask=0x6000c0(GFP_KERNEL), nodemask=(null), order=0, oo0
+   *
+   * <p>What is left of the line where a terminal or a pager cut it. Its last character may be anything: a terminal writes
+   * all that does not fit there, a pager shows {@code >} there. So the rest must be how such a line begins, and a field
+   * counts when what follows it is there.
+   */
+  static void parseCut(TextCursor text, OomLine line) {
+    int invoked = readComm(text, line, INVOKED);
+    if (invoked < 0) {
+      return;
+    }
+    text.position(invoked);
+    text.trimLastCharacter();
+    if (text.skip(INVOKED) && text.skip(GFP_MASK) && isCutGfpMask(text, line)) {
+      line.kind = Kind.INVOKED;
+    }
+  }
+
+  private static boolean isCutGfpMask(TextCursor text, OomLine line) {
+    int gfpMask = text.position();
+    int end = text.find(COMMA, gfpMask, text.end());
+    if (end < 0) {
+      return text.find(SPACE, gfpMask, text.end()) < 0;
+    }
+    line.gfpMask.set(text.buffer(), gfpMask, end - gfpMask);
+    text.position(end);
+    if (text.skipOrCut(NODEMASK) && !text.skipOrCut(NO_NODEMASK)) {
+      text.nodemask(line.nodemask);
+    }
+    text.skipOrCut(COMMA);
+    text.skipOrCut(SPACE);
+    text.skipOrCut(SPACE);
+    line.order = text.signed(ORDER, Integer.MAX_VALUE);
+    if (line.order == ABSENT) {
+      line.nodemask.clear();
+      return text.skipOrCut(ORDER) && text.atEnd();
+    } else if (text.atEnd()) {
+      line.order = ABSENT;
+      return true;
+    }
+    text.signed(OOM_ADJ, MAX_OOM_ADJ);
+    return (text.skipOrCut(OOM_SCORE_ADJ) || text.skipOrCut(OOM_ADJ) || text.skipOrCut(OOMKILLADJ)) && text.atEnd();
   }
 
   /** CPU 0/KVM cpuset=vcpu0 mems_allowed=0-1 (2.6.30 to 4.20; failed allocations print it, too) */

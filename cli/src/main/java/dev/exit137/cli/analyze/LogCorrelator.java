@@ -76,6 +76,9 @@ final class LogCorrelator implements LogReader.Lines {
       } while (found && parsed.kind() == OomLine.Kind.NONE);
       if (!found) {
         text.findFirst();
+        if (text.isCertain()) {
+          parser.parseCutTrigger(text.line(), text.from(), text.to(), parsed);
+        }
       }
     }
   }
