@@ -307,6 +307,11 @@ final class Prefix {
   /** {@code [ T123]}, {@code [   C1]}; without the letter only right behind the time, since table rows look like it. */
   private void callerBracket() {
     int open = skipSpaces(line, position, end);
+    if (at(line, open, end, '(') && at(line, open + 2, end, ')')) {
+      open += 3;
+    } else if (at(line, open, end, 'I') || at(line, open, end, 'P')) {
+      open++;
+    }
     if (!at(line, open, end, '[')) {
       return;
     }
@@ -316,6 +321,20 @@ final class Prefix {
     int close = skipDigits(line, digits, end);
     if (close > digits && at(line, close, end, ']') && (lettered || open == position)) {
       caller = caller(id, digits, close);
+      position = close + 1;
+    } else if (close > digits && at(line, close, end, ':')) {
+      namedCaller(id);
+    }
+  }
+
+  /** {@code [4:  kworker/u16:1: 1234] }, {@code [1234:HeapTaskDaemon]}: Android's vendors name the task, too. */
+  private void namedCaller(int from) {
+    int to = Math.min(end, from + MAX_BRACKET_BYTES);
+    int close = from;
+    while (close < to && line[close] != ']') {
+      close++;
+    }
+    if (at(line, close, to, ']')) {
       position = close + 1;
     }
   }

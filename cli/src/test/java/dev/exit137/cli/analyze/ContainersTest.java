@@ -30,6 +30,8 @@ class ContainersTest {
     all.put("dmesg, printk.caller", line -> "[" + line.seconds() + "][ T4321] " + line.text());
     all.put("dmesg of util-linux, printk.caller", line -> "[" + line.seconds() + "] [ T4321] " + line.text());
     all.put("a vendor's processor number", line -> "[" + line.seconds() + "][ 3] " + line.text());
+    all.put("Android, Samsung's", line -> "<" + line.level() + ">[" + line.seconds() + "]  [4:  kworker/u16:1: 1234] " + line.text());
+    all.put("Android, MediaTek's", line -> "[" + line.seconds() + "]  (2)[1234:HeapTaskDaemon]" + line.text());
     all.put("dmesg -r", line -> "<" + line.level() + ">[" + line.seconds() + "] " + line.text());
     all.put("dmesg -x", line -> "kern  :warn  : [" + line.seconds() + "] " + line.text());
     all.put("dmesg -T", line -> "[Fri Sep  4 15:29:47 2020] " + line.text());
