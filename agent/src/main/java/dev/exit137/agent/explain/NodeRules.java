@@ -268,7 +268,9 @@ final class NodeRules {
           tasks.size() + " of " + tasks.size() + " in the table are protected"));
     }
     return outcome == Outcome.PANIC
-        ? List.of(Finding.advice("Check whether the node is meant to panic (vm.panic_on_oom)", "the kernel panicked"))
+        ? List.of(Finding.advice(
+            "Look at vm.panic_on_oom, or for what left no process to kill (oom_score_adj -1000, an initramfs, a leak in the "
+                + "kernel)", "the kernel panicked"))
         : List.of();
   }
 }
