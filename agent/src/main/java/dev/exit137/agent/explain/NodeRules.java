@@ -269,8 +269,8 @@ final class NodeRules {
     }
     return outcome == Outcome.PANIC
         ? List.of(Finding.advice(
-            "Look at vm.panic_on_oom, or for what left no process to kill (oom_score_adj -1000, an initramfs, a leak in the "
-                + "kernel)", "the kernel panicked"))
+            "Look at vm.panic_on_oom, or for what left no process to kill (oom_score_adj -1000, an initramfs, "
+                + "a leak in the kernel)", "the kernel panicked"))
         : List.of();
   }
 }

@@ -352,8 +352,8 @@ class ExplainerTest {
         of("the kernel panics", global().clearVictim(), e -> e.setOutcome(Outcome.PANIC).getIncidentBuilder()
             .clearTrigger(),
             "The OOM killer ran because the node ran out of memory, and the kernel panicked.",
-            "Look at vm.panic_on_oom, or for what left no process to kill (oom_score_adj -1000, an initramfs, a leak in the "
-                + "kernel): the kernel panicked"),
+            "Look at vm.panic_on_oom, or for what left no process to kill (oom_score_adj -1000, an initramfs, "
+                + "a leak in the kernel): the kernel panicked"),
         of("the report ends before the kill", memcg().clearVictim(), e -> {
           e.setOutcome(Outcome.KILL_NOT_SEEN).getIncidentBuilder().clearTrigger();
           e.getIncidentBuilder().getChosenBuilder().setPid(31826).setComm("php5-fpm");

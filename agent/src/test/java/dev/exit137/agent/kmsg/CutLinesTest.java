@@ -69,9 +69,12 @@ class CutLinesTest {
 
   @Test
   void aDeviceWithThatNameInvokedNothing() {
-    assertThat(parseCutTrigger("input: x invoked oom-killer: gfp_mask=0xcc0 as /devices/virtual/input/input1")).isEqualTo(Map.of("kind", Kind.NONE));
-    assertThat(parseCutTrigger("input: x invoked oom-killer: gfp_mask=0xcc0, order=0 as /devices/virtual/input/input1")).isEqualTo(Map.of("kind", Kind.NONE));
-    assertThat(parseCutTrigger("python invoked oom-killer: ... constraint=CONSTRAINT_MEMCG")).isEqualTo(Map.of("kind", Kind.NONE));
+    for (String text : List.of(
+        "input: x invoked oom-killer: gfp_mask=0xcc0 as /devices/virtual/input/input1",
+        "input: x invoked oom-killer: gfp_mask=0xcc0, order=0 as /devices/virtual/input/input1",
+        "python invoked oom-killer: ... constraint=CONSTRAINT_MEMCG")) {
+      assertThat(parseCutTrigger(text)).as(text).isEqualTo(Map.of("kind", Kind.NONE));
+    }
   }
 
   private static Map<String, Object> parseCutTrigger(String text) {
