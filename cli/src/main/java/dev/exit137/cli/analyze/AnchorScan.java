@@ -13,7 +13,6 @@ import java.util.Arrays;
  */
 final class AnchorScan {
   private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
-  private static final VarHandle INT = MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
 
   /** Eight bytes out of each line that an open report is not needed for. Ordinary lines have them seldom. */
   private static final long[] ANCHORS = anchors(
@@ -40,6 +39,8 @@ final class AnchorScan {
 
   private static final int TRIGRAM = 3;
   private static final int STRIDE = Long.BYTES - TRIGRAM + 1;
+  private static final int SECOND = Long.BYTES - TRIGRAM;
+  private static final int ALL_OFFSETS = (1 << STRIDE) - 1;
   private static final int TRIGRAM_BITS = 0xff_ffff;
   private static final int HASH_BITS = 13;
 
@@ -73,19 +74,22 @@ final class AnchorScan {
 
   /** Where the first anchor in [from, to) begins, or -1. */
   static int find(byte[] text, int from, int to) {
-    int last = to - Integer.BYTES;
+    int last = to - Long.BYTES;
     int i = from;
-    for (; i <= last; i += STRIDE) {
-      int offsets = OFFSETS[hash((int) INT.get(text, i))];
-      if (offsets != 0) {
-        int anchor = anchorAround(text, i, offsets, from, to);
+    // Eight bytes have two of the trigrams to be looked at; the next one is a stride behind the second.
+    for (; i <= last; i += SECOND + STRIDE) {
+      long bytes = (long) LONG.get(text, i);
+      int first = OFFSETS[hash((int) bytes)];
+      int second = OFFSETS[hash((int) (bytes >>> Byte.SIZE * SECOND))];
+      if ((first | second) != 0) {
+        int anchor = anchorAround(text, i, first, from, to);
+        anchor = anchor >= 0 ? anchor : anchorAround(text, i + SECOND, second, from, to);
         if (anchor >= 0) {
           return anchor;
         }
       }
     }
-    // An int at the last trigram would reach beyond the end.
-    return i + TRIGRAM == to ? anchorAround(text, i, 1 << STRIDE - 1, from, to) : -1;
+    return anchorAround(text, i, ALL_OFFSETS, from, to);
   }
 
   /** The anchor that has one of these offsets at {@code at}, or -1. */

@@ -8,9 +8,9 @@ import java.nio.charset.StandardCharsets;
 
 /**
  * Finds where in a line the kernel's own words may begin: behind the parts that {@link Prefix} knows, wherever the
- * first stands that only the kernel's lines have. What is left of it may be anything (a host in any syslog's order, another
- * program's words on a serial console), but not the tag of a program: that wrote the line then, and may write what it
- * likes. One instance looks at line after line. Belongs to one thread.
+ * first stands that only the kernel's lines have. What is left of it may be anything (a host in any syslog's order,
+ * another program's words on a serial console), but not the tag of a program: that wrote the line then, and may write
+ * what it likes. One instance looks at line after line. Belongs to one thread.
  */
 final class KernelText {
   /** A record of the kernel is shorter (1 KiB), a report's Mem-Info in one record too. */

@@ -268,8 +268,8 @@ final class Prefix {
   }
 
   /**
-   * {@code [   12.345678] }, {@code [   12.345678][ T123] }, {@code [   12.345678] [ T123] }; {@code [    5.1 <    0.1>]
-   * } (dmesg -d).
+   * {@code [   12.345678] }, {@code [   12.345678][ T123] }, {@code [   12.345678] [ T123] }; {@code [    5.1 <
+   * 0.1>] } (dmesg -d).
    */
   private boolean stamp(int from) {
     int start = skipSpaces(line, from, end);

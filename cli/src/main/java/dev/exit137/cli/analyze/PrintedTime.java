@@ -48,9 +48,8 @@ final class PrintedTime {
     if (clock < 0 || !at(line, clock + 5, to, ':') || skipDigits(line, clock + 6, to) != clock + 8) {
       return -1;
     }
-    long seconds =
-        3600 * number(line, clock, clock + 2) + 60 * number(line, clock + 3, clock + 5) + number(line, clock + 6, clock + 8);
-    return seconds * MICROS_PER_SECOND;
+    long minutes = 60 * number(line, clock, clock + 2) + number(line, clock + 3, clock + 5);
+    return (60 * minutes + number(line, clock + 6, clock + 8)) * MICROS_PER_SECOND;
   }
 
   /** As it is printed, with its date; empty for none. */
@@ -76,7 +75,7 @@ final class PrintedTime {
     return new String(line, start, (yearBehind ? year + 4 : end) - start, StandardCharsets.UTF_8);
   }
 
-  /** {@code 2023-12-04T10:49:30.106Z}, {@code 2024-05-03T12:00:00,123456+02:00}; null where a part of that is missing. */
+  /** {@code 2023-12-04T10:49:30.106Z}, {@code 2024-05-03T12:00:00,123456+02:00}; null where a part is missing. */
   Instant instant() {
     int year = clock - 11;
     int second = clock + 6;

@@ -61,7 +61,7 @@ final class Progress extends FilterInputStream {
 
   private void show(long now) {
     double seconds = (now - startNanos) / 1e9;
-    String share = totalBytes > 0 ? String.format(Locale.ROOT, " (%d %%)", Math.min(100, 100 * bytes / totalBytes)) : "";
+    String share = totalBytes > 0 ? " (" + Math.min(100, 100 * bytes / totalBytes) + " %)" : "";
     err.printf(Locale.ROOT, "\rread %.0f MiB%s, %.0f MiB/s\u001b[K", bytes / MIB, share, bytes / MIB / seconds);
     err.flush();
     onScreen = true;

@@ -9,6 +9,7 @@ import dev.exit137.cli.terminal.Terminal;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.file.Files;
@@ -46,7 +47,7 @@ class AnalyzeCommandTest {
   void jsonIsNothingButEvents() throws IOException {
     Analysis analysis = Analysis.run("-o", "json", file("booting\n" + KILL).toString());
     assertThat(analysis.exitCode()).isZero();
-    assertThat(analysis.events()).singleElement().satisfies(event -> assertThat(event.getVictim().getPid()).isEqualTo(7));
+    assertThat(analysis.events()).extracting(event -> event.getVictim().getPid()).containsExactly(7);
     assertThat(Analysis.run("-o", "json", file("booting\n").toString())).isEqualTo(new Analysis(0, "", ""));
   }
 
@@ -129,7 +130,8 @@ class AnalyzeCommandTest {
   void anythingButATerminalIsNotWrittenTo() throws IOException {
     ByteArrayOutputStream err = new ByteArrayOutputStream();
     long[] nanos = {0};
-    Progress progress = new Progress(new ByteArrayInputStream(new byte[9]), -1, new PrintStream(err), false, () -> nanos[0]);
+    InputStream in = new ByteArrayInputStream(new byte[9]);
+    Progress progress = new Progress(in, -1, new PrintStream(err), false, () -> nanos[0]);
     nanos[0] = 60_000_000_000L;
     progress.read(new byte[9]);
     progress.close();

@@ -8,8 +8,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The kernel's words, said by somebody else. */
 class LookAlikesTest {
   private static final String KILLED =
-      "Out of memory: Killed process 7788 (java) total-vm:7169492kB, anon-rss:7165824kB, file-rss:956kB, shmem-rss:0kB, "
-          + "UID:0 pgtables:14076kB oom_score_adj:0";
+      "Out of memory: Killed process 7788 (java) total-vm:7169492kB, anon-rss:7165824kB, file-rss:956kB, "
+          + "shmem-rss:0kB, UID:0 pgtables:14076kB oom_score_adj:0";
 
   @ParameterizedTest
   @ValueSource(strings = {

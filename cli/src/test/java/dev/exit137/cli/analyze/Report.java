@@ -17,6 +17,11 @@ record Report(List<Line> lines) {
 
   /** A line of a record; a record of several lines (Mem-Info) has its newlines as {@code \x0a}. */
   record Line(int level, long micros, String text) {
+    /** As dmesg shows it. */
+    String stamped() {
+      return "[" + seconds() + "] " + text;
+    }
+
     String seconds() {
       return "%5d.%06d".formatted(micros / 1_000_000, micros % 1_000_000);
     }
@@ -47,8 +52,8 @@ record Report(List<Line> lines) {
   Report apart() {
     List<Line> apart = new ArrayList<>();
     for (Line line : lines) {
-      String[] texts = line.text().startsWith("active_anon:") ? line.text().split("\\\\x0a") : new String[] {line.text()};
-      for (String text : texts) {
+      boolean several = line.text().startsWith("active_anon:");
+      for (String text : several ? line.text().split("\\\\x0a") : new String[] {line.text()}) {
         apart.add(new Line(line.level(), line.micros(), text));
       }
     }
