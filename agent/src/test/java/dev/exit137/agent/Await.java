@@ -6,9 +6,9 @@ import java.util.function.Predicate;
 import java.util.function.Supplier;
 
 /** Waits for what another thread brings about; fails when it does not come. */
-final class Await {
+public final class Await {
   /** Long enough for a machine that is busy with other things; nothing waits that long unless it fails. */
-  static final Duration PATIENCE = Duration.ofSeconds(15);
+  public static final Duration PATIENCE = Duration.ofSeconds(15);
 
   private static final long PROBE_NANOS = 2_000_000;
 
@@ -20,7 +20,7 @@ final class Await {
   }
 
   /** @return the first value of {@code probe} that {@code condition} holds for */
-  static <T> T until(String what, Supplier<T> probe, Predicate<T> condition) {
+  public static <T> T until(String what, Supplier<T> probe, Predicate<T> condition) {
     long deadlineNanos = deadlineNanos();
     while (true) {
       T value = probe.get();

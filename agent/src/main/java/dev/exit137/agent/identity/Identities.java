@@ -1,0 +1,372 @@
+package dev.exit137.agent.identity;
+
+import static java.util.stream.Collectors.joining;
+import static java.util.stream.Collectors.toSet;
+
+import dev.exit137.proto.v1.SourceStatus;
+import dev.exit137.proto.v1.SourceStatus.State;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Whose container an id is. Known before a kill: all containers are listed at the start and every few seconds, each new
+ * cgroup of a container and each start that a runtime tells of is asked about. Everything that waits does so on the
+ * agent-identity thread; the methods are for any thread and never block.
+ */
+public final class Identities implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Identities.class);
+  private static final int MAX_ASKS = 1024;
+  private static final int MAX_AT_A_TIME = 16;
+  private static final long CLOSE_TIMEOUT_SECONDS = 2;
+
+  /**
+   * How long things take.
+   *
+   * @param tick how often sockets are looked for, and a runtime that failed is tried again
+   * @param deadline of one question
+   * @param firstRetry of an answer that has not all; doubled each time up to a tick
+   * @param patience how long a container may be unknown to a runtime that answers
+   * @param outage how long a question waits for a runtime that does not
+   */
+  record Pace(Duration tick, Duration deadline, Duration firstRetry, Duration patience, Duration outage) {
+    static final Pace USUAL =
+        new Pace(
+            Duration.ofSeconds(1),
+            Duration.ofSeconds(5),
+            Duration.ofMillis(20),
+            Duration.ofSeconds(10),
+            Duration.ofMinutes(10));
+  }
+
+  /** A container that is being asked about, until it is known with its main pid, or given up. */
+  private final class Ask {
+    private final String id;
+    private final long sinceNanos = System.nanoTime();
+    private final CompletableFuture<Identity> answer = new CompletableFuture<>();
+    private Duration pause = pace.firstRetry();
+    private boolean isOut;
+    private boolean isScheduled;
+
+    Ask(String id) {
+      this.id = id;
+    }
+
+    boolean waitedFor(Duration time) {
+      return System.nanoTime() - sinceNanos > time.toNanos();
+    }
+  }
+
+  private final ScheduledThreadPoolExecutor thread =
+      new ScheduledThreadPoolExecutor(
+          1,
+          task -> {
+            Thread made = new Thread(task, "agent-identity");
+            made.setDaemon(true);
+            return made;
+          });
+  private final Pace pace;
+  private final MainProcess mainProcess;
+  private final IdentityCache cache = new IdentityCache(System::nanoTime);
+  private final List<RuntimeLink> links = new ArrayList<>();
+  private final Map<String, Ask> asks = new LinkedHashMap<>();
+  private final AtomicInteger submitted = new AtomicInteger();
+  private int out;
+
+  /** @param procRoot the host's procfs */
+  public Identities(RuntimeSockets sockets, LabelFilter labels, Path procRoot) {
+    this(sockets, labels, procRoot, Pace.USUAL);
+  }
+
+  Identities(RuntimeSockets sockets, LabelFilter labels, Path procRoot, Pace pace) {
+    this.pace = pace;
+    mainProcess = new MainProcess(procRoot);
+    thread.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
+    thread.setRemoveOnCancelPolicy(true);
+    RuntimeLink.Listener listener =
+        new RuntimeLink.Listener() {
+          @Override
+          public void onListed(RuntimeLink link, List<Identity> identities) {
+            listed(link, identities);
+          }
+
+          @Override
+          public void onStarted(String id) {
+            warm(id);
+          }
+        };
+    for (Path socket : sockets.cri()) {
+      links.add(
+          new RuntimeLink("cri", socket, path -> new CriRuntime(path, labels, pace.deadline(), thread), listener));
+    }
+    for (Path socket : sockets.docker()) {
+      links.add(new RuntimeLink("docker", socket, path -> new DockerRuntime(path, pace.deadline(), thread), listener));
+    }
+  }
+
+  /** Begins to look for runtimes, and to learn what they have. */
+  public void start() {
+    thread.scheduleWithFixedDelay(guarded(this::tick), 0, pace.tick().toMillis(), TimeUnit.MILLISECONDS);
+  }
+
+  // ---- for any thread
+
+  /** What is known of a container now. */
+  public Optional<Identity> find(String id) {
+    return cache.find(id);
+  }
+
+  /** What is known of it now, or is learnt later; fails when no runtime knows it, or none answers for long. */
+  public CompletableFuture<Identity> lookUp(String id) {
+    Optional<Identity> known = cache.find(id);
+    if (known.isPresent()) {
+      return CompletableFuture.completedFuture(known.get());
+    }
+    CompletableFuture<Identity> answer = new CompletableFuture<>();
+    submit(
+        () -> {
+          Ask ask = asks.get(id);
+          if (ask == null) {
+            ask = add(id);
+          }
+          if (ask == null) {
+            answer.completeExceptionally(new RuntimeFailure("too many containers are being asked about"));
+          } else {
+            ask.answer.whenComplete(
+                (identity, failure) -> {
+                  if (failure == null) {
+                    answer.complete(identity);
+                  } else {
+                    answer.completeExceptionally(failure);
+                  }
+                });
+            go(ask);
+          }
+        },
+        () -> answer.completeExceptionally(new RuntimeFailure("too many containers are being asked about")));
+    return answer;
+  }
+
+  /** There is a cgroup of this container: it is learnt before anything happens in it. */
+  public void onContainerCgroup(String id) {
+    // Also one that is known: Docker starts a container anew under its old id. What does not fit is found by the next list.
+    submit(() -> warm(id), () -> {});
+  }
+
+  /** Whether a process of a kill's record was its container's first one; empty when that is not known. */
+  public Optional<Boolean> isInit(Identity identity, int victimPid, Instant killedAt) {
+    boolean mainLives =
+        identity.mainPid().isPresent() && mainProcess.isIn(identity.mainPid().getAsInt(), identity.id());
+    return identity.isInit(victimPid, killedAt, mainLives);
+  }
+
+  /** How the runtimes are; one entry for each kind that has a socket, or one that says that there is none. */
+  public List<SourceStatus> status() {
+    List<SourceStatus> all = new ArrayList<>();
+    for (String kind : links.stream().map(RuntimeLink::kind).distinct().toList()) {
+      links.stream()
+          .filter(link -> link.kind().equals(kind) && link.isPresent())
+          .map(RuntimeLink::status)
+          .min((a, b) -> a.getState().compareTo(b.getState()))
+          .ifPresent(all::add);
+    }
+    if (all.stream().anyMatch(status -> status.getState() == State.ACTIVE)) {
+      // A Docker host has containerd's socket, too, with its cri plugin turned off.
+      all.removeIf(status -> status.getState() == State.UNAVAILABLE);
+    }
+    if (all.isEmpty()) {
+      String places = links.stream().map(link -> link.socket().toString()).collect(joining(", "));
+      all.add(
+          SourceStatus.newBuilder()
+              .setName("cri")
+              .setState(State.UNAVAILABLE)
+              .setDetail("no container runtime's socket is there (" + places + "): containers are named by their ids")
+              .build());
+    }
+    return all;
+  }
+
+  private void submit(Runnable task, Runnable refused) {
+    if (submitted.incrementAndGet() > MAX_ASKS) {
+      submitted.decrementAndGet();
+      refused.run();
+      return;
+    }
+    try {
+      thread.execute(
+          () -> {
+            submitted.decrementAndGet();
+            guarded(task).run();
+          });
+    } catch (RejectedExecutionException e) {
+      // It is closed.
+      submitted.decrementAndGet();
+      refused.run();
+    }
+  }
+
+  // ---- agent-identity thread
+
+  private void tick() {
+    links.forEach(RuntimeLink::tick);
+    List.copyOf(asks.values()).forEach(this::go);
+  }
+
+  private void listed(RuntimeLink link, List<Identity> identities) {
+    cache.retain(link, identities.stream().map(Identity::id).collect(toSet()));
+    for (Identity identity : identities) {
+      if (cache.find(identity.id()).isEmpty()) {
+        learn(link, identity);
+        if (!identity.isWhole()) {
+          warm(identity.id());
+        }
+      }
+    }
+    List.copyOf(asks.values()).forEach(this::go);
+  }
+
+  private Identity learn(RuntimeLink link, Identity identity) {
+    Identity confirmed = identity.withMainPid(mainProcess.confirmed(identity.mainPid(), identity.id()));
+    cache.put(link, confirmed);
+    Identity known = cache.find(identity.id()).orElse(confirmed);
+    Ask ask = asks.get(identity.id());
+    if (ask != null) {
+      ask.answer.complete(known);
+    }
+    return known;
+  }
+
+  private void warm(String id) {
+    Ask ask = asks.containsKey(id) ? null : add(id);
+    if (ask != null) {
+      go(ask);
+    }
+  }
+
+  private Ask add(String id) {
+    if (asks.size() >= MAX_ASKS) {
+      return null;
+    }
+    Ask ask = new Ask(id);
+    asks.put(id, ask);
+    return ask;
+  }
+
+  /** Asks, unless that is under way, or no runtime answers: then the next list comes back to it. */
+  private void go(Ask ask) {
+    if (ask.isOut || ask.isScheduled || !asks.containsKey(ask.id)) {
+      return;
+    }
+    if (links.stream().allMatch(link -> link.runtime() == null)) {
+      if (isTooLate(ask)) {
+        giveUp(ask, "no container runtime answers");
+      }
+      return;
+    }
+    if (out < MAX_AT_A_TIME) {
+      out++;
+      ask.isOut = true;
+      askFrom(ask, 0);
+    }
+  }
+
+  private void askFrom(Ask ask, int at) {
+    int index = at;
+    while (index < links.size() && links.get(index).runtime() == null) {
+      index++;
+    }
+    if (index == links.size()) {
+      answered(ask, Optional.empty());
+      return;
+    }
+    RuntimeLink link = links.get(index);
+    int next = index + 1;
+    link.runtime()
+        .ask(ask.id)
+        .whenComplete(
+            (found, failure) -> {
+              if (failure != null) {
+                link.failed(failure);
+              }
+              if (failure == null && found.isPresent()) {
+                answered(ask, Optional.of(learn(link, found.get())));
+              } else {
+                askFrom(ask, next);
+              }
+            });
+  }
+
+  private void answered(Ask ask, Optional<Identity> found) {
+    out--;
+    ask.isOut = false;
+    if (found.filter(Identity::isWhole).isPresent()) {
+      asks.remove(ask.id);
+    } else if (isTooLate(ask)) {
+      giveUp(ask, "no container runtime knows it");
+    } else {
+      ask.isScheduled = true;
+      thread.schedule(
+          guarded(
+              () -> {
+                ask.isScheduled = false;
+                go(ask);
+              }),
+          ask.pause.toMillis(),
+          TimeUnit.MILLISECONDS);
+      ask.pause = ask.pause.multipliedBy(2).compareTo(pace.tick()) < 0 ? ask.pause.multipliedBy(2) : pace.tick();
+    }
+    // One of those that had no room may go now.
+    asks.values().stream().filter(other -> !other.isOut && !other.isScheduled).findFirst().ifPresent(this::go);
+  }
+
+  /** A runtime that is out may know it when it is back; one that answers knows each container within moments. */
+  private boolean isTooLate(Ask ask) {
+    return ask.waitedFor(links.stream().anyMatch(RuntimeLink::isOut) ? pace.outage() : pace.patience());
+  }
+
+  private void giveUp(Ask ask, String reason) {
+    asks.remove(ask.id);
+    ask.answer.completeExceptionally(new RuntimeFailure(reason));
+  }
+
+  private static Runnable guarded(Runnable task) {
+    return () -> {
+      try {
+        task.run();
+      } catch (RuntimeException e) {
+        LOG.error("the agent goes on after a failure with container identities", e);
+      }
+    };
+  }
+
+  @Override
+  public void close() {
+    try {
+      // The runtimes end on their own threads, and tell this one of it.
+      thread.submit(() -> links.forEach(RuntimeLink::close)).get(CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS);
+      thread.submit(() -> List.copyOf(asks.values()).forEach(ask -> giveUp(ask, "the agent ends")));
+      thread.shutdown();
+      thread.awaitTermination(CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS);
+    } catch (ExecutionException | TimeoutException e) {
+      LOG.warn("the connections to container runtimes did not end in order", e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } finally {
+      thread.shutdownNow();
+    }
+  }
+}

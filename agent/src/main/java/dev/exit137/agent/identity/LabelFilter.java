@@ -1,0 +1,36 @@
+package dev.exit137.agent.identity;
+
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * Which of a pod's labels go into events. Labels may hold anything, and be many: only those that are asked for are kept.
+ *
+ * @param allowed whole names ({@code app}), or beginnings with a star at the end ({@code app.kubernetes.io/*})
+ */
+public record LabelFilter(List<String> allowed) {
+  public static final LabelFilter DEFAULT = new LabelFilter(List.of("app.kubernetes.io/*", "app"));
+
+  public LabelFilter {
+    allowed = List.copyOf(allowed);
+  }
+
+  /** The labels that may be kept, by name. */
+  Map<String, String> keep(Map<String, String> labels) {
+    Map<String, String> kept = new TreeMap<>();
+    labels.forEach(
+        (name, value) -> {
+          if (allowed.stream().anyMatch(each -> matches(each, name))) {
+            kept.put(name, value);
+          }
+        });
+    return kept;
+  }
+
+  private static boolean matches(String allowed, String name) {
+    return allowed.endsWith("*")
+        ? name.startsWith(allowed.substring(0, allowed.length() - 1))
+        : name.equals(allowed);
+  }
+}

@@ -1,0 +1,183 @@
+package dev.exit137.agent.identity;
+
+import dev.exit137.proto.v1.SourceStatus;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.CompletionException;
+import java.util.function.Function;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One socket at which a runtime may be: looked for, listed again and again, found failing and found again. Agent-identity
+ * thread; {@link #status} any.
+ */
+final class RuntimeLink implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(RuntimeLink.class);
+  /** A list repairs whatever the cgroups and the event stream did not tell. */
+  private static final int LIST_EVERY_TICKS = 10;
+
+  /** What a link tells of. */
+  interface Listener {
+    /** The runtime answers, now and perhaps for the first time for long; these are all of its containers. */
+    void onListed(RuntimeLink link, List<Identity> identities);
+
+    /** A container started. */
+    void onStarted(String id);
+  }
+
+  private final String kind;
+  private final Path socket;
+  private final Function<Path, ContainerRuntime> opener;
+  private final Listener listener;
+  private ContainerRuntime runtime;
+  private boolean listing;
+  private boolean watching;
+  private boolean hasNoEvents;
+  private boolean answered;
+  private boolean refuses;
+  private int ticksToList;
+  /** Why it fails; empty when it does not, null when there is no socket. */
+  private volatile String problem;
+  private volatile boolean everAnswered;
+
+  /** @param kind name of the source: {@code cri}, {@code docker} */
+  RuntimeLink(String kind, Path socket, Function<Path, ContainerRuntime> opener, Listener listener) {
+    this.kind = kind;
+    this.socket = socket;
+    this.opener = opener;
+    this.listener = listener;
+  }
+
+  String kind() {
+    return kind;
+  }
+
+  Path socket() {
+    return socket;
+  }
+
+  /** The runtime, or null while it is not known to answer. */
+  ContainerRuntime runtime() {
+    return answered ? runtime : null;
+  }
+
+  /** Whether there is a socket. */
+  boolean isPresent() {
+    return problem != null;
+  }
+
+  /** Whether it is there, fails, and may be back. */
+  boolean isOut() {
+    return isPresent() && !answered && !refuses;
+  }
+
+  /** To be called about once a second. */
+  void tick() {
+    if (runtime == null) {
+      if (!Files.exists(socket)) {
+        return;
+      }
+      open();
+    }
+    if (runtime != null && !listing && (!answered || --ticksToList <= 0)) {
+      list();
+    }
+  }
+
+  private void open() {
+    try {
+      runtime = opener.apply(socket);
+      problem = "it has not answered yet";
+    } catch (LinkageError | RuntimeException e) {
+      problem = "unix sockets cannot be used here: " + e;
+    }
+  }
+
+  private void list() {
+    listing = true;
+    runtime
+        .list()
+        .whenComplete(
+            (identities, failure) -> {
+              listing = false;
+              if (failure != null) {
+                out(cause(failure));
+                return;
+              }
+              ticksToList = LIST_EVERY_TICKS;
+              if (!answered) {
+                LOG.info("{} at {} answers: {} containers and sandboxes", kind, socket, identities.size());
+              }
+              answered = true;
+              everAnswered = true;
+              problem = "";
+              listener.onListed(this, identities);
+              watch();
+            });
+  }
+
+  private void watch() {
+    if (watching || hasNoEvents) {
+      return;
+    }
+    watching = true;
+    runtime
+        .watch(listener::onStarted)
+        .whenComplete(
+            (ended, failure) -> {
+              watching = false;
+              hasNoEvents = failure != null;
+            });
+  }
+
+  /** A question failed. */
+  void failed(Throwable failure) {
+    Throwable cause = cause(failure);
+    // One container that it cannot tell of is no outage.
+    if (cause instanceof RuntimeFailure known && known.isOutage()) {
+      out(cause);
+    }
+  }
+
+  private static Throwable cause(Throwable failure) {
+    return failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure;
+  }
+
+  /** Until a list succeeds, nothing more is asked. */
+  private void out(Throwable cause) {
+    String reason = Files.exists(socket) ? cause.getMessage() : "its socket is gone";
+    if (answered || !reason.equals(problem)) {
+      LOG.warn("{} at {}: {}", kind, socket, reason);
+    }
+    refuses = cause instanceof RuntimeFailure known && !known.isOutage();
+    answered = false;
+    // Another version of it may be there after this.
+    hasNoEvents = false;
+    problem = reason;
+  }
+
+  /** How it is; meaningful while there is a socket. */
+  SourceStatus status() {
+    String now = problem;
+    SourceStatus.Builder status = SourceStatus.newBuilder().setName(kind);
+    if (now == null) {
+      return status.setState(SourceStatus.State.UNAVAILABLE).setDetail("no socket at " + socket).build();
+    }
+    if (now.isEmpty()) {
+      return status.setState(SourceStatus.State.ACTIVE).build();
+    }
+    return status
+        .setState(everAnswered ? SourceStatus.State.DEGRADED : SourceStatus.State.UNAVAILABLE)
+        .setDetail(socket + ": " + now)
+        .build();
+  }
+
+  @Override
+  public void close() {
+    if (runtime != null) {
+      runtime.close();
+    }
+  }
+}

@@ -1,0 +1,48 @@
+package dev.exit137.agent.identity;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * Where runtimes listen.
+ *
+ * @param cri sockets of the Container Runtime Interface
+ * @param docker sockets of the Docker Engine API
+ */
+public record RuntimeSockets(List<Path> cri, List<Path> docker) {
+  /** containerd as packaged, in k3s and RKE2, k0s and MicroK8s; CRI-O; Docker. */
+  public static final RuntimeSockets USUAL =
+      new RuntimeSockets(
+          paths(
+              "/run/containerd/containerd.sock",
+              "/run/crio/crio.sock",
+              "/run/k3s/containerd/containerd.sock",
+              "/run/k0s/containerd.sock",
+              "/var/snap/microk8s/common/run/containerd.sock"),
+          paths("/run/docker.sock"));
+
+  public RuntimeSockets {
+    cri = List.copyOf(cri);
+    docker = List.copyOf(docker);
+  }
+
+  /**
+   * The one socket that an administrator named.
+   *
+   * @param endpoint as kubelet takes it: {@code unix:///run/containerd/containerd.sock}, or the path alone
+   * @throws IllegalArgumentException it is neither
+   */
+  public static RuntimeSockets ofEndpoint(String endpoint) {
+    String path = endpoint.startsWith("unix://") ? endpoint.substring("unix://".length()) : endpoint;
+    if (!path.startsWith("/")) {
+      throw new IllegalArgumentException(
+          "--cri-endpoint must be the path of a unix socket (unix:///run/containerd/containerd.sock), and is " + endpoint);
+    }
+    return new RuntimeSockets(paths(path), USUAL.docker());
+  }
+
+  private static List<Path> paths(String... paths) {
+    return Stream.of(paths).map(Path::of).toList();
+  }
+}
