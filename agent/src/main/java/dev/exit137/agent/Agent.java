@@ -1,6 +1,7 @@
 package dev.exit137.agent;
 
 import com.google.protobuf.ByteString;
+import dev.exit137.agent.identity.Identities;
 import dev.exit137.agent.report.AgentWorker;
 import dev.exit137.agent.report.CheckpointFile;
 import dev.exit137.proto.state.v1.Checkpoint;
@@ -16,11 +17,13 @@ import java.util.Optional;
 /** The node agent: kernel evidence in, events out. Started and closed once. */
 public final class Agent implements AutoCloseable {
   private final CheckpointFile checkpointFile;
+  private final Identities identities;
   private final AgentWorker worker;
   private final EvidenceLoop loop;
 
-  private Agent(CheckpointFile checkpointFile, AgentWorker worker, EvidenceLoop loop) {
+  private Agent(CheckpointFile checkpointFile, Identities identities, AgentWorker worker, EvidenceLoop loop) {
     this.checkpointFile = checkpointFile;
+    this.identities = identities;
     this.worker = worker;
     this.loop = loop;
   }
@@ -33,6 +36,7 @@ public final class Agent implements AutoCloseable {
    */
   public static Agent start(AgentConfig config) throws IOException {
     CheckpointFile checkpointFile = new CheckpointFile(config.stateDir());
+    Identities identities = new Identities(config.runtimeSockets(), config.podLabels(), config.procRoot());
     AgentWorker worker = null;
     EvidenceLoop loop = null;
     try {
@@ -44,11 +48,15 @@ public final class Agent implements AutoCloseable {
       for (ByteString event : last.map(Checkpoint::getUnacknowledgedList).orElse(List.of())) {
         unacknowledged.add(OomKillEvent.parseFrom(event));
       }
-      worker = new AgentWorker(checkpointFile, config.aggregators(), unacknowledged);
-      loop = new EvidenceLoop(config, node, worker, ofThisBoot);
+      // First of all: what the kernel's ring still holds is read at once, and is to have names, too.
+      identities.start();
+      worker =
+          new AgentWorker(
+              checkpointFile, config.aggregators(), unacknowledged, identities, config.identityTimeout());
+      loop = new EvidenceLoop(config, node, identities, worker, ofThisBoot);
       loop.start();
       worker.start();
-      return new Agent(checkpointFile, worker, loop);
+      return new Agent(checkpointFile, identities, worker, loop);
     } catch (IOException | RuntimeException e) {
       if (loop != null) {
         loop.close();
@@ -56,6 +64,7 @@ public final class Agent implements AutoCloseable {
       if (worker != null) {
         worker.close();
       }
+      identities.close();
       checkpointFile.close();
       throw e;
     }
@@ -90,6 +99,7 @@ public final class Agent implements AutoCloseable {
   public void close() {
     loop.close();
     worker.close();
+    identities.close();
     checkpointFile.close();
   }
 }

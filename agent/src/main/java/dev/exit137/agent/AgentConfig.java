@@ -1,5 +1,7 @@
 package dev.exit137.agent;
 
+import dev.exit137.agent.identity.LabelFilter;
+import dev.exit137.agent.identity.RuntimeSockets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -18,6 +20,10 @@ import java.util.Optional;
  * @param aggregators {@code HOST:PORT} of the aggregators, tried in turn; at least one
  * @param counterGrace how long a kill that a counter shows may wait for its kmsg record before it is reported without
  *     one; 10 ms to 60 s
+ * @param runtimeSockets where container runtimes are looked for
+ * @param podLabels which labels of a pod go into its events
+ * @param identityTimeout how long an event waits for the runtime to name its container; it then goes out without, and
+ *     again when the answer comes; 0 to 10 s
  */
 public record AgentConfig(
     String nodeName,
@@ -27,15 +33,20 @@ public record AgentConfig(
     Optional<Path> cgroupRoot,
     Path procRoot,
     List<String> aggregators,
-    Duration counterGrace) {
+    Duration counterGrace,
+    RuntimeSockets runtimeSockets,
+    LabelFilter podLabels,
+    Duration identityTimeout) {
 
   public static final Path DEFAULT_STATE_DIR = Path.of("/var/lib/exit137");
   public static final Path DEFAULT_KMSG_PATH = Path.of("/dev/kmsg");
   public static final Path DEFAULT_PROC_ROOT = Path.of("/proc");
   public static final Duration DEFAULT_COUNTER_GRACE = Duration.ofMillis(500);
+  public static final Duration DEFAULT_IDENTITY_TIMEOUT = Duration.ofMillis(250);
 
   private static final Duration MIN_GRACE = Duration.ofMillis(10);
   private static final Duration MAX_GRACE = Duration.ofSeconds(60);
+  private static final Duration MAX_IDENTITY_TIMEOUT = Duration.ofSeconds(10);
 
   /** @throws IllegalArgumentException naming the setting, the rule and the value */
   public AgentConfig {
@@ -48,6 +59,10 @@ public record AgentConfig(
     if (counterGrace.compareTo(MIN_GRACE) < 0 || counterGrace.compareTo(MAX_GRACE) > 0) {
       throw new IllegalArgumentException(
           "--counter-grace must be between 10ms and 60s, and is " + counterGrace.toMillis() + "ms");
+    }
+    if (identityTimeout.isNegative() || identityTimeout.compareTo(MAX_IDENTITY_TIMEOUT) > 0) {
+      throw new IllegalArgumentException(
+          "--identity-timeout must be between 0 and 10s, and is " + identityTimeout.toMillis() + "ms");
     }
     aggregators = List.copyOf(aggregators);
   }

@@ -7,6 +7,7 @@ import dev.exit137.agent.correlate.Correlator;
 import dev.exit137.agent.correlate.KernelClock;
 import dev.exit137.agent.correlate.KillBalance;
 import dev.exit137.agent.correlate.KillReport;
+import dev.exit137.agent.identity.Identities;
 import dev.exit137.agent.incident.IncidentAssembler;
 import dev.exit137.agent.kmsg.KmsgRecordFlyweight;
 import dev.exit137.agent.kmsg.KmsgSource;
@@ -47,6 +48,7 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
   private static final int MAX_GRACES = 10;
 
   private final AgentConfig config;
+  private final Identities identities;
   private final AgentWorker worker;
   private final Checkpoint remembered;
   private final StatusReporter status;
@@ -74,8 +76,11 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
    * @param remembered the checkpoint of this boot; empty where there is none
    * @throws IOException neither the kernel's log nor any cgroup can be read
    */
-  EvidenceLoop(AgentConfig config, Node node, AgentWorker worker, Optional<Checkpoint> remembered) throws IOException {
+  EvidenceLoop(
+      AgentConfig config, Node node, Identities identities, AgentWorker worker, Optional<Checkpoint> remembered)
+      throws IOException {
     this.config = config;
+    this.identities = identities;
     this.worker = worker;
     this.remembered = remembered.orElse(Checkpoint.getDefaultInstance());
     status = new StatusReporter(node, this.remembered.getLosses());
@@ -103,7 +108,8 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
       return Optional.empty();
     }
     try {
-      return Optional.of(new CgroupWatcher(mount.get(), System::nanoTime, cgroup -> scheduleReview()));
+      return Optional.of(
+          new CgroupWatcher(mount.get(), System::nanoTime, cgroup -> scheduleReview(), identities::onContainerCgroup));
     } catch (IOException e) {
       status.countersUnavailable(e.getMessage());
       return Optional.empty();
@@ -360,7 +366,7 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
   }
 
   private AgentStatus status() {
-    return status.status(watcher, balance, losses());
+    return status.status(watcher, balance, losses(), identities.status());
   }
 
   /** An exception out of a task of the loop would silently end its repetition. */

@@ -18,6 +18,7 @@ import dev.exit137.proto.v1.SourceStatus;
 import dev.exit137.proto.v1.SourceStatus.State;
 import java.io.IOException;
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
@@ -106,7 +107,8 @@ final class StatusReporter {
         .build();
   }
 
-  AgentStatus status(Optional<CgroupWatcher> watcher, KillBalance balance, Losses losses) {
+  AgentStatus status(
+      Optional<CgroupWatcher> watcher, KillBalance balance, Losses losses, List<SourceStatus> runtimes) {
     AgentStatus.Builder status =
         AgentStatus.newBuilder()
             .setNode(node)
@@ -124,6 +126,7 @@ final class StatusReporter {
             "vmstat",
             vmstat ? State.ACTIVE : State.UNAVAILABLE,
             vmstat ? "" : "no oom_kill in vmstat below --proc-root: that nothing was lost cannot be proved"));
+    status.addAllSources(runtimes);
     status
         .getBalanceBuilder()
         .setBeforeFirstRecord(balance.beforeFirstRecord())

@@ -1,5 +1,7 @@
 package dev.exit137.agent;
 
+import dev.exit137.agent.identity.LabelFilter;
+import dev.exit137.agent.identity.RuntimeSockets;
 import dev.exit137.proto.state.v1.Checkpoint;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.OomKillEvent;
@@ -55,7 +57,14 @@ abstract class AgentBed {
         Agent.start(
             new AgentConfig(
                 "node-1", "cluster-1", stateDir, kmsgPath, Optional.of(cgroupRoot), host.procRoot(),
-                List.of(aggregator.address()), AgentConfig.DEFAULT_COUNTER_GRACE));
+                List.of(aggregator.address()), AgentConfig.DEFAULT_COUNTER_GRACE,
+                new RuntimeSockets(List.of(criSocket()), List.of()), LabelFilter.DEFAULT,
+                AgentConfig.DEFAULT_IDENTITY_TIMEOUT));
+  }
+
+  /** Where the agent looks for a container runtime. */
+  Path criSocket() {
+    return directory.resolve("cri.sock");
   }
 
   void stop() {

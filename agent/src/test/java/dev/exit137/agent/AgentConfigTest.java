@@ -3,6 +3,8 @@ package dev.exit137.agent;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import dev.exit137.agent.identity.LabelFilter;
+import dev.exit137.agent.identity.RuntimeSockets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -14,7 +16,8 @@ class AgentConfigTest {
   private static AgentConfig config(String nodeName, List<String> aggregators, Duration counterGrace) {
     return new AgentConfig(
         nodeName, "", AgentConfig.DEFAULT_STATE_DIR, AgentConfig.DEFAULT_KMSG_PATH, Optional.empty(),
-        AgentConfig.DEFAULT_PROC_ROOT, aggregators, counterGrace);
+        AgentConfig.DEFAULT_PROC_ROOT, aggregators, counterGrace, RuntimeSockets.USUAL, LabelFilter.DEFAULT,
+        AgentConfig.DEFAULT_IDENTITY_TIMEOUT);
   }
 
   @Test
@@ -23,6 +26,9 @@ class AgentConfigTest {
     assertThat(AgentConfig.DEFAULT_KMSG_PATH).isEqualTo(Path.of("/dev/kmsg"));
     assertThat(AgentConfig.DEFAULT_PROC_ROOT).isEqualTo(Path.of("/proc"));
     assertThat(AgentConfig.DEFAULT_COUNTER_GRACE).isEqualTo(Duration.ofMillis(500));
+    assertThat(AgentConfig.DEFAULT_IDENTITY_TIMEOUT).isEqualTo(Duration.ofMillis(250));
+    assertThat(LabelFilter.DEFAULT.allowed()).containsExactly("app.kubernetes.io/*", "app");
+    assertThat(RuntimeSockets.USUAL.cri()).contains(Path.of("/run/containerd/containerd.sock"), Path.of("/run/crio/crio.sock"));
   }
 
   @Test

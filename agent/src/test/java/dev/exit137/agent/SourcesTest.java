@@ -38,7 +38,10 @@ class SourcesTest extends AgentBed {
     assertThat(status.getCgroupMode()).isEqualTo(CgroupMode.V2);
     assertThat(status.getWatchedCgroups()).isEqualTo(3);
     assertThat(status.getSourcesList())
-        .containsExactly(active("kmsg"), active("memory.events"), active("vmstat"));
+        .startsWith(active("kmsg"), active("memory.events"), active("vmstat"))
+        .last()
+        .matches(cri -> cri.getName().equals("cri") && cri.getState() == State.UNAVAILABLE)
+        .matches(cri -> cri.getDetail().contains(criSocket().toString()));
     assertThat(status.getBalance().hasVmstatOomKill()).isTrue();
     assertThat(status.getBalance().getUnaccounted()).isZero();
     assertThat(status.getLosses()).isEqualTo(Losses.getDefaultInstance());

@@ -3,6 +3,7 @@ package dev.exit137.agent.cgroup;
 import dev.exit137.agent.sys.FileReader;
 import dev.exit137.agent.sys.Inotify;
 import dev.exit137.agent.sys.Sys;
+import dev.exit137.proto.v1.Limit;
 import io.netty.channel.IoEvent;
 import io.netty.channel.IoRegistration;
 import io.netty.channel.epoll.EpollIoHandle;
@@ -50,6 +51,7 @@ public final class CgroupWatcher implements EpollIoHandle {
   private final boolean v2;
   private final LongSupplier monotonicNanos;
   private final Consumer<Cgroup> countersMoved;
+  private final Consumer<String> containerAppeared;
   private final Inotify inotify = new Inotify();
   private final Inotify.Handler eventHandler = this::handleEvent;
   private final FileDescriptor descriptor;
@@ -66,15 +68,21 @@ public final class CgroupWatcher implements EpollIoHandle {
   /**
    * @param monotonicNanos CLOCK_MONOTONIC
    * @param countersMoved told of a cgroup whose counter shows a kill that no event accounts for
+   * @param containerAppeared told of the id of a container whose cgroup is there
    * @throws IOException no inotify instance can be had
    */
-  public CgroupWatcher(CgroupMount mount, LongSupplier monotonicNanos, Consumer<Cgroup> countersMoved)
+  public CgroupWatcher(
+      CgroupMount mount,
+      LongSupplier monotonicNanos,
+      Consumer<Cgroup> countersMoved,
+      Consumer<String> containerAppeared)
       throws IOException {
     this.monotonicNanos = monotonicNanos;
     this.tree = new CgroupTree(mount, monotonicNanos, this::unwatch, this::refused);
     this.v2 = mount.isV2();
     this.counters = new MemoryEventsReader(v2);
     this.countersMoved = countersMoved;
+    this.containerAppeared = containerAppeared;
     descriptor = new FileDescriptor(inotify.fd());
   }
 
@@ -139,6 +147,10 @@ public final class CgroupWatcher implements EpollIoHandle {
       young.addLast(new Young(cgroup, monotonicNanos.getAsLong()));
     }
     indexProcesses(cgroup);
+    CgroupPath path = CgroupPath.parse(cgroup.path());
+    if (path.owner() == Limit.Owner.CONTAINER) {
+      path.container().ifPresent(container -> containerAppeared.accept(container.id()));
+    }
     addChildren(cgroup);
   }
 

@@ -6,7 +6,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 
 /**
- * A runtime behind a socket. No method blocks, and every answer comes or fails within a deadline, on the agent-identity
+ * A runtime behind a socket. No method but {@link #close} blocks, and every answer comes or fails within a deadline, on the agent-identity
  * thread. The message of a failure is fit for a user.
  */
 interface ContainerRuntime extends AutoCloseable {
@@ -22,6 +22,7 @@ interface ContainerRuntime extends AutoCloseable {
    */
   CompletableFuture<Void> watch(Consumer<String> started);
 
+  /** Ends it, and waits for a moment until no callback comes any more. Not the agent-identity thread. */
   @Override
   void close();
 }

@@ -278,6 +278,11 @@ final class CriRuntime implements ContainerRuntime {
   @Override
   public void close() {
     channel.shutdownNow();
+    try {
+      channel.awaitTermination(1, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
     group.shutdownGracefully(0, 1, TimeUnit.SECONDS);
   }
 }

@@ -47,7 +47,7 @@ public final class Identities implements AutoCloseable {
     static final Pace USUAL =
         new Pace(
             Duration.ofSeconds(1),
-            Duration.ofSeconds(5),
+            Duration.ofSeconds(3),
             Duration.ofMillis(20),
             Duration.ofSeconds(10),
             Duration.ofMinutes(10));
@@ -163,7 +163,7 @@ public final class Identities implements AutoCloseable {
 
   /** There is a cgroup of this container: it is learnt before anything happens in it. */
   public void onContainerCgroup(String id) {
-    // Also one that is known: Docker starts a container anew under its old id. What does not fit is found by the next list.
+    // Also one that is known: Docker starts a container anew under its old id. What does not fit is found by a list.
     submit(() -> warm(id), () -> {});
   }
 
@@ -356,8 +356,12 @@ public final class Identities implements AutoCloseable {
   @Override
   public void close() {
     try {
-      // The runtimes end on their own threads, and tell this one of it.
-      thread.submit(() -> links.forEach(RuntimeLink::close)).get(CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS);
+      List<ContainerRuntime> open =
+          thread
+              .submit(() -> links.stream().flatMap(link -> link.end().stream()).toList())
+              .get(CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS);
+      // Their last failures come to the thread, which must still be there.
+      open.forEach(ContainerRuntime::close);
       thread.submit(() -> List.copyOf(asks.values()).forEach(ask -> giveUp(ask, "the agent ends")));
       thread.shutdown();
       thread.awaitTermination(CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS);

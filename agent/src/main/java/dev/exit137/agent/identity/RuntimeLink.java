@@ -4,6 +4,7 @@ import dev.exit137.proto.v1.SourceStatus;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletionException;
 import java.util.function.Function;
 import org.slf4j.Logger;
@@ -13,10 +14,10 @@ import org.slf4j.LoggerFactory;
  * One socket at which a runtime may be: looked for, listed again and again, found failing and found again. Agent-identity
  * thread; {@link #status} any.
  */
-final class RuntimeLink implements AutoCloseable {
+final class RuntimeLink {
   private static final Logger LOG = LoggerFactory.getLogger(RuntimeLink.class);
   /** A list repairs whatever the cgroups and the event stream did not tell. */
-  private static final int LIST_EVERY_TICKS = 10;
+  private static final int LIST_EVERY_TICKS = 5;
 
   /** What a link tells of. */
   interface Listener {
@@ -174,10 +175,10 @@ final class RuntimeLink implements AutoCloseable {
         .build();
   }
 
-  @Override
-  public void close() {
-    if (runtime != null) {
-      runtime.close();
-    }
+  /** No question is asked from now on; what is returned is still to be closed. */
+  Optional<ContainerRuntime> end() {
+    answered = false;
+    listing = true;
+    return Optional.ofNullable(runtime);
   }
 }

@@ -2,12 +2,14 @@ package dev.exit137.agent.report;
 
 import com.google.protobuf.ByteString;
 import dev.exit137.agent.correlate.KillReport;
+import dev.exit137.agent.identity.Identities;
 import dev.exit137.agent.uplink.Uplink;
 import dev.exit137.proto.state.v1.Checkpoint;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.EventAck;
 import dev.exit137.proto.v1.OomKillEvent;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
@@ -32,6 +34,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   private final ScheduledThreadPoolExecutor thread = new OutspokenExecutor();
   private final CheckpointFile checkpointFile;
   private final Outbox outbox = new Outbox();
+  private final NameWait names;
   private final Uplink uplink;
   private final AtomicInteger queuedReports = new AtomicInteger();
   private final AtomicLong queuedReportBytes = new AtomicLong();
@@ -56,11 +59,20 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
     }
   }
 
-  /** @param unacknowledged events of an earlier run that no aggregator has */
-  public AgentWorker(CheckpointFile checkpointFile, List<String> aggregators, List<OomKillEvent> unacknowledged) {
+  /**
+   * @param unacknowledged events of an earlier run that no aggregator has
+   * @param identityTimeout how long an event waits for its container's name
+   */
+  public AgentWorker(
+      CheckpointFile checkpointFile,
+      List<String> aggregators,
+      List<OomKillEvent> unacknowledged,
+      Identities identities,
+      Duration identityTimeout) {
     this.checkpointFile = checkpointFile;
     thread.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
     uplink = new Uplink(aggregators, thread, this);
+    names = new NameWait(identities, identityTimeout, outbox, thread, this::ready);
     unacknowledged.forEach(outbox::add);
     heldBytes.set(outbox.bytes());
   }
@@ -114,9 +126,13 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   }
 
   private void take(KillReport report) {
-    outbox.add(completed(report));
+    names.take(completed(report));
     queuedReports.decrementAndGet();
     queuedReportBytes.addAndGet(-report.blocksLength());
+    ready();
+  }
+
+  private void ready() {
     heldBytes.set(outbox.bytes());
     uplink.pump();
   }

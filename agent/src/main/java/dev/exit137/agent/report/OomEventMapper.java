@@ -5,14 +5,19 @@ import dev.exit137.agent.cgroup.CgroupPath;
 import dev.exit137.agent.correlate.EventFactory;
 import dev.exit137.agent.correlate.KillReport;
 import dev.exit137.agent.explain.Explainer;
+import dev.exit137.agent.identity.Identities;
+import dev.exit137.agent.identity.Identity;
 import dev.exit137.agent.sys.Sys;
 import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.OomKillEvent.Evidence;
+import java.time.Instant;
 import java.util.OptionalLong;
 
 /** Completes an event with what needs no haste: the report's blocks, the cgroup's files, and words. Agent-worker thread. */
 final class OomEventMapper {
   private OomEventMapper() {}
 
+  /** Without what the container's runtime knows: {@link #name} adds it. */
   static OomKillEvent map(KillReport report) {
     OomKillEvent.Builder event = report.event().toBuilder();
     report
@@ -22,6 +27,24 @@ final class OomEventMapper {
     report.afterKill().map(AfterKillReader::parse).ifPresent(event::setAfterKill);
     CgroupPath.describe(event);
     Explainer.explain(event);
+    return event.build();
+  }
+
+  /** Adds what the container's runtime knows. */
+  static OomKillEvent name(OomKillEvent unnamed, Identity identity, Identities identities) {
+    OomKillEvent.Builder event = unnamed.toBuilder();
+    event.getContainerBuilder().mergeFrom(identity.container());
+    event.putAllComposeLabels(identity.composeLabels());
+    if (event.getVictim().hasPid()) {
+      Instant killedAt = Instant.ofEpochSecond(event.getTime().getSeconds(), event.getTime().getNanos());
+      identities
+          .isInit(identity, event.getVictim().getPid(), killedAt)
+          .ifPresent(event.getVictimBuilder()::setIsContainerInit);
+    }
+    if (!event.getEvidenceList().contains(Evidence.CRI)) {
+      event.addEvidence(Evidence.CRI);
+    }
+    Explainer.explain(event.clearExplanation().clearRecommendations());
     return event.build();
   }
 }

@@ -4,9 +4,11 @@ import com.google.protobuf.ByteString;
 import dev.exit137.proto.v1.EventAck;
 import dev.exit137.proto.v1.OomKillEvent;
 import java.util.ArrayDeque;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Events that no aggregator has acknowledged, the newest revision of each, in the order in which they came. They are
@@ -17,19 +19,31 @@ final class Outbox {
 
   private final Map<String, Waiting> byId = new LinkedHashMap<>();
   private final ArrayDeque<String> unsent = new ArrayDeque<>();
+  private final Set<String> held = new HashSet<>();
   private long bytes;
 
   /** Keeps an event, unless it waits already in this or a higher revision. */
   void add(OomKillEvent event) {
     String id = event.getEventId();
     Waiting before = byId.get(id);
-    if (before != null && before.revision() >= event.getRevision()) {
+    if (before != null && before.revision() >= event.getRevision() && !held.contains(id)) {
       return;
     }
-    Waiting waiting = new Waiting(event.getRevision(), event.toByteString());
-    byId.put(id, waiting);
-    bytes += waiting.event().size() - (before == null ? 0 : before.event().size());
+    put(event);
+    held.remove(id);
     unsent.addLast(id);
+  }
+
+  /** Keeps an event, but does not send it before it is added. */
+  void hold(OomKillEvent event) {
+    put(event);
+    held.add(event.getEventId());
+  }
+
+  private void put(OomKillEvent event) {
+    Waiting waiting = new Waiting(event.getRevision(), event.toByteString());
+    Waiting before = byId.put(event.getEventId(), waiting);
+    bytes += waiting.event().size() - (before == null ? 0 : before.event().size());
   }
 
   /** The next event that was not sent on this stream, or null. */
@@ -46,7 +60,7 @@ final class Outbox {
   /** A new stream: what is not acknowledged is sent again. */
   void resendAll() {
     unsent.clear();
-    unsent.addAll(byId.keySet());
+    byId.keySet().stream().filter(id -> !held.contains(id)).forEach(unsent::addLast);
   }
 
   /** An event is durable elsewhere; it is forgotten unless a higher revision still waits. */

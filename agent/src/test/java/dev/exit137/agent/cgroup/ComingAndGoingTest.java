@@ -19,7 +19,7 @@ class ComingAndGoingTest {
 
   @BeforeEach
   void open() throws IOException {
-    watcher = new CgroupWatcher(new CgroupMount(root, CgroupMode.V2, ""), () -> nowNanos, cgroup -> {});
+    watcher = new CgroupWatcher(new CgroupMount(root, CgroupMode.V2, ""), () -> nowNanos, cgroup -> {}, container -> {});
   }
 
   @Test

@@ -55,7 +55,7 @@ final class FakeNode {
         vmstat = Long.parseLong(Files.readString(proc.resolve("vmstat")).strip().split(" ")[1]);
       }
       balance = new KillBalance(proc);
-      watcher = new CgroupWatcher(new CgroupMount(cgroups, CgroupMode.V2, ""), () -> nowNanos, cgroup -> {});
+      watcher = new CgroupWatcher(new CgroupMount(cgroups, CgroupMode.V2, ""), () -> nowNanos, cgroup -> {}, container -> {});
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

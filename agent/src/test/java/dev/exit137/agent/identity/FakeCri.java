@@ -38,7 +38,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** A runtime on a unix socket that knows what a test says, and answers, keeps silent or is away as it says. */
-final class FakeCri implements AutoCloseable {
+public final class FakeCri implements AutoCloseable {
   private final Path socket;
   private final Map<String, PodSandbox> sandboxes = new ConcurrentHashMap<>();
   private final Map<String, Container> containers = new ConcurrentHashMap<>();
@@ -50,12 +50,12 @@ final class FakeCri implements AutoCloseable {
   private volatile boolean hasEvents;
   private Server server;
 
-  FakeCri(Path socket) {
+  public FakeCri(Path socket) {
     this.socket = socket;
   }
 
   /** From now on it is there. */
-  void start() {
+  public void start() {
     try {
       server =
           NettyServerBuilder.forAddress(new DomainSocketAddress(socket.toFile()))
@@ -83,11 +83,11 @@ final class FakeCri implements AutoCloseable {
   }
 
   /** Whether questions are taken and never answered, as by a process that SIGSTOP halted. */
-  void keepSilent(boolean now) {
+  public void keepSilent(boolean now) {
     silent = now;
   }
 
-  int unanswered() {
+  public int unanswered() {
     return unanswered.get();
   }
 
@@ -99,7 +99,7 @@ final class FakeCri implements AutoCloseable {
     return watchers.size();
   }
 
-  void sandbox(String id, String podName, Map<String, String> labels) {
+  public void sandbox(String id, String podName, Map<String, String> labels) {
     sandboxes.put(
         id,
         PodSandbox.newBuilder()
@@ -110,7 +110,7 @@ final class FakeCri implements AutoCloseable {
             .build());
   }
 
-  void container(String id, String sandbox, String name, int attempt, ContainerState state, int pid) {
+  public void container(String id, String sandbox, String name, int attempt, ContainerState state, int pid) {
     infos.put(id, "{\"sandboxID\":\"" + sandbox + "\",\"pid\":" + pid + ",\"config\":{\"envs\":[{\"key\":\"pid\"}]}}");
     containers.put(
         id,

@@ -1,6 +1,8 @@
 package dev.exit137.cli.demo;
 
 import dev.exit137.agent.AgentConfig;
+import dev.exit137.agent.identity.LabelFilter;
+import dev.exit137.agent.identity.RuntimeSockets;
 import dev.exit137.agent.cgroup.CgroupMount;
 import dev.exit137.aggregator.AggregatorConfig;
 import dev.exit137.cli.LocalNode;
@@ -97,7 +99,10 @@ public final class DemoCommand implements Callable<Integer> {
         Optional.empty(),
         AgentConfig.DEFAULT_PROC_ROOT,
         List.of(server.toString()),
-        AgentConfig.DEFAULT_COUNTER_GRACE);
+        AgentConfig.DEFAULT_COUNTER_GRACE,
+        RuntimeSockets.USUAL,
+        LabelFilter.DEFAULT,
+        AgentConfig.DEFAULT_IDENTITY_TIMEOUT);
   }
 
   /** Returns the victim's pid. */

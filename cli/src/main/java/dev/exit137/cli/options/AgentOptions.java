@@ -1,6 +1,8 @@
 package dev.exit137.cli.options;
 
 import dev.exit137.agent.AgentConfig;
+import dev.exit137.agent.identity.LabelFilter;
+import dev.exit137.agent.identity.RuntimeSockets;
 import dev.exit137.cli.terminal.Terminal;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -67,6 +69,29 @@ public final class AgentOptions {
           + "(default: ${DEFAULT-VALUE}).")
   private Duration counterGrace;
 
+  @Option(
+      names = "--cri-endpoint",
+      paramLabel = "SOCKET",
+      description = "Socket of the container runtime, unix:///PATH (default: the usual places of containerd and CRI-O).")
+  private Optional<String> criEndpoint;
+
+  @Option(
+      names = "--pod-labels",
+      paramLabel = "NAME",
+      split = ",",
+      defaultValue = "app.kubernetes.io/*,app",
+      description = "Labels of a pod that go into its events; a star at the end stands for the rest "
+          + "(default: ${DEFAULT-VALUE}).")
+  private List<String> podLabels;
+
+  @Option(
+      names = "--identity-timeout",
+      paramLabel = "DURATION",
+      defaultValue = "250ms",
+      description = "How long an event waits for the runtime to name its container, 0ms to 10s; later answers send it "
+          + "again (default: ${DEFAULT-VALUE}).")
+  private Duration identityTimeout;
+
   /**
    * As the agent takes it.
    *
@@ -90,7 +115,10 @@ public final class AgentOptions {
           cgroupRoot,
           procRoot,
           aggregators.stream().map(HostPort::toString).toList(),
-          counterGrace);
+          counterGrace,
+          criEndpoint.map(RuntimeSockets::ofEndpoint).orElse(RuntimeSockets.USUAL),
+          new LabelFilter(podLabels),
+          identityTimeout);
     } catch (IllegalArgumentException e) {
       throw new ParameterException(command.commandLine(), e.getMessage(), e);
     }

@@ -1,0 +1,133 @@
+package dev.exit137.agent.report;
+
+import dev.exit137.agent.cgroup.CgroupPath;
+import dev.exit137.agent.identity.Identities;
+import dev.exit137.agent.identity.Identity;
+import dev.exit137.proto.v1.OomKillEvent;
+import java.time.Duration;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Events whose container is not known by name yet. Each waits for a moment, in the outbox, where a crash does not lose
+ * it; then it goes out with what its path says, and once more, in a higher revision, when the answer comes. Agent-worker
+ * thread.
+ */
+final class NameWait {
+  private static final Logger LOG = LoggerFactory.getLogger(NameWait.class);
+  private static final int MAX_WAITING = 256;
+  private static final int MAX_REVISED = 4096;
+
+  private static final class Waiting {
+    private OomKillEvent event;
+    private boolean isOut;
+
+    Waiting(OomKillEvent event) {
+      this.event = event;
+    }
+  }
+
+  private final Identities identities;
+  private final Duration patience;
+  private final Outbox outbox;
+  private final ScheduledExecutorService worker;
+  private final Runnable ready;
+  private final Map<String, Waiting> waiting = new LinkedHashMap<>();
+  /** Revisions made here: those of the kernel's own evidence are counted elsewhere, and come on top. */
+  private final Map<String, Integer> revisedHere = new LinkedHashMap<>();
+
+  /** @param ready told that the outbox has more to send, after something was waited for */
+  NameWait(
+      Identities identities, Duration patience, Outbox outbox, ScheduledExecutorService worker, Runnable ready) {
+    this.identities = identities;
+    this.patience = patience;
+    this.outbox = outbox;
+    this.worker = worker;
+    this.ready = ready;
+  }
+
+  /** Takes an event, or a better revision of one; it is in the outbox when this returns. */
+  void take(OomKillEvent fresh) {
+    String eventId = fresh.getEventId();
+    OomKillEvent event =
+        fresh.toBuilder().setRevision(fresh.getRevision() + revisedHere.getOrDefault(eventId, 0)).build();
+    Optional<String> container =
+        CgroupPath.parse(event.getCgroupPath()).container().map(CgroupPath.ContainerRef::id);
+    Optional<Identity> known = container.flatMap(identities::find);
+    if (container.isEmpty() || known.isPresent()) {
+      waiting.remove(eventId);
+      outbox.add(known.map(identity -> OomEventMapper.name(event, identity, identities)).orElse(event));
+      return;
+    }
+    Waiting before = waiting.get(eventId);
+    if (before != null) {
+      before.event = event;
+      if (before.isOut) {
+        outbox.add(event);
+      } else {
+        outbox.hold(event);
+      }
+      return;
+    }
+    Waiting wait = new Waiting(event);
+    makeRoom();
+    waiting.put(eventId, wait);
+    outbox.hold(event);
+    worker.schedule(() -> goOut(eventId, wait), patience.toMillis(), TimeUnit.MILLISECONDS);
+    identities
+        .lookUp(container.get())
+        .whenComplete((identity, failure) -> worker.execute(() -> answered(eventId, wait, Optional.ofNullable(identity))));
+  }
+
+  private void goOut(String eventId, Waiting wait) {
+    if (waiting.get(eventId) == wait && !wait.isOut) {
+      wait.isOut = true;
+      outbox.add(wait.event);
+      ready.run();
+    }
+  }
+
+  private void answered(String eventId, Waiting wait, Optional<Identity> identity) {
+    if (!waiting.remove(eventId, wait)) {
+      return;
+    }
+    OomKillEvent event = wait.event;
+    if (identity.isPresent()) {
+      event = OomEventMapper.name(event, identity.get(), identities);
+      if (wait.isOut) {
+        event = event.toBuilder().setRevision(event.getRevision() + 1).build();
+        remember(eventId);
+      }
+    } else if (wait.isOut) {
+      return;
+    }
+    outbox.add(event);
+    ready.run();
+  }
+
+  private void remember(String eventId) {
+    revisedHere.merge(eventId, 1, Integer::sum);
+    if (revisedHere.size() > MAX_REVISED) {
+      revisedHere.remove(revisedHere.keySet().iterator().next());
+    }
+  }
+
+  private void makeRoom() {
+    if (waiting.size() < MAX_WAITING) {
+      return;
+    }
+    Iterator<Map.Entry<String, Waiting>> oldestFirst = waiting.entrySet().iterator();
+    Map.Entry<String, Waiting> oldest = oldestFirst.next();
+    oldestFirst.remove();
+    LOG.warn("more than {} events wait for a container's name: {} keeps what its path says", MAX_WAITING, oldest.getKey());
+    if (!oldest.getValue().isOut) {
+      outbox.add(oldest.getValue().event);
+    }
+  }
+}
