@@ -50,6 +50,7 @@ public record CgroupPath(
     QosClass qos = QosClass.QOS_CLASS_UNSPECIFIED;
     String unit = "";
     boolean inKubepods = false;
+    boolean containerInPod = false;
     String parent = "";
     for (String name : path.split("/")) {
       if (name.isEmpty()) {
@@ -57,8 +58,11 @@ public record CgroupPath(
       }
       Matcher matcher;
       Optional<ContainerRef> named = containerNamed(name, parent, !podUid.isEmpty());
-      if (container == null && named.isPresent()) {
+      // On a node that is itself a container (kind) the pod's container is the one within.
+      boolean isPods = !podUid.isEmpty() && !containerInPod;
+      if (named.isPresent() && (container == null || isPods)) {
         container = named.get();
+        containerInPod = !podUid.isEmpty();
         unit = "";
         owner = Limit.Owner.CONTAINER;
       } else if (KUBEPODS.matcher(name).matches()) {

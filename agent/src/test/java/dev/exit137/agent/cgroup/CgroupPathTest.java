@@ -10,6 +10,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class CgroupPathTest {
   private static final String ID = "4f0c".repeat(16);
+  private static final String INNER = "a1b2".repeat(16);
   private static final String UID = "0f6f9a2c-1111-2222-3333-444455556666";
   private static final String ESCAPED = UID.replace('-', '_');
 
@@ -37,6 +38,14 @@ class CgroupPathTest {
           /k8s.io/{I}                                                                               | CONTAINER
           /machine.slice/libpod-{I}.scope                                                           | CONTAINER
           /kubepods.slice/kubepods-pod{E}.slice/crio-conmon-{I}.scope                               | UNIT
+          /kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod{E}.slice/cri-containerd-{I}.scope | CONTAINER
+          /kubepods/podf1c273d39b3611eab3dfd246e9693c18/{I} | CONTAINER
+          /kubepods.slice/kubepods-burstable.slice/kubepods-burstable-podf1c273d39b3611eab3dfd246e9693c18.slice | POD
+          /docker/{I}/kubelet/kubepods/burstable/pod{U}/{J} | CONTAINER
+          /system.slice/docker-{I}.scope/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod{E}.slice/cri-containerd-{J}.scope | CONTAINER
+          /kubepods.slice/kubepods-pod{E}.slice/cri-containerd-{I}.scope/init.scope | UNIT
+          /user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{I}.scope/container | CGROUP
+          /machine.slice/libpod-conmon-{I}.scope | UNIT
           /system.slice/nginx.service                                                               | UNIT
           /user.slice/user-1000.slice/session-3.scope                                               | UNIT
           /user.slice                                                                               | SLICE
@@ -74,6 +83,21 @@ class CgroupPathTest {
   }
 
   @Test
+  void aPodsContainerOnANodeThatIsAContainerItselfIsThePodsAndNotTheNode() {
+    for (String kind : new String[] {
+      "/docker/{I}/kubelet/kubepods/burstable/pod{U}/{J}",
+      "/docker/{I}/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice"
+          + "/kubelet-kubepods-burstable-pod{E}.slice/cri-containerd-{J}.scope"
+    }) {
+      CgroupPath path = CgroupPath.parse(expand(kind));
+
+      assertThat(path.container()).map(CgroupPath.ContainerRef::id).contains(INNER);
+      assertThat(path.podUid()).isEqualTo(UID);
+      assertThat(path.qosClass()).isEqualTo(QosClass.QOS_CLASS_BURSTABLE);
+    }
+  }
+
+  @Test
   void aNameThatOnlyLooksLikeAPodOrAContainerIsNeither() {
     CgroupPath path = CgroupPath.parse("/user.slice/pod0f6f9a2c-1111-2222-3333-444455556666/" + ID);
 
@@ -83,6 +107,6 @@ class CgroupPathTest {
   }
 
   private static String expand(String path) {
-    return path.replace("{E}", ESCAPED).replace("{U}", UID).replace("{I}", ID);
+    return path.replace("{E}", ESCAPED).replace("{U}", UID).replace("{I}", ID).replace("{J}", INNER);
   }
 }
