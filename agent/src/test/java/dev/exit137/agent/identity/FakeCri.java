@@ -44,6 +44,7 @@ public final class FakeCri implements AutoCloseable {
   private final Map<String, Container> containers = new ConcurrentHashMap<>();
   private final Map<String, String> infos = new ConcurrentHashMap<>();
   private final Set<StreamObserver<ContainerEventResponse>> watchers = ConcurrentHashMap.newKeySet();
+  private final AtomicInteger statuses = new AtomicInteger();
   private final AtomicInteger unanswered = new AtomicInteger();
   private final EventLoopGroup group = new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
   private volatile boolean silent;
@@ -89,6 +90,11 @@ public final class FakeCri implements AutoCloseable {
 
   public int unanswered() {
     return unanswered.get();
+  }
+
+  /** How often the state of one container was asked for. */
+  int statuses() {
+    return statuses.get();
   }
 
   void serveEvents() {
@@ -168,6 +174,7 @@ public final class FakeCri implements AutoCloseable {
 
     @Override
     public void containerStatus(ContainerStatusRequest request, StreamObserver<ContainerStatusResponse> observer) {
+      statuses.incrementAndGet();
       Container container = containers.get(request.getContainerId());
       if (container == null) {
         observer.onError(Status.NOT_FOUND.asRuntimeException());
