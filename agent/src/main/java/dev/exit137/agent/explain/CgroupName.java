@@ -1,6 +1,9 @@
 package dev.exit137.agent.explain;
 
 import dev.exit137.agent.cgroup.CgroupPath;
+import dev.exit137.proto.v1.Container;
+import dev.exit137.proto.v1.Limit;
+import dev.exit137.proto.v1.Pod;
 import dev.exit137.proto.v1.QosClass;
 
 /** A cgroup in a sentence. */
@@ -14,7 +17,7 @@ public final class CgroupName {
   public static String of(String path) {
     CgroupPath cgroup = CgroupPath.parse(path);
     return switch (cgroup.owner()) {
-      case CONTAINER -> "container " + cgroup.container().map(id -> id.id().substring(0, SHORT_ID_LENGTH)).orElse("");
+      case CONTAINER -> "container " + cgroup.container().map(ref -> shortId(ref.id())).orElse("");
       case POD -> "pod " + cgroup.podUid();
       case QOS_CLASS ->
           "QoS class " + (cgroup.qosClass() == QosClass.QOS_CLASS_BURSTABLE ? "Burstable" : "BestEffort");
@@ -22,6 +25,39 @@ public final class CgroupName {
       case UNIT, SLICE -> last(path);
       default -> "cgroup " + (path.length() > LONGEST_PATH ? "…/" + last(path) : path);
     };
+  }
+
+  /**
+   * As its runtime calls it, where it is this container, a cgroup within it, or its pod: {@code container app of pod
+   * shop/cart-6f7}; else {@link #of(String)}.
+   */
+  static String of(String path, Container known) {
+    CgroupPath cgroup = CgroupPath.parse(path);
+    if (isNamed(known) && cgroup.container().filter(ref -> ref.id().equals(known.getId())).isPresent()) {
+      return cgroup.owner() == Limit.Owner.CONTAINER ? container(known) : of(path) + " in " + container(known);
+    }
+    Pod pod = known.getPod();
+    return cgroup.owner() == Limit.Owner.POD && !pod.getName().isEmpty() && pod.getUid().equals(cgroup.podUid())
+        ? pod(pod)
+        : of(path);
+  }
+
+  private static boolean isNamed(Container container) {
+    return !container.getName().isEmpty() || !container.getPod().getName().isEmpty();
+  }
+
+  /** The container that holds a pod's namespaces has no name. */
+  private static String container(Container known) {
+    return "container " + (known.getName().isEmpty() ? shortId(known.getId()) : known.getName())
+        + (known.getPod().getName().isEmpty() ? "" : " of " + pod(known.getPod()));
+  }
+
+  private static String pod(Pod pod) {
+    return "pod " + (pod.getNamespace().isEmpty() ? "" : pod.getNamespace() + "/") + pod.getName();
+  }
+
+  private static String shortId(String id) {
+    return id.substring(0, SHORT_ID_LENGTH);
   }
 
   private static String last(String path) {

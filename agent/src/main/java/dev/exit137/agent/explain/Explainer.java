@@ -1,7 +1,10 @@
 package dev.exit137.agent.explain;
 
+import static java.util.stream.Collectors.joining;
+
 import dev.exit137.proto.v1.OomKillEvent;
 import java.util.List;
+import java.util.stream.Stream;
 
 /** Explains an event, and says what to do about it. Any thread. */
 public final class Explainer {
@@ -42,9 +45,9 @@ public final class Explainer {
     List<Finding> findings = RULES.stream().flatMap(rule -> rule.findings(oom).stream()).toList();
     String cause =
         findings.stream().map(Finding::sentence).filter(sentence -> !sentence.isEmpty()).findFirst().orElse("");
-    String headline = Headline.of(oom);
     event
-        .setExplanation(cause.isEmpty() ? headline : headline + " " + cause)
+        .setExplanation(
+            Stream.of(Headline.of(oom), cause, VictimRules.fate(oom)).filter(s -> !s.isEmpty()).collect(joining(" ")))
         .clearRecommendations()
         .addAllRecommendations(
             findings.stream()

@@ -29,18 +29,36 @@ final class Headline {
     if (!oom.event().hasVictim()) {
       boolean counted = oom.event().getEvidenceList().contains(Evidence.MEMORY_EVENTS);
       return "The OOM killer killed a process"
-          + (oom.event().getCgroupPath().isEmpty() ? "" : " in " + CgroupName.of(oom.event().getCgroupPath()))
+          + (oom.event().getCgroupPath().isEmpty() ? "" : in(oom, oom.event().getCgroupPath()))
           + (counted ? "; only a counter saw it, and the kernel's record of it is lost." : ".");
     }
     int others = oom.incident().getGroupKill() ? oom.incident().getKillsSoFar() - 1 : 0;
     String held = oom.victimHeld().isPresent() ? ", which held " + Sizes.text(oom.victimHeld().getAsLong()) : "";
-    String where = oom.isVictimElsewhere() ? " in " + CgroupName.of(oom.victimCgroup()) : "";
+    String where = oom.isVictimElsewhere() || oom.isNode() && isOwned(oom.victimCgroup())
+        ? in(oom, oom.victimCgroup())
+        : "";
     String group =
         others > 0 ? (held.isEmpty() ? "" : ",") + " and " + others + " more of its cgroup (memory.oom.group)" : "";
     String subject = "The kernel killed " + oom.victim() + where + held + group;
     return reason.isEmpty()
         ? subject + when(oom) + "; no record says what ran out."
         : subject + (group.isEmpty() && !held.isEmpty() ? "," : "") + " because " + reason + when(oom) + ".";
+  }
+
+  /** Where the victim was, with its image. */
+  private static String in(Oom oom, String cgroup) {
+    return " in " + oom.name(cgroup) + image(oom);
+  }
+
+  private static String image(Oom oom) {
+    String image = oom.event().getContainer().getImage();
+    return image.isEmpty() ? "" : " (image " + image + ")";
+  }
+
+  /** A container or a service: which of a node's a victim is of matters, though it was not their limit. */
+  private static boolean isOwned(String cgroup) {
+    CgroupPath path = CgroupPath.parse(cgroup);
+    return path.container().isPresent() || !path.unit().isEmpty();
   }
 
   private static String notSeen(Oom oom) {
@@ -60,7 +78,7 @@ final class Headline {
     return switch (oom.event().getScope()) {
       case MEMCG -> memcg(oom);
       case GLOBAL -> node(oom);
-      case CPUSET -> numaNodes(oom.incident().getMemsAllowed(), cpuset(oom.incident().getCpuset()));
+      case CPUSET -> numaNodes(oom.incident().getMemsAllowed(), cpuset(oom));
       case MEMORY_POLICY -> numaNodes(oom.incident().getNodemask(), "a memory policy");
       default -> "";
     };
@@ -68,10 +86,12 @@ final class Headline {
 
   private static String memcg(Oom oom) {
     Limit limit = oom.limit();
-    String owner = limit.getCgroup().isEmpty() ? "a memory cgroup" : CgroupName.of(limit.getCgroup());
+    String owner = limit.getCgroup().isEmpty() ? "a memory cgroup" : oom.name(limit.getCgroup());
     if (!limit.getCgroup().isEmpty() && oom.isVictimElsewhere()
         && (oom.victimCgroup() + "/").startsWith(limit.getCgroup().equals("/") ? "/" : limit.getCgroup() + "/")) {
       owner += ", above it,";
+    } else if (limit.getCgroup().equals(oom.victimCgroup())) {
+      owner += image(oom);
     }
     MemcgRules.HitLimit hit = MemcgRules.hitLimit(limit);
     return owner + " reached its " + hit.name()
@@ -92,11 +112,12 @@ final class Headline {
   }
 
   /** The report has the last name of the cpuset's path. */
-  private static String cpuset(String name) {
+  private static String cpuset(Oom oom) {
+    String name = oom.incident().getCpuset();
     if (name.isEmpty()) {
       return "its cpuset";
     }
-    return CgroupPath.parse(name).container().isPresent() ? "the cpuset of " + CgroupName.of(name) : "cpuset " + name;
+    return CgroupPath.parse(name).container().isPresent() ? "the cpuset of " + oom.name(name) : "cpuset " + name;
   }
 
   private static String numaNodes(String nodes, String by) {

@@ -60,7 +60,7 @@ final class MemcgRules {
     if (!oom.isVictimElsewhere()) {
       return List.of();
     }
-    String victim = oom.victim() + " is in " + CgroupName.of(oom.victimCgroup());
+    String victim = oom.victim() + " is in " + oom.name(oom.victimCgroup());
     String sentence = "";
     if (whole.isPresent() && oom.victimHeld().isPresent()) {
       long held = oom.victimHeld().getAsLong();
@@ -79,7 +79,7 @@ final class MemcgRules {
     return List.of(new Finding(
         sentence,
         "Look at everything that shares the limit, not only at the victim",
-        "the limit is that of " + CgroupName.of(oom.limit().getCgroup()) + ", " + victim));
+        "the limit is that of " + oom.name(oom.limit().getCgroup()) + ", " + victim));
   }
 
   /** What the memory was, largest part first. */

@@ -121,6 +121,11 @@ final class Oom {
     return incident.getTaskMemcg().isEmpty() ? event.getCgroupPath() : incident.getTaskMemcg();
   }
 
+  /** A cgroup in a sentence, by the names of the victim's container where it is its. */
+  String name(String cgroup) {
+    return CgroupName.of(cgroup, event.getContainer());
+  }
+
   /** The victim is in another cgroup than the one whose limit was hit. */
   boolean isVictimElsewhere() {
     return isMemcg()

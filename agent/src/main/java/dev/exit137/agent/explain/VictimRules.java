@@ -76,4 +76,20 @@ final class VictimRules {
         "Unset memory.oom.group (kubelet's singleProcessOOMKill) if the others could go on without the victim",
         oom.incident().getKillsSoFar() + " processes were killed together"));
   }
+
+  /**
+   * What the kill means for the container; empty where that is not known. With memory.oom.group the main process may be
+   * among those that die with a child.
+   */
+  static String fate(Oom oom) {
+    Victim victim = oom.event().getVictim();
+    if (!victim.hasIsContainerInit() || (oom.incident().getGroupKill() && !victim.getIsContainerInit())) {
+      return "";
+    }
+    if (victim.getIsContainerInit()) {
+      return "It was the container's main process, so the container ended.";
+    }
+    return "It was not the container's main process: the container lives on"
+        + (oom.event().getContainer().getPod().getUid().isEmpty() ? "." : ", and Kubernetes does not show this kill.");
+  }
 }
