@@ -11,6 +11,9 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Predicate;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.Assumptions;
 
 /** What all beds share: where things are, programs with a time limit, and how a bed says that it cannot run here. */
@@ -21,6 +24,8 @@ final class Bed {
   static final Path REPOSITORY = MODULE.getParent();
   /** Whatever the beds make stays below it. */
   static final Path WORK = MODULE.resolve("target/bed");
+
+  private static final long PROBE_NANOS = 5_000_000;
 
   private Bed() {}
 
@@ -51,16 +56,41 @@ final class Bed {
   static Path freshDirectory(String name) {
     Path directory = WORK.resolve(name);
     try {
-      if (Files.exists(directory)) {
-        try (var tree = Files.walk(directory)) {
-          for (Path path : tree.toList().reversed()) {
-            Files.delete(path);
-          }
-        }
-      }
+      delete(directory);
       return Files.createDirectories(directory);
     } catch (IOException e) {
       throw new UncheckedIOException("cannot make " + directory + " afresh", e);
+    }
+  }
+
+  /** With all that is in it; nothing to do where it is not there. */
+  static void delete(Path directory) throws IOException {
+    if (Files.exists(directory)) {
+      try (var tree = Files.walk(directory)) {
+        for (Path path : tree.toList().reversed()) {
+          Files.delete(path);
+        }
+      }
+    }
+  }
+
+  /**
+   * Waits for what other processes bring about.
+   *
+   * @return the first value of {@code probe} that {@code condition} holds for
+   * @throws AssertionError there was none within {@code limit}
+   */
+  static <T> T await(String what, Duration limit, Supplier<T> probe, Predicate<T> condition) {
+    long begin = System.nanoTime();
+    while (true) {
+      T value = probe.get();
+      if (condition.test(value)) {
+        return value;
+      }
+      if (System.nanoTime() - begin > limit.toNanos()) {
+        throw new AssertionError(what + " did not come within " + limit + "; last seen: " + value);
+      }
+      LockSupport.parkNanos(PROBE_NANOS);
     }
   }
 
@@ -107,6 +137,23 @@ final class Bed {
   static void end(Process process) throws InterruptedException {
     process.descendants().forEach(ProcessHandle::destroyForcibly);
     process.destroyForcibly().waitFor();
+  }
+
+  /** Closes each that is there, in this order, though one fails. */
+  static void close(AutoCloseable... all) {
+    IllegalStateException failure = new IllegalStateException("the bed is not cleaned up");
+    for (AutoCloseable one : all) {
+      try {
+        if (one != null) {
+          one.close();
+        }
+      } catch (Exception | AssertionError e) {
+        failure.addSuppressed(e);
+      }
+    }
+    if (failure.getSuppressed().length > 0) {
+      throw failure;
+    }
   }
 
   /** All lines of a file; none where there is no such file. A console may print what is not UTF-8: that is no error. */

@@ -1,0 +1,217 @@
+package dev.exit137.nativetest;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import com.google.gson.JsonParser;
+import dev.exit137.nativetest.cri.RuntimeServiceGrpc;
+import dev.exit137.nativetest.cri.RuntimeServiceGrpc.RuntimeServiceBlockingStub;
+import dev.exit137.proto.cri.v1.ContainerStatusRequest;
+import dev.exit137.proto.cri.v1.ContainerStatusResponse;
+import io.grpc.Grpc;
+import io.grpc.InsecureChannelCredentials;
+import io.grpc.ManagedChannel;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * A containerd of its own on this machine, as root: own state, own socket, nothing pulled, nothing configured outside of
+ * its directory. Closing it ends every process that came of it.
+ */
+final class Containerd implements AutoCloseable {
+  static final String IMAGE = "exit137.test/busybox:1";
+
+  private static final Path SOURCE = Bed.MODULE.resolve("src/main/containerd");
+  private static final Duration LIMIT = Duration.ofSeconds(30);
+
+  private final Path logs;
+  // Not below target: the path of a unix socket has at most 107 bytes.
+  private final Path directory;
+  private final ManagedChannel channel;
+  private Process process;
+
+  /** Starts it, with the one image imported. @param logs gets what it and its tools print */
+  static Containerd start(Path logs) {
+    Containerd containerd = new Containerd(logs);
+    try {
+      containerd.launch();
+      Path image = containerd.directory.resolve("image.tar");
+      run(logs, "image", SOURCE.resolve("image.sh").toString(), image.toString());
+      run(logs, "import", "ctr", "-a", containerd.socket().toString(), "-n", "k8s.io", "images", "import",
+          "--snapshotter", "native", image.toString());
+      return containerd;
+    } catch (RuntimeException | AssertionError e) {
+      containerd.close();
+      throw e;
+    }
+  }
+
+  private Containerd(Path logs) {
+    this.logs = logs;
+    try {
+      directory = Files.createTempDirectory("exit137-containerd");
+      String config = Files.readString(SOURCE.resolve("config.toml")).replace("@DIR@", directory.toString());
+      Files.writeString(directory.resolve("config.toml"), config);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    channel =
+        Grpc.newChannelBuilder("unix://" + socket(), InsecureChannelCredentials.create())
+            .overrideAuthority("localhost")
+            .build();
+  }
+
+  private void launch() {
+    Path log = logs.resolve("containerd.log");
+    try {
+      // It ends with the bed, even where the bed cannot end it.
+      process = new ProcessBuilder(
+              "timeout", "-k", "5", "600", "containerd", "-c", directory.resolve("config.toml").toString())
+          .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
+          .redirectErrorStream(true)
+          .start();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    Bed.await("containerd's socket and its answer", LIMIT, () -> {
+      channel.resetConnectBackoff();
+      return Files.exists(socket()) && answers();
+    }, answered -> answered);
+  }
+
+  private boolean answers() {
+    try {
+      dev.exit137.proto.cri.v1.RuntimeServiceGrpc.newBlockingStub(channel)
+          .withDeadlineAfter(5, TimeUnit.SECONDS)
+          .version(dev.exit137.proto.cri.v1.VersionRequest.getDefaultInstance());
+      return true;
+    } catch (io.grpc.StatusRuntimeException e) {
+      return false;
+    }
+  }
+
+  Path socket() {
+    return directory.resolve("containerd.sock");
+  }
+
+  /** A directory that is gone afterwards. */
+  Path directory(String name) {
+    try {
+      return Files.createDirectories(directory.resolve(name));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** What makes and removes pods. */
+  RuntimeServiceBlockingStub cri() {
+    return RuntimeServiceGrpc.newBlockingStub(channel).withDeadlineAfter(LIMIT.toMillis(), TimeUnit.MILLISECONDS);
+  }
+
+  private ContainerStatusResponse status(String container) {
+    return dev.exit137.proto.cri.v1.RuntimeServiceGrpc.newBlockingStub(channel)
+        .withDeadlineAfter(LIMIT.toMillis(), TimeUnit.MILLISECONDS)
+        .containerStatus(
+            ContainerStatusRequest.newBuilder().setContainerId(container).setVerbose(true).build());
+  }
+
+  boolean isRunning(String container) {
+    return status(container).getStatus().getState() == dev.exit137.proto.cri.v1.ContainerState.CONTAINER_RUNNING;
+  }
+
+  /** Of a container that runs. */
+  int mainPid(String container) {
+    return JsonParser.parseString(status(container).getInfoOrThrow("info")).getAsJsonObject().get("pid").getAsInt();
+  }
+
+  /** It answers nobody until it is told to go on; its containers run. */
+  void hang() {
+    signal("STOP");
+  }
+
+  void goOn() {
+    signal("CONT");
+  }
+
+  /** It dies, and is started anew; its containers run on. */
+  void restart() {
+    try {
+      signal("KILL");
+      process.waitFor();
+      Files.deleteIfExists(socket());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+    launch();
+  }
+
+  private void signal(String name) {
+    // timeout's only child.
+    process.children().forEach(child -> run(logs, "kill", "kill", "-" + name, Long.toString(child.pid())));
+  }
+
+  @Override
+  public void close() {
+    channel.shutdownNow();
+    try {
+      if (process != null) {
+        Bed.end(process);
+      }
+      // Shims are nobody's children. What they started dies with its cgroup; see Pods.
+      for (ProcessHandle shim : shims()) {
+        shim.destroyForcibly();
+        shim.onExit().get(LIMIT.toMillis(), TimeUnit.MILLISECONDS);
+      }
+      for (String mount : mountsDeepestFirst()) {
+        run(logs, "umount", "umount", "-l", mount);
+      }
+      Bed.delete(directory);
+    } catch (Exception e) {
+      throw new IllegalStateException("containerd's directory " + directory + " is left", e);
+    }
+  }
+
+  private List<ProcessHandle> shims() throws IOException {
+    List<ProcessHandle> shims = new ArrayList<>();
+    try (DirectoryStream<Path> all = Files.newDirectoryStream(Path.of("/proc"), "[0-9]*")) {
+      for (Path one : all) {
+        String commandLine = read(one.resolve("cmdline"));
+        if (commandLine.contains("containerd-shim") && commandLine.contains(directory + "/")) {
+          ProcessHandle.of(Long.parseLong(one.getFileName().toString())).ifPresent(shims::add);
+        }
+      }
+    }
+    return shims;
+  }
+
+  private List<String> mountsDeepestFirst() {
+    return read(Path.of("/proc/self/mounts")).lines()
+        .map(line -> line.split(" ")[1])
+        .filter(mount -> mount.startsWith(directory + "/"))
+        .toList()
+        .reversed();
+  }
+
+  private static String read(Path file) {
+    try {
+      return new String(Files.readAllBytes(file), UTF_8);
+    } catch (IOException e) {
+      return "";
+    }
+  }
+
+  private static void run(Path logs, String name, String... command) {
+    Bed.Finished finished = Bed.run(logs, name, LIMIT, new ProcessBuilder(command));
+    if (finished.status() != 0) {
+      throw new AssertionError(String.join(" ", command) + ": " + finished.errText());
+    }
+  }
+}

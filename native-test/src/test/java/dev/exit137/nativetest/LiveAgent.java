@@ -1,0 +1,117 @@
+package dev.exit137.nativetest;
+
+import dev.exit137.proto.v1.ListNodesRequest;
+import dev.exit137.proto.v1.OomEventsGrpc;
+import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.SourceStatus;
+import io.grpc.Grpc;
+import io.grpc.InsecureChannelCredentials;
+import io.grpc.ManagedChannel;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+
+/** The product on this machine, agent and aggregator, and what its consumer has received so far. */
+final class LiveAgent implements AutoCloseable {
+  private static final Duration LIMIT = Duration.ofSeconds(30);
+
+  private final Process process;
+  private final Path out;
+  private final Path log;
+  private final ManagedChannel channel;
+
+  /** Starts it, with an empty state. @param directory for its state and output */
+  static LiveAgent start(Path directory, Path criSocket) {
+    LiveAgent agent;
+    try {
+      agent = new LiveAgent(directory, criSocket, "127.0.0.1:" + freePort());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    try {
+      Bed.await("the agent's start", LIMIT, () -> Bed.lines(agent.log),
+          lines -> lines.stream().anyMatch(line -> line.contains("watching this machine")));
+      return agent;
+    } catch (AssertionError e) {
+      agent.close();
+      throw e;
+    }
+  }
+
+  private static int freePort() throws IOException {
+    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      return socket.getLocalPort();
+    }
+  }
+
+  private LiveAgent(Path directory, Path criSocket, String address) throws IOException {
+    Files.createDirectories(directory);
+    out = directory.resolve("events.jsonl");
+    log = directory.resolve("run.log");
+    process = new ProcessBuilder(
+            "timeout", "-k", "5", "600", Bed.exit137(), "run", "-o", "json", "--node-name", "bed",
+            "--listen", address, "--data-dir", directory.resolve("data").toString(),
+            "--state-dir", directory.resolve("state").toString(), "--cri-endpoint", "unix://" + criSocket)
+        .redirectInput(Path.of("/dev/null").toFile())
+        .redirectOutput(out.toFile())
+        .redirectError(log.toFile())
+        .start();
+    channel = Grpc.newChannelBuilder(address, InsecureChannelCredentials.create()).build();
+  }
+
+  /** What came in so far, every revision. */
+  List<OomKillEvent> received() {
+    try {
+      String text = Files.readString(out);
+      return Events.parse(text.substring(0, text.lastIndexOf('\n') + 1).lines().toList()).received();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** The revisions of the events of this cgroup, once there is one that is looked for. */
+  List<OomKillEvent> await(String what, String cgroup, Predicate<OomKillEvent> wanted) {
+    return Bed.await(what, LIMIT,
+        () -> received().stream().filter(event -> event.getCgroupPath().startsWith(cgroup)).toList(),
+        events -> events.stream().anyMatch(wanted));
+  }
+
+  /** How the agent says that it stands with the runtime. */
+  SourceStatus awaitRuntime(SourceStatus.State state) {
+    return Bed.await("the runtime " + state, LIMIT, this::runtime,
+            sources -> sources.stream().anyMatch(source -> source.getState() == state))
+        .getFirst();
+  }
+
+  private List<SourceStatus> runtime() {
+    List<SourceStatus> sources = new ArrayList<>();
+    OomEventsGrpc.newBlockingStub(channel).withDeadlineAfter(10, TimeUnit.SECONDS)
+        .listNodes(ListNodesRequest.getDefaultInstance())
+        .getNodesList()
+        .forEach(node -> sources.addAll(node.getStatus().getSourcesList()));
+    sources.removeIf(source -> !source.getName().equals("cri"));
+    return sources;
+  }
+
+  @Override
+  public void close() {
+    channel.shutdownNow();
+    try {
+      // timeout passes it on.
+      process.destroy();
+      if (!process.waitFor(LIMIT.toMillis(), TimeUnit.MILLISECONDS)) {
+        Bed.end(process);
+      }
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+}

@@ -1,0 +1,199 @@
+package dev.exit137.nativetest;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.exit137.nativetest.cri.ContainerConfig;
+import dev.exit137.nativetest.cri.ContainerMetadata;
+import dev.exit137.nativetest.cri.CreateContainerRequest;
+import dev.exit137.nativetest.cri.ImageSpec;
+import dev.exit137.nativetest.cri.LinuxContainerConfig;
+import dev.exit137.nativetest.cri.LinuxContainerResources;
+import dev.exit137.nativetest.cri.LinuxContainerSecurityContext;
+import dev.exit137.nativetest.cri.LinuxPodSandboxConfig;
+import dev.exit137.nativetest.cri.LinuxSandboxSecurityContext;
+import dev.exit137.nativetest.cri.Mount;
+import dev.exit137.nativetest.cri.NamespaceMode;
+import dev.exit137.nativetest.cri.NamespaceOption;
+import dev.exit137.nativetest.cri.PodSandboxConfig;
+import dev.exit137.nativetest.cri.PodSandboxMetadata;
+import dev.exit137.nativetest.cri.RemovePodSandboxRequest;
+import dev.exit137.nativetest.cri.RunPodSandboxRequest;
+import dev.exit137.nativetest.cri.StartContainerRequest;
+import dev.exit137.nativetest.cri.StopPodSandboxRequest;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.Queue;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.stream.Stream;
+
+/** Makes pods as kubelet does: through CRI, each in a burstable pod's cgroup, here below one of the bed's own. */
+final class Pods implements AutoCloseable {
+  static final String NAMESPACE = "bed";
+  static final int ATTEMPT = 3;
+  /** Its main process is the one that is killed, once its gate opens. */
+  static final String EATS = "read line </bed/go; exec tail /dev/zero";
+  /** Each time its gate opens, a child of its main process is killed. */
+  static final String ITS_CHILD_EATS = "while read line </bed/go; do tail /dev/zero; done";
+  /** As it starts, nothing waits for anything. */
+  static final String EATS_AT_ONCE = "exec tail /dev/zero";
+  static final String WAITS = "exec sleep 1000000";
+
+  private static final NamespaceOption NAMESPACES =
+      NamespaceOption.newBuilder().setNetwork(NamespaceMode.NODE).setPid(NamespaceMode.CONTAINER).build();
+  private static final Duration LIMIT = Duration.ofSeconds(20);
+
+  /** @param cgroup the pod's, as the kernel prints it */
+  record Pod(String name, String uid, String cgroup, String sandbox, PodSandboxConfig config, Path gate) {}
+
+  /** @param mainPid 0 where it was not asked for */
+  record Container(Pod pod, String name, String id, int mainPid) {
+    String cgroup() {
+      return pod.cgroup() + "/" + id;
+    }
+
+    @Override
+    public String toString() {
+      return pod.name() + "/" + name + " " + id;
+    }
+
+    /** Lets it eat. */
+    void open() {
+      try {
+        // Waits for the one who reads.
+        Files.writeString(pod.gate(), "go\n", UTF_8);
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+  }
+
+  private final Containerd containerd;
+  private final Path memoryRoot;
+  private final String parent;
+  private final Queue<Pod> made = new ConcurrentLinkedQueue<>();
+
+  /** @param memoryRoot the hierarchy with the memory controller; @param parent of the cgroups, as the kernel prints it */
+  Pods(Containerd containerd, Path memoryRoot, String parent) {
+    this.containerd = containerd;
+    this.memoryRoot = memoryRoot;
+    this.parent = parent;
+  }
+
+  Pod make(String name) {
+    return make(name, OptionalLong.empty());
+  }
+
+  /** @param limitBytes of the whole pod */
+  Pod make(String name, OptionalLong limitBytes) {
+    String uid = UUID.randomUUID().toString();
+    String cgroup = parent + "/kubepods/burstable/pod" + uid;
+    Path directory = containerd.directory("pods/" + uid);
+    Path gate = directory.resolve("go");
+    Bed.run(directory, "mkfifo", LIMIT, new ProcessBuilder("mkfifo", gate.toString()));
+    if (limitBytes.isPresent()) {
+      limit(cgroup, limitBytes.getAsLong());
+    }
+    PodSandboxConfig config =
+        PodSandboxConfig.newBuilder()
+            .setMetadata(PodSandboxMetadata.newBuilder().setName(name).setNamespace(NAMESPACE).setUid(uid))
+            .setLogDirectory(directory.toString())
+            .putLabels("app.kubernetes.io/name", name)
+            .putLabels("not-allowed", "x")
+            .setLinux(
+                LinuxPodSandboxConfig.newBuilder()
+                    .setCgroupParent(cgroup)
+                    .setSecurityContext(LinuxSandboxSecurityContext.newBuilder().setNamespaceOptions(NAMESPACES)))
+            .build();
+    String sandbox =
+        containerd.cri().runPodSandbox(RunPodSandboxRequest.newBuilder().setConfig(config).build()).getPodSandboxId();
+    Pod pod = new Pod(name, uid, cgroup, sandbox, config, gate);
+    made.add(pod);
+    return pod;
+  }
+
+  private void limit(String cgroup, long bytes) {
+    try {
+      Path directory = Files.createDirectories(Path.of(memoryRoot + cgroup));
+      Files.writeString(directory.resolve("memory.limit_in_bytes"), Long.toString(bytes));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** @param limitBytes 0 for none; @param script of busybox's shell */
+  Container start(Pod pod, String name, long limitBytes, String script) {
+    Container container = launch(pod, name, limitBytes, script);
+    return new Container(pod, name, container.id(), containerd.mainPid(container.id()));
+  }
+
+  /** As {@link #start}, for one that may be dead at once. */
+  Container launch(Pod pod, String name, long limitBytes, String script) {
+    ContainerConfig config =
+        ContainerConfig.newBuilder()
+            .setMetadata(ContainerMetadata.newBuilder().setName(name).setAttempt(ATTEMPT))
+            .setImage(ImageSpec.newBuilder().setImage(Containerd.IMAGE))
+            .addAllCommand(List.of("/bin/sh", "-c", script))
+            .addMounts(Mount.newBuilder().setContainerPath("/bed").setHostPath(pod.gate().getParent().toString()))
+            .setLogPath(name + ".log")
+            .setLinux(
+                LinuxContainerConfig.newBuilder()
+                    .setResources(LinuxContainerResources.newBuilder().setMemoryLimitInBytes(limitBytes))
+                    .setSecurityContext(LinuxContainerSecurityContext.newBuilder().setNamespaceOptions(NAMESPACES)))
+            .build();
+    String id =
+        containerd.cri()
+            .createContainer(
+                CreateContainerRequest.newBuilder()
+                    .setPodSandboxId(pod.sandbox())
+                    .setSandboxConfig(pod.config())
+                    .setConfig(config)
+                    .build())
+            .getContainerId();
+    containerd.cri().startContainer(StartContainerRequest.newBuilder().setContainerId(id).build());
+    return new Container(pod, name, id, 0);
+  }
+
+  /** With all its containers, whatever they do. */
+  void remove(Pod pod) {
+    containerd.cri().stopPodSandbox(StopPodSandboxRequest.newBuilder().setPodSandboxId(pod.sandbox()).build());
+    containerd.cri().removePodSandbox(RemovePodSandboxRequest.newBuilder().setPodSandboxId(pod.sandbox()).build());
+    made.remove(pod);
+  }
+
+  /** Ends whatever runs below the parent, and removes the cgroups, in every hierarchy. */
+  @Override
+  public void close() {
+    try (Stream<Path> hierarchies = Files.list(Path.of("/sys/fs/cgroup"))) {
+      for (Path hierarchy : hierarchies.toList()) {
+        Path root = Path.of(hierarchy + parent);
+        if (Files.isDirectory(root)) {
+          remove(root);
+        }
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static void remove(Path root) throws IOException {
+    List<Path> cgroups;
+    try (Stream<Path> tree = Files.walk(root)) {
+      cgroups = tree.filter(Files::isDirectory).toList().reversed();
+    }
+    for (Path cgroup : cgroups) {
+      Bed.await(cgroup + " without processes", LIMIT, () -> {
+        List<String> pids = Bed.lines(cgroup.resolve("cgroup.procs"));
+        pids.stream().map(Long::parseLong).flatMap(pid -> ProcessHandle.of(pid).stream())
+            .forEach(ProcessHandle::destroyForcibly);
+        return pids;
+      }, List::isEmpty);
+      Files.delete(cgroup);
+    }
+  }
+}
