@@ -59,6 +59,11 @@ final class FakeHost implements AutoCloseable {
     write(cgroupRoot.resolve(path.substring(1)).resolve("memory.pressure"), lines);
   }
 
+  /** A process that is in the cgroup now. */
+  void process(String path, int pid) {
+    write(procRoot().resolve(Integer.toString(pid)).resolve("cgroup"), "0::" + path + "\n");
+  }
+
   // ---- what the kernel does: it counts before it prints
 
   /** A kill at the cgroup's own limit. */

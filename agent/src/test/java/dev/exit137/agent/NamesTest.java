@@ -66,4 +66,30 @@ class NamesTest extends AgentBed {
 
     awaitCheckpointOfAll(1);
   }
+
+  /** The runtime told the name while the container was being made, and hangs since. */
+  @Test
+  void whoseNameIsKnownButNotItsMainProcessIsToldByNameAndAgainWithWhatTheKillMeans() throws Exception {
+    cri.container(ID, POD, "web", 2, ContainerState.CONTAINER_CREATED, 0);
+    cri.start();
+    start();
+    AgentStream stream = aggregator.nextStream();
+    host.process(CGROUP, MAIN);
+    // The second question comes after the first answer was looked at.
+    Await.until("another question for the main process", cri::statuses, asked -> asked > 1);
+    cri.keepSilent(true);
+    host.kill(CGROUP, MAIN + 1);
+
+    OomKillEvent first = stream.nextEvents(1).getFirst();
+    stream.acknowledge(first);
+    assertThat(first.getContainer().getName()).isEqualTo("web");
+    assertThat(first.getVictim().hasIsContainerInit()).isFalse();
+
+    cri.container(ID, POD, "web", 2, ContainerState.CONTAINER_RUNNING, MAIN);
+    cri.keepSilent(false);
+    OomKillEvent second = stream.nextEvents(1).getFirst();
+    assertThat(second.getRevision()).isEqualTo(2);
+    assertThat(second.getVictim().hasIsContainerInit()).isTrue();
+    assertThat(second.getVictim().getIsContainerInit()).isFalse();
+  }
 }

@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
@@ -60,10 +61,14 @@ public final class Identities implements AutoCloseable {
     private final CompletableFuture<Identity> answer = new CompletableFuture<>();
     private Duration pause = pace.firstRetry();
     private boolean isOut;
-    private boolean isScheduled;
+    private Future<?> retry;
 
     Ask(String id) {
       this.id = id;
+    }
+
+    boolean isScheduled() {
+      return retry != null;
     }
 
     boolean waitedFor(Duration time) {
@@ -130,9 +135,12 @@ public final class Identities implements AutoCloseable {
     return cache.find(id);
   }
 
-  /** What is known of it now, or is learnt later; fails when no runtime knows it, or none answers for long. */
+  /**
+   * What is known of it once it is all that there is to know, or once there is no more to hope for; fails when no runtime
+   * knows it, or none answers for long.
+   */
   public CompletableFuture<Identity> lookUp(String id) {
-    Optional<Identity> known = cache.find(id);
+    Optional<Identity> known = cache.find(id).filter(Identity::isWhole);
     if (known.isPresent()) {
       return CompletableFuture.completedFuture(known.get());
     }
@@ -154,7 +162,7 @@ public final class Identities implements AutoCloseable {
                     answer.completeExceptionally(failure);
                   }
                 });
-            go(ask);
+            goNow(ask);
           }
         },
         () -> answer.completeExceptionally(new RuntimeFailure("too many containers are being asked about")));
@@ -244,7 +252,7 @@ public final class Identities implements AutoCloseable {
     cache.put(link, confirmed);
     Identity known = cache.find(identity.id()).orElse(confirmed);
     Ask ask = asks.get(identity.id());
-    if (ask != null) {
+    if (ask != null && known.isWhole()) {
       ask.answer.complete(known);
     }
     return known;
@@ -266,9 +274,19 @@ public final class Identities implements AutoCloseable {
     return ask;
   }
 
+  /** A kill needs it: it does not wait for its turn. */
+  private void goNow(Ask ask) {
+    if (ask.isScheduled()) {
+      ask.retry.cancel(false);
+      ask.retry = null;
+    }
+    ask.pause = pace.firstRetry();
+    go(ask);
+  }
+
   /** Asks, unless that is under way, or no runtime answers: then the next list comes back to it. */
   private void go(Ask ask) {
-    if (ask.isOut || ask.isScheduled || !asks.containsKey(ask.id)) {
+    if (ask.isOut || ask.isScheduled() || !asks.containsKey(ask.id)) {
       return;
     }
     if (links.stream().allMatch(link -> link.runtime() == null)) {
@@ -318,19 +336,19 @@ public final class Identities implements AutoCloseable {
     } else if (isTooLate(ask)) {
       giveUp(ask, "no container runtime knows it");
     } else {
-      ask.isScheduled = true;
-      thread.schedule(
-          guarded(
-              () -> {
-                ask.isScheduled = false;
-                go(ask);
-              }),
-          ask.pause.toMillis(),
-          TimeUnit.MILLISECONDS);
+      ask.retry =
+          thread.schedule(
+              guarded(
+                  () -> {
+                    ask.retry = null;
+                    go(ask);
+                  }),
+              ask.pause.toMillis(),
+              TimeUnit.MILLISECONDS);
       ask.pause = ask.pause.multipliedBy(2).compareTo(pace.tick()) < 0 ? ask.pause.multipliedBy(2) : pace.tick();
     }
     // One of those that had no room may go now.
-    asks.values().stream().filter(other -> !other.isOut && !other.isScheduled).findFirst().ifPresent(this::go);
+    asks.values().stream().filter(other -> !other.isOut && !other.isScheduled()).findFirst().ifPresent(this::go);
   }
 
   /** A runtime that is out may know it when it is back; one that answers knows each container within moments. */
@@ -340,7 +358,10 @@ public final class Identities implements AutoCloseable {
 
   private void giveUp(Ask ask, String reason) {
     asks.remove(ask.id);
-    ask.answer.completeExceptionally(new RuntimeFailure(reason));
+    cache
+        .find(ask.id)
+        .ifPresentOrElse(
+            ask.answer::complete, () -> ask.answer.completeExceptionally(new RuntimeFailure(reason)));
   }
 
   private static Runnable guarded(Runnable task) {

@@ -28,7 +28,7 @@ public record Identity(
   }
 
   /** Whether there is nothing more to learn; a sandbox has no name, and its process is never asked for. */
-  boolean isWhole() {
+  public boolean isWhole() {
     return mainPid.isPresent() || !running || container.getName().isEmpty();
   }
 

@@ -15,8 +15,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Events whose container is not known by name yet. Each waits for a moment, in the outbox, where a crash does not lose
- * it; then it goes out with what its path says, and once more, in a higher revision, when the answer comes. Agent-worker
+ * Events whose container is not known yet, by its name or by its main process. Each waits for a moment, in the outbox, where a crash does not lose
+ * it; then it goes out with what is known, and once more, in a higher revision, when the answer comes. Agent-worker
  * thread.
  */
 final class NameWait {
@@ -55,14 +55,15 @@ final class NameWait {
   /** Takes an event, or a better revision of one; it is in the outbox when this returns. */
   void take(OomKillEvent fresh) {
     String eventId = fresh.getEventId();
-    OomKillEvent event =
+    OomKillEvent unnamed =
         fresh.toBuilder().setRevision(fresh.getRevision() + revisedHere.getOrDefault(eventId, 0)).build();
     Optional<String> container =
-        CgroupPath.parse(event.getCgroupPath()).container().map(CgroupPath.ContainerRef::id);
+        CgroupPath.parse(unnamed.getCgroupPath()).container().map(CgroupPath.ContainerRef::id);
     Optional<Identity> known = container.flatMap(identities::find);
-    if (container.isEmpty() || known.isPresent()) {
+    OomKillEvent event = known.map(identity -> OomEventMapper.name(unnamed, identity, identities)).orElse(unnamed);
+    if (container.isEmpty() || known.filter(Identity::isWhole).isPresent()) {
       waiting.remove(eventId);
-      outbox.add(known.map(identity -> OomEventMapper.name(event, identity, identities)).orElse(event));
+      outbox.add(event);
       return;
     }
     Waiting before = waiting.get(eventId);
@@ -101,6 +102,9 @@ final class NameWait {
     if (identity.isPresent()) {
       event = OomEventMapper.name(event, identity.get(), identities);
       if (wait.isOut) {
+        if (event.equals(wait.event)) {
+          return;
+        }
         event = event.toBuilder().setRevision(event.getRevision() + 1).build();
         remember(eventId);
       }

@@ -93,7 +93,7 @@ public final class FakeCri implements AutoCloseable {
   }
 
   /** How often the state of one container was asked for. */
-  int statuses() {
+  public int statuses() {
     return statuses.get();
   }
 

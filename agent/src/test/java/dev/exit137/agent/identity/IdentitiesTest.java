@@ -107,11 +107,13 @@ class IdentitiesTest {
     CompletableFuture<Identity> answer = identities.lookUp(ID);
     identities.onContainerCgroup(ID);
     cri.container(ID, POD, "web", 0, ContainerState.CONTAINER_CREATED, 0);
-    assertThat(answer.get(15, TimeUnit.SECONDS).container().getName()).isEqualTo("web");
+    assertThat(awaitKnown(ID).container().getName()).isEqualTo("web");
+    assertThat(answer).as("it has no main process yet").isNotDone();
 
     process(4712, ID);
     cri.container(ID, POD, "web", 0, ContainerState.CONTAINER_RUNNING, 4712);
-    assertThat(awaitMainPid(ID).mainPid()).hasValue(4712);
+    assertThat(answer.get(15, TimeUnit.SECONDS).mainPid()).hasValue(4712);
+    assertThat(identities.find(ID).orElseThrow().mainPid()).hasValue(4712);
   }
 
   @Test
@@ -209,5 +211,20 @@ class IdentitiesTest {
     // The second question comes after the first answer was looked at.
     Await.until("another question for the pid", cri::statuses, asked -> asked > 1);
     assertThat(awaitKnown(ID).mainPid()).isEmpty();
+  }
+
+  @Test
+  void aMainPidThatIsNeverLearntDoesNotKeepTheNameBack() throws Exception {
+    identities.close();
+    identities = identities(Duration.ZERO);
+    process(4711, OTHER);
+    cri.container(ID, POD, "web", 0, ContainerState.CONTAINER_RUNNING, 4711);
+    cri.start();
+    identities.start();
+    awaitKnown(ID);
+
+    Identity known = identities.lookUp(ID).get(15, TimeUnit.SECONDS);
+    assertThat(known.container().getName()).isEqualTo("web");
+    assertThat(known.mainPid()).isEmpty();
   }
 }
