@@ -65,9 +65,9 @@ class IncidentTextTest {
     assertEquals(
         """
         OOM at 12345.678901, line 3, node: killed chrome (815)
-          The kernel killed chrome (pid 815), which held 6.0 GiB, because the node ran out of memory when
-          sed (pid 29481) asked for memory. 13.0 GiB (84 % of RAM) was anonymous memory; swap (2.0 GiB) was
-          full.
+          The kernel killed chrome (pid 815) in session-2.scope, which held 6.0 GiB, because the node ran
+          out of memory when sed (pid 29481) asked for memory. 13.0 GiB (84 % of RAM) was anonymous memory;
+          swap (2.0 GiB) was full.
           to do    - Run less on the node, or give it more memory: 13.0 GiB (84 % of RAM) was anonymous
                      memory, the largest chrome (pid 815) 6.0 GiB, worker-1 (pid 1) 599.0 MiB, worker-2
                      (pid 2) 598.0 MiB
