@@ -40,7 +40,7 @@ public final class Identities implements AutoCloseable {
    *
    * @param tick how often sockets are looked for, and a runtime that failed is tried again
    * @param deadline of one question
-   * @param firstRetry of an answer that has not all; doubled each time up to a tick
+   * @param firstRetry of an answer that has not all; doubled each time up to the last
    * @param patience how long a container may be unknown to a runtime that answers
    * @param outage how long a question waits for a runtime that does not
    */
@@ -52,6 +52,11 @@ public final class Identities implements AutoCloseable {
             Duration.ofMillis(20),
             Duration.ofSeconds(10),
             Duration.ofMinutes(10));
+
+    /** A runtime forgets the main process of a container that has ended: some are killed as soon as they start. */
+    Duration lastRetry() {
+      return tick.dividedBy(5);
+    }
   }
 
   /** A container that is being asked about, until it is known with its main pid, or given up. */
@@ -345,7 +350,8 @@ public final class Identities implements AutoCloseable {
                   }),
               ask.pause.toMillis(),
               TimeUnit.MILLISECONDS);
-      ask.pause = ask.pause.multipliedBy(2).compareTo(pace.tick()) < 0 ? ask.pause.multipliedBy(2) : pace.tick();
+      Duration twice = ask.pause.multipliedBy(2);
+      ask.pause = twice.compareTo(pace.lastRetry()) < 0 ? twice : pace.lastRetry();
     }
     // One of those that had no room may go now.
     asks.values().stream().filter(other -> !other.isOut && !other.isScheduled()).findFirst().ifPresent(this::go);
