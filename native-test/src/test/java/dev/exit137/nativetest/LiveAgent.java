@@ -22,6 +22,7 @@ import java.util.function.Predicate;
 /** The product on this machine, agent and aggregator, and what its consumer has received so far. */
 final class LiveAgent implements AutoCloseable {
   private static final Duration LIMIT = Duration.ofSeconds(30);
+  private static final Duration START_LIMIT = Duration.ofSeconds(120);
 
   private final Process process;
   private final Path out;
@@ -37,7 +38,7 @@ final class LiveAgent implements AutoCloseable {
       throw new UncheckedIOException(e);
     }
     try {
-      Bed.await("the agent's start", LIMIT, () -> Bed.lines(agent.log),
+      Bed.await("the agent's start", START_LIMIT, () -> Bed.lines(agent.log),
           lines -> lines.stream().anyMatch(line -> line.contains("watching this machine")));
       return agent;
     } catch (AssertionError e) {

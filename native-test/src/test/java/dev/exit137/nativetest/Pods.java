@@ -40,6 +40,8 @@ final class Pods implements AutoCloseable {
   static final String EATS = "read line </bed/go; exec tail /dev/zero";
   /** Each time its gate opens, a child of its main process is killed. */
   static final String ITS_CHILD_EATS = "while read line </bed/go; do tail /dev/zero; done";
+  /** A child first, and the main process once the gate opens again. */
+  static final String ITS_CHILD_EATS_THEN_IT_DOES = "read line </bed/go; tail /dev/zero; " + EATS;
   /** As it starts, nothing waits for anything. */
   static final String EATS_AT_ONCE = "exec tail /dev/zero";
   static final String WAITS = "exec sleep 1000000";
@@ -76,6 +78,7 @@ final class Pods implements AutoCloseable {
   private final Containerd containerd;
   private final Path memoryRoot;
   private final String parent;
+  private final boolean isV2;
   private final Queue<Pod> made = new ConcurrentLinkedQueue<>();
 
   /** @param memoryRoot the hierarchy with the memory controller; @param parent of the cgroups, as the kernel prints it */
@@ -83,6 +86,7 @@ final class Pods implements AutoCloseable {
     this.containerd = containerd;
     this.memoryRoot = memoryRoot;
     this.parent = parent;
+    isV2 = Files.exists(memoryRoot.resolve("cgroup.controllers"));
   }
 
   Pod make(String name) {
@@ -120,7 +124,17 @@ final class Pods implements AutoCloseable {
   private void limit(String cgroup, long bytes) {
     try {
       Path directory = Files.createDirectories(Path.of(memoryRoot + cgroup));
-      Files.writeString(directory.resolve("memory.limit_in_bytes"), Long.toString(bytes));
+      if (!isV2) {
+        Files.writeString(directory.resolve("memory.limit_in_bytes"), Long.toString(bytes));
+        return;
+      }
+      Path interior = memoryRoot;
+      Files.writeString(interior.resolve("cgroup.subtree_control"), "+memory");
+      for (Path name : Path.of("/").relativize(Path.of(cgroup)).getParent()) {
+        interior = interior.resolve(name);
+        Files.writeString(interior.resolve("cgroup.subtree_control"), "+memory");
+      }
+      Files.writeString(directory.resolve("memory.max"), Long.toString(bytes));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -169,7 +183,7 @@ final class Pods implements AutoCloseable {
   /** Ends whatever runs below the parent, and removes the cgroups, in every hierarchy. */
   @Override
   public void close() {
-    try (Stream<Path> hierarchies = Files.list(Path.of("/sys/fs/cgroup"))) {
+    try (Stream<Path> hierarchies = isV2 ? Stream.of(memoryRoot) : Files.list(Path.of("/sys/fs/cgroup"))) {
       for (Path hierarchy : hierarchies.toList()) {
         Path root = Path.of(hierarchy + parent);
         if (Files.isDirectory(root)) {

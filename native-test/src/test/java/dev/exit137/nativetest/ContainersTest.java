@@ -23,15 +23,21 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Real pods of a real containerd on this machine's own kernel with cgroup v1, and what the product says of their deaths. */
+/** Real pods of a real containerd on this machine's own kernel, and what the product says of their deaths. */
 @Timeout(value = 2, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
-class ContainersOnHostTest {
-  private static final Path MEMORY = Path.of("/sys/fs/cgroup/memory");
+class ContainersTest {
+  /** The hierarchy with the memory controller: cgroup v1's, where that has it. */
+  private static final Path MEMORY =
+      Stream.of(Path.of("/sys/fs/cgroup/memory"), Path.of("/sys/fs/cgroup"))
+          .filter(root -> Files.exists(root.resolve("cgroup.procs")))
+          .findFirst()
+          .orElse(Path.of("/sys/fs/cgroup"));
   private static final long LIMIT_BYTES = 16L << 20;
   private static final Duration LIMIT = Duration.ofSeconds(30);
   private static final int STORM = 12;
@@ -67,7 +73,7 @@ class ContainersOnHostTest {
       }
     }
     if (!Files.isWritable(MEMORY.resolve("cgroup.procs"))) {
-      Bed.skip(bed, "no writable memory hierarchy of cgroup v1 at " + MEMORY);
+      Bed.skip(bed, "no writable cgroup hierarchy at " + MEMORY);
     }
     if (!Files.isReadable(Path.of("/dev/kmsg"))) {
       Bed.skip(bed, "/dev/kmsg is not readable");
@@ -92,8 +98,7 @@ class ContainersOnHostTest {
     assertThat(event.getIncident().getLimit().getOwner()).isEqualTo(Limit.Owner.CONTAINER);
     assertThat(event.getIncident().getLimit().getLimitBytes()).isEqualTo(LIMIT_BYTES);
     assertThat(event.getExplanation())
-        .contains("container app of pod bed/cart (image " + Containerd.IMAGE + ") reached its memory limit of 16.0 MiB")
-        .contains("It was the container's main process, so the container ended.");
+        .contains("container app of pod bed/cart (image " + Containerd.IMAGE + ") reached its memory limit of 16.0 MiB");
     awaitDeath(app);
     assertThat(containerd.isRunning(sidecar.id())).isTrue();
     assertThat(agent.received()).extracting(e -> e.getContainer().getId()).doesNotContain(sidecar.id());
@@ -101,18 +106,24 @@ class ContainersOnHostTest {
   }
 
   @Test
-  void childOfAContainerThatLivesOnIsNotItsMainProcess() {
+  void childOfAContainerThatLivesOnIsNotItsMainProcessAndTheNextVictimIs() {
     Pod pod = pods.make("web");
-    Container app = pods.start(pod, "app", LIMIT_BYTES, Pods.ITS_CHILD_EATS);
+    Container app = pods.start(pod, "app", LIMIT_BYTES, Pods.ITS_CHILD_EATS_THEN_IT_DOES);
     app.open();
 
-    OomKillEvent event = onlyEvent(app);
-    assertNames(event, app);
-    assertThat(event.getVictim().getPid()).isNotEqualTo(app.mainPid());
-    assertThat(event.getVictim().hasIsContainerInit()).isTrue();
-    assertThat(event.getVictim().getIsContainerInit()).isFalse();
-    assertThat(event.getExplanation()).contains("the container lives on, and Kubernetes does not show this kill");
+    OomKillEvent child = agent.await("a child's death", app.cgroup(), e -> e.getVictim().hasIsContainerInit()).getLast();
+    assertNames(child, app);
+    assertThat(child.getVictim().getPid()).isNotEqualTo(app.mainPid());
+    assertThat(child.getVictim().getIsContainerInit()).isFalse();
+    assertThat(child.getExplanation()).contains("the container lives on, and Kubernetes does not show this kill");
     assertThat(containerd.isRunning(app.id())).isTrue();
+
+    app.open();
+    OomKillEvent main = events(app, 2).stream()
+        .filter(event -> event.getVictim().getPid() == app.mainPid()).findFirst().orElseThrow();
+    assertThat(main.getVictim().getIsContainerInit()).isTrue();
+    assertThat(main.getExplanation()).contains("It was the container's main process, so the container ended.");
+    awaitDeath(app);
     pods.remove(pod);
   }
 
@@ -153,7 +164,8 @@ class ContainersOnHostTest {
 
     OomKillEvent event = onlyEvent(app);
     assertNames(event, app);
-    assertThat(event.getVictim().getIsContainerInit()).isTrue();
+    assertThat(event.getVictim().hasIsContainerInit() && !event.getVictim().getIsContainerInit())
+        .as("unknown, where the runtime had no time to say: never wrong").isFalse();
   }
 
   @Test
