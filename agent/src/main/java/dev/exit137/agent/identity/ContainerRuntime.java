@@ -6,8 +6,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 
 /**
- * A runtime behind a socket. No method but {@link #close} blocks, and every answer comes or fails within a deadline, on the agent-identity
- * thread. The message of a failure is fit for a user.
+ * A runtime behind a socket. No method but {@link #close} blocks, and every answer comes or fails within a deadline, on
+ * the agent-identity thread. The message of a failure is fit for a user.
  */
 interface ContainerRuntime extends AutoCloseable {
   /** Every container there is, those that have ended included; without the main pids where those cost a question each. */

@@ -15,9 +15,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Events whose container is not known yet, by its name or by its main process. Each waits for a moment, in the outbox, where a crash does not lose
- * it; then it goes out with what is known, and once more, in a higher revision, when the answer comes. Agent-worker
- * thread.
+ * Events whose container is not known yet, by its name or by its main process. Each waits for a moment, in the outbox,
+ * where a crash does not lose it; then it goes out with what is known, and once more, in a higher revision, when the
+ * answer comes. Agent-worker thread.
  */
 final class NameWait {
   private static final Logger LOG = LoggerFactory.getLogger(NameWait.class);
