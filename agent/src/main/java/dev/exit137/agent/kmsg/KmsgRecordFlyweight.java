@@ -32,7 +32,7 @@ public final class KmsgRecordFlyweight {
   private boolean valid;
   private int priority;
   private long sequence;
-  private long timestampMicros;
+  private int timestampOffset;
   private int messageOffset;
   private int messageLength;
 
@@ -55,7 +55,6 @@ public final class KmsgRecordFlyweight {
     } else {
       priority = 0;
       sequence = 0;
-      timestampMicros = 0;
       messageOffset = offset;
       messageLength = 0;
     }
@@ -72,10 +71,14 @@ public final class KmsgRecordFlyweight {
     if (sequence < 0 || buffer[position++] != ',') {
       return false;
     }
-    timestampMicros = readNumber(buffer);
+    timestampOffset = position;
     int i = position;
     byte b = buffer[i];
-    if (timestampMicros < 0 || b != ',' && b != ';') {
+    while (b >= '0' && b <= '9') {
+      b = buffer[++i];
+    }
+    int digits = i - timestampOffset;
+    if (digits == 0 || digits > MAX_DIGITS || b != ',' && b != ';') {
       return false;
     }
     while (b != ';' && b != '\n') {
@@ -121,7 +124,8 @@ public final class KmsgRecordFlyweight {
 
   /** Microseconds since boot as printk stamped the record. */
   public long timestampMicros() {
-    return timestampMicros;
+    position = timestampOffset;
+    return valid ? readNumber(buffer) : 0;
   }
 
   /** The wrapped buffer. */
