@@ -22,6 +22,7 @@ export HOME=/run TMPDIR=/run/tmp
 export EXIT137_JAVA_OPTS='-Djava.io.tmpdir=/run/tmp -Djffi.extract.dir=/run/tmp -XX:-UsePerfData'
 out=/run/out
 server=127.0.0.1:9137
+nodes=/run/nodes.json
 agent_starts=0
 # Not a function: of a function in the background, $! is a shell, and the agent would outlive being killed.
 exit137=$BED_REPO/bin/exit137
@@ -55,7 +56,10 @@ scenario() {
 
 start_aggregator() {
   "$exit137" aggregator --listen $server --data-dir /run/aggregator >> $out/aggregator.log 2>&1 &
-  require 60 is_listening
+  require 180 is_listening
+  "$JAVA_HOME/bin/java" $EXIT137_JAVA_OPTS --sun-misc-unsafe-memory-access=allow -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
+    -cp "$BED_REPO/cli/target/dist/lib/*:$BED_REPO/native-test/target/test-classes" \
+    dev.exit137.nativetest.NodesFile $server $nodes 2>> $out/plan.log &
 }
 
 is_listening() {
@@ -71,31 +75,25 @@ start_agent() {
   "$exit137" agent --aggregator $server --node-name uml --state-dir /run/agent >> $out/agent.log 2>&1 &
   agent_pid=$!
   agent_starts=$((agent_starts + 1))
-  # A look at what it reports starts a program that is large for this node: not before there is something to see.
-  await 60 is_watching
+  await 180 is_watching
 }
 
 is_watching() {
   [ "$(grep -c 'agent watches' $out/agent.log)" -eq $agent_starts ]
 }
 
-ask_nodes() {
-  "$exit137" nodes -o json --server $server > /run/nodes.json 2>> $out/plan.log
-}
-
 # The agent has told of every kill that the kernel counts so far, and the aggregator has acknowledged it.
 is_settled() {
-  ask_nodes || return 1
   count=$(sed -n 's/^oom_kill //p' /proc/vmstat)
-  grep -Eq "\"vmstatOomKill\": ?\"$count\"" /run/nodes.json &&
-    grep -Eq '"unaccounted": ?"?0"?[,}]' /run/nodes.json &&
-    ! grep -q '"unacknowledgedEvents"' /run/nodes.json
+  grep -Eq "\"vmstatOomKill\": ?\"$count\"" $nodes &&
+    grep -Eq '"unaccounted": ?"?0"?[,}]' $nodes &&
+    ! grep -q '"unacknowledgedEvents"' $nodes
 }
 
 # settle NAME: what the agent says of itself after the scenario, whether it came to rest or not.
 settle() {
-  await 30 is_settled
-  cp /run/nodes.json "$out/nodes-$1.json"
+  await 90 is_settled
+  cp $nodes "$out/nodes-$1.json"
 }
 
 "$BED_TOOLS/kmsgtail" $out/kmsg.log &

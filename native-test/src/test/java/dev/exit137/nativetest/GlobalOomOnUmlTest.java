@@ -18,7 +18,7 @@ class GlobalOomOnUmlTest {
 
   @BeforeAll
   static void boot() {
-    run = UmlBed.boot("global", 512, Duration.ofMinutes(4));
+    run = UmlBed.boot("global", 512, Duration.ofMinutes(20));
   }
 
   @Test

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Test;
 
 /** One boot of a node with cgroup v2, all kinds of kills in it, and what came out of the consumer's stream. */
 class KillsOnUmlTest {
-  private static final Duration LIMIT = Duration.ofMinutes(8);
+  private static final Duration LIMIT = Duration.ofMinutes(25);
   private static final long LIMIT_BYTES = 4L << 20;
   private static final long PAGE_BYTES = 4096;
 

@@ -20,7 +20,7 @@ class OverrunOnUmlTest {
 
   @BeforeAll
   static void boot() {
-    run = UmlBed.boot("overrun", 1024, "16K", Duration.ofMinutes(6));
+    run = UmlBed.boot("overrun", 1024, "16K", Duration.ofMinutes(20));
   }
 
   @Test

@@ -14,7 +14,7 @@ class ScarceInotifyOnUmlTest {
 
   @BeforeAll
   static void boot() {
-    run = UmlBed.boot("scarce", 1024, Duration.ofMinutes(6));
+    run = UmlBed.boot("scarce", 1024, Duration.ofMinutes(20));
   }
 
   @Test
