@@ -49,7 +49,7 @@ final class Attributor {
         return running;
       }
     }
-    return first ? Attribution.UNKNOWN : fromCounters(incident);
+    return first ? Attribution.UNKNOWN : fromCounters();
   }
 
   /** The kernel names the path; what is left to find is which cgroup of that path, and which counter counted it. */
@@ -119,7 +119,7 @@ final class Attributor {
    * The only counter that moved names the cgroup: all kills that the node counted and no record told of, this one
    * included, are in it, and none of an earlier record can be.
    */
-  private Attribution fromCounters(Incident incident) {
+  private Attribution fromCounters() {
     watcher.refreshAll();
     List<Surplus> surpluses = Surplus.find(watcher);
     if (surpluses.isEmpty()) {
@@ -137,9 +137,7 @@ final class Attributor {
           // Which of the vanished it was stays open, where it counts does not.
           .orElseGet(() -> new Attribution("", null, first.countedBy(), first.candidates(), counter));
     }
-    String group = incident.isGroupKill() ? incident.groupMemcg().toString() : "/";
-    return Attribution.ambiguous(
-        Surplus.candidatesOf(surpluses).stream().filter(path -> isBelow(path, group)).toList());
+    return Attribution.ambiguous(Surplus.candidatesOf(surpluses));
   }
 
   static boolean isBelow(String path, String ancestor) {

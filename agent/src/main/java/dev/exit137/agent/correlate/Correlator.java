@@ -25,6 +25,12 @@ import java.util.function.Consumer;
  * better evidence comes. Owned by the agent-epoll thread; allocates once per kill, nothing per record.
  */
 public final class Correlator implements IncidentAssembler.Sink {
+  /**
+   * The kernel kills a group in one loop, a line and a process at a time; later than this the next line may as well be of
+   * an OOM whose head was rate-limited. A line takes 13 ms on a serial console of 115200 baud.
+   */
+  private static final long GROUP_LOOP_MICROS = 20_000;
+
   private final Optional<CgroupWatcher> watcher;
   private final Optional<Attributor> attributor;
   private final Optional<AfterKillReader> afterKill;
@@ -144,8 +150,15 @@ public final class Correlator implements IncidentAssembler.Sink {
     if (attribution.isKnown()) {
       return Attributor.isBelow(attribution.path(), group);
     }
-    return !attribution.candidates().isEmpty()
-        && attribution.candidates().stream().allMatch(path -> Attributor.isBelow(path, group));
+    List<String> candidates = attribution.candidates();
+    List<String> inGroup = candidates.stream().filter(path -> Attributor.isBelow(path, group)).toList();
+    if (timestampMicros - incident.lastTimestampMicros() > GROUP_LOOP_MICROS) {
+      return !candidates.isEmpty() && inGroup.size() == candidates.size();
+    }
+    if (inGroup.size() < candidates.size() && !inGroup.isEmpty()) {
+      attribution = Attribution.ambiguous(inGroup);
+    }
+    return candidates.isEmpty() || !inGroup.isEmpty();
   }
 
   @Override

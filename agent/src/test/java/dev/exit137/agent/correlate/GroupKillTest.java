@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.exit137.proto.v1.OomKillEvent;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -86,5 +87,40 @@ class GroupKillTest {
     assertThat(node.events).extracting(event -> event.getIncident().getId()).containsOnly("boot/incident/100");
     assertThat(node.events).extracting(OomKillEvent::getCgroupPath).containsOnly("/g");
     assertThat(node.balance.unaccounted()).isZero();
+  }
+
+  @Test
+  void whatWasKilledLaterWhileNobodyWatchedIsNotSaidToBeOfTheGroup() {
+    node = new FakeNode(directory, true, List.of());
+    node.counters("/g", 4, 4, 1);
+    node.counters("/other", 1, 1, 1);
+    node.vmstat(5);
+    node.killed(2);
+    node.group("/g");
+    node.killed(1);
+    node.killed(2);
+    node.killed(3);
+    node.pass(80);
+    node.killed(9);
+
+    OomKillEvent member = node.events.get(1);
+    assertThat(member.getIncident().getGroupKill()).isTrue();
+    assertThat(member.getCandidatesList()).containsExactly("/g");
+    OomKillEvent later = node.events.getLast();
+    assertThat(later.getIncident().getGroupKill()).isFalse();
+    assertThat(later.getIncident().getId()).isNotEqualTo(member.getIncident().getId());
+    assertThat(later.getCandidatesList()).contains("/other");
+  }
+
+  @Test
+  void membersAreOfTheGroupThoughTheAgentHasNoBaselineYet() {
+    node = new FakeNode(directory);
+    node.counters("/g", 3, 3, 1);
+    node.vmstat(3);
+    node.killed(2);
+    node.group("/g");
+    node.killed(1);
+
+    assertThat(node.events).extracting(event -> event.getIncident().getId()).containsOnly("boot/incident/100");
   }
 }
