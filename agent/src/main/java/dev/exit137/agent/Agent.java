@@ -1,6 +1,7 @@
 package dev.exit137.agent;
 
 import com.google.protobuf.ByteString;
+import dev.exit137.agent.cgroup.MemoryRequest;
 import dev.exit137.agent.identity.Identities;
 import dev.exit137.agent.report.AgentWorker;
 import dev.exit137.agent.report.CheckpointFile;
@@ -52,7 +53,8 @@ public final class Agent implements AutoCloseable {
       identities.start();
       worker =
           new AgentWorker(
-              checkpointFile, config.aggregators(), unacknowledged, identities, config.identityTimeout());
+              checkpointFile, config.aggregators(), unacknowledged, identities,
+              MemoryRequest.nodeMemoryBytes(config.procRoot()), config.identityTimeout());
       loop = new EvidenceLoop(config, node, identities, worker, ofThisBoot);
       loop.start();
       worker.start();

@@ -23,6 +23,7 @@ public final class Explainer {
           NodeRules::confinedToZones,
           NodeRules::confinedToNumaNodes,
           NodeRules::freeForMovableOnly,
+          VictimRules::memoryRequest,
           NodeRules::fill,
           NodeRules::roomWhenPrinted,
           NodeRules::panic,
@@ -35,6 +36,7 @@ public final class Explainer {
           VictimRules::notTheLargest,
           VictimRules::protectedVictim,
           VictimRules::unkillableHolders,
+          VictimRules::noLimit,
           VictimRules::groupKill);
 
   private Explainer() {}

@@ -34,7 +34,7 @@ final class Headline {
     }
     int others = oom.incident().getGroupKill() ? oom.incident().getKillsSoFar() - 1 : 0;
     String held = oom.victimHeld().isPresent() ? ", which held " + Sizes.text(oom.victimHeld().getAsLong()) : "";
-    String where = oom.isVictimElsewhere() || oom.isNode() && isOwned(oom.victimCgroup())
+    String where = oom.isVictimElsewhere() || oom.isNode() && Oom.isOwned(oom.victimCgroup())
         ? in(oom, oom.victimCgroup())
         : "";
     String group =
@@ -53,12 +53,6 @@ final class Headline {
   private static String image(Oom oom) {
     String image = oom.event().getContainer().getImage();
     return image.isEmpty() ? "" : " (image " + image + ")";
-  }
-
-  /** A container or a service: which of a node's a victim is of matters, though it was not their limit. */
-  private static boolean isOwned(String cgroup) {
-    CgroupPath path = CgroupPath.parse(cgroup);
-    return path.container().isPresent() || !path.unit().isEmpty();
   }
 
   private static String notSeen(Oom oom) {

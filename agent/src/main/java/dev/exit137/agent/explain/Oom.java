@@ -1,5 +1,6 @@
 package dev.exit137.agent.explain;
 
+import dev.exit137.agent.cgroup.CgroupPath;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.MemoryBreakdown;
@@ -124,6 +125,12 @@ final class Oom {
   /** A cgroup in a sentence, by the names of the victim's container where it is its. */
   String name(String cgroup) {
     return CgroupName.of(cgroup, event.getContainer());
+  }
+
+  /** A container or a service: which of a node's a victim is of matters, though it was not their limit. */
+  static boolean isOwned(String cgroup) {
+    CgroupPath path = CgroupPath.parse(cgroup);
+    return path.container().isPresent() || !path.unit().isEmpty();
   }
 
   /** The victim is in another cgroup than the one whose limit was hit. */

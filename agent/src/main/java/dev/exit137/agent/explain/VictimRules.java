@@ -1,10 +1,14 @@
 package dev.exit137.agent.explain;
 
+import dev.exit137.proto.v1.Container;
+import dev.exit137.proto.v1.OomKillEvent.Scope;
+import dev.exit137.proto.v1.OomKillEventOrBuilder;
 import dev.exit137.proto.v1.Task;
 import dev.exit137.proto.v1.Victim;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.stream.Collectors;
 
 /** What a report proves of the choice of the victim. */
@@ -41,6 +45,52 @@ final class VictimRules {
         "It was killed in spite of its oom_score_adj of " + victim.getOomScoreAdj() + ".",
         "Do not count on oom_score_adj alone to keep a process alive",
         oom.victim() + " was killed with " + victim.getOomScoreAdj()));
+  }
+
+  /**
+   * How much more than its container had requested the victim held; negative for less. Empty where that is within the
+   * estimate's error, or the node was not short of all of its memory. kubelet's oom_score_adj steers the kernel's choice: a
+   * process that holds its container's request scores 1000.
+   */
+  private static OptionalLong overRequest(Oom oom) {
+    Container container = oom.event().getContainer();
+    if (oom.event().getScope() != Scope.GLOBAL || oom.isAskedFor() || !oom.zones().withRoom().isEmpty()
+        || NodeRules.isConfinedToZones(oom) || !container.hasMemoryRequestEstimateBytes() || oom.victimHeld().isEmpty()) {
+      return OptionalLong.empty();
+    }
+    long over = oom.victimHeld().getAsLong() - container.getMemoryRequestEstimateBytes();
+    return Math.abs(over) > container.getMemoryRequestErrorBytes() ? OptionalLong.of(over) : OptionalLong.empty();
+  }
+
+  static List<Finding> memoryRequest(Oom oom) {
+    OptionalLong difference = overRequest(oom);
+    if (difference.isEmpty()) {
+      return List.of();
+    }
+    long over = difference.getAsLong();
+    String estimate = "estimated from oom_score_adj " + oom.event().getVictim().getOomScoreAdj();
+    return List.of(new Finding(
+        "It held about " + Sizes.text(Math.abs(over)) + (over > 0 ? " more" : " less") + " than its container had requested ("
+            + estimate + (over > 0 ? "), which made it the one to kill." : "), so others filled the node."),
+        over > 0
+            ? "Request as much memory as the container needs, since a process above its container's request goes first"
+            : "Look for what holds more than it requested, since the victim did not",
+        oom.victim() + " held " + Sizes.text(oom.victimHeld().getAsLong()) + ", the request is about "
+            + Sizes.text(oom.event().getContainer().getMemoryRequestEstimateBytes()) + " (" + estimate + ")"));
+  }
+
+  /** The node was short, and nothing of its own bounded the victim. */
+  static List<Finding> noLimit(Oom oom) {
+    OomKillEventOrBuilder event = oom.event();
+    if (event.getScope() != Scope.GLOBAL || oom.isAskedFor() || oom.victimHeld().isEmpty()
+        || !event.getAfterKill().hasMaxBytes() || Sizes.isLimit(event.getAfterKill().getMaxBytes())
+        || !Oom.isOwned(oom.victimCgroup()) || overRequest(oom).orElse(0) < 0) {
+      return List.of();
+    }
+    return List.of(Finding.advice(
+        "Give the victim a memory limit, so that it cannot take the memory of others",
+        oom.name(oom.victimCgroup()) + " has none of its own, " + oom.victim() + " held "
+            + Sizes.text(oom.victimHeld().getAsLong())));
   }
 
   /** Processes that the kernel may not kill hold a good part. */

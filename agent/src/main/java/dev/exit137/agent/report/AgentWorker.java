@@ -11,6 +11,7 @@ import dev.exit137.proto.v1.OomKillEvent;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
@@ -34,6 +35,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   private final ScheduledThreadPoolExecutor thread = new OutspokenExecutor();
   private final CheckpointFile checkpointFile;
   private final Outbox outbox = new Outbox();
+  private final OomEventMapper mapper;
   private final NameWait names;
   private final Uplink uplink;
   private final AtomicInteger queuedReports = new AtomicInteger();
@@ -61,6 +63,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
 
   /**
    * @param unacknowledged events of an earlier run that no aggregator has
+   * @param nodeMemoryBytes empty where it is not known
    * @param identityTimeout how long an event waits for its container's name
    */
   public AgentWorker(
@@ -68,11 +71,13 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
       List<String> aggregators,
       List<OomKillEvent> unacknowledged,
       Identities identities,
+      OptionalLong nodeMemoryBytes,
       Duration identityTimeout) {
     this.checkpointFile = checkpointFile;
     thread.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
     uplink = new Uplink(aggregators, thread, this);
-    names = new NameWait(identities, identityTimeout, outbox, thread, this::ready);
+    mapper = new OomEventMapper(identities, nodeMemoryBytes);
+    names = new NameWait(identities, mapper, identityTimeout, outbox, thread, this::ready);
     unacknowledged.forEach(outbox::add);
     heldBytes.set(outbox.bytes());
   }
@@ -137,9 +142,9 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
     uplink.pump();
   }
 
-  private static OomKillEvent completed(KillReport report) {
+  private OomKillEvent completed(KillReport report) {
     try {
-      return OomEventMapper.map(report);
+      return mapper.map(report);
     } catch (RuntimeException e) {
       LOG.error("event {} goes out without its cgroup's files and names", report.event().getEventId(), e);
       return report.event();

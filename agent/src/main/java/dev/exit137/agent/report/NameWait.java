@@ -34,6 +34,7 @@ final class NameWait {
   }
 
   private final Identities identities;
+  private final OomEventMapper mapper;
   private final Duration patience;
   private final Outbox outbox;
   private final ScheduledExecutorService worker;
@@ -44,8 +45,14 @@ final class NameWait {
 
   /** @param ready told that the outbox has more to send, after something was waited for */
   NameWait(
-      Identities identities, Duration patience, Outbox outbox, ScheduledExecutorService worker, Runnable ready) {
+      Identities identities,
+      OomEventMapper mapper,
+      Duration patience,
+      Outbox outbox,
+      ScheduledExecutorService worker,
+      Runnable ready) {
     this.identities = identities;
+    this.mapper = mapper;
     this.patience = patience;
     this.outbox = outbox;
     this.worker = worker;
@@ -60,7 +67,7 @@ final class NameWait {
     Optional<String> container =
         CgroupPath.parse(unnamed.getCgroupPath()).container().map(CgroupPath.ContainerRef::id);
     Optional<Identity> known = container.flatMap(identities::find);
-    OomKillEvent event = known.map(identity -> OomEventMapper.name(unnamed, identity, identities)).orElse(unnamed);
+    OomKillEvent event = known.map(identity -> mapper.name(unnamed, identity)).orElse(unnamed);
     if (container.isEmpty() || known.filter(Identity::isWhole).isPresent()) {
       waiting.remove(eventId);
       outbox.add(event);
@@ -100,7 +107,7 @@ final class NameWait {
     }
     OomKillEvent event = wait.event;
     if (identity.isPresent()) {
-      event = OomEventMapper.name(event, identity.get(), identities);
+      event = mapper.name(event, identity.get());
       if (wait.isOut) {
         if (event.equals(wait.event)) {
           return;

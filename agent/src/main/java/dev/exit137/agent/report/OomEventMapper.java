@@ -2,6 +2,7 @@ package dev.exit137.agent.report;
 
 import dev.exit137.agent.cgroup.AfterKillReader;
 import dev.exit137.agent.cgroup.CgroupPath;
+import dev.exit137.agent.cgroup.MemoryRequest;
 import dev.exit137.agent.correlate.EventFactory;
 import dev.exit137.agent.correlate.KillReport;
 import dev.exit137.agent.explain.Explainer;
@@ -15,10 +16,17 @@ import java.util.OptionalLong;
 
 /** Completes an event with what needs no haste: the report's blocks, the cgroup's files, and words. Agent-worker thread. */
 final class OomEventMapper {
-  private OomEventMapper() {}
+  private final Identities identities;
+  private final OptionalLong nodeMemoryBytes;
+
+  /** @param nodeMemoryBytes as procfs tells it; empty where it does not */
+  OomEventMapper(Identities identities, OptionalLong nodeMemoryBytes) {
+    this.identities = identities;
+    this.nodeMemoryBytes = nodeMemoryBytes;
+  }
 
   /** Without what the container's runtime knows: {@link #name} adds it. */
-  static OomKillEvent map(KillReport report) {
+  OomKillEvent map(KillReport report) {
     OomKillEvent.Builder event = report.event().toBuilder();
     report
         .blocks()
@@ -26,12 +34,13 @@ final class OomEventMapper {
         .ifPresent(blocks -> EventFactory.addBlocks(event, blocks));
     report.afterKill().map(AfterKillReader::parse).ifPresent(event::setAfterKill);
     CgroupPath.describe(event);
+    nodeMemoryBytes.ifPresent(bytes -> MemoryRequest.estimate(event, bytes));
     Explainer.explain(event);
     return event.build();
   }
 
   /** Adds what the container's runtime knows. */
-  static OomKillEvent name(OomKillEvent unnamed, Identity identity, Identities identities) {
+  OomKillEvent name(OomKillEvent unnamed, Identity identity) {
     OomKillEvent.Builder event = unnamed.toBuilder();
     event.getContainerBuilder().mergeFrom(identity.container());
     event.putAllComposeLabels(identity.composeLabels());

@@ -1,6 +1,7 @@
 package dev.exit137.cli.analyze;
 
 import dev.exit137.agent.cgroup.CgroupPath;
+import dev.exit137.agent.cgroup.MemoryRequest;
 import dev.exit137.agent.correlate.Attribution;
 import dev.exit137.agent.correlate.EventFactory;
 import dev.exit137.agent.correlate.EventIds;
@@ -10,6 +11,7 @@ import dev.exit137.agent.incident.Incident;
 import dev.exit137.agent.incident.IncidentAssembler;
 import dev.exit137.agent.kmsg.OomLine;
 import dev.exit137.proto.v1.Node;
+import dev.exit137.proto.v1.NodeMemory;
 import dev.exit137.proto.v1.OomKillEvent;
 import java.util.ArrayList;
 import java.util.List;
@@ -204,6 +206,8 @@ final class OpenReport implements IncidentAssembler.Sink {
     EventFactory.addBlocks(event, told);
     event.getNodeBuilder().setName(host).setKernelRelease(kernelRelease);
     CgroupPath.describe(event);
+    NodeMemory memory = event.getIncident().getNodeMemory();
+    MemoryRequest.estimate(event, memory.getRamBytes() - memory.getReservedBytes());
     Explainer.explain(event);
     return event.build();
   }

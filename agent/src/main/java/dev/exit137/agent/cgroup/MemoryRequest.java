@@ -1,0 +1,49 @@
+package dev.exit137.agent.cgroup;
+
+import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.QosClass;
+import dev.exit137.proto.v1.Victim;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.OptionalLong;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * What a burstable pod's container had requested, from what kubelet made of it, <a
+ * href="https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/qos/policy.go">policy.go</a>: {@code
+ * 1000 - (1000 * memoryRequest) / memoryCapacity}, at least 3 (2 before 1.22), at most 999.
+ */
+public final class MemoryRequest {
+  private static final int LEAST = 3;
+  private static final int MOST = 999;
+  // MemTotal:       16318476 kB
+  private static final Pattern MEM_TOTAL = Pattern.compile("(?m)^MemTotal:\\s+(\\d{1,15}) kB$");
+
+  private MemoryRequest() {}
+
+  /** The node's memory as kubelet reads it, bytes; empty where procfs does not tell. */
+  public static OptionalLong nodeMemoryBytes(Path procRoot) {
+    try {
+      Matcher total = MEM_TOTAL.matcher(Files.readString(procRoot.resolve("meminfo")));
+      return total.find() ? OptionalLong.of(Long.parseLong(total.group(1)) << 10) : OptionalLong.empty();
+    } catch (IOException e) {
+      return OptionalLong.empty();
+    }
+  }
+
+  /** Adds the estimate, where there is one. @param nodeMemoryBytes 0 where it is not known */
+  public static void estimate(OomKillEvent.Builder event, long nodeMemoryBytes) {
+    Victim victim = event.getVictim();
+    boolean inContainer = !event.getContainer().getId().isEmpty();
+    if (!inContainer || event.getContainer().getQosClass() != QosClass.QOS_CLASS_BURSTABLE || nodeMemoryBytes <= 0
+        || !victim.hasOomScoreAdj() || victim.getOomScoreAdj() <= LEAST || victim.getOomScoreAdj() > MOST) {
+      return;
+    }
+    long thousandth = nodeMemoryBytes / 1000;
+    event.getContainerBuilder()
+        .setMemoryRequestEstimateBytes((1000 - victim.getOomScoreAdj()) * thousandth)
+        .setMemoryRequestErrorBytes(thousandth);
+  }
+}
