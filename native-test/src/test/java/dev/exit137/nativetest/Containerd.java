@@ -1,7 +1,5 @@
 package dev.exit137.nativetest;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
 import com.google.gson.JsonParser;
 import dev.exit137.nativetest.cri.RuntimeServiceGrpc;
 import dev.exit137.nativetest.cri.RuntimeServiceGrpc.RuntimeServiceBlockingStub;
@@ -12,12 +10,9 @@ import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -27,7 +22,7 @@ import java.util.concurrent.TimeUnit;
 final class Containerd implements AutoCloseable {
   static final String IMAGE = "exit137.test/busybox:1";
 
-  private static final Path SOURCE = Bed.MODULE.resolve("src/main/containerd");
+  static final Path SOURCE = Bed.MODULE.resolve("src/main/containerd");
   private static final Duration LIMIT = Duration.ofSeconds(30);
 
   private final Path logs;
@@ -165,46 +160,10 @@ final class Containerd implements AutoCloseable {
       if (process != null) {
         Bed.end(process);
       }
-      // Shims are nobody's children. What they started dies with its cgroup; see Pods.
-      for (ProcessHandle shim : shims()) {
-        shim.destroyForcibly();
-        shim.onExit().get(LIMIT.toMillis(), TimeUnit.MILLISECONDS);
-      }
-      for (String mount : mountsDeepestFirst()) {
-        run(logs, "umount", "umount", "-l", mount);
-      }
-      Bed.delete(directory);
+      // What the shims started dies with its cgroup; see Pods.
+      RuntimeRemains.clear(logs, directory);
     } catch (Exception e) {
       throw new IllegalStateException("containerd's directory " + directory + " is left", e);
-    }
-  }
-
-  private List<ProcessHandle> shims() throws IOException {
-    List<ProcessHandle> shims = new ArrayList<>();
-    try (DirectoryStream<Path> all = Files.newDirectoryStream(Path.of("/proc"), "[0-9]*")) {
-      for (Path one : all) {
-        String commandLine = read(one.resolve("cmdline"));
-        if (commandLine.contains("containerd-shim") && commandLine.contains(directory + "/")) {
-          ProcessHandle.of(Long.parseLong(one.getFileName().toString())).ifPresent(shims::add);
-        }
-      }
-    }
-    return shims;
-  }
-
-  private List<String> mountsDeepestFirst() {
-    return read(Path.of("/proc/self/mounts")).lines()
-        .map(line -> line.split(" ")[1])
-        .filter(mount -> mount.startsWith(directory + "/"))
-        .toList()
-        .reversed();
-  }
-
-  private static String read(Path file) {
-    try {
-      return new String(Files.readAllBytes(file), UTF_8);
-    } catch (IOException e) {
-      return "";
     }
   }
 

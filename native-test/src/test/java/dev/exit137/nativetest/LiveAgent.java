@@ -24,6 +24,7 @@ final class LiveAgent implements AutoCloseable {
   private static final Duration LIMIT = Duration.ofSeconds(30);
   private static final Duration START_LIMIT = Duration.ofSeconds(120);
 
+  private final String runtime;
   private final Process process;
   private final Path out;
   private final Path log;
@@ -31,9 +32,18 @@ final class LiveAgent implements AutoCloseable {
 
   /** Starts it, with an empty state. @param directory for its state and output */
   static LiveAgent start(Path directory, Path criSocket) {
+    return start(directory, "cri", criSocket);
+  }
+
+  /** The same beside a Docker Engine. */
+  static LiveAgent startWithDocker(Path directory, Path dockerSocket) {
+    return start(directory, "docker", dockerSocket);
+  }
+
+  private static LiveAgent start(Path directory, String runtime, Path socket) {
     LiveAgent agent;
     try {
-      agent = new LiveAgent(directory, criSocket, "127.0.0.1:" + freePort());
+      agent = new LiveAgent(directory, runtime, socket, "127.0.0.1:" + freePort());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -53,14 +63,15 @@ final class LiveAgent implements AutoCloseable {
     }
   }
 
-  private LiveAgent(Path directory, Path criSocket, String address) throws IOException {
+  private LiveAgent(Path directory, String runtime, Path socket, String address) throws IOException {
+    this.runtime = runtime;
     Files.createDirectories(directory);
     out = directory.resolve("events.jsonl");
     log = directory.resolve("run.log");
     process = new ProcessBuilder(
             "timeout", "-k", "5", "600", Bed.exit137(), "run", "-o", "json", "--node-name", "bed",
             "--listen", address, "--data-dir", directory.resolve("data").toString(),
-            "--state-dir", directory.resolve("state").toString(), "--cri-endpoint", "unix://" + criSocket)
+            "--state-dir", directory.resolve("state").toString(), "--" + runtime + "-endpoint", "unix://" + socket)
         .redirectInput(Path.of("/dev/null").toFile())
         .redirectOutput(out.toFile())
         .redirectError(log.toFile())
@@ -98,7 +109,7 @@ final class LiveAgent implements AutoCloseable {
         .listNodes(ListNodesRequest.getDefaultInstance())
         .getNodesList()
         .forEach(node -> sources.addAll(node.getStatus().getSourcesList()));
-    sources.removeIf(source -> !source.getName().equals("cri"));
+    sources.removeIf(source -> !source.getName().equals(runtime));
     return sources;
   }
 

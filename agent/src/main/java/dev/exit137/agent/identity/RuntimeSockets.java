@@ -28,18 +28,27 @@ public record RuntimeSockets(List<Path> cri, List<Path> docker) {
   }
 
   /**
-   * The one socket that an administrator named.
+   * These, with the one CRI socket that an administrator named.
    *
    * @param endpoint as kubelet takes it: {@code unix:///run/containerd/containerd.sock}, or the path alone
    * @throws IllegalArgumentException it is neither
    */
-  public static RuntimeSockets ofEndpoint(String endpoint) {
+  public RuntimeSockets withCri(String endpoint) {
+    return new RuntimeSockets(List.of(socket("--cri-endpoint", endpoint)), docker);
+  }
+
+  /** The same for the Docker Engine API. */
+  public RuntimeSockets withDocker(String endpoint) {
+    return new RuntimeSockets(cri, List.of(socket("--docker-endpoint", endpoint)));
+  }
+
+  private static Path socket(String flag, String endpoint) {
     String path = endpoint.startsWith("unix://") ? endpoint.substring("unix://".length()) : endpoint;
     if (!path.startsWith("/")) {
       throw new IllegalArgumentException(
-          "--cri-endpoint must be the path of a unix socket (unix:///run/containerd/containerd.sock), and is " + endpoint);
+          flag + " must be the path of a unix socket (unix:///run/containerd/containerd.sock), and is " + endpoint);
     }
-    return new RuntimeSockets(paths(path), USUAL.docker());
+    return Path.of(path);
   }
 
   private static List<Path> paths(String... paths) {

@@ -76,6 +76,12 @@ public final class AgentOptions {
   private Optional<String> criEndpoint;
 
   @Option(
+      names = "--docker-endpoint",
+      paramLabel = "SOCKET",
+      description = "Socket of the Docker Engine, unix:///PATH (default: /run/docker.sock).")
+  private Optional<String> dockerEndpoint;
+
+  @Option(
       names = "--pod-labels",
       paramLabel = "NAME",
       split = ",",
@@ -116,12 +122,17 @@ public final class AgentOptions {
           procRoot,
           aggregators.stream().map(HostPort::toString).toList(),
           counterGrace,
-          criEndpoint.map(RuntimeSockets::ofEndpoint).orElse(RuntimeSockets.USUAL),
+          runtimeSockets(),
           new LabelFilter(podLabels),
           identityTimeout);
     } catch (IllegalArgumentException e) {
       throw new ParameterException(command.commandLine(), e.getMessage(), e);
     }
+  }
+
+  private RuntimeSockets runtimeSockets() {
+    RuntimeSockets sockets = criEndpoint.map(RuntimeSockets.USUAL::withCri).orElse(RuntimeSockets.USUAL);
+    return dockerEndpoint.map(sockets::withDocker).orElse(sockets);
   }
 
   private String hostName() {
