@@ -24,6 +24,8 @@ import java.util.Optional;
  * @param podLabels which labels of a pod go into its events
  * @param identityTimeout how long an event waits for the runtime to name its container; it then goes out without, and
  *     again when the answer comes; 0 to 10 s
+ * @param sampleInterval how often it is read where the memory of each cgroup with a limit is, for kills without a report;
+ *     1 s to 1 h, 0 for never
  */
 public record AgentConfig(
     String nodeName,
@@ -36,17 +38,21 @@ public record AgentConfig(
     Duration counterGrace,
     RuntimeSockets runtimeSockets,
     LabelFilter podLabels,
-    Duration identityTimeout) {
+    Duration identityTimeout,
+    Duration sampleInterval) {
 
   public static final Path DEFAULT_STATE_DIR = Path.of("/var/lib/exit137");
   public static final Path DEFAULT_KMSG_PATH = Path.of("/dev/kmsg");
   public static final Path DEFAULT_PROC_ROOT = Path.of("/proc");
   public static final Duration DEFAULT_COUNTER_GRACE = Duration.ofMillis(500);
   public static final Duration DEFAULT_IDENTITY_TIMEOUT = Duration.ofMillis(250);
+  public static final Duration DEFAULT_SAMPLE_INTERVAL = Duration.ofSeconds(10);
 
   private static final Duration MIN_GRACE = Duration.ofMillis(10);
   private static final Duration MAX_GRACE = Duration.ofSeconds(60);
   private static final Duration MAX_IDENTITY_TIMEOUT = Duration.ofSeconds(10);
+  private static final Duration MIN_SAMPLE_INTERVAL = Duration.ofSeconds(1);
+  private static final Duration MAX_SAMPLE_INTERVAL = Duration.ofHours(1);
 
   /** @throws IllegalArgumentException naming the setting, the rule and the value */
   public AgentConfig {
@@ -63,6 +69,11 @@ public record AgentConfig(
     if (identityTimeout.isNegative() || identityTimeout.compareTo(MAX_IDENTITY_TIMEOUT) > 0) {
       throw new IllegalArgumentException(
           "--identity-timeout must be between 0 and 10s, and is " + identityTimeout.toMillis() + "ms");
+    }
+    if (!sampleInterval.isZero()
+        && (sampleInterval.compareTo(MIN_SAMPLE_INTERVAL) < 0 || sampleInterval.compareTo(MAX_SAMPLE_INTERVAL) > 0)) {
+      throw new IllegalArgumentException(
+          "--sample-interval must be between 1s and 1h, or 0ms for never, and is " + sampleInterval.toMillis() + "ms");
     }
     aggregators = List.copyOf(aggregators);
   }

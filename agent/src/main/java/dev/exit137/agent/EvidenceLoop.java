@@ -109,7 +109,9 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
     }
     try {
       return Optional.of(
-          new CgroupWatcher(mount.get(), System::nanoTime, cgroup -> scheduleReview(), identities::onContainerCgroup));
+          new CgroupWatcher(
+              mount.get(), System::nanoTime, cgroup -> scheduleReview(), identities::onContainerCgroup,
+              config.sampleInterval()));
     } catch (IOException e) {
       status.countersUnavailable(e.getMessage());
       return Optional.empty();

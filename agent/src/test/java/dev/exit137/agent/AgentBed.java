@@ -59,7 +59,7 @@ abstract class AgentBed {
                 "node-1", "cluster-1", stateDir, kmsgPath, Optional.of(cgroupRoot), host.procRoot(),
                 List.of(aggregator.address()), AgentConfig.DEFAULT_COUNTER_GRACE,
                 new RuntimeSockets(List.of(criSocket()), List.of()), LabelFilter.DEFAULT,
-                AgentConfig.DEFAULT_IDENTITY_TIMEOUT));
+                AgentConfig.DEFAULT_IDENTITY_TIMEOUT, AgentConfig.DEFAULT_SAMPLE_INTERVAL));
   }
 
   /** Where the agent looks for a container runtime. */

@@ -27,7 +27,7 @@ public final class AfterKillReader {
   private static final long UNLIMITED = -1L;
 
   /** v1 writes "no limit" as the largest page-aligned number (PAGE_COUNTER_MAX pages). */
-  private static final long V1_UNLIMITED_FROM = Long.MAX_VALUE - (64 << 10);
+  static final long V1_UNLIMITED_FROM = Long.MAX_VALUE - (64 << 10);
 
   /**
    * The files as they were read.

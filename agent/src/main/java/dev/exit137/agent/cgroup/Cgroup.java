@@ -1,8 +1,10 @@
 package dev.exit137.agent.cgroup;
 
+import dev.exit137.proto.v1.Incident;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * One memory cgroup, known by its inode: the same path made again is another cgroup. Holds what its kill counters said
@@ -30,6 +32,8 @@ public final class Cgroup {
 
   private long removedAtNanos;
   private long pidsReadAtNanos = Long.MIN_VALUE;
+  private long sampledAtNanos;
+  private MemorySnapshot snapshot;
 
   Cgroup(long inode, String path, Cgroup parent, int dirFd) {
     this.inode = inode;
@@ -154,11 +158,15 @@ public final class Cgroup {
   public void accountTree(long kills) {
     for (Cgroup at = this; at != null; at = at.parent) {
       at.treeAccounted += kills;
+      at.snapshot = null;
     }
   }
 
   /** Takes everything counted so far, and no more, as accounted for. */
   void absorb() {
+    if (localAccounted != localKills || treeAccounted != treeKills) {
+      snapshot = null;
+    }
     localAccounted = localKills;
     treeAccounted = treeKills;
     oomsAccounted = ooms;
@@ -204,10 +212,43 @@ public final class Cgroup {
     pidsReadAtNanos = nowNanos;
   }
 
+  /**
+   * Where its memory was before a kill that no event accounts for yet, as the memory of that kill's incident. Empty where
+   * it was not read since the kill before.
+   */
+  public Optional<Incident> sampledBefore(long killedAtNanos) {
+    return snapshot == null ? Optional.empty() : snapshot.before(killedAtNanos);
+  }
+
+  /** @return the one before; null for none */
+  MemorySnapshot swapSnapshot(MemorySnapshot newer) {
+    MemorySnapshot before = snapshot;
+    snapshot = newer;
+    return before;
+  }
+
+  /** CLOCK_MONOTONIC, nanoseconds, when it was last tried to read where its memory is. */
+  long sampledAtNanos() {
+    return sampledAtNanos;
+  }
+
+  void sampled(long nowNanos) {
+    sampledAtNanos = nowNanos;
+  }
+
   /** This cgroup, or the first above it that is not removed. */
   public Cgroup nearestLive() {
     Cgroup at = this;
     while (at.isRemoved() && at.parent != null) {
+      at = at.parent;
+    }
+    return at;
+  }
+
+  /** This cgroup, or the one above it, that has this path; null for none. */
+  public Cgroup atOrAbove(String wanted) {
+    Cgroup at = this;
+    while (at != null && !at.path.equals(wanted)) {
       at = at.parent;
     }
     return at;

@@ -11,6 +11,7 @@ import io.netty.channel.unix.FileDescriptor;
 import io.netty.util.collection.IntObjectHashMap;
 import java.io.File;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -48,6 +49,7 @@ public final class CgroupWatcher implements EpollIoHandle {
   private final CgroupTree tree;
   private final PidIndex pids = new PidIndex();
   private final MemoryEventsReader counters;
+  private final MemorySampler sampler;
   private final boolean v2;
   private final LongSupplier monotonicNanos;
   private final Consumer<Cgroup> countersMoved;
@@ -69,18 +71,21 @@ public final class CgroupWatcher implements EpollIoHandle {
    * @param monotonicNanos CLOCK_MONOTONIC
    * @param countersMoved told of a cgroup whose counter shows a kill that no event accounts for
    * @param containerAppeared told of the id of a container whose cgroup is there
+   * @param sampleInterval how often it is read where the memory of a cgroup is; 0 for never
    * @throws IOException no inotify instance can be had
    */
   public CgroupWatcher(
       CgroupMount mount,
       LongSupplier monotonicNanos,
       Consumer<Cgroup> countersMoved,
-      Consumer<String> containerAppeared)
+      Consumer<String> containerAppeared,
+      Duration sampleInterval)
       throws IOException {
     this.monotonicNanos = monotonicNanos;
     this.tree = new CgroupTree(mount, monotonicNanos, this::unwatch, this::refused);
     this.v2 = mount.isV2();
     this.counters = new MemoryEventsReader(v2);
+    this.sampler = new MemorySampler(v2, sampleInterval, monotonicNanos, this::isEveryKillAccounted);
     this.countersMoved = countersMoved;
     this.containerAppeared = containerAppeared;
     descriptor = new FileDescriptor(inotify.fd());
@@ -147,6 +152,7 @@ public final class CgroupWatcher implements EpollIoHandle {
       young.addLast(new Young(cgroup, monotonicNanos.getAsLong()));
     }
     indexProcesses(cgroup);
+    sampler.add(cgroup);
     CgroupPath path = CgroupPath.parse(cgroup.path());
     if (path.owner() == Limit.Owner.CONTAINER) {
       path.container().ifPresent(container -> containerAppeared.accept(container.id()));
@@ -223,6 +229,7 @@ public final class CgroupWatcher implements EpollIoHandle {
 
   /** rmdir takes away the watch of the directory alone: those of its files would pin their inodes for ever. */
   private void unwatch(Cgroup removed) {
+    sampler.remove(removed);
     for (int watch : removed.watches()) {
       watches.remove(watch);
       inotify.removeWatch(watch);
@@ -258,6 +265,16 @@ public final class CgroupWatcher implements EpollIoHandle {
     }
   }
 
+  /** In it and below; v1 counts each cgroup apart. The counters are read now. */
+  private boolean isEveryKillAccounted(Cgroup cgroup) {
+    if (counters.read(cgroup) != 0 || cgroup.surplus() != 0) {
+      return false;
+    }
+    return v2
+        ? cgroup.treeSurplus() == 0
+        : cgroup.children().values().stream().allMatch(this::isEveryKillAccounted);
+  }
+
   /** Reads every counter, parents before children. */
   public void refreshAll() {
     tree.forEach(this::refresh);
@@ -283,6 +300,7 @@ public final class CgroupWatcher implements EpollIoHandle {
   /** The periodic part: to be called about once a second. */
   public void tick(long nowNanos) {
     tree.forgetRemoved(nowNanos);
+    sampler.tick(nowNanos);
     if (nowNanos - pidsRenewedAtNanos > PIDS_RENEWAL_NANOS) {
       pidsRenewedAtNanos = nowNanos;
       pids.beginRenewal();
@@ -350,6 +368,7 @@ public final class CgroupWatcher implements EpollIoHandle {
       case LOCAL_COUNTERS -> {
         refresh(cgroup);
         refreshProcesses(cgroup);
+        sampler.onEvents(cgroup);
       }
       case TREE_COUNTERS -> refresh(cgroup);
       case POPULATED -> indexProcesses(cgroup);

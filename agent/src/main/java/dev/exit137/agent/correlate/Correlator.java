@@ -12,6 +12,7 @@ import dev.exit137.agent.kmsg.OomLine;
 import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.OomKillEvent.Scope;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -49,6 +50,7 @@ public final class Correlator implements IncidentAssembler.Sink {
   private long unattributed;
   private long reportBytesOmitted;
   private Optional<RawReport> blocks;
+  private Optional<dev.exit137.proto.v1.Incident> sampled;
   private long attributedSequence = -1;
   private Attribution attribution = Attribution.UNKNOWN;
 
@@ -132,6 +134,7 @@ public final class Correlator implements IncidentAssembler.Sink {
   public void onBegun(Incident incident) {
     slab.clear();
     blocks = null;
+    sampled = null;
   }
 
   /** What was printed of this incident's report until its first kill; the same for each of its kills. */
@@ -164,7 +167,6 @@ public final class Correlator implements IncidentAssembler.Sink {
   @Override
   public void onKill(Incident incident, OomLine killed, long sequence, long timestampMicros) {
     attribute(incident, killed, sequence, timestampMicros);
-    attribution.account();
     if (attribution.candidates().isEmpty() && !attribution.isKnown()) {
       unattributed++;
     } else if (!attribution.isKnown()) {
@@ -175,6 +177,8 @@ public final class Correlator implements IncidentAssembler.Sink {
         events.kill(
             incident, killed, sequence, attribution,
             limit(incident, killed.memcgWording() ? attribution.cgroup() : null), times(timestampMicros, now));
+    sample(event, now - clock.ageNanos(timestampMicros, now));
+    attribution.account();
     KillReport report =
         surplus
             .takeCountedOnly(attribution)
@@ -193,7 +197,19 @@ public final class Correlator implements IncidentAssembler.Sink {
         live && attribution.isOfThisVeryCgroup()
             ? afterKill.flatMap(r -> r.read(attribution.cgroup(), OptionalLong.of(clock.ageNanos(timestampMicros, nowNanos))))
             : Optional.empty();
-    return new KillReport(event.build(), raw, blocks());
+    return new KillReport(event.build(), raw, blocks(), sampled);
+  }
+
+  /** Where the memory was before the incident's first kill: of the cgroup whose limit was hit, else of the victim's. */
+  private void sample(OomKillEvent.Builder event, long killedAtNanos) {
+    if (sampled == null) {
+      Cgroup victims = attribution.cgroup();
+      String limits = event.getIncident().getLimit().getCgroup();
+      Cgroup above = limits.isEmpty() || victims == null ? victims : victims.atOrAbove(limits);
+      Cgroup cgroup = above != null || watcher.isEmpty() ? above : watcher.get().tree().find(limits);
+      sampled =
+          cgroup == null || event.getScope() != Scope.MEMCG ? Optional.empty() : cgroup.sampledBefore(killedAtNanos);
+    }
   }
 
   @Override
@@ -230,7 +246,7 @@ public final class Correlator implements IncidentAssembler.Sink {
     }
     OomKillEvent.Builder event =
         events.withoutKill(incident, limit(incident, null), times(incident.lastTimestampMicros(), now));
-    KillReport report = new KillReport(event.build(), Optional.empty(), blocks());
+    KillReport report = new KillReport(event.build(), Optional.empty(), blocks(), Optional.empty());
     reports.accept(report);
     fruitless.onReported(incident, report, now);
   }

@@ -102,7 +102,7 @@ public final class SurplusBook {
       List<String> all = Surplus.candidatesOf(surpluses);
       for (Surplus surplus : surpluses) {
         if (missing-- > 0) {
-          report(surplus, certain ? Optional.empty() : Optional.of(all), now, recovered);
+          report(surplus, certain ? Optional.empty() : Optional.of(all), now, nowNanos, recovered);
         }
         surplus.account();
       }
@@ -115,7 +115,7 @@ public final class SurplusBook {
     return true;
   }
 
-  private void report(Surplus surplus, Optional<List<String>> otherwise, Instant now, boolean recovered) {
+  private void report(Surplus surplus, Optional<List<String>> otherwise, Instant now, long nowNanos, boolean recovered) {
     Cgroup countedBy = surplus.countedBy();
     Attribution attribution =
         surplus.cgroup().isPresent() && otherwise.isEmpty()
@@ -129,7 +129,7 @@ public final class SurplusBook {
             .build();
     Optional<AfterKillReader.Raw> raw =
         attribution.isKnown() ? afterKill.flatMap(reader -> reader.read(countedBy, OptionalLong.empty())) : Optional.empty();
-    KillReport report = new KillReport(event, raw, Optional.empty());
+    KillReport report = new KillReport(event, raw, Optional.empty(), countedBy.sampledBefore(nowNanos));
     balance.onKill();
     killsWithoutRecord++;
     if (countedOnlyOrder.size() == MAX_COUNTED_ONLY) {

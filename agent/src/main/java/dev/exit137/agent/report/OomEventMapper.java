@@ -9,6 +9,7 @@ import dev.exit137.agent.explain.Explainer;
 import dev.exit137.agent.identity.Identities;
 import dev.exit137.agent.identity.Identity;
 import dev.exit137.agent.sys.Sys;
+import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Evidence;
 import java.time.Instant;
@@ -32,11 +33,25 @@ final class OomEventMapper {
         .blocks()
         .map(raw -> raw.blocks(OptionalLong.of(Sys.pageSizeBytes())))
         .ifPresent(blocks -> EventFactory.addBlocks(event, blocks));
+    report.sampled().ifPresent(sampled -> addSample(event, sampled));
     report.afterKill().map(AfterKillReader::parse).ifPresent(event::setAfterKill);
     CgroupPath.describe(event);
     nodeMemoryBytes.ifPresent(bytes -> MemoryRequest.estimate(event, bytes));
     Explainer.explain(event);
     return event.build();
+  }
+
+  /** Where the kernel's report says where the memory was, no other source may. */
+  private static void addSample(OomKillEvent.Builder event, Incident sampled) {
+    Incident.Builder incident = event.getIncidentBuilder();
+    if (incident.hasMemory()) {
+      return;
+    }
+    incident.mergeFrom(sampled);
+    if (!incident.getLimit().hasLimitBytes()
+        && incident.getLimit().getCgroup().equals(sampled.getMemorySample().getCgroup())) {
+      incident.getLimitBuilder().setLimitBytes(sampled.getMemorySample().getLimitBytes());
+    }
   }
 
   /** Adds what the container's runtime knows. */

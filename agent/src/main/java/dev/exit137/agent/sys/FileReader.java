@@ -75,6 +75,11 @@ public final class FileReader {
     return -1;
   }
 
+  /** @return the decimal number that the last read begins with, or -1 for other text */
+  public long firstNumber() {
+    return number(0);
+  }
+
   /** Calls {@code sink} with every whole line of the last read that is a decimal number. */
   public void forEachNumber(java.util.function.IntConsumer sink) {
     int lineStart = 0;
@@ -89,10 +94,14 @@ public final class FileReader {
     }
   }
 
+  /** A number that is too large for a long is none. */
   private long number(int from) {
     long value = 0;
     int at = from;
     while (at < length && bytes[at] >= '0' && bytes[at] <= '9') {
+      if (value > (Long.MAX_VALUE - 9) / 10) {
+        return -1;
+      }
       value = value * 10 + (bytes[at] - '0');
       at++;
     }

@@ -6,6 +6,7 @@ import dev.exit137.proto.v1.AgentStatus.CgroupMode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -19,7 +20,7 @@ class ComingAndGoingTest {
 
   @BeforeEach
   void open() throws IOException {
-    watcher = new CgroupWatcher(new CgroupMount(root, CgroupMode.V2, ""), () -> nowNanos, cgroup -> {}, container -> {});
+    watcher = new CgroupWatcher(new CgroupMount(root, CgroupMode.V2, ""), () -> nowNanos, cgroup -> {}, container -> {}, Duration.ZERO);
   }
 
   @Test

@@ -8,12 +8,14 @@ import dev.exit137.agent.cgroup.CgroupWatcher;
 import dev.exit137.agent.incident.IncidentAssembler;
 import dev.exit137.agent.kmsg.KmsgRecordFlyweight;
 import dev.exit137.proto.v1.AgentStatus.CgroupMode;
+import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,6 +31,8 @@ final class FakeNode {
   final List<OomKillEvent> events = new ArrayList<>();
   /** For each event, whether the cgroup's files came with it. */
   final List<Boolean> afterKills = new ArrayList<>();
+  /** For each event, the memory that was read before the kill. */
+  final List<Optional<Incident>> sampled = new ArrayList<>();
   final KillBalance balance;
   final CgroupWatcher watcher;
   final Correlator correlator;
@@ -55,7 +59,10 @@ final class FakeNode {
         vmstat = Long.parseLong(Files.readString(proc.resolve("vmstat")).strip().split(" ")[1]);
       }
       balance = new KillBalance(proc);
-      watcher = new CgroupWatcher(new CgroupMount(cgroups, CgroupMode.V2, ""), () -> nowNanos, cgroup -> {}, container -> {});
+      watcher =
+          new CgroupWatcher(
+              new CgroupMount(cgroups, CgroupMode.V2, ""), () -> nowNanos, cgroup -> {}, container -> {},
+              Duration.ofSeconds(1));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -70,6 +77,7 @@ final class FakeNode {
   private void take(KillReport report) {
     events.add(report.event());
     afterKills.add(report.afterKill().isPresent());
+    sampled.add(report.sampled());
   }
 
   /** What the loop does first: the counters, then the ring to its end. */
@@ -101,6 +109,13 @@ final class FakeNode {
     write(
         directory.resolve("memory.events.local"),
         "low 0\nhigh 0\nmax 9\noom " + ooms + "\noom_kill " + local + "\noom_group_kill 0\n");
+  }
+
+  /** What it uses, all of it anonymous. */
+  void uses(String path, long anonBytes) {
+    Path directory = cgroups.resolve(path.substring(1));
+    write(directory.resolve("memory.current"), anonBytes + "\n");
+    write(directory.resolve("memory.stat"), "anon " + anonBytes + "\nfile 0\nkernel 4096\nsock 0\nshmem 0\n");
   }
 
   /** The kernel counts a kill in a leaf: before it prints. */
@@ -143,7 +158,13 @@ final class FakeNode {
   // ---- the kernel's log
 
   void record(String text) {
-    byte[] bytes = ("6," + sequence++ + "," + nowNanos / 1000 + ",-;" + text + "\n").getBytes(UTF_8);
+    record(text, 0);
+  }
+
+  /** A record that was printed a while ago. */
+  void record(String text, long ageMillis) {
+    long printedMicros = nowNanos / 1000 - ageMillis * 1000;
+    byte[] bytes = ("6," + sequence++ + "," + printedMicros + ",-;" + text + "\n").getBytes(UTF_8);
     assembler.onRecord(new KmsgRecordFlyweight().wrap(bytes, 0, bytes.length));
   }
 
@@ -154,10 +175,15 @@ final class FakeNode {
   }
 
   void killed(int pid) {
+    killed(pid, 0);
+  }
+
+  void killed(int pid, long ageMillis) {
     record(
         "Memory cgroup out of memory: Killed process " + pid
             + " (hog) total-vm:65536kB, anon-rss:32768kB, file-rss:4kB, shmem-rss:0kB, UID:0 pgtables:100kB "
-            + "oom_score_adj:0");
+            + "oom_score_adj:0",
+        ageMillis);
   }
 
   void group(String path) {
@@ -168,6 +194,12 @@ final class FakeNode {
 
   void pass(long millis) {
     nowNanos += millis * 1_000_000;
+  }
+
+  /** What the loop does every second. */
+  void tick() {
+    pass(1000);
+    watcher.tick(nowNanos);
   }
 
   /** What the loop does once the kill counters have stood still for the grace. */

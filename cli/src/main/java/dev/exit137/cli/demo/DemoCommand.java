@@ -102,7 +102,8 @@ public final class DemoCommand implements Callable<Integer> {
         AgentConfig.DEFAULT_COUNTER_GRACE,
         RuntimeSockets.USUAL,
         LabelFilter.DEFAULT,
-        AgentConfig.DEFAULT_IDENTITY_TIMEOUT);
+        AgentConfig.DEFAULT_IDENTITY_TIMEOUT,
+        AgentConfig.DEFAULT_SAMPLE_INTERVAL);
   }
 
   /** Returns the victim's pid. */

@@ -98,6 +98,14 @@ public final class AgentOptions {
           + "again (default: ${DEFAULT-VALUE}).")
   private Duration identityTimeout;
 
+  @Option(
+      names = "--sample-interval",
+      paramLabel = "DURATION",
+      defaultValue = "10s",
+      description = "How often it is read where the memory of each cgroup with a limit is, for kills of which the kernel "
+          + "prints no report, 1s to 1h; 0ms for never (default: ${DEFAULT-VALUE}).")
+  private Duration sampleInterval;
+
   /**
    * As the agent takes it.
    *
@@ -124,7 +132,8 @@ public final class AgentOptions {
           counterGrace,
           runtimeSockets(),
           new LabelFilter(podLabels),
-          identityTimeout);
+          identityTimeout,
+          sampleInterval);
     } catch (IllegalArgumentException e) {
       throw new ParameterException(command.commandLine(), e.getMessage(), e);
     }

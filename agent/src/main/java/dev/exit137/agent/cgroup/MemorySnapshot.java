@@ -1,0 +1,127 @@
+package dev.exit137.agent.cgroup;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
+import dev.exit137.agent.sys.FileReader;
+import dev.exit137.agent.sys.Sys;
+import dev.exit137.proto.v1.Incident;
+import dev.exit137.proto.v1.MemoryBreakdown;
+import java.util.Optional;
+import java.util.function.BiFunction;
+import jnr.ffi.Pointer;
+
+/**
+ * Where the memory of a cgroup and all below it was at one moment. Only numbers: read again, it allocates nothing.
+ *
+ * <p>Owned by the agent-epoll thread.
+ */
+public final class MemorySnapshot {
+  private static final long ABSENT = -1;
+
+  /** A line of memory.stat, by its key on v2 and on v1; null where that version has none. */
+  private enum Stat {
+    ANON("anon", "total_rss", MemoryBreakdown.Builder::setAnonBytes),
+    FILE("file", "total_cache", MemoryBreakdown.Builder::setFileBytes),
+    SHMEM("shmem", "total_shmem", MemoryBreakdown.Builder::setShmemBytes),
+    KERNEL("kernel", null, MemoryBreakdown.Builder::setKernelBytes),
+    KERNEL_STACK("kernel_stack", null, MemoryBreakdown.Builder::setKernelStackBytes),
+    PAGETABLES("pagetables", null, MemoryBreakdown.Builder::setPagetablesBytes),
+    SOCK("sock", null, MemoryBreakdown.Builder::setSockBytes),
+    SLAB("slab", null, MemoryBreakdown.Builder::setSlabBytes),
+    SLAB_UNRECLAIMABLE("slab_unreclaimable", null, MemoryBreakdown.Builder::setSlabUnreclaimableBytes),
+    HUGETLB("hugetlb", null, MemoryBreakdown.Builder::setHugepagesBytes),
+    SWAP(null, "total_swap", MemoryBreakdown.Builder::setSwapBytes);
+
+    private static final Stat[] ALL = values();
+
+    private final byte[] v2Key;
+    private final byte[] v1Key;
+    private final BiFunction<MemoryBreakdown.Builder, Long, MemoryBreakdown.Builder> setter;
+
+    Stat(String v2Key, String v1Key, BiFunction<MemoryBreakdown.Builder, Long, MemoryBreakdown.Builder> setter) {
+      this.v2Key = v2Key == null ? null : v2Key.getBytes(US_ASCII);
+      this.v1Key = v1Key == null ? null : v1Key.getBytes(US_ASCII);
+      this.setter = setter;
+    }
+  }
+
+  /** The files that a snapshot is read from. */
+  static final class Files {
+    private final boolean v2;
+    private final FileReader file = new FileReader(16 * 1024);
+    private final Pointer limit;
+    private final Pointer usage;
+    private final Pointer stat = Sys.nativeString("memory.stat");
+    /** What memory.stat of this version lacks: swap on v2, kernel memory on v1. */
+    private final Pointer missing;
+
+    Files(boolean v2) {
+      this.v2 = v2;
+      limit = Sys.nativeString(v2 ? "memory.max" : "memory.limit_in_bytes");
+      usage = Sys.nativeString(v2 ? "memory.current" : "memory.usage_in_bytes");
+      missing = Sys.nativeString(v2 ? "memory.swap.current" : "memory.kmem.usage_in_bytes");
+    }
+
+    private long number(Cgroup cgroup, Pointer name) {
+      return file.read(cgroup.dirFd(), name) > 0 ? file.firstNumber() : ABSENT;
+    }
+
+    /** @return bytes; negative for none, and where it cannot be read */
+    long limitBytes(Cgroup cgroup) {
+      long bytes = number(cgroup, limit);
+      return bytes < AfterKillReader.V1_UNLIMITED_FROM ? bytes : ABSENT;
+    }
+
+    /** @return bytes; negative where it cannot be read */
+    long usageBytes(Cgroup cgroup) {
+      return number(cgroup, usage);
+    }
+  }
+
+  private final long[] stat = new long[Stat.ALL.length];
+  private String path;
+  private long takenAtNanos;
+  private long limitBytes;
+  private long usageBytes;
+
+  /** @return whether it was read; else what it holds is of no use */
+  boolean read(Cgroup cgroup, long limitBytes, long usageBytes, Files files) {
+    if (files.file.read(cgroup.dirFd(), files.stat) <= 0) {
+      return false;
+    }
+    for (Stat each : Stat.ALL) {
+      byte[] key = files.v2 ? each.v2Key : each.v1Key;
+      stat[each.ordinal()] = key == null ? ABSENT : files.file.valueOf(key);
+    }
+    stat[(files.v2 ? Stat.SWAP : Stat.KERNEL).ordinal()] = files.number(cgroup, files.missing);
+    this.path = cgroup.path();
+    this.limitBytes = limitBytes;
+    this.usageBytes = usageBytes;
+    return true;
+  }
+
+  /** CLOCK_MONOTONIC, nanoseconds, when all of it had been read. */
+  void takenAt(long nanos) {
+    takenAtNanos = nanos;
+  }
+
+  /** As the memory of an incident, of which no block is printed; empty when it was not read before the kill. */
+  Optional<Incident> before(long killedAtNanos) {
+    if (killedAtNanos < takenAtNanos) {
+      return Optional.empty();
+    }
+    Incident.Builder incident = Incident.newBuilder();
+    for (Stat each : Stat.ALL) {
+      if (stat[each.ordinal()] >= 0) {
+        each.setter.apply(incident.getMemoryBuilder(), stat[each.ordinal()]);
+      }
+    }
+    incident
+        .getMemorySampleBuilder()
+        .setCgroup(path)
+        .setAgeNanos(killedAtNanos - takenAtNanos)
+        .setLimitBytes(limitBytes)
+        .setUsageBytes(usageBytes);
+    return Optional.of(incident.build());
+  }
+}
