@@ -3,6 +3,7 @@ package dev.exit137.agent.correlate;
 import dev.exit137.agent.cgroup.AfterKillReader;
 import dev.exit137.agent.cgroup.Cgroup;
 import dev.exit137.agent.cgroup.CgroupWatcher;
+import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Certainty;
 import java.time.Instant;
@@ -129,7 +130,8 @@ public final class SurplusBook {
             .build();
     Optional<AfterKillReader.Raw> raw =
         attribution.isKnown() ? afterKill.flatMap(reader -> reader.read(countedBy, OptionalLong.empty())) : Optional.empty();
-    KillReport report = new KillReport(event, raw, Optional.empty(), countedBy.sampledBefore(nowNanos));
+    Optional<Incident> sampled = attribution.isKnown() ? countedBy.sampledBefore(nowNanos) : Optional.empty();
+    KillReport report = new KillReport(event, raw, Optional.empty(), sampled);
     balance.onKill();
     killsWithoutRecord++;
     if (countedOnlyOrder.size() == MAX_COUNTED_ONLY) {
