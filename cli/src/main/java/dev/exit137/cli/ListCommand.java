@@ -66,7 +66,7 @@ final class ListCommand implements Callable<Integer> {
             .build();
         ListEventsResponse page = client.ask(stub -> stub.listEvents(request));
         for (OomKillEvent event : page.getEventsList()) {
-          printer.print(event);
+          printer.printRow(event);
         }
         left -= page.getEventsCount();
         token = page.getNextPageToken();

@@ -29,7 +29,11 @@ class WatchTest {
   }
 
   private CompletableFuture<Integer> watch() throws InterruptedException {
-    CompletableFuture<Integer> exitCode = session.start("watch", "-o", "json", "--server", aggregator.address());
+    return watch("json");
+  }
+
+  private CompletableFuture<Integer> watch(String format) throws InterruptedException {
+    CompletableFuture<Integer> exitCode = session.start("watch", "-o", format, "--server", aggregator.address());
     assertThat(aggregator.watches.take()).isEqualTo(WatchEventsRequest.newBuilder()
         .setFilter(EventFilter.getDefaultInstance())
         .build());
@@ -43,6 +47,15 @@ class WatchTest {
     assertThat(session.nextLine())
         .startsWith("{\"eventId\":\"boot/kmsg/7\"")
         .contains("\"anonRssBytes\":\"32768000\"");
+  }
+
+  @Test
+  void anEventIsOneLineAndTheSentenceThatExplainsIt() throws Exception {
+    watch("text");
+    aggregator.store(Events.inCgroup(7).setExplanation("The kernel killed it\u001b[2J.").build());
+    assertThat(session.nextLine()).startsWith("TIME (UTC)");
+    assertThat(session.nextLine()).contains("tail(7)");
+    assertThat(session.nextLine()).isEqualTo("  The kernel killed it\\x1b[2J.");
   }
 
   @Test

@@ -6,6 +6,7 @@ import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.Pod;
 import dev.exit137.proto.v1.Victim;
+import java.time.Instant;
 import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,11 +17,15 @@ final class EventLine {
   private static final String COLUMNS = "%-23s  %-14s  %-34s  %-23s  %10s  %s";
   private static final int SHORT_ID_LENGTH = 12;
 
-  /** The names of the columns. */
-  static final String HEADER =
-      String.format(Locale.ROOT, COLUMNS, "TIME", "NODE", "WHERE", "VICTIM", "HELD", "LIMIT");
-
   private EventLine() {}
+
+  /** The names of the columns; of the times, with how far they are from UTC. */
+  static String header(ZoneId zone, Instant time) {
+    String offset = zone.getRules().getOffset(time).getId();
+    return String.format(
+        Locale.ROOT, COLUMNS, "TIME (" + (offset.equals("Z") ? "UTC" : offset) + ")", "NODE", "WHERE", "VICTIM", "HELD",
+        "LIMIT");
+  }
 
   static String of(OomKillEvent event, ZoneId zone) {
     StringBuilder line = new StringBuilder(String.format(

@@ -32,14 +32,26 @@ public final class EventPrinter {
     }
   }
 
-  /** @throws OutputClosedException nobody reads any more */
+  /**
+   * Prints it and, as text, the sentence that explains it below.
+   *
+   * @throws OutputClosedException nobody reads any more
+   */
   public void print(OomKillEvent event) throws OutputClosedException {
+    printRow(event);
+    if (format == OutputFormat.TEXT && !event.getExplanation().isEmpty()) {
+      terminal.print("  " + Text.printable(event.getExplanation()));
+    }
+  }
+
+  /** @throws OutputClosedException nobody reads any more */
+  public void printRow(OomKillEvent event) throws OutputClosedException {
     if (format == OutputFormat.JSON) {
       terminal.print(JsonLines.line(event));
       return;
     }
     if (first) {
-      terminal.print(EventLine.HEADER);
+      terminal.print(EventLine.header(terminal.zone(), Text.instant(event.getTime())));
       first = false;
     }
     terminal.print(EventLine.of(event, terminal.zone()));

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.exit137.cli.Events;
 import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.OomKillEvent;
+import java.time.Instant;
 import java.time.ZoneId;
 import java.time.ZoneOffset;
 import org.junit.jupiter.api.Test;
@@ -18,12 +19,17 @@ class EventLineTest {
 
   @Test
   void theColumnsStandUnderTheirNames() {
-    assertThat(EventLine.HEADER).isEqualTo(
-        "TIME                     NODE            WHERE                               "
+    assertThat(EventLine.header(ZoneOffset.UTC, Instant.EPOCH)).isEqualTo(
+        "TIME (UTC)               NODE            WHERE                               "
             + "VICTIM                         HELD  LIMIT");
     assertThat(line(Events.inCgroup(4711))).isEqualTo(
         "2026-05-01 12:30:00.125  node-1          /scratch                            "
             + "tail(4711)                 31.4 MiB  cgroup 32.0 MiB /scratch");
+  }
+
+  @Test
+  void theHeaderSaysHowFarTheTimesAreFromUtc() {
+    assertThat(EventLine.header(ZoneId.of("Asia/Kolkata"), Instant.EPOCH)).startsWith("TIME (+05:30)   ");
   }
 
   @Test
