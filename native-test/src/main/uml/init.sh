@@ -57,7 +57,8 @@ scenario() {
 start_aggregator() {
   "$exit137" aggregator --listen $server --data-dir /run/aggregator >> $out/aggregator.log 2>&1 &
   require 180 is_listening
-  "$JAVA_HOME/bin/java" $EXIT137_JAVA_OPTS --sun-misc-unsafe-memory-access=allow -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
+  "$JAVA_HOME/bin/java" $EXIT137_JAVA_OPTS --enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow \
+    -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
     -cp "$BED_REPO/cli/target/dist/lib/*:$BED_REPO/native-test/target/test-classes" \
     dev.exit137.nativetest.NodesFile $server $nodes 2>> $out/plan.log &
 }
