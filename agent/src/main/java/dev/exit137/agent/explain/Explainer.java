@@ -30,6 +30,7 @@ public final class Explainer {
           MemcgRules::kernelMemoryLimit,
           MemcgRules::sharedLimit,
           MemcgRules::fill,
+          MemcgRules::heldBefore,
           MemcgRules::swapFull,
           MemcgRules::usageAboveLimit,
           MemcgRules::oftenAtLimit,

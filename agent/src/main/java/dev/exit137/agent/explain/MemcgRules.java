@@ -2,6 +2,7 @@ package dev.exit137.agent.explain;
 
 import dev.exit137.agent.explain.Part.Kind;
 import dev.exit137.proto.v1.Limit;
+import dev.exit137.proto.v1.MemorySample;
 import dev.exit137.proto.v1.Task;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -101,9 +102,27 @@ final class MemcgRules {
     return findings;
   }
 
+  /** No report shows what filled the limit; what it held a while before is told for what it is. */
+  static List<Finding> heldBefore(Oom oom) {
+    if (!oom.isMemcg() || !oom.isSampleOfTheLimit() || oom.isMemoryAtTheLimit()) {
+      return List.of();
+    }
+    MemorySample sample = oom.incident().getMemorySample();
+    String largest = Part.of(oom.memory()).stream()
+        .max(Comparator.comparingLong(Part::bytes))
+        .map(part -> ", " + Sizes.text(part.bytes()) + " of it " + part.kind().words())
+        .orElse("");
+    return List.of(Finding.sentence(
+        "It used " + Sizes.text(sample.getUsageBytes()) + " ("
+            + Sizes.share(sample.getUsageBytes(), sample.getLimitBytes()) + oom.before() + ")" + largest + "."));
+  }
+
   /** A node's kernel shows kinds of kernel memory apart; here they are one part, of which it takes many to matter. */
   private static List<Part> parts(Oom oom) {
     List<Part> parts = new ArrayList<>();
+    if (!oom.isMemoryAtTheLimit()) {
+      return parts;
+    }
     long kernel = 0;
     for (Part part : Part.of(oom.memory())) {
       switch (part.kind()) {
@@ -121,7 +140,7 @@ final class MemcgRules {
   }
 
   private static Finding finding(Oom oom, Part part, long whole) {
-    String size = Sizes.text(part.bytes()) + " (" + Sizes.share(part.bytes(), whole) + ")";
+    String size = Sizes.text(part.bytes()) + " (" + Sizes.share(part.bytes(), whole) + oom.before() + ")";
     return switch (part.kind()) {
       case ANON -> anon(oom, size, whole);
       case SHMEM -> new Finding(

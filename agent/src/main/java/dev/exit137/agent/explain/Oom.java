@@ -4,6 +4,7 @@ import dev.exit137.agent.cgroup.CgroupPath;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.MemoryBreakdown;
+import dev.exit137.proto.v1.MemorySample;
 import dev.exit137.proto.v1.NodeMemory;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Scope;
@@ -78,6 +79,38 @@ final class Oom {
   boolean isPageFault() {
     OptionalLong bits = GfpMask.bits(trigger().getGfpMask());
     return bits.isPresent() && bits.getAsLong() == 0 && !isAskedFor();
+  }
+
+  /**
+   * Whether what is known of the memory shows what filled the limit. What was read before the kill does if the cgroup was
+   * as good as full then, of what the kernel cannot take back: page cache gives way to the rest.
+   */
+  boolean isMemoryAtTheLimit() {
+    MemorySample sample = incident.getMemorySample();
+    long reclaimable =
+        Part.of(memory()).stream()
+            .filter(part -> part.kind() == Part.Kind.CACHE || part.kind() == Part.Kind.SLAB)
+            .mapToLong(Part::bytes)
+            .sum();
+    return !incident.hasMemorySample()
+        || (isSampleOfTheLimit()
+            && sample.getUsageBytes() - reclaimable >= sample.getLimitBytes() - sample.getLimitBytes() / 10);
+  }
+
+  /** The memory was read before the kill, of the very cgroup whose limit was hit. */
+  boolean isSampleOfTheLimit() {
+    MemorySample sample = incident.getMemorySample();
+    return incident.hasMemorySample()
+        && sample.getCgroup().equals(limit().getCgroup())
+        && sample.getLimitBytes() > 0
+        && Sizes.isLimit(sample.getLimitBytes());
+  }
+
+  /** {@code , 3.0 s before the kill}; empty where the kernel's own report says where the memory was. */
+  String before() {
+    return incident.hasMemorySample()
+        ? ", " + Sizes.seconds(incident.getMemorySample().getAgeNanos()) + " before the kill"
+        : "";
   }
 
   /** What the parts are parts of, {@link Part#whole}. */

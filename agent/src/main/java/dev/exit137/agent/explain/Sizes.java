@@ -1,6 +1,6 @@
 package dev.exit137.agent.explain;
 
-/** Sizes and shares as a person reads them. */
+/** Sizes, shares and times as a person reads them. */
 public final class Sizes {
   private static final String[] UNITS = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   /** What the page counters of the kernel reach without a limit, on 32-bit kernels too: no limit is as big as this. */
@@ -30,6 +30,12 @@ public final class Sizes {
   public static String share(long part, long whole) {
     long percent = Math.round(100.0 * part / whole);
     return percent == 0 && part > 0 ? "< 1 %" : percent + " %";
+  }
+
+  /** {@code 0.4 s}, {@code 12 s}. */
+  public static String seconds(long nanos) {
+    long tenths = Math.round(nanos / 1e8);
+    return (tenths < 100 ? tenths / 10 + "." + tenths % 10 : Math.round(nanos / 1e9)) + " s";
   }
 
   /** Whether a limit limits anything: unsigned, 2^64-1 stands for none; cgroup v1 has an absurdly large one. */

@@ -124,9 +124,9 @@ class MemorySamplerTest {
     tick();
     long[] sampled = new long[1];
     watcher.tree().forEach(cgroup -> sampled[0] += cgroup.sampledBefore(nowNanos).isPresent() ? 1 : 0);
-    assertThat(sampled[0]).isEqualTo(16);
+    assertThat(sampled[0]).isEqualTo(8);
 
-    for (int second = 0; second < 63; second++) {
+    for (int second = 0; second < 124; second++) {
       tick();
     }
     sampled[0] = 0;

@@ -7,6 +7,7 @@ import static dev.exit137.agent.explain.Reports.fullZones;
 import static dev.exit137.agent.explain.Reports.global;
 import static dev.exit137.agent.explain.Reports.list;
 import static dev.exit137.agent.explain.Reports.memcg;
+import static dev.exit137.agent.explain.Reports.sampled;
 import static dev.exit137.agent.explain.Reports.task;
 import static dev.exit137.agent.explain.Reports.trigger;
 import static dev.exit137.agent.explain.Reports.zone;
@@ -68,6 +69,38 @@ class ExplainerTest {
                 + "Anonymous memory filled it, 490.0 MiB (96 %), most of it the victim's.",
             "Raise the limit, or make its largest process smaller: mysqld (pid 4711) held 480.0 MiB, 94 % of "
                 + "512.0 MiB"),
+        of("anonymous memory, read before the kill", memcg(), e -> {
+          sampled(e, 500 * MIB, 3_000_000_000L).setAnonBytes(490 * MIB).setFileBytes(MIB).setKernelBytes(9 * MIB);
+        },
+            MYSQLD + "cgroup /db reached its memory limit of 512.0 MiB. "
+                + "Anonymous memory filled it, 490.0 MiB (96 %, 3.0 s before the kill), most of it the victim's.",
+            "Raise the limit, or make its largest process smaller: mysqld (pid 4711) held 480.0 MiB, 94 % of "
+                + "512.0 MiB"),
+        of("tmpfs, read before the kill", memcg(), e -> {
+          e.getVictimBuilder().setAnonRssBytes(20 * MIB);
+          sampled(e, 500 * MIB, 400_000_000L).setAnonBytes(10 * MIB).setFileBytes(490 * MIB).setShmemBytes(480 * MIB);
+        },
+            "The kernel killed mysqld (pid 4711), which held 20.0 MiB, because cgroup /db reached its memory limit of "
+                + "512.0 MiB. tmpfs and shared memory filled it, 480.0 MiB (94 %, 0.4 s before the kill); files there "
+                + "stay when a process is killed.",
+            "Bound what is kept in tmpfs and shared memory (/dev/shm, volumes in memory), which counts against the "
+                + "limit: 480.0 MiB (94 %, 0.4 s before the kill) of it"),
+        of("page cache before the kill is no cause: it gives way", memcg(), e -> {
+          e.getVictimBuilder().setAnonRssBytes(100 * MIB);
+          sampled(e, 510 * MIB, 12_000_000_000L).setAnonBytes(80 * MIB).setFileBytes(420 * MIB);
+        },
+            "The kernel killed mysqld (pid 4711), which held 100.0 MiB, because cgroup /db reached its memory limit of "
+                + "512.0 MiB. It used 510.0 MiB (100 %, 12 s before the kill), 420.0 MiB of it page cache."),
+        of("half full before the kill: what filled it came later", memcg(), e -> {
+          e.getVictimBuilder().setAnonRssBytes(100 * MIB);
+          sampled(e, 300 * MIB, 9_960_000_000L).setAnonBytes(290 * MIB);
+        },
+            "The kernel killed mysqld (pid 4711), which held 100.0 MiB, because cgroup /db reached its memory limit of "
+                + "512.0 MiB. It used 300.0 MiB (59 %, 10 s before the kill), 290.0 MiB of it anonymous memory."),
+        of("read of the victim's cgroup, which need not be the one at its limit", memcg(), e -> {
+          sampled(e, 500 * MIB, 3_000_000_000L).setAnonBytes(490 * MIB);
+          e.getIncidentBuilder().clearLimit().clearOomMemcg();
+        }, MYSQLD + "a memory cgroup reached its memory limit."),
         of("anonymous memory of many", memcg(), e -> {
           e.getVictimBuilder().setComm("php").setAnonRssBytes(20 * MIB);
           e.getIncidentBuilder().clearTrigger().getMemoryBuilder().setAnonBytes(490 * MIB);

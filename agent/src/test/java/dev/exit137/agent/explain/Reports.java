@@ -1,6 +1,7 @@
 package dev.exit137.agent.explain;
 
 import dev.exit137.proto.v1.Incident;
+import dev.exit137.proto.v1.MemoryBreakdown;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Outcome;
 import dev.exit137.proto.v1.OomKillEvent.Scope;
@@ -41,6 +42,15 @@ final class Reports {
     incident.getNodeMemoryBuilder().setRamBytes(16 * GIB).setReservedBytes(0);
     trigger(event, "java", 815, "0x140dca(GFP_HIGHUSER_MOVABLE|__GFP_COMP|__GFP_ZERO)", 0);
     return event;
+  }
+
+  /** No report: the memory of /db was read before the kill. */
+  static MemoryBreakdown.Builder sampled(OomKillEvent.Builder event, long usageBytes, long ageNanos) {
+    Incident.Builder incident = event.getIncidentBuilder();
+    incident.clearTrigger().getLimitBuilder().clearUsageBytes();
+    incident.getMemorySampleBuilder()
+        .setCgroup("/db").setAgeNanos(ageNanos).setUsageBytes(usageBytes).setLimitBytes(512 * MIB);
+    return incident.getMemoryBuilder();
   }
 
   static void trigger(OomKillEvent.Builder event, String comm, int pid, String gfpMask, int order) {
