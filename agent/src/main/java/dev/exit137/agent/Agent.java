@@ -2,9 +2,11 @@ package dev.exit137.agent;
 
 import com.google.protobuf.ByteString;
 import dev.exit137.agent.cgroup.MemoryRequest;
+import dev.exit137.agent.identity.ContainerProcesses;
 import dev.exit137.agent.identity.Identities;
 import dev.exit137.agent.report.AgentWorker;
 import dev.exit137.agent.report.CheckpointFile;
+import dev.exit137.agent.report.OomEventMapper;
 import dev.exit137.proto.state.v1.Checkpoint;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
@@ -14,17 +16,25 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /** The node agent: kernel evidence in, events out. Started and closed once. */
 public final class Agent implements AutoCloseable {
   private final CheckpointFile checkpointFile;
   private final Identities identities;
+  private final ContainerProcesses processes;
   private final AgentWorker worker;
   private final EvidenceLoop loop;
 
-  private Agent(CheckpointFile checkpointFile, Identities identities, AgentWorker worker, EvidenceLoop loop) {
+  private Agent(
+      CheckpointFile checkpointFile,
+      Identities identities,
+      ContainerProcesses processes,
+      AgentWorker worker,
+      EvidenceLoop loop) {
     this.checkpointFile = checkpointFile;
     this.identities = identities;
+    this.processes = processes;
     this.worker = worker;
     this.loop = loop;
   }
@@ -38,6 +48,8 @@ public final class Agent implements AutoCloseable {
   public static Agent start(AgentConfig config) throws IOException {
     CheckpointFile checkpointFile = new CheckpointFile(config.stateDir());
     Identities identities = new Identities(config.runtimeSockets(), config.podLabels(), config.procRoot());
+    OptionalLong nodeMemoryBytes = MemoryRequest.nodeMemoryBytes(config.procRoot());
+    ContainerProcesses processes = new ContainerProcesses(config.procRoot(), nodeMemoryBytes);
     AgentWorker worker = null;
     EvidenceLoop loop = null;
     try {
@@ -54,11 +66,11 @@ public final class Agent implements AutoCloseable {
       worker =
           new AgentWorker(
               checkpointFile, config.aggregators(), unacknowledged, identities,
-              MemoryRequest.nodeMemoryBytes(config.procRoot()), config.identityTimeout());
-      loop = new EvidenceLoop(config, node, identities, worker, ofThisBoot);
+              new OomEventMapper(identities, processes, nodeMemoryBytes), config.identityTimeout());
+      loop = new EvidenceLoop(config, node, identities, processes, worker, ofThisBoot);
       loop.start();
       worker.start();
-      return new Agent(checkpointFile, identities, worker, loop);
+      return new Agent(checkpointFile, identities, processes, worker, loop);
     } catch (IOException | RuntimeException e) {
       if (loop != null) {
         loop.close();
@@ -67,6 +79,7 @@ public final class Agent implements AutoCloseable {
         worker.close();
       }
       identities.close();
+      processes.close();
       checkpointFile.close();
       throw e;
     }
@@ -102,6 +115,7 @@ public final class Agent implements AutoCloseable {
     loop.close();
     worker.close();
     identities.close();
+    processes.close();
     checkpointFile.close();
   }
 }

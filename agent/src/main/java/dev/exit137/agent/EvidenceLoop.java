@@ -7,6 +7,7 @@ import dev.exit137.agent.correlate.Correlator;
 import dev.exit137.agent.correlate.KernelClock;
 import dev.exit137.agent.correlate.KillBalance;
 import dev.exit137.agent.correlate.KillReport;
+import dev.exit137.agent.identity.ContainerProcesses;
 import dev.exit137.agent.identity.Identities;
 import dev.exit137.agent.incident.IncidentAssembler;
 import dev.exit137.agent.kmsg.KmsgRecordFlyweight;
@@ -24,6 +25,7 @@ import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.channel.epoll.EpollIoOps;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Optional;
@@ -49,6 +51,7 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
 
   private final AgentConfig config;
   private final Identities identities;
+  private final ContainerProcesses processes;
   private final AgentWorker worker;
   private final Checkpoint remembered;
   private final StatusReporter status;
@@ -77,10 +80,16 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
    * @throws IOException neither the kernel's log nor any cgroup can be read
    */
   EvidenceLoop(
-      AgentConfig config, Node node, Identities identities, AgentWorker worker, Optional<Checkpoint> remembered)
+      AgentConfig config,
+      Node node,
+      Identities identities,
+      ContainerProcesses processes,
+      AgentWorker worker,
+      Optional<Checkpoint> remembered)
       throws IOException {
     this.config = config;
     this.identities = identities;
+    this.processes = processes;
     this.worker = worker;
     this.remembered = remembered.orElse(Checkpoint.getDefaultInstance());
     status = new StatusReporter(node, this.remembered.getLosses());
@@ -110,12 +119,17 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
     try {
       return Optional.of(
           new CgroupWatcher(
-              mount.get(), System::nanoTime, cgroup -> scheduleReview(), identities::onContainerCgroup,
+              mount.get(), System::nanoTime, cgroup -> scheduleReview(), this::onContainerCgroup,
               config.sampleInterval()));
     } catch (IOException e) {
       status.countersUnavailable(e.getMessage());
       return Optional.empty();
     }
+  }
+
+  private void onContainerCgroup(String id, Path directory) {
+    identities.onContainerCgroup(id);
+    processes.onContainerCgroup(id, directory);
   }
 
   private Optional<KmsgSource> openKmsg() {

@@ -31,6 +31,7 @@ final class FakeHost implements AutoCloseable {
     write(procRoot.resolve("sys/kernel/random/boot_id"), FIRST_BOOT + "\n");
     write(procRoot.resolve("sys/kernel/osrelease"), "6.1.0-fake\n");
     write(procRoot.resolve("self/mountinfo"), "");
+    PidNamespace.MACHINE.of(procRoot);
     vmstat = new KillCounter(procRoot.resolve("vmstat"));
   }
 

@@ -11,10 +11,12 @@ import io.netty.channel.unix.FileDescriptor;
 import io.netty.util.collection.IntObjectHashMap;
 import java.io.File;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import jnr.ffi.Pointer;
@@ -53,7 +55,7 @@ public final class CgroupWatcher implements EpollIoHandle {
   private final boolean v2;
   private final LongSupplier monotonicNanos;
   private final Consumer<Cgroup> countersMoved;
-  private final Consumer<String> containerAppeared;
+  private final BiConsumer<String, Path> containerAppeared;
   private final Inotify inotify = new Inotify();
   private final Inotify.Handler eventHandler = this::handleEvent;
   private final FileDescriptor descriptor;
@@ -70,7 +72,7 @@ public final class CgroupWatcher implements EpollIoHandle {
   /**
    * @param monotonicNanos CLOCK_MONOTONIC
    * @param countersMoved told of a cgroup whose counter shows a kill that no event accounts for
-   * @param containerAppeared told of the id of a container whose cgroup is there
+   * @param containerAppeared told of the id of a container whose cgroup is there, and of its directory
    * @param sampleInterval how often it is read where the memory of a cgroup is; 0 for never
    * @throws IOException no inotify instance can be had
    */
@@ -78,7 +80,7 @@ public final class CgroupWatcher implements EpollIoHandle {
       CgroupMount mount,
       LongSupplier monotonicNanos,
       Consumer<Cgroup> countersMoved,
-      Consumer<String> containerAppeared,
+      BiConsumer<String, Path> containerAppeared,
       Duration sampleInterval)
       throws IOException {
     this.monotonicNanos = monotonicNanos;
@@ -155,7 +157,7 @@ public final class CgroupWatcher implements EpollIoHandle {
     sampler.add(cgroup);
     CgroupPath path = CgroupPath.parse(cgroup.path());
     if (path.owner() == Limit.Owner.CONTAINER) {
-      path.container().ifPresent(container -> containerAppeared.accept(container.id()));
+      path.container().ifPresent(c -> containerAppeared.accept(c.id(), Path.of(tree.directoryOf(cgroup))));
     }
     addChildren(cgroup);
   }

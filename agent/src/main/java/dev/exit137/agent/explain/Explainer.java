@@ -29,6 +29,7 @@ public final class Explainer {
           NodeRules::panic,
           MemcgRules::kernelMemoryLimit,
           MemcgRules::sharedLimit,
+          JvmRules::heap,
           MemcgRules::fill,
           MemcgRules::heldBefore,
           MemcgRules::swapFull,

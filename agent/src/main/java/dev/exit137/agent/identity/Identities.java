@@ -90,7 +90,7 @@ public final class Identities implements AutoCloseable {
             return made;
           });
   private final Pace pace;
-  private final MainProcess mainProcess;
+  private final ProcessFiles processes;
   private final IdentityCache cache = new IdentityCache(System::nanoTime);
   private final List<RuntimeLink> links = new ArrayList<>();
   private final Map<String, Ask> asks = new LinkedHashMap<>();
@@ -104,7 +104,7 @@ public final class Identities implements AutoCloseable {
 
   Identities(RuntimeSockets sockets, LabelFilter labels, Path procRoot, Pace pace) {
     this.pace = pace;
-    mainProcess = new MainProcess(procRoot);
+    processes = new ProcessFiles(procRoot);
     thread.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
     thread.setRemoveOnCancelPolicy(true);
     RuntimeLink.Listener listener =
@@ -183,7 +183,7 @@ public final class Identities implements AutoCloseable {
   /** Whether a process of a kill's record was its container's first one; empty when that is not known. */
   public Optional<Boolean> isInit(Identity identity, int victimPid, Instant killedAt) {
     boolean mainLives =
-        identity.mainPid().isPresent() && mainProcess.isIn(identity.mainPid().getAsInt(), identity.id());
+        identity.mainPid().isPresent() && processes.isIn(identity.mainPid().getAsInt(), identity.id());
     return identity.isInit(victimPid, killedAt, mainLives);
   }
 
@@ -253,7 +253,7 @@ public final class Identities implements AutoCloseable {
   }
 
   private Identity learn(RuntimeLink link, Identity identity) {
-    Identity confirmed = identity.withMainPid(mainProcess.confirmed(identity.mainPid(), identity.id()));
+    Identity confirmed = identity.withMainPid(processes.confirmed(identity.mainPid(), identity.id()));
     cache.put(link, confirmed);
     Identity known = cache.find(identity.id()).orElse(confirmed);
     Ask ask = asks.get(identity.id());

@@ -11,7 +11,6 @@ import dev.exit137.proto.v1.OomKillEvent;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
-import java.util.OptionalLong;
 import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
@@ -63,7 +62,6 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
 
   /**
    * @param unacknowledged events of an earlier run that no aggregator has
-   * @param nodeMemoryBytes empty where it is not known
    * @param identityTimeout how long an event waits for its container's name
    */
   public AgentWorker(
@@ -71,12 +69,12 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
       List<String> aggregators,
       List<OomKillEvent> unacknowledged,
       Identities identities,
-      OptionalLong nodeMemoryBytes,
+      OomEventMapper mapper,
       Duration identityTimeout) {
     this.checkpointFile = checkpointFile;
     thread.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
     uplink = new Uplink(aggregators, thread, this);
-    mapper = new OomEventMapper(identities, nodeMemoryBytes);
+    this.mapper = mapper;
     names = new NameWait(identities, mapper, identityTimeout, outbox, thread, this::ready);
     unacknowledged.forEach(outbox::add);
     heldBytes.set(outbox.bytes());

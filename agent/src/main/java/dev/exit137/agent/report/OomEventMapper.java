@@ -6,6 +6,7 @@ import dev.exit137.agent.cgroup.MemoryRequest;
 import dev.exit137.agent.correlate.EventFactory;
 import dev.exit137.agent.correlate.KillReport;
 import dev.exit137.agent.explain.Explainer;
+import dev.exit137.agent.identity.ContainerProcesses;
 import dev.exit137.agent.identity.Identities;
 import dev.exit137.agent.identity.Identity;
 import dev.exit137.agent.sys.Sys;
@@ -16,13 +17,15 @@ import java.time.Instant;
 import java.util.OptionalLong;
 
 /** Completes an event with what needs no haste: the report's blocks, the cgroup's files, and words. Agent-worker thread. */
-final class OomEventMapper {
+public final class OomEventMapper {
   private final Identities identities;
+  private final ContainerProcesses processes;
   private final OptionalLong nodeMemoryBytes;
 
   /** @param nodeMemoryBytes as procfs tells it; empty where it does not */
-  OomEventMapper(Identities identities, OptionalLong nodeMemoryBytes) {
+  public OomEventMapper(Identities identities, ContainerProcesses processes, OptionalLong nodeMemoryBytes) {
     this.identities = identities;
+    this.processes = processes;
     this.nodeMemoryBytes = nodeMemoryBytes;
   }
 
@@ -37,6 +40,7 @@ final class OomEventMapper {
     report.afterKill().map(AfterKillReader::parse).ifPresent(event::setAfterKill);
     CgroupPath.describe(event);
     nodeMemoryBytes.ifPresent(bytes -> MemoryRequest.estimate(event, bytes));
+    addProcesses(event);
     Explainer.explain(event);
     return event.build();
   }
@@ -54,15 +58,32 @@ final class OomEventMapper {
     }
   }
 
+  /** What was seen of the container's processes before the kill. */
+  private void addProcesses(OomKillEvent.Builder event) {
+    String id = event.getContainer().getId();
+    if (id.isEmpty()) {
+      return;
+    }
+    processes.jvm(id).ifPresent(event.getContainerBuilder()::setJvm);
+    if (event.getVictim().hasPid()) {
+      processes
+          .isInit(id, event.getVictim().getPid(), killedAt(event))
+          .ifPresent(event.getVictimBuilder()::setIsContainerInit);
+    }
+  }
+
+  private static Instant killedAt(OomKillEvent.Builder event) {
+    return Instant.ofEpochSecond(event.getTime().getSeconds(), event.getTime().getNanos());
+  }
+
   /** Adds what the container's runtime knows. */
   OomKillEvent name(OomKillEvent unnamed, Identity identity) {
     OomKillEvent.Builder event = unnamed.toBuilder();
     event.getContainerBuilder().mergeFrom(identity.container());
     event.putAllComposeLabels(identity.composeLabels());
     if (event.getVictim().hasPid()) {
-      Instant killedAt = Instant.ofEpochSecond(event.getTime().getSeconds(), event.getTime().getNanos());
       identities
-          .isInit(identity, event.getVictim().getPid(), killedAt)
+          .isInit(identity, event.getVictim().getPid(), killedAt(event))
           .ifPresent(event.getVictimBuilder()::setIsContainerInit);
     }
     if (!event.getEvidenceList().contains(Evidence.CRI)) {

@@ -20,7 +20,7 @@ class ComingAndGoingTest {
 
   @BeforeEach
   void open() throws IOException {
-    watcher = new CgroupWatcher(new CgroupMount(root, CgroupMode.V2, ""), () -> nowNanos, cgroup -> {}, container -> {}, Duration.ZERO);
+    watcher = new CgroupWatcher(new CgroupMount(root, CgroupMode.V2, ""), () -> nowNanos, cgroup -> {}, (container, at) -> {}, Duration.ZERO);
   }
 
   @Test

@@ -27,7 +27,7 @@ class MemorySamplerTest {
   private void watch(CgroupMode mode, Duration interval) throws IOException {
     watcher =
         new CgroupWatcher(
-            new CgroupMount(root, mode, ""), () -> nowNanos, cgroup -> {}, container -> {}, interval);
+            new CgroupMount(root, mode, ""), () -> nowNanos, cgroup -> {}, (container, at) -> {}, interval);
     watcher.start(List.of());
   }
 

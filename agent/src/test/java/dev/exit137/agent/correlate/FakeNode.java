@@ -61,7 +61,7 @@ final class FakeNode {
       balance = new KillBalance(proc);
       watcher =
           new CgroupWatcher(
-              new CgroupMount(cgroups, CgroupMode.V2, ""), () -> nowNanos, cgroup -> {}, container -> {},
+              new CgroupMount(cgroups, CgroupMode.V2, ""), () -> nowNanos, cgroup -> {}, (container, at) -> {},
               Duration.ofSeconds(1));
     } catch (IOException e) {
       throw new UncheckedIOException(e);

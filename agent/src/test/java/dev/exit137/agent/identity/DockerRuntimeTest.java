@@ -3,6 +3,7 @@ package dev.exit137.agent.identity;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.exit137.agent.Await;
+import dev.exit137.agent.PidNamespace;
 import dev.exit137.agent.identity.Identities.Pace;
 import dev.exit137.proto.v1.SourceStatus.State;
 import java.io.IOException;
@@ -47,6 +48,7 @@ class DockerRuntimeTest {
 
   @BeforeEach
   void listen() throws IOException {
+    PidNamespace.MACHINE.of(directory);
     Path socket = directory.resolve("docker.sock");
     server = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
     server.bind(UnixDomainSocketAddress.of(socket));

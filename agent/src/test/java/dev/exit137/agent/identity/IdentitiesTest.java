@@ -3,6 +3,7 @@ package dev.exit137.agent.identity;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.exit137.agent.Await;
+import dev.exit137.agent.PidNamespace;
 import dev.exit137.agent.identity.Identities.Pace;
 import dev.exit137.proto.cri.v1.ContainerEventType;
 import dev.exit137.proto.cri.v1.ContainerState;
@@ -36,6 +37,7 @@ class IdentitiesTest {
 
   @BeforeEach
   void makeTheNode() {
+    PidNamespace.MACHINE.of(directory);
     socket = directory.resolve("cri.sock");
     cri = new FakeCri(socket);
     cri.sandbox(POD, "cart-0", Map.of("app", "cart", "app.kubernetes.io/part-of", "shop", "secret", "s3cr3t"));
@@ -204,6 +206,20 @@ class IdentitiesTest {
   void aPidThatIsNotInTheContainerHereIsNotItsMainPid() throws Exception {
     // The runtime runs in a pid namespace of its own: 4711 is another process to the kernel's log.
     process(4711, OTHER);
+    cri.container(ID, POD, "web", 0, ContainerState.CONTAINER_RUNNING, 4711);
+    cri.start();
+    identities.start();
+
+    // The second question comes after the first answer was looked at.
+    Await.until("another question for the pid", cri::statuses, asked -> asked > 1);
+    assertThat(awaitKnown(ID).mainPid()).isEmpty();
+  }
+
+  /** As on kind: the runtime and procfs agree on a pid, which is another process to the kernel's log. */
+  @Test
+  void aPidOfANodeThatIsAContainerItselfIsNotItsMainPid() throws Exception {
+    PidNamespace.NODE_IN_A_CONTAINER.of(directory);
+    process(4711, ID);
     cri.container(ID, POD, "web", 0, ContainerState.CONTAINER_RUNNING, 4711);
     cri.start();
     identities.start();
