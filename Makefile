@@ -29,13 +29,15 @@ test:
 	@bin/setup test
 	@$(MVN) verify
 
-# How fast it is, in one table: the reader and the parsers, and `analyze` on a log of 1 GB. Takes some minutes.
+# How fast it is, in one table: the reader and the parsers, `analyze` on a log of 1 GB, and the aggregator under load. Takes
+# some minutes; make bench ONLY=load measures the aggregator alone.
+ONLY ?=
 bench:
 	@bin/setup bench
 	@rm -rf cli/target/dist native-test/bench/target/lib
 	@$(MVN) -q -Pbench -Dmaven.test.skip=true package
 	@"$$(bin/find-java --jdk)/bin/java" --sun-misc-unsafe-memory-access=allow \
-	  -cp 'native-test/bench/target/lib/*' dev.exit137.bench.Bench .
+	  --enable-native-access=ALL-UNNAMED -cp 'native-test/bench/target/lib/*' dev.exit137.bench.Bench . $(ONLY)
 
 # What `make test` does for ten seconds, for ten minutes per target: make fuzz SECONDS=60
 SECONDS ?= 600

@@ -20,7 +20,8 @@ import org.openjdk.jmh.runner.options.VerboseMode;
 
 /**
  * {@code make bench}: runs every benchmark under the launcher's flags and prints one table, line by line. {@code Bench ROOT}, the
- * repository's top level; what it writes is below {@code native-test/bench/target}. A target that is missed is said, and
+ * repository's top level; what it writes is below {@code native-test/bench/target}. {@code Bench ROOT load} measures the
+ * aggregator alone. A target that is missed is said, and
  * is no failure.
  */
 public final class Bench {
@@ -43,9 +44,18 @@ public final class Bench {
     Bench bench = new Bench(Path.of(args[0]));
     System.out.printf("exit137 on Linux %s, %s, %d CPUs, Java %s%n%s%n", System.getProperty("os.version"),
         cpuModel(), Runtime.getRuntime().availableProcessors(), Runtime.version(), String.join(" ", bench.jvmFlags));
+    if (args.length > 1) {
+      bench.load();
+      return;
+    }
     bench.reader().forEach(System.out::println);
     bench.parser().forEach(System.out::println);
     new AnalyzeBench(bench.root, bench.work).run(bench.fixtures).forEach(System.out::println);
+    bench.load();
+  }
+
+  private void load() throws Exception {
+    new LoadBench(root, work, fixtures).run().forEach(System.out::println);
   }
 
   private List<Figure> reader() throws IOException, InterruptedException {
