@@ -1,5 +1,6 @@
 package dev.exit137.aggregator;
 
+import dev.exit137.aggregator.peer.PeerLimits;
 import java.nio.file.Path;
 import java.util.Objects;
 
@@ -9,8 +10,9 @@ import java.util.Objects;
  * @param listenHost host name or address to listen on, never blank
  * @param listenPort TCP port, 0 to 65535; 0 takes a free one
  * @param dataDir directory of the store, made when it is missing; one aggregator at a time may use it
+ * @param peerLimits what one peer may ask
  */
-public record AggregatorConfig(String listenHost, int listenPort, Path dataDir) {
+public record AggregatorConfig(String listenHost, int listenPort, Path dataDir, PeerLimits peerLimits) {
   /** Loopback: events name what runs on the nodes, so listening for others is a decision to take. */
   public static final String DEFAULT_LISTEN_HOST = "127.0.0.1";
 
@@ -20,6 +22,11 @@ public record AggregatorConfig(String listenHost, int listenPort, Path dataDir) 
   /** Where the events are kept. */
   public static final Path DEFAULT_DATA_DIR = Path.of("/var/lib/exit137/aggregator");
 
+  /** With the defaults of all that can be left out. */
+  public AggregatorConfig(String listenHost, int listenPort, Path dataDir) {
+    this(listenHost, listenPort, dataDir, PeerLimits.DEFAULT);
+  }
+
   /**
    * Checks the settings.
    *
@@ -28,6 +35,7 @@ public record AggregatorConfig(String listenHost, int listenPort, Path dataDir) 
   public AggregatorConfig {
     Objects.requireNonNull(listenHost, "listenHost");
     Objects.requireNonNull(dataDir, "dataDir");
+    Objects.requireNonNull(peerLimits, "peerLimits");
     if (listenHost.isBlank()) {
       throw new IllegalArgumentException(
           "the host to listen on is empty; give a name or an address, such as 127.0.0.1 or 0.0.0.0");

@@ -3,6 +3,8 @@ package dev.exit137.aggregator;
 import dev.exit137.aggregator.consume.OomEventsService;
 import dev.exit137.aggregator.ingest.ConnectedNodes;
 import dev.exit137.aggregator.ingest.IngestService;
+import dev.exit137.aggregator.peer.PeerLimits;
+import dev.exit137.aggregator.peer.Peers;
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.proto.v1.EventIngestGrpc;
 import dev.exit137.proto.v1.OomEventsGrpc;
@@ -52,6 +54,12 @@ final class GrpcServer implements AutoCloseable {
   // Agents ping every 10 s. gRPC counts a ping that comes early as abuse, so the limit leaves room for jitter.
   private static final long PERMIT_KEEP_ALIVE_SECONDS = 5;
 
+  // What one connection may hold, whoever is at its other end: calls at a time, time without any, calls taken back.
+  private static final int MAX_CALLS_PER_CONNECTION = 1000;
+  private static final long MAX_CONNECTION_IDLE_MINUTES = 15;
+  private static final int MAX_RST_FRAMES = 1000;
+  private static final int RST_FRAMES_SECONDS = 30;
+
   private static final long STOP_SECONDS = 5;
 
   private final HealthStatusManager health = new HealthStatusManager();
@@ -62,7 +70,8 @@ final class GrpcServer implements AutoCloseable {
   private final OomEventsService consume;
   private final Server server;
 
-  private GrpcServer(InetSocketAddress address, EventStore store) {
+  private GrpcServer(InetSocketAddress address, PeerLimits peerLimits, EventStore store) {
+    Peers peers = new Peers(peerLimits);
     boolean epoll = Epoll.isAvailable();
     eventLoop =
         new MultiThreadIoEventLoopGroup(
@@ -86,6 +95,10 @@ final class GrpcServer implements AutoCloseable {
             .permitKeepAliveWithoutCalls(true)
             .keepAliveTime(30, TimeUnit.SECONDS)
             .keepAliveTimeout(10, TimeUnit.SECONDS)
+            .maxConcurrentCallsPerConnection(MAX_CALLS_PER_CONNECTION)
+            .maxConnectionIdle(MAX_CONNECTION_IDLE_MINUTES, TimeUnit.MINUTES)
+            .maxRstFramesPerWindow(MAX_RST_FRAMES, RST_FRAMES_SECONDS)
+            .intercept(peers)
             .addService(ingest)
             .addService(consume)
             .addService(health.getHealthService());
@@ -99,7 +112,7 @@ final class GrpcServer implements AutoCloseable {
     if (address.isUnresolved()) {
       throw new IOException(where + "the host is not known; give one of this machine with --listen HOST:PORT");
     }
-    GrpcServer server = new GrpcServer(address, store);
+    GrpcServer server = new GrpcServer(address, config.peerLimits(), store);
     try {
       server.server.start();
     } catch (IOException e) {

@@ -1,6 +1,7 @@
 package dev.exit137.aggregator;
 
 import com.google.protobuf.Timestamp;
+import dev.exit137.aggregator.peer.PeerLimits;
 import dev.exit137.proto.v1.EventIngestGrpc;
 import dev.exit137.proto.v1.ListEventsRequest;
 import dev.exit137.proto.v1.Node;
@@ -8,11 +9,15 @@ import dev.exit137.proto.v1.OomEventsGrpc;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.WatchEventsRequest;
 import dev.exit137.proto.v1.WatchEventsResponse;
+import io.grpc.Attributes;
 import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder.LocalSocketPicker;
 import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -31,7 +36,11 @@ final class Fixture implements AutoCloseable {
   private final ManagedChannel channel;
 
   Fixture(Path dataDir) throws IOException {
-    aggregator = Aggregator.start(new AggregatorConfig("127.0.0.1", 0, dataDir));
+    this(dataDir, PeerLimits.DEFAULT);
+  }
+
+  Fixture(Path dataDir, PeerLimits peerLimits) throws IOException {
+    aggregator = Aggregator.start(new AggregatorConfig("127.0.0.1", 0, dataDir, peerLimits));
     channel = newChannel();
   }
 
@@ -41,8 +50,20 @@ final class Fixture implements AutoCloseable {
 
   /** A connection of its own, closed with the fixture. */
   ManagedChannel newChannel() {
+    return newChannelFrom("127.0.0.1");
+  }
+
+  /** The same from a given address of the loopback: another peer. */
+  ManagedChannel newChannelFrom(String address) {
     ManagedChannel opened =
         NettyChannelBuilder.forAddress("127.0.0.1", aggregator.port())
+            .localSocketPicker(
+                new LocalSocketPicker() {
+                  @Override
+                  public SocketAddress createSocketAddress(SocketAddress remote, Attributes attributes) {
+                    return new InetSocketAddress(address, 0);
+                  }
+                })
             .usePlaintext()
             .flowControlWindow(64 << 10)
             .build();

@@ -1,5 +1,6 @@
 package dev.exit137.aggregator.ingest;
 
+import dev.exit137.aggregator.peer.Peer;
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.proto.v1.EventIngestGrpc;
 import dev.exit137.proto.v1.PublishEventsRequest;
@@ -30,7 +31,11 @@ public final class IngestService extends EventIngestGrpc.EventIngestImplBase imp
   public StreamObserver<PublishEventsRequest> publishEvents(StreamObserver<PublishEventsResponse> responses) {
     IngestStream stream =
         new IngestStream(
-            store, (ServerCallStreamObserver<PublishEventsResponse>) responses, connected, streams::remove);
+            store,
+            (ServerCallStreamObserver<PublishEventsResponse>) responses,
+            Peer.current(),
+            connected,
+            streams::remove);
     streams.add(stream);
     stream.open();
     if (closed) {

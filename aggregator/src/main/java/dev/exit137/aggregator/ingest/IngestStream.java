@@ -1,5 +1,6 @@
 package dev.exit137.aggregator.ingest;
 
+import dev.exit137.aggregator.peer.Peer;
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.aggregator.store.StoreWrite;
 import dev.exit137.proto.v1.EventAck;
@@ -25,6 +26,7 @@ final class IngestStream implements StreamObserver<PublishEventsRequest>, StoreW
 
   private final EventStore store;
   private final ServerCallStreamObserver<PublishEventsResponse> responses;
+  private final Peer peer;
   private final ConnectedNodes connected;
   private final Consumer<IngestStream> onEnd;
 
@@ -39,10 +41,12 @@ final class IngestStream implements StreamObserver<PublishEventsRequest>, StoreW
   IngestStream(
       EventStore store,
       ServerCallStreamObserver<PublishEventsResponse> responses,
+      Peer peer,
       ConnectedNodes connected,
       Consumer<IngestStream> onEnd) {
     this.store = store;
     this.responses = responses;
+    this.peer = peer;
     this.connected = connected;
     this.onEnd = onEnd;
   }
@@ -57,6 +61,11 @@ final class IngestStream implements StreamObserver<PublishEventsRequest>, StoreW
 
   @Override
   public void onNext(PublishEventsRequest message) {
+    Optional<Status> tooMany = peer.sent(message.getSerializedSize());
+    if (tooMany.isPresent()) {
+      end(tooMany.get());
+      return;
+    }
     Optional<String> brokenRule = MessageRules.broken(message);
     if (brokenRule.isPresent()) {
       end(Status.INVALID_ARGUMENT.withDescription(brokenRule.get()));

@@ -3,6 +3,7 @@ package dev.exit137.aggregator.ingest;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.exit137.aggregator.ManualCall;
+import dev.exit137.aggregator.peer.AnyPeer;
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
@@ -30,7 +31,7 @@ class IngestStreamTest {
   @BeforeEach
   void open() throws IOException {
     store = EventStore.open(dataDir);
-    stream = new IngestStream(store, agent, new ConnectedNodes(), which -> ended.countDown());
+    stream = new IngestStream(store, agent, AnyPeer.unlimited(), new ConnectedNodes(), which -> ended.countDown());
     agent.takes(Integer.MAX_VALUE);
     stream.open();
   }

@@ -1,13 +1,20 @@
 package dev.exit137.cli.options;
 
 import dev.exit137.aggregator.AggregatorConfig;
+import dev.exit137.aggregator.peer.PeerLimits;
 import dev.exit137.cli.terminal.Terminal;
 import java.nio.file.Path;
 import java.util.Optional;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
 
 /** Settings of an aggregator. */
 public final class AggregatorOptions {
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec command;
+
   @Option(
       names = "--listen",
       paramLabel = "HOST:PORT",
@@ -22,6 +29,30 @@ public final class AggregatorOptions {
       description = "Where the events are stored (default: /var/lib/exit137/aggregator).")
   private Optional<Path> dataDir;
 
+  @Option(
+      names = "--peer-max-streams",
+      paramLabel = "N",
+      defaultValue = "256",
+      description = "Watches that one peer may have open, and as many streams of agents; 0 for any number "
+          + "(default: ${DEFAULT-VALUE}).")
+  private int peerMaxStreams;
+
+  @Option(
+      names = "--peer-max-requests-per-second",
+      paramLabel = "N",
+      defaultValue = "100",
+      description = "Calls that one peer may make, 10 s' worth of them at once; 0 for any number "
+          + "(default: ${DEFAULT-VALUE}).")
+  private int peerMaxRequestsPerSecond;
+
+  @Option(
+      names = "--peer-max-events-per-second",
+      paramLabel = "N",
+      defaultValue = "1000",
+      description = "Events that one peer may send, 60 s' worth of them at once, a large one counting as several; "
+          + "0 for any number (default: ${DEFAULT-VALUE}).")
+  private int peerMaxEventsPerSecond;
+
   /** As the aggregator takes it; says so where the default directory is not the one that --help names. */
   public AggregatorConfig config(Terminal terminal) {
     Path directory = dataDir.orElseGet(() -> {
@@ -31,6 +62,14 @@ public final class AggregatorOptions {
       }
       return fallback;
     });
-    return new AggregatorConfig(listen.host(), listen.port(), directory);
+    return new AggregatorConfig(listen.host(), listen.port(), directory, peerLimits());
+  }
+
+  private PeerLimits peerLimits() {
+    try {
+      return new PeerLimits(peerMaxStreams, peerMaxRequestsPerSecond, peerMaxEventsPerSecond);
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(command.commandLine(), e.getMessage(), e);
+    }
   }
 }

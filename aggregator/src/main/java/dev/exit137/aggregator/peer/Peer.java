@@ -1,0 +1,80 @@
+package dev.exit137.aggregator.peer;
+
+import io.grpc.Context;
+import io.grpc.Status;
+import java.util.EnumMap;
+import java.util.EnumSet;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** One that makes calls: what it has open, and what it may still do. Safe for all threads. */
+public final class Peer {
+  static final Context.Key<Peer> CURRENT = Context.key("peer");
+
+  private static final Logger log = LoggerFactory.getLogger(Peer.class);
+
+  // An ordinary event fits; what takes the disk longer counts as several.
+  private static final int BYTES_PER_TOKEN = 16 << 10;
+
+  private final String name;
+  private final Peers peers;
+  private final TokenBucket requests;
+  private final TokenBucket events;
+
+  // Guarded by this.
+  private final Map<PeerRule, Integer> open = new EnumMap<>(PeerRule.class);
+  private final Set<PeerRule> told = EnumSet.noneOf(PeerRule.class);
+
+  Peer(String name, Peers peers) {
+    this.name = name;
+    this.peers = peers;
+    PeerLimits limits = peers.limits();
+    requests = new TokenBucket(limits.requestsPerSecond(), PeerLimits.REQUESTS_BURST_SECONDS, peers.nowNanos());
+    events = new TokenBucket(limits.eventsPerSecond(), PeerLimits.EVENTS_BURST_SECONDS, peers.nowNanos());
+  }
+
+  /** The peer whose call is being handled. */
+  public static Peer current() {
+    return CURRENT.get();
+  }
+
+  /** Takes a message of an agent into account; a status says that it is one too many, and ends the stream. */
+  public Optional<Status> sent(int bytes) {
+    boolean allowed = events.take(1 + bytes / BYTES_PER_TOKEN, peers.nowNanos());
+    return allowed ? Optional.empty() : Optional.of(refuse(PeerRule.EVENTS));
+  }
+
+  /** Begins a call, which {@link #ended} ends; a status says that it is one too many. */
+  synchronized Optional<Status> begun(PeerRule kind) {
+    if (!requests.take(1, peers.nowNanos())) {
+      return Optional.of(refuse(PeerRule.REQUESTS));
+    }
+    int limit = kind.limit(peers.limits());
+    if (kind.limitsOpen() && limit > 0 && open.getOrDefault(kind, 0) >= limit) {
+      return Optional.of(refuse(kind));
+    }
+    open.merge(kind, 1, Integer::sum);
+    return Optional.empty();
+  }
+
+  synchronized void ended(PeerRule kind) {
+    open.computeIfPresent(kind, (same, count) -> count == 1 ? null : count - 1);
+  }
+
+  /** Whether to forget it changes nothing. */
+  synchronized boolean isRested() {
+    return open.isEmpty() && requests.isFull(peers.nowNanos()) && events.isFull(peers.nowNanos());
+  }
+
+  private synchronized Status refuse(PeerRule rule) {
+    peers.countRefusal(rule);
+    String broken = name + " " + rule.words(peers.limits());
+    if (told.add(rule)) {
+      log.warn("{}; it is refused, and not told of here again", broken);
+    }
+    return Status.RESOURCE_EXHAUSTED.withDescription(broken);
+  }
+}

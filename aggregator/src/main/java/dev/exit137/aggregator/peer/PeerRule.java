@@ -1,0 +1,37 @@
+package dev.exit137.aggregator.peer;
+
+/** What of a peer is limited. */
+public enum PeerRule {
+  /** Streams of agents, open at the same time. */
+  AGENT_STREAMS("has %d streams of agents open; a peer may have no more (--peer-max-streams of the aggregator)"),
+  /** Watches, open at the same time. */
+  WATCHES("has %d watches open; a peer may have no more (--peer-max-streams of the aggregator)"),
+  /** Calls per second. */
+  REQUESTS("asks more than %d times a second (--peer-max-requests-per-second of the aggregator); ask again later"),
+  /** Messages of agents per second. */
+  EVENTS("sends more than %d events a second (--peer-max-events-per-second of the aggregator); send them again later");
+
+  private final String words;
+
+  PeerRule(String words) {
+    this.words = words;
+  }
+
+  /** Whether it limits how many are open rather than how many come. */
+  boolean limitsOpen() {
+    return this == AGENT_STREAMS || this == WATCHES;
+  }
+
+  int limit(PeerLimits limits) {
+    return switch (this) {
+      case AGENT_STREAMS, WATCHES -> limits.maxStreams();
+      case REQUESTS -> limits.requestsPerSecond();
+      case EVENTS -> limits.eventsPerSecond();
+    };
+  }
+
+  /** What a peer that has reached the limit does. */
+  String words(PeerLimits limits) {
+    return words.formatted(limit(limits));
+  }
+}

@@ -1,0 +1,11 @@
+package dev.exit137.aggregator.peer;
+
+/** For tests of what is not about peers. */
+public final class AnyPeer {
+  private AnyPeer() {}
+
+  /** One that may do everything. */
+  public static Peer unlimited() {
+    return new Peer("any", new Peers(PeerLimits.NONE));
+  }
+}
