@@ -12,9 +12,9 @@ import java.util.UUID;
 /** The SQLite file: its settings, its tables, its version. */
 final class StoreSchema {
   /** PRAGMA user_version of a file that this version of the program writes. */
-  static final int VERSION = 1;
+  static final int VERSION = 2;
 
-  private static final String[] TABLES = {
+  private static final String[] VERSION_1 = {
     "CREATE TABLE meta (store_id TEXT NOT NULL)",
     // Unknown values are NULL. The body comes last, so that SQLite need not read through it to reach a column.
     """
@@ -49,6 +49,15 @@ final class StoreSchema {
       status BLOB) WITHOUT ROWID""",
   };
 
+  private static final String[] VERSION_2 = {
+    // The highest row that retention has removed.
+    "ALTER TABLE meta ADD COLUMN removed_up_to INTEGER NOT NULL DEFAULT 0",
+    // KnownIds: the row is the event's, or was, so that the oldest are the lowest here, too.
+    "CREATE TABLE known_id (row_id INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, revision INTEGER NOT NULL)",
+    // Rows up to this one were stored at this time or before, seconds since 1970. A few of these tell the age of all.
+    "CREATE TABLE stored_by (row_id INTEGER PRIMARY KEY, epoch_seconds INTEGER NOT NULL)",
+  };
+
   private StoreSchema() {}
 
   /** Opens a connection for reading; the file must be there. */
@@ -59,7 +68,7 @@ final class StoreSchema {
   }
 
   /**
-   * Opens the connection that writes, and creates the tables of a new file.
+   * Opens the connection that writes, creates the tables of a new file, and changes those of an older one.
    *
    * @throws IOException when the file is of a newer version of the program
    */
@@ -78,8 +87,8 @@ final class StoreSchema {
                     .formatted(file, version, VERSION)
                 + "--data-dir");
       }
-      if (version == 0) {
-        create(connection);
+      if (version < VERSION) {
+        Transaction.write(connection, () -> upgrade(connection, version));
       }
       return connection;
     } catch (SQLException | IOException e) {
@@ -109,15 +118,26 @@ final class StoreSchema {
     }
   }
 
-  private static void create(Connection connection) throws SQLException {
-    connection.setAutoCommit(false);
-    for (String table : TABLES) {
-      run(connection, table);
+  private static Void upgrade(Connection connection, long fromVersion) throws SQLException {
+    if (fromVersion < 1) {
+      run(connection, VERSION_1);
+      run(connection, "INSERT INTO meta (store_id) VALUES ('" + UUID.randomUUID() + "')");
     }
-    run(connection, "INSERT INTO meta (store_id) VALUES ('" + UUID.randomUUID() + "')");
+    run(connection, VERSION_2);
+    remember(connection);
     run(connection, "PRAGMA user_version = " + VERSION);
-    connection.commit();
-    connection.setAutoCommit(true);
+    return null;
+  }
+
+  /** Makes the ids of all events known. */
+  private static void remember(Connection connection) throws SQLException {
+    KnownIds known = new KnownIds(connection);
+    try (Statement statement = connection.createStatement();
+        ResultSet rows = statement.executeQuery("SELECT event_id, node, row_id, revision FROM event ORDER BY row_id")) {
+      while (rows.next()) {
+        known.put(rows.getString(1), rows.getString(2), rows.getLong(3), rows.getLong(4));
+      }
+    }
   }
 
   private static Connection connect(Path file) throws SQLException {
@@ -126,9 +146,11 @@ final class StoreSchema {
     return connection;
   }
 
-  private static void run(Connection connection, String sql) throws SQLException {
+  private static void run(Connection connection, String... statements) throws SQLException {
     try (Statement statement = connection.createStatement()) {
-      statement.execute(sql);
+      for (String sql : statements) {
+        statement.execute(sql);
+      }
     }
   }
 }

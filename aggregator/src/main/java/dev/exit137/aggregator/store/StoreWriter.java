@@ -13,7 +13,7 @@ import java.util.List;
 /** Puts batches of writes into the file, each batch in one transaction. Used by the store's writer thread alone. */
 final class StoreWriter implements AutoCloseable {
   private final Connection connection;
-  private final PreparedStatement findRevision;
+  private final KnownIds known;
   private final PreparedStatement deleteRow;
   private final PreparedStatement insertEvent;
   private final PreparedStatement seenNode;
@@ -21,21 +21,20 @@ final class StoreWriter implements AutoCloseable {
 
   StoreWriter(Connection connection) throws SQLException {
     this.connection = connection;
-    findRevision = connection.prepareStatement("SELECT row_id, revision FROM event WHERE event_id = ? AND node = ?");
+    known = new KnownIds(connection);
     deleteRow = connection.prepareStatement("DELETE FROM event WHERE row_id = ?");
     insertEvent =
         connection.prepareStatement(
             """
             INSERT INTO event (event_id, node, revision, time_nanos, scope,
               namespace, pod_name, pod_uid, container_name, container_id, body)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""");
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING row_id""");
     seenNode =
         connection.prepareStatement(
             """
             INSERT INTO node (name, last_seen_nanos) VALUES (?, ?)
             ON CONFLICT (name) DO UPDATE SET last_seen_nanos = excluded.last_seen_nanos""");
     setStatus = connection.prepareStatement("UPDATE node SET status = ? WHERE name = ?");
-    connection.setAutoCommit(false);
   }
 
   /**
@@ -44,21 +43,18 @@ final class StoreWriter implements AutoCloseable {
    * @return the highest row id ever given
    */
   long write(List<StoreWrite> batch) throws SQLException {
-    try {
-      for (StoreWrite write : batch) {
-        seen(write);
-        switch (write) {
-          case StoreWrite.Event event -> store(event.event());
-          case StoreWrite.Status status -> setStatus(status);
-        }
-      }
-      long lastRowId = StoreSchema.lastRowId(connection);
-      connection.commit();
-      return lastRowId;
-    } catch (SQLException | RuntimeException e) {
-      connection.rollback();
-      throw e;
-    }
+    return Transaction.write(
+        connection,
+        () -> {
+          for (StoreWrite write : batch) {
+            seen(write);
+            switch (write) {
+              case StoreWrite.Event event -> store(event.event());
+              case StoreWrite.Status status -> setStatus(status);
+            }
+          }
+          return StoreSchema.lastRowId(connection);
+        });
   }
 
   @Override
@@ -79,25 +75,21 @@ final class StoreWriter implements AutoCloseable {
   }
 
   private void store(OomKillEvent event) throws SQLException {
-    findRevision.setString(1, event.getEventId());
-    findRevision.setString(2, event.getNode().getName());
-    long oldRowId = 0;
-    try (ResultSet rows = findRevision.executeQuery()) {
-      if (rows.next()) {
-        if (rows.getLong("revision") >= Integer.toUnsignedLong(event.getRevision())) {
-          return;
-        }
-        oldRowId = rows.getLong("row_id");
-      }
+    String node = event.getNode().getName();
+    long revision = Integer.toUnsignedLong(event.getRevision());
+    KnownIds.Known before = known.find(event.getEventId(), node);
+    if (before.revision() >= revision) {
+      return;
     }
-    if (oldRowId != 0) {
-      deleteRow.setLong(1, oldRowId);
+    if (before.rowId() != 0) {
+      deleteRow.setLong(1, before.rowId());
       deleteRow.executeUpdate();
     }
-    insert(event);
+    known.put(event.getEventId(), node, insert(event), revision);
   }
 
-  private void insert(OomKillEvent event) throws SQLException {
+  /** Returns the event's row id. */
+  private long insert(OomKillEvent event) throws SQLException {
     Container container = event.getContainer();
     Pod pod = container.getPod();
     insertEvent.setString(1, event.getEventId());
@@ -111,7 +103,9 @@ final class StoreWriter implements AutoCloseable {
     insertEvent.setString(9, nullIfEmpty(container.getName()));
     insertEvent.setString(10, nullIfEmpty(container.getId()));
     insertEvent.setBytes(11, event.toByteArray());
-    insertEvent.executeUpdate();
+    try (ResultSet rows = insertEvent.executeQuery()) {
+      return rows.getLong(1);
+    }
   }
 
   private static String nullIfEmpty(String value) {

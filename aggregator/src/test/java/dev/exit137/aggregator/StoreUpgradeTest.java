@@ -1,0 +1,79 @@
+package dev.exit137.aggregator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.google.protobuf.Timestamp;
+import dev.exit137.proto.v1.GetEventRequest;
+import dev.exit137.proto.v1.ListEventsRequest;
+import dev.exit137.proto.v1.ListNodesRequest;
+import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.WatchEventsRequest;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.sql.Statement;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A store that the program wrote before retention existed: resources/store-v1.sql. */
+class StoreUpgradeTest {
+  private static final String BOOT = "f4203c8a-5b27-4855-a156-f5228f1de149";
+  // Given by the old program after it had stored the second event.
+  private static final String OLD_TOKEN = "cjHwe8THXEjmv45CGsJHNMQAAAAAAAAAAgAAAAAAAAAAAAAAAAAAAAA";
+
+  @TempDir private Path dataDir;
+
+  @BeforeEach
+  void anOldStore() throws IOException, SQLException {
+    try (InputStream file = StoreUpgradeTest.class.getResourceAsStream("/store-v1.sql");
+        Connection connection = DriverManager.getConnection("jdbc:sqlite:" + dataDir.resolve("events.db"));
+        Statement statement = connection.createStatement()) {
+      for (String sql : new String(file.readAllBytes(), StandardCharsets.UTF_8).split(";\n")) {
+        statement.execute(sql);
+      }
+    }
+  }
+
+  @Test
+  void anOldStoreKeepsItsEventsItsNodesAndTheTokensThatItGave() throws IOException {
+    try (Fixture fixture = new Fixture(dataDir)) {
+      assertThat(fixture.list(ListEventsRequest.getDefaultInstance())).containsExactly(id(1990), id(2012), id(1968));
+      OomKillEvent event = fixture.consumer().getEvent(GetEventRequest.newBuilder().setEventId(id(1990)).build());
+      assertThat(event.getRevision()).isEqualTo(2);
+      assertThat(event.getContainer().getPod().getName()).isEqualTo("api-0");
+      assertThat(fixture.consumer().listNodes(ListNodesRequest.getDefaultInstance()).getNodesList())
+          .singleElement()
+          .satisfies(node -> assertThat(node.getStatus().getAgentVersion()).isEqualTo("0.1.0"));
+      Fixture.Watch resumed = fixture.watch(WatchEventsRequest.newBuilder().setResumeToken(OLD_TOKEN).build());
+      assertThat(resumed.nextIds(2)).containsExactly(id(2012), id(1990));
+    }
+  }
+
+  @Test
+  void whatAnOldStoreHasIsNotNewWhenAnAgentSendsItAgain() throws IOException {
+    new Fixture(dataDir).close();
+    try (Fixture fixture = new Fixture(dataDir)) {
+      fixture.publish(event(1968, 1), event(1990, 1), event(1990, 2), event(2012, 2), event(2034, 1));
+
+      WatchEventsRequest all = WatchEventsRequest.newBuilder().setFromTime(Timestamp.getDefaultInstance()).build();
+      assertThat(fixture.watch(all).nextIds(4)).containsExactly(id(1968), id(1990), id(2012), id(2034));
+      assertThat(fixture.list(ListEventsRequest.getDefaultInstance())).hasSize(4);
+    }
+  }
+
+  private static OomKillEvent event(int sequence, int revision) {
+    return Fixture.event(id(sequence))
+        .setRevision(revision)
+        .setTime(Timestamp.newBuilder().setSeconds(1_763_642_382))
+        .build();
+  }
+
+  private static String id(int sequence) {
+    return BOOT + "/kmsg/" + sequence;
+  }
+}
