@@ -3,6 +3,7 @@ package dev.exit137.agent.cgroup;
 import dev.exit137.agent.sys.FileReader;
 import dev.exit137.agent.sys.Sys;
 import dev.exit137.proto.v1.AfterKill;
+import dev.exit137.proto.v1.Limit;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -41,13 +42,17 @@ public final class AfterKillReader {
   private final FileReader reader = new FileReader(64 * 1024);
   private final List<String> names;
   private final List<Pointer> nativeNames;
+  private final boolean v2;
   private final Pointer limitName;
+  private final Pointer swapLimitName;
 
   /** @param v2 whether the memory controller is that of cgroup v2 */
   public AfterKillReader(boolean v2) {
     names = v2 ? V2_FILES : V1_FILES;
     nativeNames = names.stream().map(Sys::nativeString).toList();
+    this.v2 = v2;
     limitName = Sys.nativeString(v2 ? "memory.max" : "memory.limit_in_bytes");
+    swapLimitName = Sys.nativeString(v2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
   }
 
   /** @return empty when nothing could be read any more */
@@ -64,12 +69,18 @@ public final class AfterKillReader {
     return files.isEmpty() ? Optional.empty() : Optional.of(new Raw(nanosSinceKill, files));
   }
 
-  /** @return the cgroup's own limit in bytes, 2^64-1 for none; empty when it cannot be read */
-  public OptionalLong readLimit(Cgroup cgroup) {
-    if (cgroup.isRemoved() || reader.read(cgroup.dirFd(), limitName) <= 0) {
-      return OptionalLong.empty();
-    }
-    return bytesOrMax(text(reader.copy()));
+  /** Sets the cgroup's own limits, as far as they can be read. */
+  public void readLimits(Cgroup cgroup, Limit.Builder limit) {
+    // It was hit: where there is none, it was taken away since.
+    readBytes(cgroup, limitName).stream().filter(bytes -> bytes != UNLIMITED).forEach(limit::setLimitBytes);
+    readBytes(cgroup, swapLimitName)
+        .ifPresent(bytes -> limit.setSwapLimitBytes(bytes).setSwapIncludesMemory(!v2));
+  }
+
+  private OptionalLong readBytes(Cgroup cgroup, Pointer name) {
+    return cgroup.isRemoved() || reader.read(cgroup.dirFd(), name) <= 0
+        ? OptionalLong.empty()
+        : bytesOrMax(text(reader.copy()));
   }
 
   /** The message for what was read. Any thread. */

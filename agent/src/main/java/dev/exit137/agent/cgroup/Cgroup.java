@@ -13,6 +13,9 @@ import java.util.Optional;
  * <p>A counted kill that no event accounts for yet is a <em>surplus</em>. Owned by the agent-epoll thread.
  */
 public final class Cgroup {
+  /** The kernel counts an OOM before it kills, and may have to print long reports in between. */
+  private static final long OOM_IS_NEW_NANOS = 30_000_000_000L;
+
   private final long inode;
   private final String path;
   private final Cgroup parent;
@@ -29,6 +32,7 @@ public final class Cgroup {
   private long localAccounted;
   private long treeAccounted;
   private long oomsAccounted;
+  private long oomsMovedAtNanos;
 
   private long removedAtNanos;
   private long pidsReadAtNanos = Long.MIN_VALUE;
@@ -105,15 +109,22 @@ public final class Cgroup {
     return counted;
   }
 
-  void countersRead(long localKills, long treeKills, long ooms) {
-    if (localKills < this.localKills || treeKills < this.treeKills) {
+  void countersRead(long localKills, long treeKills, long ooms, long nowNanos) {
+    if (localKills < this.localKills || treeKills < this.treeKills || ooms < this.ooms) {
       // The memory controller was turned off and on again: it counts from zero.
       restore(0, 0, 0);
+      this.ooms = 0;
     }
     counted = true;
     this.localKills = localKills;
     this.treeKills = treeKills;
-    this.ooms = ooms;
+    if (nowNanos - oomsMovedAtNanos > OOM_IS_NEW_NANOS) {
+      oomsAccounted = Math.max(oomsAccounted, this.ooms);
+    }
+    if (ooms != this.ooms) {
+      this.ooms = ooms;
+      oomsMovedAtNanos = nowNanos;
+    }
   }
 
   /**
@@ -138,14 +149,22 @@ public final class Cgroup {
     return treeAccounted;
   }
 
-  /** OOMs counted at this cgroup's own limit, and not yet taken as evidence. */
+  /**
+   * OOMs counted lately at this cgroup's own limit, and not yet taken as evidence. They can be more than were killed
+   * for: every thread that finds no memory counts one, and all but the first may find that there is some again.
+   */
   public long newOoms() {
     return ooms - oomsAccounted;
   }
 
-  /** Takes one of the counted OOMs as evidence for an event. */
+  /** Takes one of the new OOMs as evidence for an incident. */
   public void accountOom() {
     oomsAccounted++;
+  }
+
+  /** An OOM that was taken is evidence for an incident that is still to be told, after all. */
+  public void returnOom() {
+    oomsAccounted = Math.max(0, oomsAccounted - 1);
   }
 
   /** An event accounts for {@code kills} of this cgroup. */
@@ -162,13 +181,17 @@ public final class Cgroup {
     }
   }
 
-  /** Takes everything counted so far, and no more, as accounted for. */
-  void absorb() {
+  /** Takes every kill counted so far, and no more, as accounted for. */
+  void absorbKills() {
     if (localAccounted != localKills || treeAccounted != treeKills) {
       snapshot = null;
     }
     localAccounted = localKills;
     treeAccounted = treeKills;
+  }
+
+  /** The same for OOMs, those included whose kill is still to come. */
+  void absorbOoms() {
     oomsAccounted = ooms;
   }
 

@@ -176,9 +176,15 @@ public final class CgroupTree {
     return removed;
   }
 
+  /** Takes every kill counted so far as accounted for. */
+  public void absorbKills() {
+    forEach(Cgroup::absorbKills);
+  }
+
   /** Takes everything counted so far as accounted for. */
   public void absorbAll() {
-    forEach(Cgroup::absorb);
+    absorbKills();
+    forEach(Cgroup::absorbOoms);
   }
 
   /** What a checkpoint must remember: cgroups with nothing accounted are left out. */

@@ -86,7 +86,7 @@ public final class CgroupWatcher implements EpollIoHandle {
     this.monotonicNanos = monotonicNanos;
     this.tree = new CgroupTree(mount, monotonicNanos, this::unwatch, this::refused);
     this.v2 = mount.isV2();
-    this.counters = new MemoryEventsReader(v2);
+    this.counters = new MemoryEventsReader(v2, monotonicNanos);
     this.sampler = new MemorySampler(v2, sampleInterval, monotonicNanos, this::isEveryKillAccounted);
     this.countersMoved = countersMoved;
     this.containerAppeared = containerAppeared;

@@ -4,12 +4,15 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 
 import dev.exit137.agent.sys.FileReader;
 import dev.exit137.agent.sys.Sys;
+import java.util.function.LongSupplier;
 import jnr.ffi.Pointer;
 
 /**
  * Reads a cgroup's kill counters. On v2 {@code memory.events.local} counts in the cgroup alone and {@code
- * memory.events} in all below it, the vanished included (Documentation/admin-guide/cgroup-v2.rst). On v1 {@code
- * oom_kill} of {@code memory.oom_control} counts in the cgroup alone (kernels 4.13 and later).
+ * memory.events} in all below it, the vanished included (Documentation/admin-guide/cgroup-v2.rst); {@code oom} counts
+ * in the cgroup whose limit was hit, before anything is killed (mem_cgroup_oom in mm/memcontrol.c). On v1 {@code
+ * oom_kill} of {@code memory.oom_control} counts in the cgroup alone (kernels 4.13 and later), and nothing counts OOMs:
+ * {@code failcnt} moves whenever the limit is met, also where reclaim finds memory.
  *
  * <p>Owned by the agent-epoll thread; reading allocates nothing.
  */
@@ -29,9 +32,11 @@ final class MemoryEventsReader {
   private final Pointer localName;
   private final Pointer treeName;
   private final boolean v2;
+  private final LongSupplier monotonicNanos;
 
-  MemoryEventsReader(boolean v2) {
+  MemoryEventsReader(boolean v2, LongSupplier monotonicNanos) {
     this.v2 = v2;
+    this.monotonicNanos = monotonicNanos;
     localName = Sys.nativeString(v2 ? "memory.events.local" : "memory.oom_control");
     treeName = Sys.nativeString("memory.events");
   }
@@ -58,7 +63,8 @@ final class MemoryEventsReader {
     if (treeKills > localKills) {
       cgroup.markInterior();
     }
-    cgroup.countersRead(localKills, Math.max(treeKills, localKills), v2 ? Math.max(0, file.valueOf(OOM)) : 0);
+    long ooms = v2 ? Math.max(0, file.valueOf(OOM)) : 0;
+    cgroup.countersRead(localKills, Math.max(treeKills, localKills), ooms, monotonicNanos.getAsLong());
     return 0;
   }
 }

@@ -44,6 +44,11 @@ public record Attribution(
     return cgroup != null && (countedBy != null || !cgroup.hasCounters());
   }
 
+  /** The victim's very cgroup; null where it is not known for certain. */
+  Cgroup certainCgroup() {
+    return isOfThisVeryCgroup() ? cgroup : null;
+  }
+
   /** Enters the kill into the books of the cgroup that counted it. */
   void account() {
     if (countedBy == null) {

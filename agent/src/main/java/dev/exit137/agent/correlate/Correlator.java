@@ -12,6 +12,7 @@ import dev.exit137.agent.kmsg.OomLine;
 import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.OomKillEvent.Evidence;
 import dev.exit137.proto.v1.OomKillEvent.Scope;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -42,6 +43,7 @@ public final class Correlator implements IncidentAssembler.Sink {
   private final KernelClock clock;
   private final ReportSlab slab = new ReportSlab();
   private final FruitlessOoms fruitless;
+  private final Optional<LimitFinder> limits;
   private final List<KillReport> ofThisIncident = new ArrayList<>();
 
   private boolean live;
@@ -53,6 +55,8 @@ public final class Correlator implements IncidentAssembler.Sink {
   private Optional<dev.exit137.proto.v1.Incident> sampled;
   private long attributedSequence = -1;
   private Attribution attribution = Attribution.UNKNOWN;
+  private Limit.Builder limit;
+  private List<Evidence> limitSources = List.of();
 
   /**
    * @param watcher empty where no memory cgroup can be watched
@@ -75,7 +79,8 @@ public final class Correlator implements IncidentAssembler.Sink {
     events = new EventFactory(node, EventIds.ofBoot(node.getBootId()));
     afterKill = watcher.map(w -> new AfterKillReader(w.isV2()));
     fruitless = new FruitlessOoms(reports);
-    surplus = new SurplusBook(balance, events, afterKill, reports);
+    limits = watcher.map(w -> new LimitFinder(w, afterKill.orElseThrow()));
+    surplus = new SurplusBook(balance, events, afterKill, limits, reports);
     attributor = watcher.map(w -> new Attributor(w, new ProcCgroup(procRoot, w.isV2()), balance, surplus));
   }
 
@@ -135,6 +140,8 @@ public final class Correlator implements IncidentAssembler.Sink {
     slab.clear();
     blocks = null;
     sampled = null;
+    limit = null;
+    limitSources = List.of();
   }
 
   /** What was printed of this incident's report until its first kill; the same for each of its kills. */
@@ -173,15 +180,16 @@ public final class Correlator implements IncidentAssembler.Sink {
       ambiguous++;
     }
     long now = clock.nowNanos();
+    Optional<KillReport> countedOnly = surplus.takeCountedOnly(attribution);
+    countedOnly.ifPresent(before -> limits.ifPresent(finder -> finder.giveBack(before)));
+    findLimit(incident, killed.memcgWording() || incident.isMemcg(), attribution.certainCgroup());
     OomKillEvent.Builder event =
-        events.kill(
-            incident, killed, sequence, attribution,
-            limit(incident, killed.memcgWording() ? attribution.cgroup() : null), times(timestampMicros, now));
+        events.kill(incident, killed, sequence, attribution, limit, times(timestampMicros, now))
+            .addAllEvidence(limitSources);
     sample(event, now - clock.ageNanos(timestampMicros, now));
     attribution.account();
     KillReport report =
-        surplus
-            .takeCountedOnly(attribution)
+        countedOnly
             .map(before -> before.revised(event.setEventId(before.event().getEventId())).withBlocks(blocks()))
             .orElseGet(() -> newKill(event, timestampMicros, now));
     ofThisIncident.add(report);
@@ -227,6 +235,10 @@ public final class Correlator implements IncidentAssembler.Sink {
     }
     for (KillReport report : ofThisIncident) {
       OomKillEvent.Builder better = report.event().toBuilder();
+      if (better.getIncident().getLimit().getCgroup().isEmpty() && !limitSources.isEmpty()) {
+        // The cgroup of a later victim was known.
+        EventFactory.setLimit(better, limit).addAllEvidence(limitSources);
+      }
       better
           .getIncidentBuilder()
           .setGroupKill(incident.isGroupKill())
@@ -244,8 +256,9 @@ public final class Correlator implements IncidentAssembler.Sink {
     if (fruitless.isRepeated(incident, now)) {
       return;
     }
+    findLimit(incident, incident.isMemcg(), null);
     OomKillEvent.Builder event =
-        events.withoutKill(incident, limit(incident, null), times(incident.lastTimestampMicros(), now));
+        events.withoutKill(incident, limit, times(incident.lastTimestampMicros(), now)).addAllEvidence(limitSources);
     KillReport report = new KillReport(event.build(), Optional.empty(), blocks(), Optional.empty());
     reports.accept(report);
     fruitless.onReported(incident, report, now);
@@ -270,40 +283,13 @@ public final class Correlator implements IncidentAssembler.Sink {
         timestampMicros, clock.wallTime(timestampMicros, observed, nowNanos), observed, !live);
   }
 
-  /**
-   * Whose limit it was: what the kernel's own block says, else the one cgroup above the victim whose OOMs moved.
-   *
-   * @param victims cgroup of the victim; null where it is not known, or no cgroup's limit was hit
-   */
-  private Limit.Builder limit(Incident incident, Cgroup victims) {
-    Limit.Builder limit = EventFactory.limit(incident);
-    if (watcher.isPresent()) {
-      Cgroup hit =
-          incident.isSummarized()
-              ? watcher.get().tree().find(limit.getCgroup())
-              : live ? onlyOneWithNewOoms(victims) : null;
-      if (hit != null) {
-        limit.setCgroup(hit.path());
-        hit.accountOom();
-        if (!limit.hasLimitBytes()) {
-          afterKill.ifPresent(reader -> reader.readLimit(hit).ifPresent(limit::setLimitBytes));
-        }
+  /** Whose limit it was: once for all processes that are killed in a group, as soon as one's cgroup is known. */
+  private void findLimit(Incident incident, boolean memcg, Cgroup victims) {
+    if (limit == null || limitSources.isEmpty()) {
+      limit = EventFactory.limit(incident);
+      if (memcg && limits.isPresent()) {
+        limitSources = limits.get().find(limit, victims, hasBaseline);
       }
     }
-    return limit;
-  }
-
-  private Cgroup onlyOneWithNewOoms(Cgroup victims) {
-    Cgroup only = null;
-    for (Cgroup at = victims; at != null; at = at.parent()) {
-      watcher.get().refresh(at);
-      if (at.newOoms() > 0) {
-        if (only != null) {
-          return null;
-        }
-        only = at;
-      }
-    }
-    return only;
   }
 }

@@ -60,8 +60,7 @@ public final class EventFactory {
     if (event.getScope() == Scope.UNKNOWN) {
       event.setScope(scope(killed.wording()));
     }
-    event.getIncidentBuilder().setLimit(ownedLimit(limit, event.getScope()));
-    return event.setCertainty(certainty(attribution));
+    return setLimit(event.setCertainty(certainty(attribution)), limit);
   }
 
   /** An OOM in which nothing was killed, or nobody saw who. */
@@ -72,8 +71,7 @@ public final class EventFactory {
     if (incident.isSummarized()) {
       event.addEvidence(Evidence.KMSG_SUMMARY);
     }
-    event.getIncidentBuilder().setLimit(ownedLimit(limit, event.getScope()));
-    return event.setOutcome(
+    return setLimit(event, limit).setOutcome(
         incident.isPanic()
             ? Outcome.PANIC
             : incident.isNoKillableProcess() ? Outcome.NO_KILLABLE_PROCESS : Outcome.KILL_NOT_SEEN);
@@ -246,13 +244,18 @@ public final class EventFactory {
     return incident.hasNodeMemory() && (onlyNode || withoutNuma);
   }
 
-  private static Limit ownedLimit(Limit.Builder limit, Scope scope) {
-    if (scope == Scope.GLOBAL) {
+  /** Sets the limit that was hit, and whose it is. */
+  static OomKillEvent.Builder setLimit(OomKillEvent.Builder event, Limit.Builder limit) {
+    if (event.getScope() == Scope.GLOBAL) {
       limit.setOwner(Limit.Owner.NODE);
     } else if (!limit.getCgroup().isEmpty()) {
       limit.setOwner(CgroupPath.parse(limit.getCgroup()).owner());
     }
-    return limit.build();
+    event.getIncidentBuilder().setLimit(limit);
+    if (limit.getContradictedByCount() > 0 && event.getCertainty() == Certainty.CONFIRMED) {
+      event.setCertainty(Certainty.SINGLE_SOURCE);
+    }
+    return event;
   }
 
   private static Certainty certainty(Attribution attribution) {

@@ -4,8 +4,11 @@ import dev.exit137.agent.cgroup.AfterKillReader;
 import dev.exit137.agent.cgroup.Cgroup;
 import dev.exit137.agent.cgroup.CgroupWatcher;
 import dev.exit137.proto.v1.Incident;
+import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Certainty;
+import dev.exit137.proto.v1.OomKillEvent.Evidence;
+import dev.exit137.proto.v1.OomKillEvent.Scope;
 import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -34,6 +37,7 @@ public final class SurplusBook {
   private final KillBalance balance;
   private final EventFactory events;
   private final Optional<AfterKillReader> afterKill;
+  private final Optional<LimitFinder> limits;
   private final Consumer<KillReport> reports;
   private final List<Unplaced> unplaced = new ArrayList<>();
   private final Map<Long, ArrayDeque<KillReport>> countedOnly = new HashMap<>();
@@ -41,8 +45,13 @@ public final class SurplusBook {
   private long killsWithoutRecord;
 
   SurplusBook(
-      KillBalance balance, EventFactory events, Optional<AfterKillReader> afterKill, Consumer<KillReport> reports) {
+      KillBalance balance,
+      EventFactory events,
+      Optional<AfterKillReader> afterKill,
+      Optional<LimitFinder> limits,
+      Consumer<KillReport> reports) {
     this.balance = balance;
+    this.limits = limits;
     this.afterKill = afterKill;
     this.events = events;
     this.reports = reports;
@@ -111,7 +120,7 @@ public final class SurplusBook {
     if (counted != KillBalance.UNKNOWN && balance.read() == counted) {
       // Nothing was killed meanwhile, so all that is counted is told: what the books still differ by is of cgroups that
       // nobody saw come and go, and would hide a later kill.
-      watcher.tree().absorbAll();
+      watcher.tree().absorbKills();
     }
     return true;
   }
@@ -124,14 +133,17 @@ public final class SurplusBook {
             : new Attribution(
                 "", surplus.cgroup().orElse(null), countedBy, otherwise.orElse(surplus.candidates()), List.of());
     long ordinal = 1 + (surplus.cgroup().isPresent() ? countedBy.accountedKills() : countedBy.accountedTreeKills());
-    OomKillEvent event =
-        events
-            .countedOnly(countedBy, ordinal, attribution, new EventFactory.Times(-1, now, now, recovered))
-            .build();
+    OomKillEvent.Builder event =
+        events.countedOnly(countedBy, ordinal, attribution, new EventFactory.Times(-1, now, now, recovered));
+    if (attribution.isKnown()) {
+      addLimit(event, countedBy);
+    }
     Optional<AfterKillReader.Raw> raw =
         attribution.isKnown() ? afterKill.flatMap(reader -> reader.read(countedBy, OptionalLong.empty())) : Optional.empty();
-    Optional<Incident> sampled = attribution.isKnown() ? countedBy.sampledBefore(nowNanos) : Optional.empty();
-    KillReport report = new KillReport(event, raw, Optional.empty(), sampled);
+    Cgroup above = countedBy.atOrAbove(event.getIncident().getLimit().getCgroup());
+    Optional<Incident> sampled =
+        attribution.isKnown() ? (above == null ? countedBy : above).sampledBefore(nowNanos) : Optional.empty();
+    KillReport report = new KillReport(event.build(), raw, Optional.empty(), sampled);
     balance.onKill();
     killsWithoutRecord++;
     if (countedOnlyOrder.size() == MAX_COUNTED_ONLY) {
@@ -140,6 +152,15 @@ public final class SurplusBook {
     countedOnlyOrder.addLast(countedBy.inode());
     countedOnly.computeIfAbsent(countedBy.inode(), inode -> new ArrayDeque<>()).addLast(report);
     reports.accept(report);
+  }
+
+  /** The only cgroup at or above the victim's whose {@code oom} counter moved is the one whose limit was hit. */
+  private void addLimit(OomKillEvent.Builder event, Cgroup victims) {
+    Limit.Builder limit = Limit.newBuilder();
+    List<Evidence> sources = limits.map(finder -> finder.find(limit, victims, true)).orElse(List.of());
+    if (!sources.isEmpty()) {
+      EventFactory.setLimit(event.setScope(Scope.MEMCG), limit).addAllEvidence(sources);
+    }
   }
 
   /** No record is missing: the surplus is of the unplaced kills. Where there is one of each, that names the cgroup. */
@@ -153,6 +174,9 @@ public final class SurplusBook {
               .clearCandidatesOmitted()
               .addAllEvidence(EventFactory.withCounter(report.event()))
               .setCertainty(Certainty.CONFIRMED);
+      if (better.getScope() == Scope.MEMCG && better.getIncident().getLimit().getCgroup().isEmpty()) {
+        addLimit(better, surpluses.get(0).countedBy());
+      }
       reports.accept(report.revised(better));
       unplaced.clear();
     }

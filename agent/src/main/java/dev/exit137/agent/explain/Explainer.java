@@ -51,7 +51,8 @@ public final class Explainer {
         findings.stream().map(Finding::sentence).filter(sentence -> !sentence.isEmpty()).findFirst().orElse("");
     event
         .setExplanation(
-            Stream.of(Headline.of(oom), cause, VictimRules.fate(oom)).filter(s -> !s.isEmpty()).collect(joining(" ")))
+            Stream.of(Headline.of(oom), cause, VictimRules.fate(oom), MemcgRules.contradiction(oom))
+                .filter(s -> !s.isEmpty()).collect(joining(" ")))
         .clearRecommendations()
         .addAllRecommendations(
             findings.stream()

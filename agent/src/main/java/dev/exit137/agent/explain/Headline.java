@@ -28,8 +28,10 @@ final class Headline {
   private static String killed(Oom oom, String reason) {
     if (!oom.event().hasVictim()) {
       boolean counted = oom.event().getEvidenceList().contains(Evidence.MEMORY_EVENTS);
+      String cgroup = oom.event().getCgroupPath();
       return "The OOM killer killed a process"
-          + (oom.event().getCgroupPath().isEmpty() ? "" : in(oom, oom.event().getCgroupPath()))
+          + (cgroup.isEmpty() || cgroup.equals(oom.limit().getCgroup()) ? "" : in(oom, cgroup))
+          + (reason.isEmpty() ? "" : " because " + reason)
           + (counted ? "; only a counter saw it, and the kernel's record of it is lost." : ".");
     }
     int others = oom.incident().getGroupKill() ? oom.incident().getKillsSoFar() - 1 : 0;

@@ -1,5 +1,7 @@
 package dev.exit137.agent.explain;
 
+import static java.util.stream.Collectors.joining;
+
 import dev.exit137.agent.explain.Part.Kind;
 import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.MemorySample;
@@ -42,6 +44,16 @@ final class MemcgRules {
     return limit.hasKmemUsageBytes()
         && limit.getKmemLimitBytes() > 0
         && Oom.isNearly(limit.getKmemUsageBytes(), limit.getKmemLimitBytes());
+  }
+
+  /** What the sources say otherwise; empty where they agree. */
+  static String contradiction(Oom oom) {
+    List<String> others = oom.limit().getContradictedByList();
+    return others.isEmpty()
+        ? ""
+        : "The sources disagree: the kernel's line names " + oom.name(oom.limit().getCgroup())
+            + ", and the counter of OOMs that moved is that of "
+            + others.stream().map(oom::name).collect(joining(" and of ")) + ".";
   }
 
   /** cgroup v1: kernel memory has a limit of its own. */

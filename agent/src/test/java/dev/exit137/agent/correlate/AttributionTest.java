@@ -34,7 +34,8 @@ class AttributionTest {
     assertThat(event.getCgroupPath()).isEqualTo("/pod/a");
     assertThat(event.getScope()).isEqualTo(Scope.MEMCG);
     assertThat(event.getEvidenceList())
-        .containsExactlyInAnyOrder(Evidence.KMSG_KILLED, Evidence.KMSG_SUMMARY, Evidence.MEMORY_EVENTS);
+        .containsExactlyInAnyOrder(
+            Evidence.KMSG_KILLED, Evidence.KMSG_SUMMARY, Evidence.MEMORY_EVENTS, Evidence.MEMORY_EVENTS_OOM);
     assertThat(event.getCertainty()).isEqualTo(Certainty.CONFIRMED);
     assertThat(event.getVictim().getPid()).isEqualTo(7);
     assertThat(event.getVictim().getAnonRssBytes()).isEqualTo(32 << 20);

@@ -18,7 +18,9 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -42,6 +44,7 @@ final class FakeNode {
   private long nowNanos = 1_000_000_000_000L;
   private long sequence = 100;
   private long vmstat;
+  private final Map<String, long[]> killsAndOoms = new HashMap<>();
 
   FakeNode(Path directory) {
     this(directory, false, List.of());
@@ -98,6 +101,8 @@ final class FakeNode {
     }
     write(directory.resolve("cgroup.procs"), procs.toString());
     write(directory.resolve("memory.max"), "33554432\n");
+    write(directory.resolve("memory.swap.max"), "0\n");
+    killsAndOoms.put(path, new long[3]);
     counters(path, 0, 0, 0);
     watcher.drain();
     watcher.scan();
@@ -122,6 +127,32 @@ final class FakeNode {
   void counted(String path, long kills) {
     counters(path, kills, kills, kills);
     vmstat(vmstat + 1);
+  }
+
+  /** The kernel counts an OOM at a cgroup's own limit: before it looks for a process to kill. */
+  void oom(String path) {
+    add(path, 2);
+  }
+
+  /** The kernel counts a kill, in the cgroup, in all above it and for the node: before it prints. */
+  void kill(String path) {
+    add(path, 0);
+    for (String at = path; !at.isEmpty(); at = at.substring(0, at.lastIndexOf('/'))) {
+      add(at, 1);
+    }
+    vmstat(vmstat + 1);
+  }
+
+  private void add(String path, int which) {
+    long[] counts = killsAndOoms.get(path);
+    if (counts != null) {
+      counts[which]++;
+      counters(path, counts[0], counts[1], counts[2]);
+    }
+  }
+
+  void limit(String path, String max) {
+    write(cgroups.resolve(path.substring(1)).resolve("memory.max"), max + "\n");
   }
 
   void remove(String path) {

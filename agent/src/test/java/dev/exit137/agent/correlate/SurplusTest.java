@@ -25,7 +25,7 @@ class SurplusTest {
     OomKillEvent event = node.only();
     assertThat(event.getCgroupPath()).isEqualTo("/a");
     assertThat(event.hasVictim()).isFalse();
-    assertThat(event.getEvidenceList()).containsExactly(Evidence.MEMORY_EVENTS);
+    assertThat(event.getEvidenceList()).containsExactly(Evidence.MEMORY_EVENTS, Evidence.MEMORY_EVENTS_OOM);
     assertThat(event.getCertainty()).isEqualTo(Certainty.SINGLE_SOURCE);
     assertThat(event.getEventId()).isEqualTo("boot/cgroup/" + node.inode("/a") + "/1");
     assertThat(node.correlator.surplus().killsWithoutRecord()).isEqualTo(1);

@@ -406,7 +406,20 @@ class ExplainerTest {
             .setScope(Scope.UNKNOWN).setOutcome(Outcome.KILLED).setCgroupPath("/db")
             .addEvidence(Evidence.MEMORY_EVENTS),
             "The OOM killer killed a process in cgroup /db; only a counter saw it, and the kernel's record of it is "
-                + "lost."));
+                + "lost."),
+        of("only counters saw it, and one names the limit", memcg().clearVictim(), e -> {
+          e.setCgroupPath("/db/worker").addEvidence(Evidence.MEMORY_EVENTS);
+          e.getIncidentBuilder().clearTaskMemcg().clearTrigger();
+        },
+            "The OOM killer killed a process in cgroup /db/worker because cgroup /db reached its memory limit of "
+                + "512.0 MiB; only a counter saw it, and the kernel's record of it is lost."),
+        of("the counters contradict the kernel's line", memcg(), e -> e
+            .getIncidentBuilder().clearTrigger().getLimitBuilder().addContradictedBy("/").addContradictedBy("/x"),
+            "The kernel killed mysqld (pid 4711), which held 480.0 MiB, because cgroup /db reached its memory limit of "
+                + "512.0 MiB. It held 94 % of what was in use. The sources disagree: the kernel's line names cgroup "
+                + "/db, and the counter of OOMs that moved is that of cgroup / and of cgroup /x.",
+            "Raise the limit, or make its largest process smaller: mysqld (pid 4711) held 480.0 MiB, 94 % of "
+                + "512.0 MiB"));
   }
 
   /** An event that is explained again, with more evidence, has the new words alone. */

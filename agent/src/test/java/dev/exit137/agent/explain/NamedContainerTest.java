@@ -91,10 +91,12 @@ class NamedContainerTest {
 
   @Test
   void onlyACounterSawItAndTheRuntimeKnowsWhere() {
-    OomKillEvent.Builder event = named(memcg()).setCgroupPath(CONTAINER).addEvidence(Evidence.MEMORY_EVENTS);
+    OomKillEvent.Builder event = named(at(memcg(), CONTAINER, CONTAINER)).addEvidence(Evidence.MEMORY_EVENTS);
     event.clearVictim();
+    assertSays("The OOM killer killed a process because container app of pod shop/cart-6f7 (image shop/cart:1.2) "
+        + "reached its memory limit of 512.0 MiB; only a counter saw it", event);
     assertSays("The OOM killer killed a process in container app of pod shop/cart-6f7 (image shop/cart:1.2); only a "
-        + "counter saw it", event);
+        + "counter saw it", event.setScope(OomKillEvent.Scope.UNKNOWN).clearIncident());
   }
 
   @Test
