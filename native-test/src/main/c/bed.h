@@ -66,6 +66,7 @@ void truth_end(void);
 
 void storm_reaped(const char *root);
 void storm_unreaped(const char *root);
+void storm_of_pods(void);
 void churn(const char *root);
 
 // --- flood.c

@@ -271,6 +271,7 @@ int main(int count, char **arguments) {
       {"strange-names", strange_names}, {"ordinary-kill", ordinary_kill}, {"spoof", spoof}, {"shared-mm", shared_mm},
       {"before-restart", before_restart}, {"while-down", while_down}, {"after-restart", after_restart},
       {"churn", fast_churn}, {"storm", storm}, {"storm-of-zombies", storm_of_zombies},
+      {"storm-of-pods", storm_of_pods},
       {"storm-at-crash", storm_at_crash}, {"long-report", long_report}, {"larger-than-ring", larger_than_ring},
       {"overrun", overrun}, {"overrun-while-down", overrun_while_down}, {"after-overrun", after_overrun},
       {"kills-in-flood", kills_in_flood},

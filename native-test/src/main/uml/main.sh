@@ -7,7 +7,7 @@ start_agent
 settle before-first-start
 
 for name in container-limit pod-limit group removed-at-death child-of-main strange-names ordinary-kill spoof shared-mm \
-    long-report churn storm; do
+    long-report churn storm storm-of-pods; do
   scenario $name
   settle $name
 done

@@ -43,6 +43,7 @@ class KillsOnUmlTest {
     assertThat(limit.getOwner()).isEqualTo(Limit.Owner.CONTAINER);
     assertThat(limit.getCgroup()).isEqualTo(event.getCgroupPath());
     assertThat(limit.getLimitBytes()).isEqualTo(LIMIT_BYTES);
+    run.assertRightLimits("container-limit", Limit.Owner.CONTAINER, victims -> victims);
     assertThat(event.getContainer().getRuntime()).isEqualTo("containerd");
     assertThat(event.getContainer().getId()).hasSize(64).endsWith("11");
     assertThat(event.getContainer().getPod().getUid()).isEqualTo("11111111-2222-3333-4444-555555555511");
@@ -115,6 +116,7 @@ class KillsOnUmlTest {
     Limit limit = event.getIncident().getLimit();
     assertThat(limit.getOwner()).isEqualTo(Limit.Owner.POD);
     assertThat(event.getCgroupPath()).startsWith(limit.getCgroup() + "/");
+    assertThat(event.getEvidenceList()).contains(OomKillEvent.Evidence.MEMORY_EVENTS_OOM);
     assertThat(limit.getLimitBytes()).isEqualTo(LIMIT_BYTES);
   }
 
@@ -129,6 +131,7 @@ class KillsOnUmlTest {
   void groupKillOfThreeIsThreeEventsThoughTheKernelCountsFour() {
     run.assertEveryKillCameOnce("group");
     run.assertRightCgroups("group");
+    run.assertRightLimits("group", Limit.Owner.CONTAINER, victims -> victims);
     assertThat(run.kernelLog().during("group").killedPids()).as("records, the chosen victim twice").hasSize(4);
     List<OomKillEvent> events = run.victims("group").stream().map(run::eventOf).toList();
     assertThat(events).hasSize(3);
@@ -198,15 +201,27 @@ class KillsOnUmlTest {
   void stormOfFortyLosesNoKillThoughTheKernelPrintsFewerSummaries() {
     run.assertEveryKillCameOnce("storm");
     run.assertNoWrongCgroup("storm");
+    run.assertRightLimits("storm", Limit.Owner.CGROUP, victims -> victims);
     assertThat(run.victims("storm")).hasSize(40);
     assertThat(run.kernelLog().during("storm").summaryPids()).as("summaries that the rate limit let pass")
         .hasSizeLessThan(40);
   }
 
   @Test
+  void stormAtTheLimitsOfFortyPodsNamesEachPodThoughTheKernelPrintsNoLineOfMost() {
+    run.assertEveryKillCameOnce("storm-of-pods");
+    run.assertNoWrongCgroup("storm-of-pods");
+    run.assertRightLimits(
+        "storm-of-pods", Limit.Owner.POD, container -> container.substring(0, container.lastIndexOf('/')));
+    assertThat(run.victims("storm-of-pods")).hasSize(40);
+    assertThat(run.kernelLog().during("storm-of-pods").summaryPids()).hasSizeLessThan(20);
+  }
+
+  @Test
   void stormWhoseDeadNobodyReapsGetsFortyRightCgroups() {
     run.assertEveryKillCameOnce("storm-of-zombies");
     run.assertRightCgroups("storm-of-zombies");
+    run.assertRightLimits("storm-of-zombies", Limit.Owner.CGROUP, victims -> victims);
     assertThat(run.victims("storm-of-zombies")).hasSize(40);
     assertThat(run.kernelLog().during("storm-of-zombies").summaryPids()).hasSizeLessThan(40);
   }

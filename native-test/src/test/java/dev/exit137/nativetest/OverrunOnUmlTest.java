@@ -7,6 +7,7 @@ import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Certainty;
 import dev.exit137.proto.v1.OomKillEvent.Evidence;
 import dev.exit137.proto.v1.OomKillEvent.Outcome;
+import dev.exit137.proto.v1.OomKillEvent.Scope;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
@@ -69,7 +70,10 @@ class OverrunOnUmlTest {
     assertThat(events).extracting(OomKillEvent::getCgroupPath).as("cgroups, each with one kill")
         .doesNotHaveDuplicates().isSubsetOf(victims.stream().map(Truth.Process::cgroup).toList());
     assertThat(events).filteredOn(event -> !event.hasVictim()).isNotEmpty()
-        .allSatisfy(event -> assertThat(event.getEvidenceList()).containsExactly(Evidence.MEMORY_EVENTS));
+        .allSatisfy(event -> {
+          assertThat(event.getEvidenceList()).containsExactly(Evidence.MEMORY_EVENTS, Evidence.MEMORY_EVENTS_OOM);
+          assertThat(event.getIncident().getLimit().getCgroup()).isEqualTo(event.getCgroupPath());
+        });
     assertThat(events).filteredOn(OomKillEvent::hasVictim).allSatisfy(event ->
         assertThat(victims).anySatisfy(victim -> {
           assertThat(victim.pid()).isEqualTo(event.getVictim().getPid());
@@ -136,14 +140,16 @@ class OverrunOnUmlTest {
           assertThat(event.getVictim().getComm()).isEqualTo("told");
           assertThat(event.getCgroupPath()).isEqualTo("/" + scenario + "/told");
           assertThat(event.getEvidenceList()).containsExactlyInAnyOrder(
-              Evidence.KMSG_SUMMARY, Evidence.KMSG_KILLED, Evidence.MEMORY_EVENTS);
+              Evidence.KMSG_SUMMARY, Evidence.KMSG_KILLED, Evidence.MEMORY_EVENTS, Evidence.MEMORY_EVENTS_OOM);
           assertThat(event.getCertainty()).isEqualTo(Certainty.CONFIRMED);
         });
     List<OomKillEvent> lost = told.stream().filter(event -> !event.hasVictim()).toList();
     assertThat(lost).extracting(OomKillEvent::getCgroupPath).containsExactlyInAnyOrder(
         "/" + scenario + "/lost", "/" + scenario + "/lost");
     assertThat(lost).allSatisfy(event -> {
-      assertThat(event.getEvidenceList()).containsExactly(Evidence.MEMORY_EVENTS);
+      assertThat(event.getEvidenceList()).containsExactly(Evidence.MEMORY_EVENTS, Evidence.MEMORY_EVENTS_OOM);
+      assertThat(event.getScope()).isEqualTo(Scope.MEMCG);
+      assertThat(event.getIncident().getLimit().getCgroup()).isEqualTo(event.getCgroupPath());
       assertThat(event.getCertainty()).isEqualTo(Certainty.SINGLE_SOURCE);
       assertThat(event.getConstraint()).isEmpty();
       assertThat(event.getIncident().hasTrigger()).isFalse();

@@ -3,12 +3,15 @@ package dev.exit137.nativetest;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.exit137.proto.v1.KillBalance;
+import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.NodeState;
 import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.OomKillEvent.Evidence;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.UnaryOperator;
 
 /**
  * What one boot left behind.
@@ -112,6 +115,27 @@ record UmlRun(Path directory, Truth truth, KernelLog kernelLog, Events events) {
       assertThat(event.getCgroupPath()).as("cgroup of " + victim).isIn("", victim.cgroup());
       if (!event.getCandidatesList().isEmpty()) {
         assertThat(event.getCandidatesList()).as("candidates of " + victim).contains(victim.cgroup());
+      }
+    }
+  }
+
+  /**
+   * Whose limit it was is right wherever the victim's cgroup is known, with a summary and without, and the counter of
+   * OOMs says so, too.
+   *
+   * @param limited the cgroup whose limit was hit, of the victim's
+   */
+  void assertRightLimits(String scenario, Limit.Owner owner, UnaryOperator<String> limited) {
+    for (Truth.Process victim : victims(scenario)) {
+      OomKillEvent event = eventOf(victim);
+      Limit limit = event.getIncident().getLimit();
+      assertThat(event.getScope()).as("scope of " + victim).isEqualTo(OomKillEvent.Scope.MEMCG);
+      assertThat(limit.getContradictedByList()).as("disagreement about " + victim).isEmpty();
+      if (!event.getCgroupPath().isEmpty()) {
+        assertThat(limit.getCgroup()).as("whose limit killed " + victim).isEqualTo(limited.apply(victim.cgroup()));
+        assertThat(limit.getOwner()).isEqualTo(owner);
+        assertThat(limit.getLimitBytes()).isPositive();
+        assertThat(event.getEvidenceList()).as("evidence of " + event).contains(Evidence.MEMORY_EVENTS_OOM);
       }
     }
   }
