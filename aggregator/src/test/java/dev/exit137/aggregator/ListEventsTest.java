@@ -102,6 +102,31 @@ class ListEventsTest {
   }
 
   @Test
+  void aWatchFromTheTokenOfAnyPageGoesOnWhereItsListEndsWithoutAGapAndWithoutARepetition() {
+    fixture.publish(events(0, 6));
+    ListEventsResponse first = fixture.consumer().listEvents(pageOf(4));
+    fixture.publish(event(6));
+    // Its new revision takes it from where the second page would have found it.
+    fixture.publish(event(1).toBuilder().setRevision(2).build());
+
+    ListEventsResponse second = fixture.consumer().listEvents(withToken(first.getNextPageToken()));
+
+    assertThat(second.getEventsList()).extracting(OomKillEvent::getEventId).containsExactly("event-0");
+    assertThat(second.getResumeToken()).isEqualTo(first.getResumeToken());
+    WatchEventsRequest after = WatchEventsRequest.newBuilder().setResumeToken(second.getResumeToken()).build();
+    assertThat(fixture.watch(after).nextIds(2)).containsExactly("event-6", "event-1");
+  }
+
+  @Test
+  void aWatchFromTheTokenOfAnEmptyListBringsTheFirstEvent() {
+    String token = fixture.consumer().listEvents(pageOf(1)).getResumeToken();
+    fixture.publish(event(1));
+
+    WatchEventsRequest after = WatchEventsRequest.newBuilder().setResumeToken(token).build();
+    assertThat(fixture.watch(after).nextId()).isEqualTo("event-1");
+  }
+
+  @Test
   void theLastPageHasNoTokenEvenWhenItIsFull() {
     fixture.publish(events(0, 4));
 

@@ -126,13 +126,12 @@ public final class OomEventsService extends OomEventsGrpc.OomEventsImplBase impl
   private ListEventsResponse page(ListEventsRequest request) throws SQLException {
     EventQuery query = Requests.query(request.getFilter());
     int size = Requests.pageSize(request);
-    long beforeRowId = Requests.beforeRowId(request, query, store);
-    EventPage page = store.newestBefore(query, beforeRowId, size, MAX_PAGE_BYTES);
-    ListEventsResponse.Builder response = ListEventsResponse.newBuilder();
+    PageToken token = Requests.page(request, query, store);
+    EventPage page = store.newestBefore(query, token.beforeRowId(), size, MAX_PAGE_BYTES);
+    ListEventsResponse.Builder response = ListEventsResponse.newBuilder().setResumeToken(token.watchAfter().encode());
     page.events().forEach(stored -> response.addEvents(stored.event()));
     if (page.more()) {
-      long lastRowId = page.events().getLast().rowId();
-      response.setNextPageToken(new PageToken(store.id(), lastRowId, query.fingerprint()).encode());
+      response.setNextPageToken(token.next(page.events().getLast().rowId()).encode());
     }
     return response.build();
   }

@@ -48,10 +48,10 @@ final class Requests {
     return request.getPageSize() == 0 ? DEFAULT_PAGE_SIZE : Math.min(request.getPageSize(), MAX_PAGE_SIZE);
   }
 
-  /** The row before which the page begins. */
-  static long beforeRowId(ListEventsRequest request, EventQuery query, EventStore store) {
+  /** The page that is wanted. */
+  static PageToken page(ListEventsRequest request, EventQuery query, EventStore store) {
     if (request.getPageToken().isEmpty()) {
-      return Long.MAX_VALUE;
+      return PageToken.first(store.id(), store.lastRowId(), query);
     }
     PageToken token;
     try {
@@ -59,11 +59,11 @@ final class Requests {
     } catch (IllegalArgumentException e) {
       throw invalid("page_token", "it is not a page token; give next_page_token of a ListEvents response, or nothing");
     }
-    requireOfThisStore("page_token", token.storeId(), token.beforeRowId(), store);
+    requireOfThisStore("page_token", token.storeId(), token.storedUpTo(), store);
     if (token.queryFingerprint() != query.fingerprint()) {
       throw invalid("page_token", "it belongs to another filter; a list keeps its filter from page to page");
     }
-    return token.beforeRowId();
+    return token;
   }
 
   static ResumeToken start(WatchEventsRequest request, EventStore store) throws SQLException {

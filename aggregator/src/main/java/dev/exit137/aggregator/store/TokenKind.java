@@ -9,7 +9,7 @@ enum TokenKind {
   /** Of {@link ResumeToken}. */
   RESUME('r', 3),
   /** Of {@link PageToken}. */
-  PAGE('p', 2);
+  PAGE('p', 3);
 
   private static final int HEADER_BYTES = 1 + 2 * Long.BYTES;
 
