@@ -7,6 +7,7 @@ import dev.exit137.agent.identity.Identities;
 import dev.exit137.agent.report.AgentWorker;
 import dev.exit137.agent.report.CheckpointFile;
 import dev.exit137.agent.report.OomEventMapper;
+import dev.exit137.agent.report.Workloads;
 import dev.exit137.proto.state.v1.Checkpoint;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
@@ -61,12 +62,13 @@ public final class Agent implements AutoCloseable {
       for (ByteString event : last.map(Checkpoint::getUnacknowledgedList).orElse(List.of())) {
         unacknowledged.add(OomKillEvent.parseFrom(event));
       }
+      Workloads workloads = new Workloads(last.map(Checkpoint::getWorkloadsList).orElse(List.of()));
       // First of all: what the kernel's ring still holds is read at once, and is to have names, too.
       identities.start();
       worker =
           new AgentWorker(
               checkpointFile, config.aggregators(), unacknowledged, identities,
-              new OomEventMapper(identities, processes, nodeMemoryBytes), config.identityTimeout());
+              new OomEventMapper(identities, processes, nodeMemoryBytes, workloads), config.identityTimeout());
       loop = new EvidenceLoop(config, node, identities, processes, worker, ofThisBoot);
       loop.start();
       worker.start();

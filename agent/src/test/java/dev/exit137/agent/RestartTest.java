@@ -130,6 +130,37 @@ class RestartTest extends AgentBed {
     assertNothingElse(stream, 1);
   }
 
+  @Test
+  void killsOfAServiceAreCountedOnOverAStopACrashAndAReboot() throws Exception {
+    String service = "/system.slice/shop.service";
+    host.cgroup(service);
+    start();
+    assertThat(killed(service, 11).hasWorkloadHistory()).isFalse();
+    awaitCheckpointOfAll(0);
+    crash();
+    host.kmsg.replay();
+    start();
+    assertThat(killed(service, 12).getWorkloadHistory().getOoms()).isEqualTo(2);
+    stop();
+    start();
+    assertThat(killed(service, 13).getWorkloadHistory().getOoms()).isEqualTo(3);
+    reboot("boot-2");
+    start();
+    OomKillEvent fourth = killed(service, 14);
+    assertThat(fourth.getWorkloadHistory().getWorkload()).isEqualTo("shop.service");
+    assertThat(fourth.getWorkloadHistory().getOoms()).isEqualTo(4);
+    assertThat(fourth.getExplanation()).contains("It is the 4th OOM kill of this workload on this node in ");
+  }
+
+  private OomKillEvent killed(String cgroup, int pid) throws Exception {
+    AgentStream stream = aggregator.nextStream();
+    host.kill(cgroup, pid);
+    OomKillEvent event = stream.nextEvents(1).getFirst();
+    assertThat(event.getVictim().getPid()).isEqualTo(pid);
+    stream.acknowledge(event);
+    return event;
+  }
+
   /** @param kills all there were in this boot */
   private void assertNothingElse(AgentStream stream, long kills) throws Exception {
     AgentStatus status = settled(stream, others::add);

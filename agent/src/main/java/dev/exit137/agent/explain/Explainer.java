@@ -39,7 +39,8 @@ public final class Explainer {
           VictimRules::protectedVictim,
           VictimRules::unkillableHolders,
           VictimRules::noLimit,
-          VictimRules::groupKill);
+          VictimRules::groupKill,
+          HistoryRules::repeated);
 
   private Explainer() {}
 
@@ -51,8 +52,10 @@ public final class Explainer {
         findings.stream().map(Finding::sentence).filter(sentence -> !sentence.isEmpty()).findFirst().orElse("");
     event
         .setExplanation(
-            Stream.of(Headline.of(oom), cause, VictimRules.fate(oom), MemcgRules.contradiction(oom))
-                .filter(s -> !s.isEmpty()).collect(joining(" ")))
+            Stream.of(
+                    Headline.of(oom), cause, VictimRules.fate(oom), MemcgRules.contradiction(oom), HistoryRules.times(oom))
+                .filter(s -> !s.isEmpty())
+                .collect(joining(" ")))
         .clearRecommendations()
         .addAllRecommendations(
             findings.stream()

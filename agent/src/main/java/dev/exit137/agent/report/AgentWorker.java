@@ -107,12 +107,13 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   /**
    * Takes the state of the agent after all events submitted before. Any thread; never blocks.
    *
-   * @param newCut to be remembered, but for the unacknowledged events, which are known here
+   * @param newCut to be remembered, but for the unacknowledged events and the workloads, which are known here
    */
   public void submit(Checkpoint newCut, AgentStatus newStatus) {
     thread.execute(
         () -> {
-          cut = newCut;
+          // What came after it is read again after a crash, and counted then.
+          cut = newCut.toBuilder().addAllWorkloads(mapper.workloads().histories()).build();
           submitStatus(newStatus);
           scheduleCheckpoint();
         });

@@ -21,12 +21,19 @@ public final class OomEventMapper {
   private final Identities identities;
   private final ContainerProcesses processes;
   private final OptionalLong nodeMemoryBytes;
+  private final Workloads workloads;
 
   /** @param nodeMemoryBytes as procfs tells it; empty where it does not */
-  public OomEventMapper(Identities identities, ContainerProcesses processes, OptionalLong nodeMemoryBytes) {
+  public OomEventMapper(
+      Identities identities, ContainerProcesses processes, OptionalLong nodeMemoryBytes, Workloads workloads) {
     this.identities = identities;
     this.processes = processes;
     this.nodeMemoryBytes = nodeMemoryBytes;
+    this.workloads = workloads;
+  }
+
+  Workloads workloads() {
+    return workloads;
   }
 
   /** Without what the container's runtime knows: {@link #name} adds it. */
@@ -41,6 +48,7 @@ public final class OomEventMapper {
     CgroupPath.describe(event);
     nodeMemoryBytes.ifPresent(bytes -> MemoryRequest.estimate(event, bytes));
     addProcesses(event);
+    workloads.add(event);
     Explainer.explain(event);
     return event.build();
   }
@@ -89,6 +97,7 @@ public final class OomEventMapper {
     if (!event.getEvidenceList().contains(Evidence.CRI)) {
       event.addEvidence(Evidence.CRI);
     }
+    workloads.add(event);
     Explainer.explain(event.clearExplanation().clearRecommendations());
     return event.build();
   }

@@ -1,0 +1,152 @@
+package dev.exit137.agent.report;
+
+import com.google.protobuf.Timestamp;
+import dev.exit137.proto.v1.AfterKill;
+import dev.exit137.proto.v1.Container;
+import dev.exit137.proto.v1.Limit;
+import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.OomKillEvent.Outcome;
+import dev.exit137.proto.v1.OomKillEvent.Scope;
+import dev.exit137.proto.v1.OomKillEventOrBuilder;
+import dev.exit137.proto.v1.WorkloadHistory;
+import dev.exit137.proto.v1.WorkloadOom;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * The OOMs of each workload on this node, the workloads that were killed last. An OOM counts once, in whatever revision
+ * and of whichever of its victims it is told. Agent-worker thread.
+ */
+public final class Workloads {
+  static final int MAX_WORKLOADS = 128;
+  static final int MAX_RECENT = 8;
+  private static final int MAX_TOLD = 1024;
+  private static final Comparator<Timestamp> BY_TIME =
+      Comparator.comparingLong(Timestamp::getSeconds).thenComparingInt(Timestamp::getNanos);
+  private static final String LABEL_NAME = "app.kubernetes.io/name";
+  private static final String LABEL_INSTANCE = "app.kubernetes.io/instance";
+  private static final String COMPOSE_PROJECT = "com.docker.compose.project";
+  private static final String COMPOSE_SERVICE = "com.docker.compose.service";
+
+  private final Map<String, WorkloadHistory> byWorkload = bounded(MAX_WORKLOADS);
+  /** What was told of a workload with an event, and with the others of its incident. */
+  private final Map<String, WorkloadHistory> told = bounded(MAX_TOLD);
+
+  /** @param remembered of an earlier run of the agent, the one that was killed last at the end */
+  public Workloads(List<WorkloadHistory> remembered) {
+    remembered.forEach(history -> byWorkload.put(history.getWorkload(), history));
+  }
+
+  /** The least recently used go first. */
+  private static Map<String, WorkloadHistory> bounded(int size) {
+    return new LinkedHashMap<>(16, 0.75f, true) {
+      @Override
+      protected boolean removeEldestEntry(Map.Entry<String, WorkloadHistory> eldest) {
+        return size() > size;
+      }
+    };
+  }
+
+  /** To be remembered. */
+  List<WorkloadHistory> histories() {
+    return List.copyOf(byWorkload.values());
+  }
+
+  /** Counts the event's OOM, if it is a new one, and adds the history where there is one. */
+  void add(OomKillEvent.Builder event) {
+    event.clearWorkloadHistory();
+    String workload = workload(event);
+    if (workload.isEmpty() || event.getOutcome() != Outcome.KILLED || !event.hasTime()) {
+      return;
+    }
+    String byEvent = workload + ' ' + event.getEventId();
+    String byIncident = workload + ' ' + event.getIncident().getId();
+    WorkloadHistory history = told.get(byEvent);
+    if (history == null) {
+      history = told.get(byIncident);
+    }
+    if (history == null) {
+      history = counted(workload, event);
+      byWorkload.put(workload, history);
+    }
+    told.put(byEvent, history);
+    told.put(byIncident, history);
+    if (history.getOoms() > 1) {
+      event.setWorkloadHistory(history);
+    }
+  }
+
+  private WorkloadHistory counted(String workload, OomKillEvent.Builder event) {
+    WorkloadHistory before = byWorkload.getOrDefault(workload, WorkloadHistory.getDefaultInstance());
+    List<WorkloadOom> recent = new ArrayList<>(before.getRecentList());
+    recent.add(oom(event));
+    recent.sort(Comparator.comparing(WorkloadOom::getTime, BY_TIME));
+    boolean isFirst = !before.hasFirstTime() || BY_TIME.compare(event.getTime(), before.getFirstTime()) < 0;
+    return WorkloadHistory.newBuilder()
+        .setWorkload(workload)
+        .setOoms(before.getOoms() + 1)
+        .setFirstTime(isFirst ? event.getTime() : before.getFirstTime())
+        .addAllRecent(recent.subList(Math.max(0, recent.size() - MAX_RECENT), recent.size()))
+        .build();
+  }
+
+  private static WorkloadOom oom(OomKillEvent.Builder event) {
+    WorkloadOom.Builder oom =
+        WorkloadOom.newBuilder()
+            .setTime(event.getTime())
+            .setScope(event.getScope())
+            .setComm(event.getVictim().getComm());
+    if (event.getVictim().hasAnonRssBytes()) {
+      oom.setAnonRssBytes(event.getVictim().getAnonRssBytes());
+    }
+    Limit limit = event.getIncident().getLimit();
+    AfterKill after = event.getAfterKill();
+    if (isOwn(limit, event.getCgroupPath())) {
+      if (limit.hasLimitBytes()) {
+        oom.setOwnLimitBytes(limit.getLimitBytes());
+      }
+    } else if (event.getScope() != Scope.UNKNOWN && after.hasPeakBytes() && after.hasMaxBytes()
+        && Long.compareUnsigned(after.getPeakBytes(), after.getMaxBytes()) < 0) {
+      oom.setUncappedPeakBytes(after.getPeakBytes());
+    }
+    return oom.build();
+  }
+
+  /** The victim's container's, or its unit's. */
+  private static boolean isOwn(Limit limit, String victimCgroup) {
+    boolean ofOne = limit.getOwner() == Limit.Owner.CONTAINER || limit.getOwner() == Limit.Owner.UNIT;
+    return ofOne && (victimCgroup + "/").startsWith(limit.getCgroup() + "/");
+  }
+
+  /** As {@link WorkloadHistory#getWorkload} says; empty where it has no name of its own. */
+  static String workload(OomKillEventOrBuilder event) {
+    Container container = event.getContainer();
+    if (!container.getPod().getNamespace().isEmpty() && !container.getName().isEmpty()) {
+      Map<String, String> labels = container.getPod().getLabelsMap();
+      String app = labels.containsKey(LABEL_NAME)
+          ? join(labels.get(LABEL_NAME), labels.getOrDefault(LABEL_INSTANCE, ""))
+          : labels.getOrDefault("app", "");
+      return join(
+          container.getPod().getNamespace(), app.isEmpty() ? container.getPod().getName() : app, container.getName());
+    }
+    if (event.containsComposeLabels(COMPOSE_PROJECT) && event.containsComposeLabels(COMPOSE_SERVICE)) {
+      return join(
+          event.getComposeLabelsOrThrow(COMPOSE_PROJECT), event.getComposeLabelsOrThrow(COMPOSE_SERVICE));
+    }
+    if (!container.getId().isEmpty()) {
+      return container.getName();
+    }
+    // A scope is made for one run of something, and has a number for a name.
+    return Optional.of(event.getUnit()).filter(unit -> unit.endsWith(".service")).orElse("");
+  }
+
+  private static String join(String... parts) {
+    return Stream.of(parts).filter(part -> !part.isEmpty()).collect(Collectors.joining("/"));
+  }
+}
