@@ -7,6 +7,7 @@ import dev.exit137.agent.identity.Identities;
 import dev.exit137.agent.report.AgentWorker;
 import dev.exit137.agent.report.CheckpointFile;
 import dev.exit137.agent.report.OomEventMapper;
+import dev.exit137.agent.report.TaskCgroups;
 import dev.exit137.agent.report.Workloads;
 import dev.exit137.proto.state.v1.Checkpoint;
 import dev.exit137.proto.v1.Node;
@@ -14,6 +15,7 @@ import dev.exit137.proto.v1.OomKillEvent;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -68,7 +70,10 @@ public final class Agent implements AutoCloseable {
       worker =
           new AgentWorker(
               checkpointFile, config.aggregators(), unacknowledged, identities,
-              new OomEventMapper(identities, processes, nodeMemoryBytes, workloads), config.identityTimeout());
+              new OomEventMapper(
+                  identities, processes, new TaskCgroups(config.procRoot(), InstantSource.system()), nodeMemoryBytes,
+                  workloads),
+              config.identityTimeout());
       loop = new EvidenceLoop(config, node, identities, processes, worker, ofThisBoot);
       loop.start();
       worker.start();

@@ -93,13 +93,20 @@ public record CgroupPath(
     }
     CgroupPath path = parse(event.getCgroupPath());
     event.setUnit(path.unit());
-    if (path.container().isPresent() || !path.podUid().isEmpty()) {
-      Container.Builder container = event.getContainerBuilder().setQosClass(path.qosClass());
-      path.container().ifPresent(ref -> container.setRuntime(ref.runtime()).setId(ref.id()));
-      if (!path.podUid().isEmpty()) {
-        container.getPodBuilder().setUid(path.podUid());
-      }
+    path.described().ifPresent(event::setContainer);
+  }
+
+  /** The container or pod, as far as the path tells; empty for neither. */
+  public Optional<Container> described() {
+    if (container.isEmpty() && podUid.isEmpty()) {
+      return Optional.empty();
     }
+    Container.Builder described = Container.newBuilder().setQosClass(qosClass);
+    container.ifPresent(ref -> described.setRuntime(ref.runtime()).setId(ref.id()));
+    if (!podUid.isEmpty()) {
+      described.getPodBuilder().setUid(podUid);
+    }
+    return Optional.of(described.build());
   }
 
   private static Optional<ContainerRef> containerNamed(String name, String parent, boolean inPod) {

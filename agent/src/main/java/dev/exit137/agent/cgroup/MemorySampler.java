@@ -15,7 +15,7 @@ import java.util.function.Predicate;
  */
 final class MemorySampler {
   private static final long TICK_NANOS = 1_000_000_000L;
-  private static final int MAX_LOOKS_PER_TICK = 12;
+  private static final int MAX_LOOKS_PER_TICK = 8;
   /** A look is two small files, a sample some five, of which memory.stat makes the kernel add up all processors' counts. */
   private static final int MAX_SAMPLES_PER_TICK = 8;
 

@@ -85,7 +85,8 @@ final class MemcgRules {
       if (held < whole.getAsLong() / 10) {
         sentence = "It held " + share + " of what was in use" + oom.largestTask()
             .filter(task -> !oom.isVictim(task) && task.getRssBytes() > held)
-            .map(task -> "; " + Oom.process(task) + " held " + Sizes.text(task.getRssBytes()) + ".")
+            .map(task -> "; " + oom.process(task) + " held " + Sizes.text(task.getRssBytes()) + " ("
+                + Sizes.share(task.getRssBytes(), whole.getAsLong()) + ").")
             .orElse(", so others filled the limit.");
       }
     }
@@ -189,10 +190,10 @@ final class MemcgRules {
     Task largest = oom.largestTask().get();
     if (largest.getRssBytes() >= whole / 2) {
       return oneHolder(
-          sentence + ", most of it " + Oom.process(largest) + "'s.", oom);
+          sentence + ", most of it held by " + oom.process(largest) + ".", oom);
     }
     return new Finding(
-        sentence + " in " + oom.taskCount() + " processes, the largest of which, " + Oom.process(largest) + ", held "
+        sentence + " in " + oom.taskCount() + " processes, the largest of which, " + oom.process(largest) + ", held "
             + Sizes.text(largest.getRssBytes()) + ".",
         "Raise the limit, or run fewer processes under it",
         oom.taskCount() + " processes shared it, the largest " + oom.largestTasks(3));
@@ -203,7 +204,7 @@ final class MemcgRules {
     long held = oom.victimHeld().orElse(0);
     String holder = oom.victim();
     if (held < whole / 2 && oom.largestTask().isPresent()) {
-      holder = Oom.process(oom.largestTask().get());
+      holder = oom.process(oom.largestTask().get());
       held = oom.largestTask().get().getRssBytes();
     }
     return new Finding(

@@ -1,6 +1,7 @@
 package dev.exit137.agent.explain;
 
 import dev.exit137.agent.cgroup.CgroupPath;
+import dev.exit137.proto.v1.Container;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.MemoryBreakdown;
@@ -82,8 +83,8 @@ final class Oom {
   }
 
   /**
-   * Whether what is known of the memory shows what filled the limit. What was read before the kill does if the cgroup was
-   * as good as full then, of what the kernel cannot take back: page cache gives way to the rest.
+   * Whether what is known of the memory shows what filled the limit. What was read before the kill does if the cgroup
+   * was as good as full then, of what the kernel cannot take back: page cache gives way to the rest.
    */
   boolean isMemoryAtTheLimit() {
     MemorySample sample = incident.getMemorySample();
@@ -141,8 +142,21 @@ final class Oom {
     return process(victim.getComm(), victim.hasPid() ? OptionalLong.of(victim.getPid()) : OptionalLong.empty());
   }
 
-  static String process(Task task) {
-    return process(task.getComm(), OptionalLong.of(task.getPid()));
+  /** {@code redis (pid 5) in container cache of the same pod}: its place, too, unless that is the victim's. */
+  String process(Task task) {
+    String name = process(task.getComm(), OptionalLong.of(task.getPid()));
+    String cgroup = task.getCgroupPath();
+    Container container = task.getContainer();
+    Container victims = event.getContainer();
+    boolean sameContainer = !victims.getId().isEmpty() && victims.getId().equals(container.getId());
+    if (isVictim(task) || sameContainer || cgroup.equals(victimCgroup()) || !isOwned(cgroup)) {
+      return name;
+    }
+    boolean samePod =
+        !container.getPod().getUid().isEmpty() && container.getPod().getUid().equals(victims.getPod().getUid());
+    return samePod
+        ? name + " in " + CgroupName.of(cgroup, container.toBuilder().clearPod().build()) + " of the same pod"
+        : name + " in " + CgroupName.of(cgroup, container);
   }
 
   static String process(String comm, OptionalLong pid) {

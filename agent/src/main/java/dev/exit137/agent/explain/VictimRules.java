@@ -29,10 +29,10 @@ final class VictimRules {
     Task other = largest.get();
     return List.of(new Finding(
         "It was not the largest, but was to go first (oom_score_adj " + victim.getOomScoreAdj() + "); "
-            + Oom.process(other) + ", " + other.getOomScoreAdj() + ", held " + Sizes.text(other.getRssBytes()) + ".",
+            + oom.process(other) + ", " + other.getOomScoreAdj() + ", held " + Sizes.text(other.getRssBytes()) + ".",
         "Check that oom_score_adj says what should go first",
         "victim " + victim.getOomScoreAdj() + ", held " + Sizes.text(oom.victimHeld().getAsLong()) + ", "
-            + Oom.process(other) + " " + other.getOomScoreAdj() + ", held " + Sizes.text(other.getRssBytes())));
+            + oom.process(other) + " " + other.getOomScoreAdj() + ", held " + Sizes.text(other.getRssBytes())));
   }
 
   /** Of the node's: below one limit, all may be protected alike. */
@@ -110,7 +110,7 @@ final class VictimRules {
       return List.of();
     }
     String names = holders.stream()
-        .map(task -> Oom.process(task) + " " + Sizes.text(task.getRssBytes()))
+        .map(task -> oom.process(task) + " " + Sizes.text(task.getRssBytes()))
         .collect(Collectors.joining(", "));
     return List.of(new Finding(
         "The kernel may not kill some that held much (oom_score_adj -1000): " + names + ".",

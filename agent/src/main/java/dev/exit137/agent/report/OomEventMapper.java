@@ -13,21 +13,29 @@ import dev.exit137.agent.sys.Sys;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Evidence;
+import dev.exit137.proto.v1.Task;
 import java.time.Instant;
+import java.util.List;
 import java.util.OptionalLong;
 
 /** Completes an event with what needs no haste: the report's blocks, the cgroup's files, and words. Agent-worker thread. */
 public final class OomEventMapper {
   private final Identities identities;
   private final ContainerProcesses processes;
+  private final TaskCgroups taskCgroups;
   private final OptionalLong nodeMemoryBytes;
   private final Workloads workloads;
 
   /** @param nodeMemoryBytes as procfs tells it; empty where it does not */
   public OomEventMapper(
-      Identities identities, ContainerProcesses processes, OptionalLong nodeMemoryBytes, Workloads workloads) {
+      Identities identities,
+      ContainerProcesses processes,
+      TaskCgroups taskCgroups,
+      OptionalLong nodeMemoryBytes,
+      Workloads workloads) {
     this.identities = identities;
     this.processes = processes;
+    this.taskCgroups = taskCgroups;
     this.nodeMemoryBytes = nodeMemoryBytes;
     this.workloads = workloads;
   }
@@ -46,6 +54,9 @@ public final class OomEventMapper {
     report.sampled().ifPresent(sampled -> addSample(event, sampled));
     report.afterKill().map(AfterKillReader::parse).ifPresent(event::setAfterKill);
     CgroupPath.describe(event);
+    List<Task> tasks = taskCgroups.find(event);
+    event.getIncidentBuilder().clearTasks().addAllTasks(tasks);
+    nameTasks(event);
     nodeMemoryBytes.ifPresent(bytes -> MemoryRequest.estimate(event, bytes));
     addProcesses(event);
     workloads.add(event);
@@ -84,9 +95,24 @@ public final class OomEventMapper {
     return Instant.ofEpochSecond(event.getTime().getSeconds(), event.getTime().getNanos());
   }
 
+  /** Adds the names of the containers that the report's largest tasks are in. */
+  private void nameTasks(OomKillEvent.Builder event) {
+    for (Task.Builder task : event.getIncidentBuilder().getTasksBuilderList()) {
+      if (!task.getContainer().getId().isEmpty()) {
+        identities.find(task.getContainer().getId()).map(Identity::container).ifPresent(known -> {
+          task.getContainerBuilder().setName(known.getName());
+          task.getContainerBuilder().getPodBuilder()
+              .setName(known.getPod().getName())
+              .setNamespace(known.getPod().getNamespace());
+        });
+      }
+    }
+  }
+
   /** Adds what the container's runtime knows. */
   OomKillEvent name(OomKillEvent unnamed, Identity identity) {
     OomKillEvent.Builder event = unnamed.toBuilder();
+    nameTasks(event);
     event.getContainerBuilder().mergeFrom(identity.container());
     event.putAllComposeLabels(identity.composeLabels());
     if (event.getVictim().hasPid()) {

@@ -160,7 +160,7 @@ class ExplainerTest {
         },
             "The kernel killed pause (pid 9) in container 024952d653ef, which held 4.0 KiB, because "
                 + "pod 84c5437e-9503-4b52-8470-984c54f7e9f3, above it, reached its memory limit of 512.0 MiB when "
-                + "java (pid 77) asked for memory. It held < 1 % of what was in use; java (pid 77) held 500.0 MiB.",
+                + "java (pid 77) asked for memory. It held < 1 % of what was in use; java (pid 77) held 500.0 MiB (98 %).",
             "Look at everything that shares the limit, not only at the victim: the limit is that of "
                 + "pod 84c5437e-9503-4b52-8470-984c54f7e9f3, pause (pid 9) is in container 024952d653ef and "
                 + "held 4.0 KiB "

@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Evidence;
+import dev.exit137.proto.v1.Task;
 import org.junit.jupiter.api.Test;
 
 /** What a container's runtime knows, in words. */
@@ -47,6 +48,29 @@ class NamedContainerTest {
     assertEquals("Look at everything that shares the limit, not only at the victim: the limit is that of pod "
         + "shop/cart-6f7, mysqld (pid 4711) is in container app of pod shop/cart-6f7 and held 4.0 KiB (< 1 %)",
         event.getRecommendations(0));
+  }
+
+  @Test
+  void podsLimitWithAnInnocentVictimNamesTheOtherContainerThatHeldMost() {
+    OomKillEvent.Builder event = named(at(memcg(), Reports.POD, CONTAINER));
+    event.getVictimBuilder().setAnonRssBytes(4 * KIB);
+    String other = Reports.CONTAINER.replace('0', '1');
+    Task.Builder redis = Reports.task(5, "redis", 410 << 20, 0).toBuilder().setCgroupPath(Reports.POD + "/" + other);
+    redis.getContainerBuilder().setId(other).setName("cache").getPodBuilder().setUid(UID).setName("cart-6f7");
+    event.getIncidentBuilder().addTasks(redis);
+    assertSays("It held < 1 % of what was in use; redis (pid 5) in container cache of the same pod held 410.0 MiB (80 %).",
+        event);
+  }
+
+  @Test
+  void ofANodesTasksTheLargestIsToldWithItsPod() {
+    OomKillEvent.Builder event = global();
+    event.getIncidentBuilder().setTaskMemcg("/system.slice/nginx.service").clearTrigger();
+    Task.Builder redis = Reports.task(5, "redis", 14L << 30, -500).toBuilder().setCgroupPath(CONTAINER);
+    redis.getContainerBuilder().setId(Reports.CONTAINER).setName("cache")
+        .getPodBuilder().setUid(UID).setNamespace("shop").setName("cart-6f7");
+    event.getIncidentBuilder().addTasks(redis);
+    assertSays("redis (pid 5) in container cache of pod shop/cart-6f7, -500, held 14.0 GiB.", event);
   }
 
   @Test
