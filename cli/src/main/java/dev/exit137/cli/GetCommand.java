@@ -1,5 +1,6 @@
 package dev.exit137.cli;
 
+import dev.exit137.cli.analyze.text.IncidentText;
 import dev.exit137.cli.client.AggregatorClient;
 import dev.exit137.cli.options.OutputOptions;
 import dev.exit137.cli.options.ServerOptions;
@@ -9,6 +10,7 @@ import dev.exit137.cli.output.OutputFormat;
 import dev.exit137.cli.terminal.Terminal;
 import dev.exit137.proto.v1.GetEventRequest;
 import dev.exit137.proto.v1.OomKillEvent;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -48,11 +50,17 @@ final class GetCommand implements Callable<Integer> {
       OomKillEvent event = client.ask(stub -> stub.getEvent(request));
       List<String> lines = outputOptions.format() == OutputFormat.JSON
           ? List.of(JsonLines.line(event))
-          : EventDetails.of(event, terminal.zone());
+          : page(event);
       for (String line : lines) {
         terminal.print(line);
       }
     }
     return 0;
+  }
+
+  private List<String> page(OomKillEvent event) {
+    List<String> lines = new ArrayList<>(EventDetails.of(event, terminal.zone()));
+    lines.addAll(IncidentText.memory(event));
+    return lines;
   }
 }

@@ -5,14 +5,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.protobuf.Timestamp;
 import dev.exit137.cli.options.FilterOptions;
 import dev.exit137.proto.v1.AgentStatus;
+import dev.exit137.proto.v1.Container;
 import dev.exit137.proto.v1.EventFilter;
 import dev.exit137.proto.v1.KillBalance;
 import dev.exit137.proto.v1.ListEventsRequest;
 import dev.exit137.proto.v1.Losses;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.NodeState;
+import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Scope;
 import dev.exit137.proto.v1.SourceStatus;
+import dev.exit137.proto.v1.Task;
 import java.time.Duration;
 import java.time.Instant;
 import org.junit.jupiter.api.AfterEach;
@@ -104,6 +107,33 @@ class QueryTest {
         "incident   boot/incident/1, kills so far: 1",
         "certainty  confirmed (kmsg summary, memory events)",
         "why        It asked for too much.");
+  }
+
+  @Test
+  void getShowsWhereTheMemoryWasAndWhoHeldIt() throws Exception {
+    OomKillEvent.Builder event = Events.inCgroup(7);
+    event.getIncidentBuilder()
+        .addTasks(Task.newBuilder().setPid(5).setComm("redis").setRssBytes(24 << 20)
+            .setContainer(Container.newBuilder().setName("cache")))
+        .getMemoryBuilder().setAnonBytes(24 << 20);
+    aggregator.store(event.build());
+    assertThat(run("get", "boot/kmsg/7")).isZero();
+    assertThat(session.out()).anySatisfy(line -> assertThat(line)
+        .matches("  memory   anonymous memory +24\\.0 MiB +75 %  █{18}"));
+    assertThat(session.out()).anySatisfy(line -> assertThat(line).matches(" +5  redis +24\\.0 MiB +75 % .* cache"));
+  }
+
+  @Test
+  void getSaysHowLongBeforeTheKillTheMemoryWasRead() throws Exception {
+    OomKillEvent.Builder event = Events.inCgroup(7);
+    event.getIncidentBuilder().getMemorySampleBuilder()
+        .setCgroup("/scratch").setAgeNanos(3_040_000_000L).setUsageBytes(30 << 20).setLimitBytes(32 << 20);
+    event.getIncidentBuilder().getMemoryBuilder().setAnonBytes(24 << 20);
+    aggregator.store(event.build());
+    assertThat(run("get", "boot/kmsg/7")).isZero();
+    assertThat(session.out())
+        .contains("  memory   read 3.0 s before the kill: 30.0 MiB in use")
+        .anySatisfy(line -> assertThat(line).matches(" +held by the victim +31\\.4 MiB +98 %  █+"));
   }
 
   @Test

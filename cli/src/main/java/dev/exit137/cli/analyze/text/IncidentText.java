@@ -10,6 +10,7 @@ import dev.exit137.proto.v1.OomKillEvent.Outcome;
 import dev.exit137.proto.v1.OomKillEvent.Scope;
 import dev.exit137.proto.v1.Trigger;
 import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -39,6 +40,16 @@ public final class IncidentText {
     page.entry("kernel", event.getNode().getKernelRelease());
     page.entry("missing", missing(analyzed));
     page.blank();
+  }
+
+  /** Of one event: the node, where the memory was, and who held it. */
+  public static List<String> memory(OomKillEvent event) {
+    StringWriter text = new StringWriter();
+    Page page = new Page(new PrintWriter(text));
+    NodeText.print(event, page);
+    MemoryText.print(event, page);
+    TaskText.print(List.of(event), page);
+    return text.toString().lines().toList();
   }
 
   private static String headline(AnalyzedIncident analyzed) {

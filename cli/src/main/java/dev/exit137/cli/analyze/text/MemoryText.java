@@ -3,7 +3,9 @@ package dev.exit137.cli.analyze.text;
 import dev.exit137.agent.explain.Part;
 import dev.exit137.agent.explain.Sizes;
 import dev.exit137.proto.v1.Incident;
+import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.MemoryBreakdown;
+import dev.exit137.proto.v1.MemorySample;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.SlabCache;
 import java.util.ArrayList;
@@ -25,12 +27,25 @@ final class MemoryText {
     parts.removeIf(part -> part.bytes() == 0);
     OptionalLong whole = Part.whole(event);
     List<String> lines = new ArrayList<>();
+    if (incident.hasMemorySample()) {
+      lines.add(read(incident.getMemorySample(), incident.getLimit()));
+    }
     parts.forEach(part -> lines.add(row(part.kind().words(), part.bytes(), whole)));
     if (memory.getSwapBytes() > 0) {
       lines.add(row("in swap", memory.getSwapBytes(), OptionalLong.empty()));
     }
+    if (!lines.isEmpty() && incident.getTasksCount() == 0 && Words.heldBytes(event.getVictim()).isPresent()) {
+      lines.add(row("held by the victim", Words.heldBytes(event.getVictim()).getAsLong(), whole));
+    }
     page.entry("memory", lines);
     page.entry("slab", caches(incident.getSlabCachesList()));
+  }
+
+  /** Where the kernel printed no report. */
+  private static String read(MemorySample sample, Limit limit) {
+    String whose = sample.getCgroup().equals(limit.getCgroup()) ? "" : " of the victim's cgroup";
+    return "read " + Sizes.seconds(sample.getAgeNanos()) + " before the kill: " + Sizes.text(sample.getUsageBytes())
+        + " in use" + whose;
   }
 
   private static String row(String name, long bytes, OptionalLong whole) {

@@ -2,6 +2,7 @@ package dev.exit137.cli.analyze.text;
 
 import dev.exit137.agent.explain.Part;
 import dev.exit137.agent.explain.Sizes;
+import dev.exit137.proto.v1.Container;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.Task;
@@ -15,7 +16,8 @@ import java.util.stream.Collectors;
 /** The largest tasks of the kernel's table, the victims marked. */
 final class TaskText {
   private static final int MAX_TASKS = 10;
-  private static final String COLUMNS = "%-7s  %7s  %-16s %10s  %6s %10s  %6s";
+  private static final int SHORT_ID_LENGTH = 12;
+  private static final String COLUMNS = "%-7s  %7s  %-16s %10s  %6s %10s  %6s  %s";
 
   private TaskText() {}
 
@@ -33,7 +35,7 @@ final class TaskText {
     List<Task> tasks =
         incident.getTasksList().stream().sorted(Comparator.comparingLong(Task::getRssBytes).reversed()).toList();
     List<String> lines = new ArrayList<>();
-    lines.add(String.format(COLUMNS, "", "PID", "NAME", "RESIDENT", "SHARE", "IN SWAP", "ADJ"));
+    lines.add(String.format(COLUMNS, "", "PID", "NAME", "RESIDENT", "SHARE", "IN SWAP", "ADJ", hasPlaces(tasks) ? "CONTAINER" : ""));
     long shown = 0;
     for (int i = 0; i < tasks.size(); i++) {
       boolean victim = victims.contains(tasks.get(i).getPid());
@@ -58,6 +60,18 @@ final class TaskText {
         task.hasRssBytes() ? Sizes.text(task.getRssBytes()) : "-",
         task.hasRssBytes() && whole.isPresent() ? Sizes.share(task.getRssBytes(), whole.getAsLong()) : "",
         task.hasSwapBytes() ? Sizes.text(task.getSwapBytes()) : "-",
-        task.hasOomScoreAdj() ? Integer.toString(task.getOomScoreAdj()) : "-");
+        task.hasOomScoreAdj() ? Integer.toString(task.getOomScoreAdj()) : "-",
+        container(task.getContainer()));
+  }
+
+  private static boolean hasPlaces(List<Task> tasks) {
+    return tasks.stream().anyMatch(task -> !container(task.getContainer()).isEmpty());
+  }
+
+  /** By its name, else the begin of its id. */
+  private static String container(Container container) {
+    return container.getName().isEmpty()
+        ? container.getId().substring(0, Math.min(container.getId().length(), SHORT_ID_LENGTH))
+        : container.getName();
   }
 }

@@ -5,6 +5,7 @@ import dev.exit137.agent.explain.CgroupName;
 import dev.exit137.agent.explain.Sizes;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.Victim;
+import java.util.OptionalLong;
 
 /** What an event's fields are called here. */
 final class Words {
@@ -34,9 +35,14 @@ final class Words {
 
   /** Its resident memory; a dash where it is not known. */
   static String held(Victim victim) {
+    OptionalLong bytes = heldBytes(victim);
+    return bytes.isPresent() ? Sizes.text(bytes.getAsLong()) : "-";
+  }
+
+  static OptionalLong heldBytes(Victim victim) {
     return victim.hasAnonRssBytes() || victim.hasFileRssBytes() || victim.hasShmemRssBytes()
-        ? Sizes.text(victim.getAnonRssBytes() + victim.getFileRssBytes() + victim.getShmemRssBytes())
-        : "-";
+        ? OptionalLong.of(victim.getAnonRssBytes() + victim.getFileRssBytes() + victim.getShmemRssBytes())
+        : OptionalLong.empty();
   }
 
   static String comm(String comm) {
