@@ -2,6 +2,7 @@ package dev.exit137.aggregator;
 
 import dev.exit137.aggregator.store.EventStore;
 import java.io.IOException;
+import java.time.InstantSource;
 import java.util.concurrent.CountDownLatch;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -29,7 +30,7 @@ public final class Aggregator implements AutoCloseable {
    *     cannot be used
    */
   public static Aggregator start(AggregatorConfig config) throws IOException {
-    EventStore store = EventStore.open(config.dataDir());
+    EventStore store = EventStore.open(config.dataDir(), config.retention(), InstantSource.system());
     try {
       GrpcServer server = GrpcServer.start(config, store);
       log.info("listening on {}:{}, events in {}", config.listenHost(), server.port(), config.dataDir());

@@ -1,6 +1,7 @@
 package dev.exit137.aggregator;
 
 import dev.exit137.aggregator.peer.PeerLimits;
+import dev.exit137.aggregator.store.Retention;
 import java.nio.file.Path;
 import java.util.Objects;
 
@@ -10,9 +11,11 @@ import java.util.Objects;
  * @param listenHost host name or address to listen on, never blank
  * @param listenPort TCP port, 0 to 65535; 0 takes a free one
  * @param dataDir directory of the store, made when it is missing; one aggregator at a time may use it
+ * @param retention how much the store keeps
  * @param peerLimits what one peer may ask
  */
-public record AggregatorConfig(String listenHost, int listenPort, Path dataDir, PeerLimits peerLimits) {
+public record AggregatorConfig(
+    String listenHost, int listenPort, Path dataDir, Retention retention, PeerLimits peerLimits) {
   /** Loopback: events name what runs on the nodes, so listening for others is a decision to take. */
   public static final String DEFAULT_LISTEN_HOST = "127.0.0.1";
 
@@ -24,7 +27,7 @@ public record AggregatorConfig(String listenHost, int listenPort, Path dataDir, 
 
   /** With the defaults of all that can be left out. */
   public AggregatorConfig(String listenHost, int listenPort, Path dataDir) {
-    this(listenHost, listenPort, dataDir, PeerLimits.DEFAULT);
+    this(listenHost, listenPort, dataDir, Retention.DEFAULT, PeerLimits.DEFAULT);
   }
 
   /**
@@ -35,6 +38,7 @@ public record AggregatorConfig(String listenHost, int listenPort, Path dataDir, 
   public AggregatorConfig {
     Objects.requireNonNull(listenHost, "listenHost");
     Objects.requireNonNull(dataDir, "dataDir");
+    Objects.requireNonNull(retention, "retention");
     Objects.requireNonNull(peerLimits, "peerLimits");
     if (listenHost.isBlank()) {
       throw new IllegalArgumentException(

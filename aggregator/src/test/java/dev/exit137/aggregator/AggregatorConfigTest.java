@@ -3,7 +3,9 @@ package dev.exit137.aggregator;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import dev.exit137.aggregator.store.Retention;
 import java.nio.file.Path;
+import java.time.Duration;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -16,6 +18,8 @@ class AggregatorConfigTest {
     assertThat(AggregatorConfig.DEFAULT_LISTEN_HOST).isEqualTo("127.0.0.1");
     assertThat(AggregatorConfig.DEFAULT_LISTEN_PORT).isEqualTo(9137);
     assertThat(AggregatorConfig.DEFAULT_DATA_DIR).hasToString("/var/lib/exit137/aggregator");
+    assertThat(new AggregatorConfig("127.0.0.1", 0, DATA_DIR).retention())
+        .isEqualTo(new Retention(Duration.ofDays(30), 1 << 30));
   }
 
   @ParameterizedTest

@@ -2,6 +2,7 @@ package dev.exit137.aggregator;
 
 import com.google.protobuf.Timestamp;
 import dev.exit137.aggregator.peer.PeerLimits;
+import dev.exit137.aggregator.store.Retention;
 import dev.exit137.proto.v1.EventIngestGrpc;
 import dev.exit137.proto.v1.ListEventsRequest;
 import dev.exit137.proto.v1.Node;
@@ -36,11 +37,19 @@ final class Fixture implements AutoCloseable {
   private final ManagedChannel channel;
 
   Fixture(Path dataDir) throws IOException {
-    this(dataDir, PeerLimits.DEFAULT);
+    this(dataDir, Retention.DEFAULT, PeerLimits.DEFAULT);
+  }
+
+  Fixture(Path dataDir, Retention retention) throws IOException {
+    this(dataDir, retention, PeerLimits.DEFAULT);
   }
 
   Fixture(Path dataDir, PeerLimits peerLimits) throws IOException {
-    aggregator = Aggregator.start(new AggregatorConfig("127.0.0.1", 0, dataDir, peerLimits));
+    this(dataDir, Retention.DEFAULT, peerLimits);
+  }
+
+  private Fixture(Path dataDir, Retention retention, PeerLimits peerLimits) throws IOException {
+    aggregator = Aggregator.start(new AggregatorConfig("127.0.0.1", 0, dataDir, retention, peerLimits));
     channel = newChannel();
   }
 

@@ -4,15 +4,20 @@ import static dev.exit137.aggregator.Fixture.event;
 import static dev.exit137.aggregator.Fixture.events;
 import static dev.exit137.aggregator.Fixture.failureOf;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import com.google.protobuf.Duration;
 import com.google.protobuf.Timestamp;
 import dev.exit137.aggregator.Fixture.Watch;
+import dev.exit137.aggregator.consume.OomEventsService;
+import dev.exit137.aggregator.store.Retention;
 import dev.exit137.proto.v1.EventFilter;
+import dev.exit137.proto.v1.ListEventsRequest;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.WatchEventsRequest;
 import dev.exit137.proto.v1.WatchEventsResponse;
 import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -198,6 +203,33 @@ class WatchEventsTest {
     List<String> all = IntStream.range(0, 500).mapToObj(i -> "event-" + i).toList();
     assertThat(fast.nextIds(500)).isEqualTo(all);
     assertThat(slow.nextIds(500)).isEqualTo(all);
+  }
+
+  @Test
+  void aTokenOlderThanRetentionIsOutOfRangeAndSaysWithWhichToGoOn() throws IOException {
+    Retention eightMib = new Retention(Retention.ANY_AGE, 8 << 20);
+    try (Fixture small = new Fixture(dataDir.resolve("small"), eightMib)) {
+      Watch watch = small.watch(FROM_NOW);
+      small.publish(events(0, 3));
+      String token = watch.nextEvent().getResumeToken();
+      String filler = "x".repeat(100_000);
+      small.publish(
+          IntStream.range(3, 300)
+              .mapToObj(i -> event(i).toBuilder().setExplanation(filler).build())
+              .toArray(OomKillEvent[]::new));
+      small.publish(event(300));
+
+      StatusRuntimeException failure =
+          catchThrowableOfType(
+              StatusRuntimeException.class, () -> small.consumer().watchEvents(resume(token)).next());
+
+      assertThat(failure.getStatus().getCode()).isEqualTo(Status.Code.OUT_OF_RANGE);
+      String oldest = failure.getTrailers().get(OomEventsService.OLDEST_RESUME_TOKEN);
+      assertThat(failure.getStatus().getDescription()).startsWith("resume_token: ").endsWith(oldest);
+      List<String> left = small.list(ListEventsRequest.newBuilder().setPageSize(1000).build()).reversed();
+      assertThat(left).as("the oldest are gone").hasSizeBetween(40, 100).last().isEqualTo("event-300");
+      assertThat(small.watch(resume(oldest)).nextIds(left.size())).isEqualTo(left);
+    }
   }
 
   @Test

@@ -1,5 +1,6 @@
 package dev.exit137.cli;
 
+import dev.exit137.aggregator.consume.OomEventsService;
 import dev.exit137.cli.options.HostPort;
 import dev.exit137.proto.v1.GetEventRequest;
 import dev.exit137.proto.v1.Heartbeat;
@@ -12,6 +13,7 @@ import dev.exit137.proto.v1.OomEventsGrpc.OomEventsImplBase;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.WatchEventsRequest;
 import dev.exit137.proto.v1.WatchEventsResponse;
+import io.grpc.Metadata;
 import io.grpc.Server;
 import io.grpc.Status;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
@@ -36,6 +38,7 @@ final class FakeAggregator extends OomEventsImplBase implements AutoCloseable {
   private final List<OomKillEvent> events = new ArrayList<>();
   private final List<StreamObserver<WatchEventsResponse>> watchers = new ArrayList<>();
   private String storeName = "store1";
+  private int removed;
   private Server server;
   private int port;
 
@@ -81,6 +84,11 @@ final class FakeAggregator extends OomEventsImplBase implements AutoCloseable {
     storeName = "store2";
   }
 
+  /** Retention removes the first events. */
+  synchronized void remove(int count) {
+    removed = count;
+  }
+
   @Override
   public synchronized void watchEvents(WatchEventsRequest request, StreamObserver<WatchEventsResponse> watcher) {
     watches.add(request);
@@ -96,6 +104,12 @@ final class FakeAggregator extends OomEventsImplBase implements AutoCloseable {
         return;
       }
       next = Integer.parseInt(token[1]) + 1;
+      if (next <= removed) {
+        Metadata trailers = new Metadata();
+        trailers.put(OomEventsService.OLDEST_RESUME_TOKEN, storeName + "/" + removed);
+        watcher.onError(Status.OUT_OF_RANGE.withDescription("resume_token is too old").asException(trailers));
+        return;
+      }
     } else if (request.hasFromTime()) {
       next = 1;
     }

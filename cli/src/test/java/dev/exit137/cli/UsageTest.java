@@ -32,6 +32,10 @@ class UsageTest {
       aggregator --listen host:65536| from 0 to 65535                               | aggregator
       aggregator --peer-max-streams -1 | a peer's limit of streams is -1; it must be 1 or more, or 0 for none | aggregator
       agent --aggregator a:1,b      | 'b' is not HOST:PORT                          | agent
+      aggregator --retention week   | 'week' is not a duration                      | aggregator
+      aggregator --retention 0s     | --retention must be 1s or more, or off        | aggregator
+      run --max-store-bytes 5       | '5' is not a size                             | run
+      run --max-store-bytes 1MiB    | --max-store-bytes must be 8MiB or more        | run
       agent --counter-grace 5       | '5' is not a duration                         | agent
       agent --counter-grace 2m      | --counter-grace must be between 10ms and 60s  | agent
       list --since yesterday        | 'yesterday' is not a time                     | list

@@ -95,6 +95,25 @@ class WatchTest {
   }
 
   @Test
+  void aWatchThatRetentionHasOvertakenSaysSoAndGoesOnWithTheOldestThatIsLeft() throws Exception {
+    watch();
+    aggregator.store(Events.inCgroup(1).build());
+    session.nextLine();
+    aggregator.stop();
+    session.nextErrorLine();
+    for (int i = 2; i <= 4; i++) {
+      aggregator.store(Events.inCgroup(i).build());
+    }
+    aggregator.remove(3);
+    aggregator.start();
+
+    assertThat(session.nextLine()).contains("boot/kmsg/4");
+    assertThat(session.nextErrorLine()).contains("removed events before they were read here");
+    assertThat(aggregator.watches.take().getResumeToken()).isEqualTo("store1/1");
+    assertThat(aggregator.watches.take().getResumeToken()).isEqualTo("store1/3");
+  }
+
+  @Test
   void ctrlCEndsAWatchWithExitCodeZeroAndTheTokenToGoOnWith() throws Exception {
     CompletableFuture<Integer> exitCode = watch();
     aggregator.store(Events.inCgroup(1).build());

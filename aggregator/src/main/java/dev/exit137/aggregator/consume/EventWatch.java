@@ -4,10 +4,12 @@ import dev.exit137.aggregator.ProtoTimes;
 import dev.exit137.aggregator.store.EventQuery;
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.aggregator.store.ResumeToken;
+import dev.exit137.aggregator.store.RowsRemovedException;
 import dev.exit137.aggregator.store.StoredEvent;
 import dev.exit137.proto.v1.Heartbeat;
 import dev.exit137.proto.v1.WatchEventsResponse;
 import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
 import io.grpc.stub.ServerCallStreamObserver;
 import java.sql.SQLException;
 import java.time.Instant;
@@ -97,9 +99,12 @@ final class EventWatch {
     boolean more = false;
     try {
       more = work();
+    } catch (RowsRemovedException e) {
+      finish(Requests.removed(cursor.movedTo(e.lastRemovedRowId())));
     } catch (SQLException | RuntimeException e) {
       log.error("a watch ends, as the store cannot be read", e);
-      finish(Status.UNAVAILABLE.withDescription("the aggregator's store could not be read: " + e.getMessage()));
+      String reason = "the aggregator's store could not be read: " + e.getMessage();
+      finish(Status.UNAVAILABLE.withDescription(reason).asRuntimeException());
     }
     if (more || signals.addAndGet(-answered) != 0) {
       executor.execute(this::takeTurn);
@@ -107,11 +112,15 @@ final class EventWatch {
   }
 
   /** Does a bounded part of what there is to do; true when there is more. */
-  private boolean work() throws SQLException {
+  private boolean work() throws SQLException, RowsRemovedException {
     if (ending != null) {
-      finish(ending);
+      finish(ending.asRuntimeException());
     }
-    if (ended || !responses.isReady()) {
+    if (ended) {
+      return false;
+    }
+    RowsRemovedException.throwIfAfter(cursor.rowId(), store.removedUpTo());
+    if (!responses.isReady()) {
       return false;
     }
     if (heartbeatDue) {
@@ -144,16 +153,16 @@ final class EventWatch {
     lastSentNanoTime = System.nanoTime();
   }
 
-  private void finish(Status status) {
+  private void finish(StatusRuntimeException how) {
     if (ended) {
       return;
     }
     ended = true;
-    ending = status;
+    ending = how.getStatus();
     nextTick.cancel(false);
     onEnd.accept(this);
     if (!responses.isCancelled()) {
-      responses.onError(status.asRuntimeException());
+      responses.onError(how);
     }
   }
 

@@ -16,6 +16,7 @@ import dev.exit137.proto.v1.OomEventsGrpc;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.WatchEventsRequest;
 import dev.exit137.proto.v1.WatchEventsResponse;
+import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.stub.ServerCallStreamObserver;
@@ -31,6 +32,10 @@ import org.slf4j.LoggerFactory;
 
 /** Answers consumers from the store. Its calls and its watches run on the executor that it is given. */
 public final class OomEventsService extends OomEventsGrpc.OomEventsImplBase implements AutoCloseable {
+  /** Trailer of an OUT_OF_RANGE, where there is a token with which a watch can go on (oom_events.proto). */
+  public static final Metadata.Key<String> OLDEST_RESUME_TOKEN =
+      Metadata.Key.of("exit137-oldest-resume-token", Metadata.ASCII_STRING_MARSHALLER);
+
   private static final Logger log = LoggerFactory.getLogger(OomEventsService.class);
 
   // gRPC clients take messages of 4 MiB at most, unless told otherwise.

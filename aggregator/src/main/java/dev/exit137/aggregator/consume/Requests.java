@@ -12,6 +12,7 @@ import dev.exit137.proto.v1.EventFilter;
 import dev.exit137.proto.v1.ListEventsRequest;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.WatchEventsRequest;
+import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.sql.SQLException;
@@ -97,6 +98,17 @@ final class Requests {
 
   static StatusRuntimeException invalid(String field, String rule) {
     return Status.INVALID_ARGUMENT.withDescription(field + ": " + rule).asRuntimeException();
+  }
+
+  /** The end of a watch that wanted rows which are gone; it can go on from the oldest token. */
+  static StatusRuntimeException removed(ResumeToken oldest) {
+    Metadata trailers = new Metadata();
+    trailers.put(OomEventsService.OLDEST_RESUME_TOKEN, oldest.encode());
+    return Status.OUT_OF_RANGE
+        .withDescription(
+            "resume_token: events after it were removed before they were read here (retention); the oldest token "
+                + "that is left is " + oldest.encode())
+        .asRuntimeException(trailers);
   }
 
   private static ResumeToken resumeToken(String text, EventStore store) {

@@ -11,6 +11,7 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
@@ -29,32 +30,38 @@ public final class EventStore implements AutoCloseable {
   private static final int READERS = 2;
 
   private final DataDirLock lock;
+  private final StoreUpkeep upkeep;
   private final WriteQueue queue;
   private final BlockingQueue<Connection> readers = new ArrayBlockingQueue<>(READERS);
   private final UUID id;
 
-  private EventStore(DataDirLock lock, Path file) throws IOException, SQLException {
+  private EventStore(DataDirLock lock, Path file, Retention retention, InstantSource clock)
+      throws IOException, SQLException {
     this.lock = lock;
     Connection writer = StoreSchema.openWriter(file);
     id = StoreSchema.storeId(writer);
     long lastRowId = StoreSchema.lastRowId(writer);
-    queue = new WriteQueue(new StoreWriter(writer), lastRowId);
+    upkeep = new StoreUpkeep(writer, retention, clock);
+    queue = new WriteQueue(new StoreWriter(writer), upkeep, lastRowId);
     for (int i = 0; i < READERS; i++) {
       readers.add(StoreSchema.openReader(file));
     }
+    queue.keepUpEvery(retention.checkInterval());
   }
 
   /**
    * Opens the store, made when it is missing.
    *
+   * @param retention how much it keeps
+   * @param clock tells the age of what it keeps
    * @throws IOException fit to be shown to a user as it is
    */
-  public static EventStore open(Path dataDir) throws IOException {
+  public static EventStore open(Path dataDir, Retention retention, InstantSource clock) throws IOException {
     loadSqlite();
     DataDirLock lock = DataDirLock.acquire(dataDir);
     Path file = dataDir.resolve(FILE);
     try {
-      return new EventStore(lock, file);
+      return new EventStore(lock, file, retention, clock);
     } catch (SQLException e) {
       lock.close();
       throw new IOException(
@@ -89,6 +96,16 @@ public final class EventStore implements AutoCloseable {
     return queue.lastRowId();
   }
 
+  /** The highest row id that retention has removed; 0 when it has removed nothing. */
+  public long removedUpTo() {
+    return upkeep.removedUpTo();
+  }
+
+  /** What retention has removed since the store was opened. */
+  public RemovedEvents removed() {
+    return upkeep.removed();
+  }
+
   /** Runs after every commit, on the writer's thread, and must not block there. One listener, set before any write. */
   public void onCommit(Runnable listener) {
     queue.onCommit(listener);
@@ -106,23 +123,39 @@ public final class EventStore implements AutoCloseable {
    * @param upToRowId and ends with this one
    * @param limit how many events to hand over at most
    * @return the row up to which all is done: upToRowId, or the last event's when the sink or the limit ended it before
+   * @throws RowsRemovedException when the range begins with rows that are gone; then nothing was handed over
    */
   public long scan(EventQuery query, long afterRowId, long upToRowId, int limit, Predicate<StoredEvent> sink)
-      throws SQLException {
+      throws SQLException, RowsRemovedException {
     Select select = query.select(afterRowId, upToRowId, "ORDER BY row_id");
-    long[] doneUpTo = {upToRowId};
-    int[] handedOver = {0};
-    read(
-        select,
-        row -> {
-          StoredEvent event = storedEvent(row);
-          boolean goOn = sink.test(event) && ++handedOver[0] < limit;
-          if (!goOn) {
-            doneUpTo[0] = event.rowId();
-          }
-          return goOn;
-        });
-    return doneUpTo[0];
+    Connection connection = borrowReader();
+    try {
+      // Both see the same moment: rows that go meanwhile are either read or missed knowingly.
+      return Transaction.read(
+          connection,
+          () -> {
+            RowsRemovedException.throwIfAfter(afterRowId, StoreSchema.removedUpTo(connection));
+            return scan(connection, select, upToRowId, limit, sink);
+          });
+    } finally {
+      readers.add(connection);
+    }
+  }
+
+  private static long scan(
+      Connection connection, Select select, long upToRowId, int limit, Predicate<StoredEvent> sink)
+      throws SQLException {
+    int handedOver = 0;
+    try (PreparedStatement statement = select.prepare(connection);
+        ResultSet rows = statement.executeQuery()) {
+      while (rows.next()) {
+        StoredEvent event = storedEvent(rows);
+        if (!sink.test(event) || ++handedOver == limit) {
+          return event.rowId();
+        }
+      }
+      return upToRowId;
+    }
   }
 
   /**

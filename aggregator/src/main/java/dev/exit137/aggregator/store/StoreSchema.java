@@ -14,6 +14,8 @@ final class StoreSchema {
   /** PRAGMA user_version of a file that this version of the program writes. */
   static final int VERSION = 2;
 
+  private static final int MAX_IDLE_LOG_BYTES = 4 << 20;
+
   private static final String[] VERSION_1 = {
     "CREATE TABLE meta (store_id TEXT NOT NULL)",
     // Unknown values are NULL. The body comes last, so that SQLite need not read through it to reach a column.
@@ -80,6 +82,8 @@ final class StoreSchema {
       run(connection, "PRAGMA journal_mode = WAL");
       // An acknowledged event must survive a power cut; WAL's default, NORMAL, keeps only the file consistent.
       run(connection, "PRAGMA synchronous = FULL");
+      // What the log has grown to in a storm goes back to the disk.
+      run(connection, "PRAGMA journal_size_limit = " + MAX_IDLE_LOG_BYTES);
       long version = number(connection, "PRAGMA user_version");
       if (version > VERSION) {
         throw new IOException(
@@ -100,6 +104,11 @@ final class StoreSchema {
   /** The highest row id ever given, rows that are gone included. */
   static long lastRowId(Connection connection) throws SQLException {
     return number(connection, "SELECT seq FROM sqlite_sequence WHERE name = 'event'");
+  }
+
+  /** The highest row id that retention has removed; 0 when it has removed nothing. */
+  static long removedUpTo(Connection connection) throws SQLException {
+    return number(connection, "SELECT removed_up_to FROM meta");
   }
 
   /** The number that a query gives; 0 when it gives no row. */

@@ -13,27 +13,28 @@ final class Transaction {
   private Transaction() {}
 
   /** What is done in one transaction. */
-  interface Work<T> {
-    T run() throws SQLException;
+  interface Work<T, E extends Exception> {
+    T run() throws SQLException, E;
   }
 
   /** Commits what the work did and returns what it gave; undoes it where it or the commit fails. */
-  static <T> T write(Connection connection, Work<T> work) throws SQLException {
+  static <T, E extends Exception> T write(Connection connection, Work<T, E> work) throws SQLException, E {
     return in(connection, "BEGIN IMMEDIATE", work);
   }
 
   /** All queries of the work see the store as it was at one moment. */
-  static <T> T read(Connection connection, Work<T> work) throws SQLException {
+  static <T, E extends Exception> T read(Connection connection, Work<T, E> work) throws SQLException, E {
     return in(connection, "BEGIN", work);
   }
 
-  private static <T> T in(Connection connection, String begin, Work<T> work) throws SQLException {
+  private static <T, E extends Exception> T in(Connection connection, String begin, Work<T, E> work)
+      throws SQLException, E {
     execute(connection, begin);
     try {
       T result = work.run();
       execute(connection, "COMMIT");
       return result;
-    } catch (SQLException | RuntimeException e) {
+    } catch (Exception e) {
       try {
         execute(connection, "ROLLBACK");
       } catch (SQLException rolledBackAlready) {

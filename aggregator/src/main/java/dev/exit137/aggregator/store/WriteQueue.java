@@ -1,15 +1,16 @@
 package dev.exit137.aggregator.store;
 
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
@@ -30,15 +31,20 @@ final class WriteQueue implements AutoCloseable {
   private static final int OVERHEAD_BYTES = 512;
 
   private final StoreWriter writer;
+  private final StoreUpkeep upkeep;
   private final Queue<StoreWrite> queue = new ConcurrentLinkedQueue<>();
   private final Semaphore freeBytes = new Semaphore(MAX_QUEUED_BYTES);
-  private final ExecutorService thread =
-      Executors.newSingleThreadExecutor(Thread.ofPlatform().name("exit137-store").daemon().factory());
+  private final ScheduledExecutorService thread =
+      Executors.newSingleThreadScheduledExecutor(Thread.ofPlatform().name("exit137-store").daemon().factory());
   private volatile long lastRowId;
   private volatile Runnable commitListener = () -> {};
 
-  WriteQueue(StoreWriter writer, long lastRowId) {
+  // Only the thread.
+  private boolean keepingUp;
+
+  WriteQueue(StoreWriter writer, StoreUpkeep upkeep, long lastRowId) {
     this.writer = writer;
+    this.upkeep = upkeep;
     this.lastRowId = lastRowId;
   }
 
@@ -61,6 +67,11 @@ final class WriteQueue implements AutoCloseable {
       queue.remove(write);
       write.listener().failed(List.of(write), new SQLException("the store is closed"));
     }
+  }
+
+  /** Keeps the store within its bounds from now on, between the writes. */
+  void keepUpEvery(Duration interval) {
+    thread.scheduleWithFixedDelay(this::beginUpkeep, 0, interval.toMillis(), TimeUnit.MILLISECONDS);
   }
 
   /** Writes what is queued, then closes the file. */
@@ -92,12 +103,51 @@ final class WriteQueue implements AutoCloseable {
       lastRowId = writer.write(batch);
       tell(batch, StoreWrite.Listener::committed);
       commitListener.run();
+      makeRoom(cost);
     } catch (SQLException | RuntimeException e) {
       log.error("{} writes could not be stored, and are not acknowledged", batch.size(), e);
       tell(batch, (listener, writes) -> listener.failed(writes, e));
     } finally {
       freeBytes.release(cost);
     }
+  }
+
+  private void makeRoom(int writtenBytes) {
+    try {
+      upkeep.makeRoom(writtenBytes);
+    } catch (SQLException e) {
+      upkeepFailed(e);
+    }
+  }
+
+  private void beginUpkeep() {
+    if (keepingUp) {
+      return;
+    }
+    try {
+      upkeep.begin(lastRowId);
+      keepingUp = true;
+      stepUpkeep();
+    } catch (SQLException | RuntimeException e) {
+      upkeepFailed(e);
+    }
+  }
+
+  // One step, then whoever waits; the next step comes behind them.
+  private void stepUpkeep() {
+    try {
+      keepingUp = upkeep.step() && !thread.isShutdown();
+      if (keepingUp) {
+        thread.execute(this::stepUpkeep);
+      }
+    } catch (SQLException | RuntimeException e) {
+      keepingUp = false;
+      upkeepFailed(e);
+    }
+  }
+
+  private static void upkeepFailed(Exception e) {
+    log.error("what the store has too much of could not be removed", e);
   }
 
   private static void tell(List<StoreWrite> batch, BiConsumer<StoreWrite.Listener, List<StoreWrite>> outcome) {

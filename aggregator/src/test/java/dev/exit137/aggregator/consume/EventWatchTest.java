@@ -1,11 +1,15 @@
 package dev.exit137.aggregator.consume;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.exit137.aggregator.ManualCall;
 import dev.exit137.aggregator.store.EventQuery;
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.aggregator.store.ResumeToken;
+import dev.exit137.aggregator.store.Retention;
+import dev.exit137.aggregator.store.RowsRemovedException;
 import dev.exit137.aggregator.store.StoreWrite;
 import dev.exit137.proto.v1.EventFilter;
 import dev.exit137.proto.v1.Node;
@@ -18,6 +22,7 @@ import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
@@ -36,7 +41,7 @@ class EventWatchTest {
 
   @BeforeEach
   void open() throws IOException {
-    store = EventStore.open(dataDir);
+    store = EventStore.open(dataDir, new Retention(Retention.ANY_AGE, 8 << 20), InstantSource.system());
   }
 
   @AfterEach
@@ -93,6 +98,37 @@ class EventWatchTest {
     assertThat(consumer.end().getCode()).isEqualTo(Status.Code.UNAVAILABLE);
   }
 
+  @Test
+  void aWatchThatRetentionOvertakesWhileItsConsumerReadsNothingEndsAndNothingIsSkipped() throws InterruptedException {
+    store(3);
+    EventWatch watch = watch();
+    consumer.takes(2);
+    watch.open();
+    assertThat(consumer.sent().getLast().getEvent().getEventId()).isEqualTo("event-0");
+
+    store(300, "x".repeat(100_000));
+    // Once this is stored, the room that the writes before it needed has been made.
+    store(1);
+    watch.signal();
+
+    assertThat(store.removedUpTo()).isGreaterThan(3);
+    assertThat(store.removed().bySize()).isEqualTo(store.removedUpTo());
+    assertThat(consumer.end().getCode()).isEqualTo(Status.Code.OUT_OF_RANGE);
+    assertThat(consumer.sent()).hasSize(2);
+  }
+
+  @Test
+  void aReadThatRetentionOvertakesInItsFirstMomentFails() throws InterruptedException {
+    store(300, "x".repeat(100_000));
+    store(1);
+    EventQuery all = EventQuery.of(EventFilter.getDefaultInstance());
+
+    assertThatThrownBy(() -> store.scan(all, store.removedUpTo() - 1, store.lastRowId(), 1, event -> true))
+        .isInstanceOf(RowsRemovedException.class);
+    assertThatCode(() -> store.scan(all, store.removedUpTo(), store.lastRowId(), 1, event -> true))
+        .doesNotThrowAnyException();
+  }
+
   private EventWatch watch() {
     return new EventWatch(
         store,
@@ -106,6 +142,10 @@ class EventWatchTest {
   }
 
   private void store(int count) throws InterruptedException {
+    store(count, "");
+  }
+
+  private void store(int count, String filler) throws InterruptedException {
     CountDownLatch stored = new CountDownLatch(count);
     StoreWrite.Listener listener =
         new StoreWrite.Listener() {
@@ -121,7 +161,13 @@ class EventWatchTest {
         };
     for (int i = 0; i < count; i++) {
       Node node = Node.newBuilder().setName("node-a").build();
-      OomKillEvent event = OomKillEvent.newBuilder().setEventId("event-" + i).setRevision(1).setNode(node).build();
+      OomKillEvent event =
+          OomKillEvent.newBuilder()
+              .setEventId((filler.isEmpty() ? "event-" : "large-") + i)
+              .setRevision(1)
+              .setNode(node)
+              .setExplanation(filler)
+              .build();
       store.submit(new StoreWrite.Event(event, Instant.EPOCH, listener));
     }
     assertThat(stored.await(30, TimeUnit.SECONDS)).isTrue();

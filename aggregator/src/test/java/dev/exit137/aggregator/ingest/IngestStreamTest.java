@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.exit137.aggregator.ManualCall;
 import dev.exit137.aggregator.peer.AnyPeer;
 import dev.exit137.aggregator.store.EventStore;
+import dev.exit137.aggregator.store.Retention;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.PublishEventsRequest;
@@ -15,6 +16,7 @@ import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.InstantSource;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -30,7 +32,7 @@ class IngestStreamTest {
 
   @BeforeEach
   void open() throws IOException {
-    store = EventStore.open(dataDir);
+    store = EventStore.open(dataDir, Retention.DEFAULT, InstantSource.system());
     stream = new IngestStream(store, agent, AnyPeer.unlimited(), new ConnectedNodes(), which -> ended.countDown());
     agent.takes(Integer.MAX_VALUE);
     stream.open();

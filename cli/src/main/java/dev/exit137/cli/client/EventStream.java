@@ -1,11 +1,13 @@
 package dev.exit137.cli.client;
 
 import com.google.protobuf.Timestamp;
+import dev.exit137.aggregator.consume.OomEventsService;
 import dev.exit137.cli.terminal.Failure;
 import dev.exit137.cli.terminal.Terminal;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.WatchEventsRequest;
 import dev.exit137.proto.v1.WatchEventsResponse;
+import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.StatusException;
 import io.grpc.stub.BlockingClientCall;
@@ -89,7 +91,7 @@ public final class EventStream implements AutoCloseable {
         read(left);
       } catch (StatusException e) {
         if (!terminal.stop().isRequested()) {
-          disconnect(e.getStatus());
+          disconnect(e);
         }
       }
     }
@@ -147,17 +149,14 @@ public final class EventStream implements AutoCloseable {
     }
   }
 
-  private void disconnect(Status status) throws Failure {
+  private void disconnect(StatusException cause) throws Failure {
+    Status status = cause.getStatus();
     close();
     call = null;
     switch (status.getCode()) {
       case INVALID_ARGUMENT, NOT_FOUND, PERMISSION_DENIED, UNAUTHENTICATED, UNIMPLEMENTED ->
           throw client.failure(status);
-      case OUT_OF_RANGE -> {
-        terminal.say(
-            "the aggregator has another store now; going on from the last sign of life, events may come twice");
-        request = request.toBuilder().setFromTime(lastHeard).build();
-      }
+      case OUT_OF_RANGE -> goOnElsewhere(Optional.ofNullable(cause.getTrailers()));
       default -> {
         if (backoff.isZero()) {
           terminal.say(client.lost(status) + "; trying again until it is back");
@@ -165,6 +164,18 @@ public final class EventStream implements AutoCloseable {
       }
     }
     backoff = backoff.isZero() ? firstBackoff : min(backoff.multipliedBy(2), MAX_BACKOFF);
+  }
+
+  private void goOnElsewhere(Optional<Metadata> trailers) {
+    Optional<String> oldest = trailers.map(all -> all.get(OomEventsService.OLDEST_RESUME_TOKEN));
+    if (oldest.isPresent()) {
+      terminal.say("the aggregator removed events before they were read here (--retention, --max-store-bytes); going on "
+          + "with the oldest that is left");
+      request = request.toBuilder().setResumeToken(oldest.get()).build();
+    } else {
+      terminal.say("the aggregator has another store now; going on from the last sign of life, events may come twice");
+      request = request.toBuilder().setFromTime(lastHeard).build();
+    }
   }
 
   private static Duration min(Duration a, Duration b) {

@@ -2,9 +2,12 @@ package dev.exit137.cli.options;
 
 import dev.exit137.aggregator.AggregatorConfig;
 import dev.exit137.aggregator.peer.PeerLimits;
+import dev.exit137.aggregator.store.Retention;
 import dev.exit137.cli.terminal.Terminal;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Optional;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -12,6 +15,8 @@ import picocli.CommandLine.Spec;
 
 /** Settings of an aggregator. */
 public final class AggregatorOptions {
+  private static final String OFF = "off";
+
   @Spec(Spec.Target.MIXEE)
   private CommandSpec command;
 
@@ -28,6 +33,23 @@ public final class AggregatorOptions {
       paramLabel = "DIR",
       description = "Where the events are stored (default: /var/lib/exit137/aggregator).")
   private Optional<Path> dataDir;
+
+  @Option(
+      names = "--retention",
+      paramLabel = "DURATION",
+      converter = ToAge.class,
+      defaultValue = "30d",
+      description = "How long an event is kept after it was stored, 1s or more, or off (default: ${DEFAULT-VALUE}).")
+  private Duration retention;
+
+  @Option(
+      names = "--max-store-bytes",
+      paramLabel = "SIZE",
+      converter = ToSize.class,
+      defaultValue = "1GiB",
+      description = "How large the store may be before its oldest events go, 8MiB or more, or off "
+          + "(default: ${DEFAULT-VALUE}).")
+  private long maxStoreBytes;
 
   @Option(
       names = "--peer-max-streams",
@@ -62,14 +84,31 @@ public final class AggregatorOptions {
       }
       return fallback;
     });
-    return new AggregatorConfig(listen.host(), listen.port(), directory, peerLimits());
-  }
-
-  private PeerLimits peerLimits() {
     try {
-      return new PeerLimits(peerMaxStreams, peerMaxRequestsPerSecond, peerMaxEventsPerSecond);
+      return new AggregatorConfig(
+          listen.host(),
+          listen.port(),
+          directory,
+          new Retention(retention, maxStoreBytes),
+          new PeerLimits(peerMaxStreams, peerMaxRequestsPerSecond, peerMaxEventsPerSecond));
     } catch (IllegalArgumentException e) {
       throw new ParameterException(command.commandLine(), e.getMessage(), e);
+    }
+  }
+
+  /** A duration, or off. */
+  static final class ToAge implements ITypeConverter<Duration> {
+    @Override
+    public Duration convert(String text) {
+      return text.equals(OFF) ? Retention.ANY_AGE : Times.duration(text);
+    }
+  }
+
+  /** A number of bytes, or off. */
+  static final class ToSize implements ITypeConverter<Long> {
+    @Override
+    public Long convert(String text) {
+      return text.equals(OFF) ? Retention.ANY_SIZE : Sizes.bytes(text);
     }
   }
 }

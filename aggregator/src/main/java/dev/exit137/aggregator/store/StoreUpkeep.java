@@ -1,0 +1,164 @@
+package dev.exit137.aggregator.store;
+
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * Keeps the store within its {@link Retention}, in steps that are small, so that no write waits long for one. Used by
+ * the store's writer thread alone, but for what was removed.
+ */
+final class StoreUpkeep {
+  // Bounds of one step.
+  private static final int EVENTS_PER_STEP = 500;
+  private static final long EVENT_BYTES_PER_STEP = 4 << 20;
+  private static final int IDS_PER_STEP = 1000;
+  private static final int PAGES_PER_STEP = 1000;
+
+  private final Connection connection;
+  private final Retention retention;
+  private final InstantSource clock;
+  private final long pageBytes;
+  private final AtomicLong removedByAge = new AtomicLong();
+  private final AtomicLong removedBySize = new AtomicLong();
+  private volatile long removedUpTo;
+  private long expiredUpTo;
+  private long forgettableUpTo;
+
+  StoreUpkeep(Connection connection, Retention retention, InstantSource clock) throws SQLException {
+    this.connection = connection;
+    this.retention = retention;
+    this.clock = clock;
+    pageBytes = number("PRAGMA page_size");
+    removedUpTo = StoreSchema.removedUpTo(connection);
+  }
+
+  /** The highest row that was ever removed; for any thread. */
+  long removedUpTo() {
+    return removedUpTo;
+  }
+
+  /** What was removed since the store was opened; for any thread. */
+  RemovedEvents removed() {
+    return new RemovedEvents(removedByAge.get(), removedBySize.get());
+  }
+
+  /** Notes the time, and finds what has become too old by now. */
+  void begin(long lastRowId) throws SQLException {
+    run("INSERT OR IGNORE INTO stored_by VALUES (?, ?)", lastRowId, clock.instant().getEpochSecond());
+    expiredUpTo = lastRowOlderThan(retention.maxAge());
+    long tooMany = lastRowId - Math.min(lastRowId, retention.maxIds());
+    forgettableUpTo = Math.max(lastRowOlderThan(retention.idAge()), tooMany);
+  }
+
+  /** Does a part of what there is to do; false when nothing is left. */
+  boolean step() throws SQLException {
+    return removeExpired() || removeExcess() > 0 || forgetIds() || shrink();
+  }
+
+  /** Removes what there is too much of, as much as was written at most: then writing does not outrun the steps. */
+  void makeRoom(long writtenBytes) throws SQLException {
+    long removed = removeExcess();
+    while (removed > 0 && removed < writtenBytes) {
+      long more = removeExcess();
+      removed = more == 0 ? writtenBytes : removed + more;
+    }
+  }
+
+  /** Whether there is more in the file than there may be. */
+  private boolean overfull() throws SQLException {
+    return (number("PRAGMA page_count") - number("PRAGMA freelist_count")) * pageBytes > retention.maxBytes();
+  }
+
+  private boolean removeExpired() throws SQLException {
+    return expiredUpTo > removedUpTo && removeOldest(expiredUpTo, removedByAge) > 0;
+  }
+
+  private long removeExcess() throws SQLException {
+    return overfull() ? removeOldest(Long.MAX_VALUE, removedBySize) : 0;
+  }
+
+  /** Removes some of the oldest events; returns about how many bytes they took. */
+  private long removeOldest(long upToRowId, AtomicLong counter) throws SQLException {
+    long lastRow = 0;
+    long bytes = 0;
+    int events = 0;
+    // The length stands in the row's head: the body is not read for it.
+    Select oldest = new Select("SELECT row_id, length(body) FROM event WHERE row_id <= ? ORDER BY row_id", upToRowId);
+    try (PreparedStatement statement = oldest.prepare(connection);
+        ResultSet rows = statement.executeQuery()) {
+      while (events < EVENTS_PER_STEP && bytes < EVENT_BYTES_PER_STEP && rows.next()) {
+        lastRow = rows.getLong(1);
+        bytes += rows.getLong(2);
+        events++;
+      }
+    }
+    if (events == 0) {
+      return 0;
+    }
+    long removed = lastRow;
+    Transaction.write(
+        connection,
+        () -> run("DELETE FROM event WHERE row_id <= ?", removed) + run("UPDATE meta SET removed_up_to = ?", removed));
+    removedUpTo = removed;
+    counter.addAndGet(events);
+    return bytes;
+  }
+
+  /** Forgets some ids whose events went long ago, never one whose event is there. */
+  private boolean forgetIds() throws SQLException {
+    long upTo = Math.min(forgettableUpTo, removedUpTo);
+    long some =
+        number(
+            "SELECT max(row_id) FROM (SELECT row_id FROM known_id WHERE row_id <= ? ORDER BY row_id LIMIT ?)",
+            upTo,
+            IDS_PER_STEP);
+    if (some == 0) {
+      return false;
+    }
+    return Transaction.write(
+            connection,
+            () -> run("DELETE FROM known_id WHERE row_id <= ?", some) + run("DELETE FROM stored_by WHERE row_id <= ?", some))
+        > 0;
+  }
+
+  /** Gives some of the free pages back to the disk. */
+  private boolean shrink() throws SQLException {
+    if (number("PRAGMA freelist_count") > 0) {
+      try (Statement vacuum = connection.createStatement()) {
+        // A query would free one page for each row asked for; this runs to the end.
+        vacuum.executeUpdate("PRAGMA incremental_vacuum(" + PAGES_PER_STEP + ")");
+      }
+      return true;
+    }
+    // Only now the file becomes shorter.
+    number("PRAGMA wal_checkpoint(PASSIVE)");
+    return false;
+  }
+
+  /** The last row of which it is known that it was stored so long ago; 0 when none was. */
+  private long lastRowOlderThan(Duration age) throws SQLException {
+    long now = clock.instant().getEpochSecond();
+    return age.getSeconds() > now
+        ? 0
+        : number("SELECT max(row_id) FROM stored_by WHERE epoch_seconds < ?", now - age.getSeconds());
+  }
+
+  private int run(String sql, Object... values) throws SQLException {
+    try (PreparedStatement statement = new Select(sql, values).prepare(connection)) {
+      return statement.executeUpdate();
+    }
+  }
+
+  private long number(String query, Object... values) throws SQLException {
+    try (PreparedStatement statement = new Select(query, values).prepare(connection);
+        ResultSet rows = statement.executeQuery()) {
+      return rows.next() ? rows.getLong(1) : 0;
+    }
+  }
+}
