@@ -13,6 +13,7 @@ import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Evidence;
+import dev.exit137.proto.v1.OomKillEvent.Outcome;
 import dev.exit137.proto.v1.OomKillEvent.Scope;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -260,6 +261,10 @@ public final class Correlator implements IncidentAssembler.Sink {
     OomKillEvent.Builder event =
         events.withoutKill(incident, limit, times(incident.lastTimestampMicros(), now)).addAllEvidence(limitSources);
     KillReport report = new KillReport(event.build(), Optional.empty(), blocks(), Optional.empty());
+    if (report.event().getOutcome() == Outcome.KILL_NOT_SEEN) {
+      // Its kill is counted, and will be told by the counters: that event needs what was counted.
+      limits.ifPresent(finder -> finder.giveBack(report));
+    }
     reports.accept(report);
     fruitless.onReported(incident, report, now);
   }

@@ -299,6 +299,18 @@ class LimitTest {
   }
 
   @Test
+  void theFileOfACgroupMadeLaterUnderTheSamePathIsNotTheLimitThatWasHit() {
+    node.cgroup("/a", 8);
+    node.startLive();
+    // The victim's /a came and went unseen.
+    node.vmstat(1);
+    node.summary("/a", "/a", PID);
+    node.killed(PID);
+
+    assertThat(limit()).isEqualTo(Limit.newBuilder().setOwner(Owner.CGROUP).setCgroup("/a").build());
+  }
+
+  @Test
   void noCounterThatMovedContradictsNothing() {
     container();
     node.kill(CONTAINER);
@@ -337,6 +349,20 @@ class LimitTest {
     assertThat(limit().getLimitBytes()).isEqualTo(33554432);
     assertThat(last().getEvidenceList()).containsExactly(Evidence.MEMORY_EVENTS, Evidence.MEMORY_EVENTS_OOM);
     assertThat(last().getCertainty()).isEqualTo(Certainty.SINGLE_SOURCE);
+  }
+
+  @Test
+  void theReportWhoseKillWasOverwrittenLeavesTheCounterToTheKill() {
+    container();
+    node.oom(POD);
+    node.kill(CONTAINER);
+    node.summary(POD, CONTAINER, PID);
+    node.settle();
+
+    assertThat(node.events).hasSize(2).allSatisfy(event -> {
+      assertThat(event.getIncident().getLimit().getCgroup()).isEqualTo(POD);
+      assertThat(event.getEvidenceList()).contains(Evidence.MEMORY_EVENTS_OOM);
+    });
   }
 
   @Test
