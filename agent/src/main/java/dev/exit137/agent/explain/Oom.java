@@ -119,12 +119,18 @@ final class Oom {
     return Part.whole(event);
   }
 
-  /** Resident memory of the victim; empty where it is not known. */
+  /**
+   * Resident memory of the victim; empty where it is not known. File pages may be charged to another cgroup: what would be
+   * more than the limit is told without them.
+   */
   OptionalLong victimHeld() {
     Victim victim = event.getVictim();
-    return victim.hasAnonRssBytes() || victim.hasFileRssBytes() || victim.hasShmemRssBytes()
-        ? OptionalLong.of(victim.getAnonRssBytes() + victim.getFileRssBytes() + victim.getShmemRssBytes())
-        : OptionalLong.empty();
+    if (!victim.hasAnonRssBytes() && !victim.hasFileRssBytes() && !victim.hasShmemRssBytes()) {
+      return OptionalLong.empty();
+    }
+    long own = victim.getAnonRssBytes() + victim.getShmemRssBytes();
+    long all = own + victim.getFileRssBytes();
+    return OptionalLong.of(own > 0 && isMemcg() && limit().hasLimitBytes() && all > limit().getLimitBytes() ? own : all);
   }
 
   /** The task that held most; empty without a task table. */

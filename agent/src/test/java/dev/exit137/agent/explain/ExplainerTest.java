@@ -13,6 +13,7 @@ import static dev.exit137.agent.explain.Reports.trigger;
 import static dev.exit137.agent.explain.Reports.zone;
 import static org.junit.jupiter.api.Assertions.assertAll;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.exit137.proto.v1.HugepagePool;
 import dev.exit137.proto.v1.MemcgStat;
@@ -420,6 +421,17 @@ class ExplainerTest {
                 + "/db, and the counter of OOMs that moved is that of cgroup / and of cgroup /x.",
             "Raise the limit, or make its largest process smaller: mysqld (pid 4711) held 480.0 MiB, 94 % of "
                 + "512.0 MiB"));
+  }
+
+  @Test
+  void filePagesThatAnotherCgroupPaysForDoNotMakeAVictimLargerThanItsLimit() {
+    OomKillEvent.Builder event = memcg();
+    event.getVictimBuilder().setAnonRssBytes(510 * MIB).setFileRssBytes(MIB);
+    Explainer.explain(event);
+    assertTrue(event.getExplanation().contains("which held 511.0 MiB, because"), event::getExplanation);
+    event.getVictimBuilder().setFileRssBytes(9 * MIB);
+    Explainer.explain(event);
+    assertTrue(event.getExplanation().contains("which held 510.0 MiB, because"), event::getExplanation);
   }
 
   /** An event that is explained again, with more evidence, has the new words alone. */
