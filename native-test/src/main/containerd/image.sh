@@ -6,7 +6,7 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 mkdir -p "$dir/rootfs/bin" "$dir/rootfs/bed" "$dir/rootfs/etc" "$dir/rootfs/proc" "$dir/rootfs/dev" "$dir/rootfs/sys"
 cp "$(command -v busybox)" "$dir/rootfs/bin/busybox"
-for applet in sh sleep tail; do
+for applet in sh sleep tail dd; do
   ln -s busybox "$dir/rootfs/bin/$applet"
 done
 tar -C "$dir/rootfs" -cf "$dir/layer.tar" .

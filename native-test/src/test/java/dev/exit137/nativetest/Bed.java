@@ -23,9 +23,9 @@ final class Bed {
   /** The repository's top level. */
   static final Path REPOSITORY = MODULE.getParent();
   /** Whatever the beds make stays below it. */
-  static final Path WORK = MODULE.resolve("target/bed");
+  static final Path WORK = Path.of(System.getProperty("bed.work", MODULE.resolve("target/bed").toString()));
 
-  private static final long PROBE_NANOS = 5_000_000;
+  private static final long PROBE_NANOS = 20_000_000;
 
   private Bed() {}
 

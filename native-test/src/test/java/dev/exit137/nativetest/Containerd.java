@@ -23,7 +23,7 @@ final class Containerd implements AutoCloseable {
   static final String IMAGE = "exit137.test/busybox:1";
 
   static final Path SOURCE = Bed.MODULE.resolve("src/main/containerd");
-  private static final Duration LIMIT = Duration.ofSeconds(30);
+  private static final Duration LIMIT = Duration.ofMinutes(3);
 
   private final Path logs;
   // Not below target: the path of a unix socket has at most 107 bytes.
@@ -51,7 +51,10 @@ final class Containerd implements AutoCloseable {
     this.logs = logs;
     try {
       directory = Files.createTempDirectory("exit137-containerd");
-      String config = Files.readString(SOURCE.resolve("config.toml")).replace("@DIR@", directory.toString());
+      String config =
+          Files.readString(SOURCE.resolve("config.toml"))
+              .replace("@DIR@", directory.toString())
+              .replace("@RUNC@", SOURCE.resolve("runc.sh").toString());
       Files.writeString(directory.resolve("config.toml"), config);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
@@ -62,12 +65,13 @@ final class Containerd implements AutoCloseable {
             .build();
   }
 
-  private void launch() {
+  /** Starts it, at first or after {@link #stop}. */
+  void launch() {
     Path log = logs.resolve("containerd.log");
     try {
       // It ends with the bed, even where the bed cannot end it.
       process = new ProcessBuilder(
-              "timeout", "-k", "5", "600", "containerd", "-c", directory.resolve("config.toml").toString())
+              "timeout", "-k", "5", "1800", "containerd", "-c", directory.resolve("config.toml").toString())
           .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
           .redirectErrorStream(true)
           .start();
@@ -134,8 +138,8 @@ final class Containerd implements AutoCloseable {
     signal("CONT");
   }
 
-  /** It dies, and is started anew; its containers run on. */
-  void restart() {
+  /** It dies, and its socket is gone; its containers run. */
+  void stop() {
     try {
       signal("KILL");
       process.waitFor();
@@ -145,7 +149,6 @@ final class Containerd implements AutoCloseable {
     } catch (InterruptedException e) {
       throw new IllegalStateException(e);
     }
-    launch();
   }
 
   private void signal(String name) {

@@ -4,11 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.exit137.nativetest.Pods.Container;
 import dev.exit137.nativetest.Pods.Pod;
+import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Evidence;
 import dev.exit137.proto.v1.QosClass;
 import dev.exit137.proto.v1.SourceStatus.State;
+import dev.exit137.proto.v1.Task;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -22,15 +24,18 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.MethodOrderer;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.Timeout;
 
 /** Real pods of a real containerd on this machine's own kernel, and what the product says of their deaths. */
-@Timeout(value = 2, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Timeout(value = 12, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class ContainersTest {
   /** The hierarchy with the memory controller: cgroup v1's, where that has it. */
   private static final Path MEMORY =
@@ -39,8 +44,8 @@ class ContainersTest {
           .findFirst()
           .orElse(Path.of("/sys/fs/cgroup"));
   private static final long LIMIT_BYTES = 16L << 20;
-  private static final Duration LIMIT = Duration.ofSeconds(30);
-  private static final int STORM = 12;
+  private static final Duration LIMIT = Duration.ofMinutes(3);
+  private static final int STORM = 60;
 
   private static Path out;
   private static Containerd containerd;
@@ -94,9 +99,9 @@ class ContainersTest {
 
     OomKillEvent event = onlyEvent(app);
     assertNames(event, app);
+    assertKilledAtLimit(event, app, Limit.Owner.CONTAINER, app.cgroup(), LIMIT_BYTES);
     assertThat(event.getVictim().getPid()).isEqualTo(app.mainPid());
-    assertThat(event.getIncident().getLimit().getOwner()).isEqualTo(Limit.Owner.CONTAINER);
-    assertThat(event.getIncident().getLimit().getLimitBytes()).isEqualTo(LIMIT_BYTES);
+    assertThat(event.getVictim().getIsContainerInit()).isTrue();
     assertThat(event.getExplanation())
         .contains("container app of pod bed/cart (image " + Containerd.IMAGE + ") reached its memory limit of 16.0 MiB");
     awaitDeath(app);
@@ -113,6 +118,7 @@ class ContainersTest {
 
     OomKillEvent child = agent.await("a child's death", app.cgroup(), e -> e.getVictim().hasIsContainerInit()).getLast();
     assertNames(child, app);
+    assertKilledAtLimit(child, app, Limit.Owner.CONTAINER, app.cgroup(), LIMIT_BYTES);
     assertThat(child.getVictim().getPid()).isNotEqualTo(app.mainPid());
     assertThat(child.getVictim().getIsContainerInit()).isFalse();
     assertThat(child.getExplanation()).contains("the container lives on, and Kubernetes does not show this kill");
@@ -135,13 +141,42 @@ class ContainersTest {
 
     OomKillEvent event = onlyEvent(app);
     assertNames(event, app);
-    Limit limit = event.getIncident().getLimit();
-    assertThat(limit.getOwner()).isEqualTo(Limit.Owner.POD);
-    assertThat(limit.getCgroup()).isEqualTo(pod.cgroup());
+    assertKilledAtLimit(event, app, Limit.Owner.POD, pod.cgroup(), LIMIT_BYTES);
+    assertThat(event.getVictim().getIsContainerInit()).isTrue();
     assertThat(event.getExplanation())
         .contains("in container app of pod bed/job (image " + Containerd.IMAGE + ")")
         .contains("because pod bed/job, above it, reached its memory limit of 16.0 MiB");
     pods.remove(pod);
+  }
+
+  /** As kubelet sets it, a container that requested little is killed before one that requested much. */
+  @Test
+  void limitOfAPodKillsAContainerThatHoldsLittleBesideOneThatHoldsMuch() {
+    Pod pod = pods.make("shared", OptionalLong.of(3 * LIMIT_BYTES));
+    Container holder = pods.start(pod, "holder", 0, Pods.HOLDS, 100);
+    Bed.await("what the holder holds", LIMIT, () -> memoryOf(holder), bytes -> bytes > Pods.HELD_BYTES);
+    Container sidecar = pods.start(pod, "sidecar", 0, Pods.EATS, 999);
+    sidecar.open();
+
+    OomKillEvent event = onlyEvent(sidecar);
+    assertNames(event, sidecar);
+    assertKilledAtLimit(event, sidecar, Limit.Owner.POD, pod.cgroup(), 3 * LIMIT_BYTES);
+    assertThat(event.getVictim().getOomScoreAdj()).isEqualTo(999);
+    assertThat(event.getExplanation())
+        .contains("in container sidecar of pod bed/shared")
+        .contains("because pod bed/shared, above it, reached its memory limit of 48.0 MiB")
+        .contains("most of it dd (pid ");
+    assertThat(event.getRecommendationsList())
+        .anyMatch(advice -> advice.startsWith("Look at everything that shares the limit, not only at the victim"))
+        .anyMatch(advice -> advice.startsWith("Check that oom_score_adj says what should go first"));
+    assertThat(containerd.isRunning(holder.id())).isTrue();
+    assertThat(agent.received()).extracting(e -> e.getContainer().getId()).doesNotContain(holder.id());
+    pods.remove(pod);
+  }
+
+  private static long memoryOf(Container container) {
+    Path usage = Path.of(MEMORY + container.cgroup(), pods.isV2() ? "memory.current" : "memory.usage_in_bytes");
+    return Long.parseLong(Bed.lines(usage).getFirst());
   }
 
   @Test
@@ -158,8 +193,7 @@ class ContainersTest {
     Pod pod = pods.make("brief");
     Container app = pods.start(pod, "app", LIMIT_BYTES, Pods.EATS);
     app.open();
-    Bed.await("the death of " + app, LIMIT, () -> Bed.lines(Path.of(MEMORY + app.cgroup() + "/cgroup.procs")),
-        List::isEmpty);
+    awaitDeath(app);
     pods.remove(pod);
 
     OomKillEvent event = onlyEvent(app);
@@ -200,7 +234,7 @@ class ContainersTest {
         assertThat(byPath.getContainer().getName()).isEmpty();
         assertThat(byPath.getContainer().getPod().getUid()).isEqualTo(pod.uid());
         assertThat(byPath.getContainer().getQosClass()).isEqualTo(QosClass.QOS_CLASS_BURSTABLE);
-        assertThat(byPath.getVictim().hasIsContainerInit()).isFalse();
+        assertThat(byPath.getVictim().getIsContainerInit()).isFalse();
         assertThat(byPath.getEvidenceList()).doesNotContain(Evidence.CRI);
         assertThat(fresh.awaitRuntime(State.UNAVAILABLE).getDetail()).contains(containerd.socket().toString());
         containerd.goOn();
@@ -219,12 +253,16 @@ class ContainersTest {
   }
 
   @Test
-  void killsWhileTheRuntimeIsRestartedAndAfterHaveTheirNames() {
+  void killsWhileTheRuntimeIsStoppedAndAfterItsRestartHaveTheirNames() {
     Pod before = pods.make("before");
     Container old = pods.start(before, "app", LIMIT_BYTES, Pods.ITS_CHILD_EATS);
-    containerd.restart();
     old.open();
-    assertNames(onlyEvent(old), old);
+    assertThat(onlyEvent(old).getVictim().getIsContainerInit()).isFalse();
+    containerd.stop();
+    old.open();
+    assertThat(events(old, 2)).allSatisfy(event -> assertNames(event, old));
+    assertThat(agent.awaitRuntime(State.DEGRADED).getDetail()).contains(containerd.socket().toString());
+    containerd.launch();
     agent.awaitRuntime(State.ACTIVE);
 
     Pod after = pods.make("after");
@@ -235,7 +273,9 @@ class ContainersTest {
     pods.remove(after);
   }
 
+  /** The last: it uses up the reports that the kernel prints in five seconds. */
   @Test
+  @Order(Integer.MAX_VALUE)
   void stormOfPodsCreatedKilledAndRemovedNamesNoWrongPod() throws Exception {
     Map<Integer, Container> victims = storm().stream().collect(Collectors.toMap(Container::mainPid, Function.identity()));
     assertThat(victims).hasSize(STORM);
@@ -248,40 +288,48 @@ class ContainersTest {
             && seen.stream().allMatch(event -> event.getContainer().getName().equals("app")
                 || event.getCgroupPath().isEmpty()));
     assertThat(events).hasSize(STORM);
-    assertThat(events).allSatisfy(event -> {
-      if (event.getCgroupPath().isEmpty()) {
-        assertThat(event.hasContainer()).as("no name without a cgroup: %s", event).isFalse();
-      } else {
-        assertNames(event, victims.get(event.getVictim().getPid()));
-      }
+    List<OomKillEvent> unnamed = events.stream().filter(event -> event.getCgroupPath().isEmpty()).toList();
+    System.out.println("a storm of " + STORM + " pods: " + unnamed.size() + " kills of unknown cgroup, "
+        + events.stream().filter(event -> event.getVictim().getIsContainerInit()).count() + " known as main processes");
+    if (pods.isV2()) {
+      assertThat(unnamed).isEmpty();
+    }
+    assertThat(unnamed).as("no name without a cgroup").noneMatch(OomKillEvent::hasContainer);
+    assertThat(events).filteredOn(event -> !event.getCgroupPath().isEmpty()).allSatisfy(event -> {
+      assertNames(event, victims.get(event.getVictim().getPid()));
+      assertThat(event.getVictim().hasIsContainerInit() && !event.getVictim().getIsContainerInit()).isFalse();
     });
   }
 
-  /** Each eats as soon as it is there, and is removed as soon as it has died; four at a time. */
+  /** All wait until all are there; then all eat at once, and each is removed as soon as it has died. */
   private static List<Container> storm() throws Exception {
-    ExecutorService hands = Executors.newFixedThreadPool(4);
-    try {
-      List<Future<Container>> all = new ArrayList<>();
-      IntStream.range(0, STORM).forEach(number -> all.add(hands.submit(() -> {
-        Pod pod = pods.make("storm-" + number);
-        Container app = pods.start(pod, "app", LIMIT_BYTES, Pods.EATS);
-        app.open();
-        awaitDeath(app);
-        pods.remove(pod);
-        return app;
-      })));
-      List<Container> done = new ArrayList<>();
-      for (Future<Container> one : all) {
-        done.add(one.get());
+    try (ExecutorService hands = Executors.newFixedThreadPool(4)) {
+      List<Future<Container>> made = new ArrayList<>();
+      for (int number = 0; number < STORM; number++) {
+        String name = "storm-" + number;
+        made.add(hands.submit(() -> pods.start(pods.make(name), "app", LIMIT_BYTES, Pods.EATS)));
       }
-      return done;
-    } finally {
-      hands.shutdown();
+      List<Container> all = new ArrayList<>();
+      for (Future<Container> one : made) {
+        all.add(one.get());
+      }
+      all.forEach(Container::open);
+      List<Future<?>> removed = new ArrayList<>();
+      for (Container one : all) {
+        removed.add(hands.submit(() -> {
+          awaitDeath(one);
+          pods.remove(one.pod());
+        }));
+      }
+      for (Future<?> one : removed) {
+        one.get();
+      }
+      return all;
     }
   }
 
   private static void awaitDeath(Container container) {
-    Bed.await("the end of " + container, LIMIT, () -> containerd.isRunning(container.id()), running -> !running);
+    Bed.await("the end of " + container, LIMIT, () -> pods.isEmpty(container), isEmpty -> isEmpty);
   }
 
   private static List<OomKillEvent> latest() {
@@ -299,6 +347,30 @@ class ContainersTest {
         seen -> seen.stream().filter(event -> event.getEvidenceList().contains(Evidence.CRI)).count() >= count);
     assertThat(events).hasSize(count);
     return events;
+  }
+
+  /** Alone in its incident, so that the kernel printed the whole of its report. */
+  private static void assertKilledAtLimit(
+      OomKillEvent event, Container container, Limit.Owner owner, String limiting, long limitBytes) {
+    assertThat(event.getNode().getName()).isEqualTo("bed");
+    assertThat(event.getRecovered()).isFalse();
+    assertThat(event.getOutcome()).isEqualTo(OomKillEvent.Outcome.KILLED);
+    assertThat(event.getScope()).isEqualTo(OomKillEvent.Scope.MEMCG);
+    assertThat(event.getConstraint()).isEqualTo("CONSTRAINT_MEMCG");
+    assertThat(event.getVictim().getComm()).isEqualTo("tail");
+    Incident incident = event.getIncident();
+    assertThat(incident.getOomMemcg()).isEqualTo(limiting);
+    assertThat(incident.getTaskMemcg()).isEqualTo(container.cgroup());
+    assertThat(incident.getGroupKill()).isFalse();
+    assertThat(incident.getLimit().getOwner()).isEqualTo(owner);
+    assertThat(incident.getLimit().getCgroup()).isEqualTo(limiting);
+    assertThat(incident.getLimit().getLimitBytes()).isEqualTo(limitBytes);
+    assertThat(incident.getLimit().getUsageBytes()).isBetween(limitBytes / 10 * 9, limitBytes);
+    assertThat(incident.getMemory().getAnonBytes()).isBetween(limitBytes / 2, limitBytes);
+    assertThat(incident.getTasksList()).extracting(Task::getPid).contains(event.getVictim().getPid());
+    assertThat(event.getEvidenceList())
+        .contains(Evidence.KMSG_KILLED, Evidence.KMSG_SUMMARY, Evidence.MEMORY_EVENTS, Evidence.CRI);
+    assertThat(event.getCertainty()).isEqualTo(OomKillEvent.Certainty.CONFIRMED);
   }
 
   private static void assertNames(OomKillEvent event, Container container) {

@@ -1,5 +1,7 @@
 package dev.exit137.nativetest;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import dev.exit137.proto.v1.ListNodesRequest;
 import dev.exit137.proto.v1.OomEventsGrpc;
 import dev.exit137.proto.v1.OomKillEvent;
@@ -8,6 +10,7 @@ import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -21,14 +24,16 @@ import java.util.function.Predicate;
 
 /** The product on this machine, agent and aggregator, and what its consumer has received so far. */
 final class LiveAgent implements AutoCloseable {
-  private static final Duration LIMIT = Duration.ofSeconds(30);
-  private static final Duration START_LIMIT = Duration.ofSeconds(120);
+  private static final Duration LIMIT = Duration.ofMinutes(3);
+  private static final Duration START_LIMIT = Duration.ofMinutes(4);
 
   private final String runtime;
   private final Process process;
   private final Path out;
   private final Path log;
   private final ManagedChannel channel;
+  private final List<OomKillEvent> received = new ArrayList<>();
+  private long parsedBytes;
 
   /** Starts it, with an empty state. @param directory for its state and output */
   static LiveAgent start(Path directory, Path criSocket) {
@@ -69,7 +74,7 @@ final class LiveAgent implements AutoCloseable {
     out = directory.resolve("events.jsonl");
     log = directory.resolve("run.log");
     process = new ProcessBuilder(
-            "timeout", "-k", "5", "600", Bed.exit137(), "run", "-o", "json", "--node-name", "bed",
+            "timeout", "-k", "5", "1800", Bed.exit137(), "run", "-o", "json", "--node-name", "bed",
             "--listen", address, "--data-dir", directory.resolve("data").toString(),
             "--state-dir", directory.resolve("state").toString(), "--" + runtime + "-endpoint", "unix://" + socket)
         .redirectInput(Path.of("/dev/null").toFile())
@@ -80,10 +85,14 @@ final class LiveAgent implements AutoCloseable {
   }
 
   /** What came in so far, every revision. */
-  List<OomKillEvent> received() {
-    try {
-      String text = Files.readString(out);
-      return Events.parse(text.substring(0, text.lastIndexOf('\n') + 1).lines().toList()).received();
+  synchronized List<OomKillEvent> received() {
+    try (InputStream file = Files.newInputStream(out)) {
+      file.skipNBytes(parsedBytes);
+      String text = new String(file.readAllBytes(), UTF_8);
+      String lines = text.substring(0, text.lastIndexOf('\n') + 1);
+      received.addAll(Events.parse(lines.lines().toList()).received());
+      parsedBytes += lines.getBytes(UTF_8).length;
+      return List.copyOf(received);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

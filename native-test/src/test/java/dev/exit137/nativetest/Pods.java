@@ -20,6 +20,7 @@ import dev.exit137.nativetest.cri.RemovePodSandboxRequest;
 import dev.exit137.nativetest.cri.RunPodSandboxRequest;
 import dev.exit137.nativetest.cri.StartContainerRequest;
 import dev.exit137.nativetest.cri.StopPodSandboxRequest;
+import io.grpc.StatusRuntimeException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -44,11 +45,14 @@ final class Pods implements AutoCloseable {
   static final String ITS_CHILD_EATS_THEN_IT_DOES = "read line </bed/go; tail /dev/zero; " + EATS;
   /** As it starts, nothing waits for anything. */
   static final String EATS_AT_ONCE = "exec tail /dev/zero";
+  /** A child of its main process holds so much, and waits. */
+  static final long HELD_BYTES = 40L << 20;
+  static final String HOLDS = "dd if=/dev/zero bs=" + HELD_BYTES + " count=1 | sleep 1000000";
   static final String WAITS = "exec sleep 1000000";
 
   private static final NamespaceOption NAMESPACES =
       NamespaceOption.newBuilder().setNetwork(NamespaceMode.NODE).setPid(NamespaceMode.CONTAINER).build();
-  private static final Duration LIMIT = Duration.ofSeconds(20);
+  private static final Duration LIMIT = Duration.ofMinutes(3);
 
   /** @param cgroup the pod's, as the kernel prints it */
   record Pod(String name, String uid, String cgroup, String sandbox, PodSandboxConfig config, Path gate) {}
@@ -87,6 +91,20 @@ final class Pods implements AutoCloseable {
     this.memoryRoot = memoryRoot;
     this.parent = parent;
     isV2 = Files.exists(memoryRoot.resolve("cgroup.controllers"));
+  }
+
+  boolean isV2() {
+    return isV2;
+  }
+
+  /** No process is left of it. Asks the kernel: a runtime that is asked again and again has no time for its work. */
+  boolean isEmpty(Container container) {
+    try {
+      return Files.readString(Path.of(memoryRoot + container.cgroup(), "cgroup.procs")).isEmpty();
+    } catch (IOException e) {
+      // Nor its cgroup.
+      return true;
+    }
   }
 
   Pod make(String name) {
@@ -142,12 +160,20 @@ final class Pods implements AutoCloseable {
 
   /** @param limitBytes 0 for none; @param script of busybox's shell */
   Container start(Pod pod, String name, long limitBytes, String script) {
-    Container container = launch(pod, name, limitBytes, script);
+    return start(pod, name, limitBytes, script, 0);
+  }
+
+  Container start(Pod pod, String name, long limitBytes, String script, int oomScoreAdj) {
+    Container container = launch(pod, name, limitBytes, script, oomScoreAdj);
     return new Container(pod, name, container.id(), containerd.mainPid(container.id()));
   }
 
   /** As {@link #start}, for one that may be dead at once. */
   Container launch(Pod pod, String name, long limitBytes, String script) {
+    return launch(pod, name, limitBytes, script, 0);
+  }
+
+  private Container launch(Pod pod, String name, long limitBytes, String script, int oomScoreAdj) {
     ContainerConfig config =
         ContainerConfig.newBuilder()
             .setMetadata(ContainerMetadata.newBuilder().setName(name).setAttempt(ATTEMPT))
@@ -157,7 +183,10 @@ final class Pods implements AutoCloseable {
             .setLogPath(name + ".log")
             .setLinux(
                 LinuxContainerConfig.newBuilder()
-                    .setResources(LinuxContainerResources.newBuilder().setMemoryLimitInBytes(limitBytes))
+                    .setResources(
+                        LinuxContainerResources.newBuilder()
+                            .setMemoryLimitInBytes(limitBytes)
+                            .setOomScoreAdj(oomScoreAdj))
                     .setSecurityContext(LinuxContainerSecurityContext.newBuilder().setNamespaceOptions(NAMESPACES)))
             .build();
     String id =
@@ -175,9 +204,19 @@ final class Pods implements AutoCloseable {
 
   /** With all its containers, whatever they do. */
   void remove(Pod pod) {
-    containerd.cri().stopPodSandbox(StopPodSandboxRequest.newBuilder().setPodSandboxId(pod.sandbox()).build());
+    // As kubelet does, once more where containerd stumbles over a container that is just about to end.
+    Bed.await("the end of pod " + pod.name(), LIMIT, () -> stop(pod), failure -> failure == null);
     containerd.cri().removePodSandbox(RemovePodSandboxRequest.newBuilder().setPodSandboxId(pod.sandbox()).build());
     made.remove(pod);
+  }
+
+  private StatusRuntimeException stop(Pod pod) {
+    try {
+      containerd.cri().stopPodSandbox(StopPodSandboxRequest.newBuilder().setPodSandboxId(pod.sandbox()).build());
+      return null;
+    } catch (StatusRuntimeException e) {
+      return e;
+    }
   }
 
   /** Ends whatever runs below the parent, and removes the cgroups, in every hierarchy. */
