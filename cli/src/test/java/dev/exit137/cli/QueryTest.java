@@ -132,7 +132,7 @@ class QueryTest {
     aggregator.store(event.build());
     assertThat(run("get", "boot/kmsg/7")).isZero();
     assertThat(session.out())
-        .contains("  memory   read 3.0 s before the kill: 30.0 MiB in use")
+        .contains("  memory   read 3.0 s before the kill: 30.0 MiB of 32.0 MiB in use")
         .anySatisfy(line -> assertThat(line).matches(" +held by the victim +31\\.4 MiB +98 %  █+"));
   }
 

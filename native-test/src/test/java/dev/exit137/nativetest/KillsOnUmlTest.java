@@ -205,6 +205,12 @@ class KillsOnUmlTest {
     assertThat(run.victims("storm")).hasSize(40);
     assertThat(run.kernelLog().during("storm").summaryPids()).as("summaries that the rate limit let pass")
         .hasSizeLessThan(40);
+    assertThat(run.victims("storm").stream().map(run::eventOf).map(OomKillEvent::getIncident))
+        .filteredOn(incident -> incident.hasMemory() && incident.getMemcgStatsCount() == 0)
+        .allSatisfy(incident -> {
+          assertThat(incident.hasMemorySample()).as("no report was printed").isTrue();
+          assertThat(incident.getMemory().getAnonBytes()).as("the victim lived").isGreaterThan(LIMIT_BYTES / 4);
+        });
   }
 
   @Test

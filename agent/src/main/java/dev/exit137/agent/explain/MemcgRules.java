@@ -117,7 +117,8 @@ final class MemcgRules {
 
   /** No report shows what filled the limit; what it held a while before is told for what it is. */
   static List<Finding> heldBefore(Oom oom) {
-    if (!oom.isMemcg() || !oom.isSampleOfTheLimit() || oom.isMemoryAtTheLimit()) {
+    boolean unknownLimit = oom.incident().hasMemorySample() && oom.limit().getCgroup().isEmpty();
+    if (!oom.isMemcg() || !unknownLimit && (!oom.isSampleOfTheLimit() || oom.isMemoryAtTheLimit())) {
       return List.of();
     }
     MemorySample sample = oom.incident().getMemorySample();
@@ -126,8 +127,8 @@ final class MemcgRules {
         .map(part -> ", " + Sizes.text(part.bytes()) + " of it " + part.kind().words())
         .orElse("");
     return List.of(Finding.sentence(
-        "It used " + Sizes.text(sample.getUsageBytes()) + " ("
-            + Sizes.share(sample.getUsageBytes(), sample.getLimitBytes()) + oom.before() + ")" + largest + "."));
+        (unknownLimit ? "Its own cgroup used " : "It used ") + Sizes.text(sample.getUsageBytes()) + " of "
+            + Sizes.text(sample.getLimitBytes()) + oom.before() + largest + "."));
   }
 
   /** A node's kernel shows kinds of kernel memory apart; here they are one part, of which it takes many to matter. */

@@ -91,17 +91,18 @@ class ExplainerTest {
           sampled(e, 510 * MIB, 12_000_000_000L).setAnonBytes(80 * MIB).setFileBytes(420 * MIB);
         },
             "The kernel killed mysqld (pid 4711), which held 100.0 MiB, because cgroup /db reached its memory limit of "
-                + "512.0 MiB. It used 510.0 MiB (100 %, 12 s before the kill), 420.0 MiB of it page cache."),
+                + "512.0 MiB. It used 510.0 MiB of 512.0 MiB, 12 s before the kill, 420.0 MiB of it page cache."),
         of("half full before the kill: what filled it came later", memcg(), e -> {
           e.getVictimBuilder().setAnonRssBytes(100 * MIB);
           sampled(e, 300 * MIB, 9_960_000_000L).setAnonBytes(290 * MIB);
         },
             "The kernel killed mysqld (pid 4711), which held 100.0 MiB, because cgroup /db reached its memory limit of "
-                + "512.0 MiB. It used 300.0 MiB (59 %, 10 s before the kill), 290.0 MiB of it anonymous memory."),
+                + "512.0 MiB. It used 300.0 MiB of 512.0 MiB, 10 s before the kill, 290.0 MiB of it anonymous memory."),
         of("read of the victim's cgroup, which need not be the one at its limit", memcg(), e -> {
           sampled(e, 500 * MIB, 3_000_000_000L).setAnonBytes(490 * MIB);
           e.getIncidentBuilder().clearLimit().clearOomMemcg();
-        }, MYSQLD + "a memory cgroup reached its memory limit."),
+        }, MYSQLD + "a memory cgroup reached its memory limit. Its own cgroup used 500.0 MiB of 512.0 MiB, 3.0 s before "
+            + "the kill, 490.0 MiB of it anonymous memory."),
         of("anonymous memory of many", memcg(), e -> {
           e.getVictimBuilder().setComm("php").setAnonRssBytes(20 * MIB);
           e.getIncidentBuilder().clearTrigger().getMemoryBuilder().setAnonBytes(490 * MIB);
@@ -161,7 +162,8 @@ class ExplainerTest {
         },
             "The kernel killed pause (pid 9) in container 024952d653ef, which held 4.0 KiB, because "
                 + "pod 84c5437e-9503-4b52-8470-984c54f7e9f3, above it, reached its memory limit of 512.0 MiB when "
-                + "java (pid 77) asked for memory. It held < 1 % of what was in use; java (pid 77) held 500.0 MiB (98 %).",
+                + "java (pid 77) asked for memory. It held < 1 % of what was in use; java (pid 77) held 500.0 MiB "
+                + "(98 %).",
             "Look at everything that shares the limit, not only at the victim: the limit is that of "
                 + "pod 84c5437e-9503-4b52-8470-984c54f7e9f3, pause (pid 9) is in container 024952d653ef and "
                 + "held 4.0 KiB "

@@ -25,7 +25,7 @@ final class MemoryText {
     List<Part> parts = new ArrayList<>(Part.of(memory));
     parts.add(new Part(Part.Kind.NOT_COUNTED, Part.notCountedBytes(incident.getNodeMemory(), memory)));
     parts.removeIf(part -> part.bytes() == 0);
-    OptionalLong whole = Part.whole(event);
+    OptionalLong whole = whole(event);
     List<String> lines = new ArrayList<>();
     if (incident.hasMemorySample()) {
       lines.add(read(incident.getMemorySample(), incident.getLimit()));
@@ -41,11 +41,18 @@ final class MemoryText {
     page.entry("slab", caches(incident.getSlabCachesList()));
   }
 
+  /** Whose limit was hit may not be known; what was read has one of its own. */
+  private static OptionalLong whole(OomKillEvent event) {
+    long sampled = event.getIncident().getMemorySample().getLimitBytes();
+    OptionalLong whole = Part.whole(event);
+    return whole.isEmpty() && sampled > 0 && Sizes.isLimit(sampled) ? OptionalLong.of(sampled) : whole;
+  }
+
   /** Where the kernel printed no report. */
   private static String read(MemorySample sample, Limit limit) {
-    String whose = sample.getCgroup().equals(limit.getCgroup()) ? "" : " of the victim's cgroup";
+    String whose = sample.getCgroup().equals(limit.getCgroup()) ? "" : ", of the victim's cgroup";
     return "read " + Sizes.seconds(sample.getAgeNanos()) + " before the kill: " + Sizes.text(sample.getUsageBytes())
-        + " in use" + whose;
+        + " of " + Sizes.text(sample.getLimitBytes()) + " in use" + whose;
   }
 
   private static String row(String name, long bytes, OptionalLong whole) {

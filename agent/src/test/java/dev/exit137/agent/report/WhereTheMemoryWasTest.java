@@ -1,0 +1,84 @@
+package dev.exit137.agent.report;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.exit137.agent.correlate.KillReport;
+import dev.exit137.agent.dump.RawReport;
+import dev.exit137.agent.identity.ContainerProcesses;
+import dev.exit137.agent.identity.Identities;
+import dev.exit137.agent.identity.LabelFilter;
+import dev.exit137.agent.identity.RuntimeSockets;
+import dev.exit137.proto.v1.Incident;
+import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.OomKillEvent.Outcome;
+import dev.exit137.proto.v1.OomKillEvent.Scope;
+import java.nio.file.Path;
+import java.time.InstantSource;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The kernel's own report counts before what was read. */
+class WhereTheMemoryWasTest {
+  private static final String BLOCK = "Memory cgroup stats for /a:\nanon 33554432\nfile 4096\nslab 1000\n";
+
+  @TempDir Path proc;
+  private Identities identities;
+  private ContainerProcesses processes;
+  private OomEventMapper mapper;
+
+  @BeforeEach
+  void make() {
+    identities = new Identities(new RuntimeSockets(List.of(), List.of()), LabelFilter.DEFAULT, proc);
+    processes = new ContainerProcesses(proc, OptionalLong.empty());
+    mapper =
+        new OomEventMapper(
+            identities, processes, new TaskCgroups(proc, InstantSource.system()), OptionalLong.empty(),
+            new Workloads(List.of()));
+  }
+
+  @AfterEach
+  void end() {
+    identities.close();
+    processes.close();
+  }
+
+  private Incident map(String limit, String block) {
+    OomKillEvent.Builder event = OomKillEvent.newBuilder().setScope(Scope.MEMCG).setOutcome(Outcome.KILLED);
+    event.getIncidentBuilder().setId("i").getLimitBuilder().setCgroup(limit);
+    Incident.Builder sampled = Incident.newBuilder();
+    sampled.getMemoryBuilder().setAnonBytes(7);
+    sampled.getMemorySampleBuilder().setCgroup("/a").setAgeNanos(1).setLimitBytes(8).setUsageBytes(7);
+    Optional<RawReport> blocks =
+        block.isEmpty() ? Optional.empty() : Optional.of(new RawReport(block.getBytes(US_ASCII), 0));
+    KillReport report = new KillReport(event.build(), Optional.empty(), blocks, Optional.of(sampled.build()));
+    return mapper.map(report).getIncident();
+  }
+
+  @Test
+  void whatTheKernelPrintedIsNotReplacedByWhatWasReadBefore() {
+    Incident incident = map("/a", BLOCK);
+    assertThat(incident.getMemory().getAnonBytes()).isEqualTo(33554432);
+    assertThat(incident.hasMemorySample()).isFalse();
+  }
+
+  @Test
+  void whereItPrintedNothingWhatWasReadBeforeIsToldAsSuchWithTheLimit() {
+    Incident incident = map("/a", "");
+    assertThat(incident.getMemory().getAnonBytes()).isEqualTo(7);
+    assertThat(incident.getMemorySample().getAgeNanos()).isEqualTo(1);
+    assertThat(incident.getLimit().getLimitBytes()).isEqualTo(8);
+    assertThat(incident.getLimit().hasUsageBytes()).as("nobody knows it").isFalse();
+  }
+
+  @Test
+  void theLimitOfTheVictimsCgroupIsNotTakenForTheOneThatWasHit() {
+    assertThat(map("/", "").getLimit().hasLimitBytes()).isFalse();
+    assertThat(map("", "").getLimit().hasLimitBytes()).isFalse();
+  }
+}
