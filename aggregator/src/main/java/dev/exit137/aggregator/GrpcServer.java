@@ -10,6 +10,7 @@ import dev.exit137.proto.v1.EventIngestGrpc;
 import dev.exit137.proto.v1.OomEventsGrpc;
 import io.grpc.BindableService;
 import io.grpc.Metadata;
+import io.grpc.MethodDescriptor;
 import io.grpc.Server;
 import io.grpc.ServerCall;
 import io.grpc.ServerCallExecutorSupplier;
@@ -36,8 +37,8 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * The gRPC side: the two services, health and reflection, and their few threads. exit137-grpc does the network and the
- * heartbeats' timing, exit137-ingest takes what agents send and may wait for the disk, exit137-consume answers everyone
- * else.
+ * heartbeats' timing, exit137-ingest takes what agents send and may wait for the disk, exit137-summary counts,
+ * exit137-consume answers everyone else.
  */
 final class GrpcServer implements AutoCloseable {
   /**
@@ -47,6 +48,7 @@ final class GrpcServer implements AutoCloseable {
   static final int MAX_MESSAGE_BYTES = (4 << 20) - 1024;
 
   private static final int CONSUMER_THREADS = 2;
+  private static final String SUMMARIZE = OomEventsGrpc.getSummarizeEventsMethod().getFullMethodName();
 
   // What a stream that nobody reads from may hold, bytes.
   private static final int FLOW_CONTROL_WINDOW = 256 << 10;
@@ -65,6 +67,7 @@ final class GrpcServer implements AutoCloseable {
   private final HealthStatusManager health = new HealthStatusManager();
   private final EventLoopGroup eventLoop;
   private final ThreadPoolExecutor ingestThread = executor("exit137-ingest", 1);
+  private final ThreadPoolExecutor summaryThread = executor("exit137-summary", 1);
   private final ThreadPoolExecutor consumerThreads = executor("exit137-consume", CONSUMER_THREADS);
   private final IngestService ingest;
   private final OomEventsService consume;
@@ -88,7 +91,7 @@ final class GrpcServer implements AutoCloseable {
             .workerEventLoopGroup(eventLoop)
             .channelType(channel)
             .executor(consumerThreads)
-            .callExecutor(new IngestApart())
+            .callExecutor(new CallThreads())
             .maxInboundMessageSize(MAX_MESSAGE_BYTES)
             .flowControlWindow(FLOW_CONTROL_WINDOW)
             .permitKeepAliveTime(PERMIT_KEEP_ALIVE_SECONDS, TimeUnit.SECONDS)
@@ -155,6 +158,7 @@ final class GrpcServer implements AutoCloseable {
 
   private void stopThreads() {
     ingestThread.shutdownNow();
+    summaryThread.shutdownNow();
     consumerThreads.shutdown();
     eventLoop.shutdownGracefully(0, STOP_SECONDS, TimeUnit.SECONDS);
   }
@@ -177,12 +181,15 @@ final class GrpcServer implements AutoCloseable {
         new ThreadPoolExecutor.DiscardPolicy());
   }
 
-  /** Gives calls of agents their own thread. */
-  private final class IngestApart implements ServerCallExecutorSupplier {
+  /** Gives calls of agents their own thread, and another to summaries, which read all that they count. */
+  private final class CallThreads implements ServerCallExecutorSupplier {
     @Override
     public <ReqT, RespT> Executor getExecutor(ServerCall<ReqT, RespT> call, Metadata metadata) {
-      boolean fromAgent = EventIngestGrpc.SERVICE_NAME.equals(call.getMethodDescriptor().getServiceName());
-      return fromAgent ? ingestThread : consumerThreads;
+      MethodDescriptor<ReqT, RespT> method = call.getMethodDescriptor();
+      if (EventIngestGrpc.SERVICE_NAME.equals(method.getServiceName())) {
+        return ingestThread;
+      }
+      return SUMMARIZE.equals(method.getFullMethodName()) ? summaryThread : consumerThreads;
     }
   }
 }

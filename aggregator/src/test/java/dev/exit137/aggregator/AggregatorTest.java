@@ -103,12 +103,12 @@ class AggregatorTest {
   void aStoreOfANewerVersionIsLeftAlone() throws IOException, SQLException {
     new Fixture(dataDir).close();
     try (Connection connection = DriverManager.getConnection("jdbc:sqlite:" + dataDir.resolve("events.db"))) {
-      connection.createStatement().execute("PRAGMA user_version = 3");
+      connection.createStatement().execute("PRAGMA user_version = 4");
     }
 
     assertThatThrownBy(() -> Aggregator.start(new AggregatorConfig("127.0.0.1", 0, dataDir)))
         .isInstanceOf(IOException.class)
-        .hasMessageContaining("newer exit137 (schema version 3, this one knows 2)");
+        .hasMessageContaining("newer exit137 (schema version 4, this one knows 3)");
   }
 
   @ParameterizedTest

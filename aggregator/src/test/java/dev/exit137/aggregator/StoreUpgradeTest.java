@@ -3,10 +3,12 @@ package dev.exit137.aggregator;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.Timestamp;
+import dev.exit137.proto.v1.EventCounts;
 import dev.exit137.proto.v1.GetEventRequest;
 import dev.exit137.proto.v1.ListEventsRequest;
 import dev.exit137.proto.v1.ListNodesRequest;
 import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.SummarizeEventsRequest;
 import dev.exit137.proto.v1.WatchEventsRequest;
 import java.io.IOException;
 import java.io.InputStream;
@@ -63,6 +65,17 @@ class StoreUpgradeTest {
       WatchEventsRequest all = WatchEventsRequest.newBuilder().setFromTime(Timestamp.getDefaultInstance()).build();
       assertThat(fixture.watch(all).nextIds(4)).containsExactly(id(1968), id(1990), id(2012), id(2034));
       assertThat(fixture.list(ListEventsRequest.getDefaultInstance())).hasSize(4);
+    }
+  }
+
+  @Test
+  void whatAnOldStoreHasIsCountedByWhatItsColumnsDidNotSay() throws IOException {
+    try (Fixture fixture = new Fixture(dataDir)) {
+      EventCounts counts =
+          fixture.consumer().summarizeEvents(SummarizeEventsRequest.getDefaultInstance()).getTotal().getCounts();
+
+      assertThat(counts.getKills()).isEqualTo(3);
+      assertThat(counts.getOoms()).isEqualTo(3);
     }
   }
 

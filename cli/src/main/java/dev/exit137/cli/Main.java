@@ -56,6 +56,7 @@ public final class Main implements Callable<Integer> {
             new ListCommand(terminal),
             new GetCommand(terminal),
             new NodesCommand(terminal),
+            new SummaryCommand(terminal),
             new AnalyzeCommand(terminal, System.in))
         .forEach(main::addSubcommand);
     main.getSubcommands().values().forEach(subcommand -> subcommand.getCommandSpec().usageMessage().footer(FOOTER));

@@ -11,6 +11,8 @@ import dev.exit137.proto.v1.ListNodesResponse;
 import dev.exit137.proto.v1.NodeState;
 import dev.exit137.proto.v1.OomEventsGrpc.OomEventsImplBase;
 import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.SummarizeEventsRequest;
+import dev.exit137.proto.v1.SummarizeEventsResponse;
 import dev.exit137.proto.v1.WatchEventsRequest;
 import dev.exit137.proto.v1.WatchEventsResponse;
 import io.grpc.Metadata;
@@ -31,6 +33,8 @@ final class FakeAggregator extends OomEventsImplBase implements AutoCloseable {
   final BlockingQueue<WatchEventsRequest> watches = new LinkedBlockingQueue<>();
   final List<ListEventsRequest> lists = new ArrayList<>();
   final List<NodeState> nodes = new ArrayList<>();
+  final List<SummarizeEventsRequest> summaries = new ArrayList<>();
+  SummarizeEventsResponse summary = SummarizeEventsResponse.getDefaultInstance();
 
   /** Whether a watch begins with a heartbeat. */
   volatile boolean greets = true;
@@ -155,6 +159,13 @@ final class FakeAggregator extends OomEventsImplBase implements AutoCloseable {
               answer.onCompleted();
             },
             () -> answer.onError(Status.NOT_FOUND.withDescription("no event has this id").asException()));
+  }
+
+  @Override
+  public void summarizeEvents(SummarizeEventsRequest request, StreamObserver<SummarizeEventsResponse> answer) {
+    summaries.add(request);
+    answer.onNext(summary);
+    answer.onCompleted();
   }
 
   @Override

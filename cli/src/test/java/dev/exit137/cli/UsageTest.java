@@ -14,7 +14,7 @@ class UsageTest {
   private final Session session = new Session();
 
   @ParameterizedTest
-  @ValueSource(strings = {"run", "agent", "aggregator", "demo", "watch", "list", "get", "nodes", "analyze"})
+  @ValueSource(strings = {"run", "agent", "aggregator", "demo", "watch", "list", "get", "nodes", "summary", "analyze"})
   void everySubcommandHasHelpAndAVersion(String subcommand) {
     assertThat(session.run(subcommand, "--help")).isZero();
     assertThat(session.out()).first().asString().startsWith("Usage: exit137 " + subcommand);
@@ -42,6 +42,12 @@ class UsageTest {
       list --scope memgc            | 'memgc' is not a scope                        | list
       list --limit 0                | --limit must be 1 or more, and is 0           | list
       list --limit many             | 'many' is not an int                          | list
+      summary --by namespace,image  | 'image' is nothing to count by: give namespace| summary
+      summary --by node,node        | 'node' is given twice                         | summary
+      summary --by                  | '--by'                                        | summary
+      summary --bucket 10           | '10' is not a duration                        | summary
+      summary --bucket 999ms        | --bucket must be 1s or more                   | summary
+      summary --limit 1001          | --limit must be 1 to 1000, and is 1001        | summary
       watch -o yaml                 | '--output'                                    | watch
       watch --sever a:1             | did you mean '--server'?                      | watch
       get                           | 'ID'                                          | get

@@ -5,7 +5,10 @@ import dev.exit137.aggregator.store.EventPage;
 import dev.exit137.aggregator.store.EventQuery;
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.aggregator.store.PageToken;
+import dev.exit137.aggregator.store.ResumeToken;
 import dev.exit137.aggregator.store.StoredNode;
+import dev.exit137.aggregator.store.SummaryQuery;
+import dev.exit137.aggregator.store.SummaryRow;
 import dev.exit137.proto.v1.GetEventRequest;
 import dev.exit137.proto.v1.ListEventsRequest;
 import dev.exit137.proto.v1.ListEventsResponse;
@@ -14,6 +17,8 @@ import dev.exit137.proto.v1.ListNodesResponse;
 import dev.exit137.proto.v1.NodeState;
 import dev.exit137.proto.v1.OomEventsGrpc;
 import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.SummarizeEventsRequest;
+import dev.exit137.proto.v1.SummarizeEventsResponse;
 import dev.exit137.proto.v1.WatchEventsRequest;
 import dev.exit137.proto.v1.WatchEventsResponse;
 import io.grpc.Metadata;
@@ -97,6 +102,32 @@ public final class OomEventsService extends OomEventsGrpc.OomEventsImplBase impl
         responses,
         () -> {
           responses.onNext(find(request));
+          responses.onCompleted();
+        });
+  }
+
+  @Override
+  public void summarizeEvents(SummarizeEventsRequest request, StreamObserver<SummarizeEventsResponse> responses) {
+    answer(
+        responses,
+        () -> {
+          SummaryQuery query = Requests.summary(request);
+          if (((ServerCallStreamObserver<?>) responses).isCancelled()) {
+            // Given up while it waited for another summary.
+            return;
+          }
+          long upToRowId = store.lastRowId();
+          List<SummaryRow> rows = store.summarize(query, upToRowId, Summaries.MAX_ROWS);
+          if (Summaries.tooMany(rows)) {
+            throw Requests.invalid(
+                "bucket",
+                "there are more than 10000 spans of time, of all groups together; give a longer bucket, fewer groups or less "
+                    + "time");
+          }
+          responses.onNext(
+              Summaries.response(query, rows)
+                  .setResumeToken(ResumeToken.after(store.id(), upToRowId).encode())
+                  .build());
           responses.onCompleted();
         });
   }

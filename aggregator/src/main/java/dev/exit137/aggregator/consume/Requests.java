@@ -8,21 +8,32 @@ import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.aggregator.store.PageToken;
 import dev.exit137.aggregator.store.ResumeToken;
 import dev.exit137.aggregator.store.RowRange;
+import dev.exit137.aggregator.store.SummaryQuery;
 import dev.exit137.proto.v1.EventFilter;
 import dev.exit137.proto.v1.ListEventsRequest;
 import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.SummarizeEventsRequest;
+import dev.exit137.proto.v1.SummarizeEventsRequest.Dimension;
 import dev.exit137.proto.v1.WatchEventsRequest;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.sql.SQLException;
+import java.util.List;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
 
 /** Reads consumers' requests. A field that breaks its rule is a StatusRuntimeException that names it. */
 final class Requests {
   private static final int DEFAULT_PAGE_SIZE = 100;
   private static final int MAX_PAGE_SIZE = 1000;
+  private static final int MAX_KEYS = 8;
+  private static final long MIN_BUCKET_NANOS = TimeUnit.SECONDS.toNanos(1);
+  private static final long MAX_BUCKET_NANOS = TimeUnit.DAYS.toNanos(3650);
+  // Kubernetes' rule, less its lengths: a prefix of 253 characters, a slash, a name of 63.
+  private static final Pattern LABEL = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._/-]{0,316}");
   private static final long DEFAULT_HEARTBEAT_NANOS = TimeUnit.SECONDS.toNanos(10);
   private static final long MIN_HEARTBEAT_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
   private static final long MAX_HEARTBEAT_NANOS = TimeUnit.MINUTES.toNanos(10);
@@ -87,13 +98,52 @@ final class Requests {
     if (!request.hasHeartbeatInterval()) {
       return DEFAULT_HEARTBEAT_NANOS;
     }
-    Duration interval = request.getHeartbeatInterval();
-    long nanos = TimeUnit.SECONDS.toNanos(interval.getSeconds());
-    nanos = nanos == Long.MAX_VALUE ? nanos : nanos + interval.getNanos();
+    long nanos = nanos(request.getHeartbeatInterval());
     if (nanos < MIN_HEARTBEAT_NANOS || nanos > MAX_HEARTBEAT_NANOS) {
       throw invalid("heartbeat_interval", "it must be 100 ms to 10 min");
     }
     return nanos;
+  }
+
+  static SummaryQuery summary(SummarizeEventsRequest request) {
+    List<Dimension> by = request.getByList();
+    List<String> labels = request.getByLabelsList();
+    if (by.contains(Dimension.UNRECOGNIZED) || by.contains(Dimension.DIMENSION_UNSPECIFIED)) {
+      throw invalid("by", "it holds a number that is no dimension");
+    }
+    if (Set.copyOf(by).size() < by.size() || Set.copyOf(labels).size() < labels.size()) {
+      throw invalid("by", "one is named twice, here or in by_labels");
+    }
+    if (by.size() + labels.size() > MAX_KEYS) {
+      throw invalid("by", "with by_labels it names more than " + MAX_KEYS);
+    }
+    for (String label : labels) {
+      if (!LABEL.matcher(label).matches()) {
+        throw invalid("by_labels", "'" + label + "' is not a label's name, such as app.kubernetes.io/name");
+      }
+    }
+    if (request.getMaxGroups() < 0) {
+      throw invalid("max_groups", "it is " + request.getMaxGroups() + "; it must be 0 (for 100) or more");
+    }
+    int maxGroups = request.getMaxGroups() == 0 ? DEFAULT_PAGE_SIZE : Math.min(request.getMaxGroups(), MAX_PAGE_SIZE);
+    return new SummaryQuery(query(request.getFilter()), by, labels, bucketNanos(request), maxGroups);
+  }
+
+  private static long bucketNanos(SummarizeEventsRequest request) {
+    if (!request.hasBucket()) {
+      return 0;
+    }
+    long nanos = nanos(request.getBucket());
+    if (nanos < MIN_BUCKET_NANOS || nanos > MAX_BUCKET_NANOS) {
+      throw invalid("bucket", "it must be 1 s to 3650 days");
+    }
+    return nanos;
+  }
+
+  /** The longest of all where it is longer than fits. */
+  private static long nanos(Duration duration) {
+    long nanos = TimeUnit.SECONDS.toNanos(duration.getSeconds());
+    return nanos == Long.MAX_VALUE ? nanos : nanos + duration.getNanos();
   }
 
   static StatusRuntimeException invalid(String field, String rule) {

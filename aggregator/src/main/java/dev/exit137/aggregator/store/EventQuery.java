@@ -75,11 +75,24 @@ public record EventQuery(
   Select select(long afterRowId, long upToRowId, String order) {
     Select select =
         new Select("SELECT row_id, body FROM event WHERE row_id > ? AND row_id <= ?", afterRowId, upToRowId);
+    restrict(select, false);
+    return select.then(order);
+  }
+
+  /**
+   * Adds the query's conditions.
+   *
+   * @param byTime the index by time is to be used and those by names not, else the other way round: it knows nothing of a
+   *     range of rows and their order. A unary plus keeps an index out of it.
+   */
+  void restrict(Select select, boolean byTime) {
+    String name = byTime ? "+" : "";
+    String time = byTime ? "" : "+";
     if (!node.isEmpty()) {
-      select.and("node = ?", node);
+      select.and(name + "node = ?", node);
     }
     if (!namespace.isEmpty()) {
-      select.and("namespace = ?", namespace);
+      select.and(name + "namespace = ?", namespace);
     }
     if (!pod.isEmpty()) {
       select.and("(pod_name = ? OR pod_uid = ?)", pod, pod);
@@ -91,13 +104,11 @@ public record EventQuery(
       String marks = String.join(", ", scopes.stream().map(scope -> "?").toList());
       select.and("scope IN (" + marks + ")", scopes.toArray());
     }
-    // The unary plus keeps the index by time out of it, which knows nothing of the range of rows and their order.
     if (sinceNanos != ANY_SINCE) {
-      select.and("+time_nanos >= ?", sinceNanos);
+      select.and(time + "time_nanos >= ?", sinceNanos);
     }
     if (untilNanos != ANY_UNTIL) {
-      select.and("+time_nanos < ?", untilNanos);
+      select.and(time + "time_nanos < ?", untilNanos);
     }
-    return select.then(order);
   }
 }

@@ -27,7 +27,8 @@ import org.sqlite.SQLiteJDBCLoader;
  */
 public final class EventStore implements AutoCloseable {
   private static final String FILE = "events.db";
-  private static final int READERS = 2;
+  // One for each thread that answers consumers, and one for that of summaries.
+  private static final int READERS = 3;
 
   private final DataDirLock lock;
   private final StoreUpkeep upkeep;
@@ -214,6 +215,18 @@ public final class EventStore implements AutoCloseable {
           return false;
         });
     return range[0];
+  }
+
+  /**
+   * Counts events.
+   *
+   * @param upToRowId of the rows up to this one
+   * @param limit how many rows at most; a summary with more is cut off
+   */
+  public List<SummaryRow> summarize(SummaryQuery query, long upToRowId, int limit) throws SQLException {
+    List<SummaryRow> summary = new ArrayList<>();
+    read(query.select(upToRowId), row -> summary.add(SummaryRow.of(row, query)) && summary.size() < limit);
+    return summary;
   }
 
   /** Every agent that has ever reported, by name. */

@@ -1,9 +1,12 @@
 package dev.exit137.aggregator.store;
 
+import com.google.protobuf.InvalidProtocolBufferException;
+import dev.exit137.proto.v1.OomKillEvent;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DriverManager;
+import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
@@ -12,7 +15,7 @@ import java.util.UUID;
 /** The SQLite file: its settings, its tables, its version. */
 final class StoreSchema {
   /** PRAGMA user_version of a file that this version of the program writes. */
-  static final int VERSION = 2;
+  static final int VERSION = 3;
 
   private static final int MAX_IDLE_LOG_BYTES = 4 << 20;
 
@@ -58,6 +61,20 @@ final class StoreSchema {
     "CREATE TABLE known_id (row_id INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, revision INTEGER NOT NULL)",
     // Rows up to this one were stored at this time or before, seconds since 1970. A few of these tell the age of all.
     "CREATE TABLE stored_by (row_id INTEGER PRIMARY KEY, epoch_seconds INTEGER NOT NULL)",
+  };
+
+  private static final String[] VERSION_3 = {
+    "ALTER TABLE event ADD COLUMN outcome INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE event ADD COLUMN incident TEXT",
+    "ALTER TABLE event ADD COLUMN recovered INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE event ADD COLUMN limit_owner INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE event ADD COLUMN unit TEXT",
+    "ALTER TABLE event ADD COLUMN labels TEXT",
+    // With all that a summary reads, so that it need not go to the rows, whose last columns lie behind the body.
+    "DROP INDEX event_by_time",
+    """
+    CREATE INDEX event_by_time ON event (time_nanos, node, scope, namespace, pod_name, container_name,
+      outcome, incident, recovered, limit_owner, unit, labels)""",
   };
 
   private StoreSchema() {}
@@ -132,8 +149,12 @@ final class StoreSchema {
       run(connection, VERSION_1);
       run(connection, "INSERT INTO meta (store_id) VALUES ('" + UUID.randomUUID() + "')");
     }
-    run(connection, VERSION_2);
-    remember(connection);
+    if (fromVersion < 2) {
+      run(connection, VERSION_2);
+      remember(connection);
+    }
+    run(connection, VERSION_3);
+    fillSummaryColumns(connection);
     run(connection, "PRAGMA user_version = " + VERSION);
     return null;
   }
@@ -145,6 +166,26 @@ final class StoreSchema {
         ResultSet rows = statement.executeQuery("SELECT event_id, node, row_id, revision FROM event ORDER BY row_id")) {
       while (rows.next()) {
         known.put(rows.getString(1), rows.getString(2), rows.getLong(3), rows.getLong(4));
+      }
+    }
+  }
+
+  private static void fillSummaryColumns(Connection connection) throws SQLException {
+    String sql =
+        """
+        UPDATE event SET outcome = ?, incident = ?, recovered = ?, limit_owner = ?, unit = ?, labels = ?
+        WHERE row_id = ?""";
+    try (Statement statement = connection.createStatement();
+        ResultSet rows = statement.executeQuery("SELECT row_id, body FROM event");
+        PreparedStatement update = connection.prepareStatement(sql)) {
+      while (rows.next()) {
+        try {
+          SummaryColumns.bind(update, 1, OomKillEvent.parseFrom(rows.getBytes(2)));
+          update.setLong(SummaryColumns.COUNT + 1, rows.getLong(1));
+          update.executeUpdate();
+        } catch (InvalidProtocolBufferException damaged) {
+          // Whoever reads the event is told; the others are still there.
+        }
       }
     }
   }

@@ -27,8 +27,9 @@ final class StoreWriter implements AutoCloseable {
         connection.prepareStatement(
             """
             INSERT INTO event (event_id, node, revision, time_nanos, scope,
-              namespace, pod_name, pod_uid, container_name, container_id, body)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING row_id""");
+              namespace, pod_name, pod_uid, container_name, container_id, body,
+              outcome, incident, recovered, limit_owner, unit, labels)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING row_id""");
     seenNode =
         connection.prepareStatement(
             """
@@ -103,6 +104,7 @@ final class StoreWriter implements AutoCloseable {
     insertEvent.setString(9, nullIfEmpty(container.getName()));
     insertEvent.setString(10, nullIfEmpty(container.getId()));
     insertEvent.setBytes(11, event.toByteArray());
+    SummaryColumns.bind(insertEvent, 12, event);
     try (ResultSet rows = insertEvent.executeQuery()) {
       return rows.getLong(1);
     }

@@ -5,12 +5,14 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import com.google.protobuf.Timestamp;
 import dev.exit137.proto.v1.EventFilter;
+import dev.exit137.proto.v1.SummarizeEventsRequest.Dimension;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.util.List;
 import java.util.StringJoiner;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -57,6 +59,26 @@ class QueryPlanTest {
     assertThat(plan(query.select(5, 9, "ORDER BY row_id DESC LIMIT 101")))
         .contains(expectedIndex, "rowid>? AND rowid<?")
         .doesNotContain("SCAN", "event_by_time");
+  }
+
+  static Stream<Arguments> summaries() {
+    return Stream.of(
+        arguments(EventFilter.newBuilder(), "SCAN event USING COVERING INDEX event_by_time"),
+        arguments(EventFilter.newBuilder().setNamespace("n").setNode("n"), "SCAN event USING COVERING INDEX event_by_time"),
+        arguments(
+            EventFilter.newBuilder().setSince(SOME_TIME).setUntil(SOME_TIME).setNamespace("n"),
+            "SEARCH event USING COVERING INDEX event_by_time (time_nanos>? AND time_nanos<?)"),
+        arguments(EventFilter.newBuilder().setPod("p"), "SEARCH event USING INDEX event_by_pod_uid"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("summaries")
+  void aSummaryReadsAnIndexAloneAndOfPodsOnlyTheirRows(EventFilter.Builder filter, String expected) throws SQLException {
+    List<Dimension> all =
+        Stream.of(Dimension.values()).filter(d -> d != Dimension.UNRECOGNIZED && d.getNumber() != 0).toList();
+    SummaryQuery query = new SummaryQuery(EventQuery.of(filter.build()), all, List.of("app"), 1_000_000_000, 10);
+
+    assertThat(plan(query.select(9))).contains(expected).contains("MATERIALIZE ranked");
   }
 
   @Test

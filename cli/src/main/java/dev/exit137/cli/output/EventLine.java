@@ -21,10 +21,8 @@ final class EventLine {
 
   /** The names of the columns; of the times, with how far they are from UTC. */
   static String header(ZoneId zone, Instant time) {
-    String offset = zone.getRules().getOffset(time).getId();
     return String.format(
-        Locale.ROOT, COLUMNS, "TIME (" + (offset.equals("Z") ? "UTC" : offset) + ")", "NODE", "WHERE", "VICTIM", "HELD",
-        "LIMIT");
+        Locale.ROOT, COLUMNS, "TIME (" + Text.offset(zone, time) + ")", "NODE", "WHERE", "VICTIM", "HELD", "LIMIT");
   }
 
   static String of(OomKillEvent event, ZoneId zone) {

@@ -8,8 +8,6 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 
 /** Agents, one to a line, with what is wrong with each at the end. */
 public final class NodeTable {
@@ -23,15 +21,7 @@ public final class NodeTable {
     List<List<String>> rows = new ArrayList<>();
     rows.add(HEADER);
     nodes.forEach(node -> rows.add(row(node, now)));
-    int[] widths = IntStream.range(0, HEADER.size())
-        .map(column -> rows.stream().mapToInt(row -> row.get(column).length()).max().orElse(0))
-        .toArray();
-    return rows.stream()
-        .map(row -> IntStream.range(0, row.size())
-            .mapToObj(column -> String.format(Locale.ROOT, "%-" + Math.max(1, widths[column]) + "s", row.get(column)))
-            .collect(Collectors.joining("  "))
-            .stripTrailing())
-        .toList();
+    return Columns.aligned(rows);
   }
 
   private static List<String> row(NodeState node, Instant now) {

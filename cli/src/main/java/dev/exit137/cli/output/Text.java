@@ -23,6 +23,12 @@ public final class Text {
     return TIME.format(instant(timestamp).atZone(zone));
   }
 
+  /** How far the zone's times are from UTC then: {@code UTC} or {@code +02:00}. */
+  static String offset(ZoneId zone, Instant time) {
+    String offset = zone.getRules().getOffset(time).getId();
+    return offset.equals("Z") ? "UTC" : offset;
+  }
+
   static Instant instant(Timestamp timestamp) {
     return Instant.ofEpochSecond(timestamp.getSeconds(), timestamp.getNanos());
   }

@@ -1,0 +1,48 @@
+package dev.exit137.aggregator.store;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.Struct;
+import com.google.protobuf.Value;
+import com.google.protobuf.util.JsonFormat;
+import dev.exit137.proto.v1.Container;
+import dev.exit137.proto.v1.OomKillEvent;
+import java.sql.PreparedStatement;
+import java.sql.SQLException;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** The columns that only summaries read, and how an event fills them. */
+final class SummaryColumns {
+  static final int COUNT = 6;
+
+  private SummaryColumns() {}
+
+  /** Binds outcome, incident, recovered, limit_owner, unit, labels. */
+  static void bind(PreparedStatement statement, int firstIndex, OomKillEvent event) throws SQLException {
+    int index = firstIndex;
+    String incident = event.getIncident().getId();
+    statement.setInt(index++, event.getOutcomeValue());
+    statement.setString(index++, incident.isEmpty() ? event.getEventId() : incident);
+    statement.setBoolean(index++, event.getRecovered());
+    statement.setInt(index++, event.getIncident().getLimit().getOwnerValue());
+    statement.setString(index++, event.getUnit().isEmpty() ? null : event.getUnit());
+    statement.setString(index, labels(event));
+  }
+
+  /** A JSON object, so that SQLite finds one by its name; null for none. */
+  private static String labels(OomKillEvent event) {
+    Container container = event.getContainer();
+    Map<String, String> labels = new TreeMap<>(event.getComposeLabelsMap());
+    labels.putAll(container.getPod().getLabelsMap());
+    if (labels.isEmpty()) {
+      return null;
+    }
+    Struct.Builder object = Struct.newBuilder();
+    labels.forEach((name, value) -> object.putFields(name, Value.newBuilder().setStringValue(value).build()));
+    try {
+      return JsonFormat.printer().omittingInsignificantWhitespace().print(object);
+    } catch (InvalidProtocolBufferException e) {
+      throw new AssertionError("an object of strings can be printed", e);
+    }
+  }
+}

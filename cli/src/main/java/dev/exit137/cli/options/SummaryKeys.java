@@ -1,0 +1,62 @@
+package dev.exit137.cli.options;
+
+import dev.exit137.proto.v1.SummarizeEventsRequest.Dimension;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.TypeConversionException;
+
+/**
+ * What a summary counts together.
+ *
+ * @param dimensions what is a field of an event
+ * @param labels names of labels
+ */
+public record SummaryKeys(List<Dimension> dimensions, List<String> labels) {
+  /** What a person may type. */
+  public static final String NAMES = "namespace, pod, container, unit, node, scope, limit-owner, label:NAME";
+
+  private static final String LABEL = "label:";
+  private static final Map<String, Dimension> DIMENSIONS = Map.of(
+      "namespace", Dimension.NAMESPACE,
+      "pod", Dimension.POD,
+      "container", Dimension.CONTAINER,
+      "unit", Dimension.UNIT,
+      "node", Dimension.NODE,
+      "scope", Dimension.SCOPE,
+      "limit-owner", Dimension.LIMIT_OWNER);
+
+  /** @throws IllegalArgumentException naming what is no key, or is named twice */
+  public static SummaryKeys parse(String text) {
+    List<Dimension> dimensions = new ArrayList<>();
+    List<String> labels = new ArrayList<>();
+    for (String name : text.equals("none") ? new String[0] : text.split(",", -1)) {
+      boolean added;
+      if (name.startsWith(LABEL) && name.length() > LABEL.length()) {
+        String label = name.substring(LABEL.length());
+        added = !labels.contains(label) && labels.add(label);
+      } else if (DIMENSIONS.containsKey(name)) {
+        added = !dimensions.contains(DIMENSIONS.get(name)) && dimensions.add(DIMENSIONS.get(name));
+      } else {
+        throw new IllegalArgumentException("'" + name + "' is nothing to count by: give " + NAMES + ", or none");
+      }
+      if (!added) {
+        throw new IllegalArgumentException("'" + name + "' is given twice");
+      }
+    }
+    return new SummaryKeys(dimensions, labels);
+  }
+
+  /** For an option. */
+  public static final class Converter implements ITypeConverter<SummaryKeys> {
+    @Override
+    public SummaryKeys convert(String text) {
+      try {
+        return parse(text);
+      } catch (IllegalArgumentException e) {
+        throw new TypeConversionException(e.getMessage());
+      }
+    }
+  }
+}
