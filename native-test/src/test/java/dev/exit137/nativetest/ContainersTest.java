@@ -165,7 +165,8 @@ class ContainersTest {
     assertThat(event.getExplanation())
         .contains("in container sidecar of pod bed/shared")
         .contains("because pod bed/shared, above it, reached its memory limit of 48.0 MiB")
-        .contains("most of it dd (pid ");
+        .contains("most of it held by dd (pid ")
+        .contains("in container holder of the same pod.");
     assertThat(event.getRecommendationsList())
         .anyMatch(advice -> advice.startsWith("Look at everything that shares the limit, not only at the victim"))
         .anyMatch(advice -> advice.startsWith("Check that oom_score_adj says what should go first"));

@@ -120,17 +120,25 @@ final class Oom {
   }
 
   /**
-   * Resident memory of the victim; empty where it is not known. File pages may be charged to another cgroup: what would be
-   * more than the limit is told without them.
+   * Resident memory of the victim; empty where it is not known. Pages of files and of tmpfs may be charged to another
+   * cgroup: what would be more than the limit is told without them.
    */
   OptionalLong victimHeld() {
     Victim victim = event.getVictim();
     if (!victim.hasAnonRssBytes() && !victim.hasFileRssBytes() && !victim.hasShmemRssBytes()) {
       return OptionalLong.empty();
     }
-    long own = victim.getAnonRssBytes() + victim.getShmemRssBytes();
-    long all = own + victim.getFileRssBytes();
-    return OptionalLong.of(own > 0 && isMemcg() && limit().hasLimitBytes() && all > limit().getLimitBytes() ? own : all);
+    long anon = victim.getAnonRssBytes();
+    long held = anon + victim.getShmemRssBytes() + victim.getFileRssBytes();
+    if (isAboveLimit(held) && anon > 0) {
+      long withoutFiles = anon + victim.getShmemRssBytes();
+      held = isAboveLimit(withoutFiles) ? anon : withoutFiles;
+    }
+    return OptionalLong.of(held);
+  }
+
+  private boolean isAboveLimit(long bytes) {
+    return isMemcg() && limit().hasLimitBytes() && bytes > limit().getLimitBytes();
   }
 
   /** The task that held most; empty without a task table. */

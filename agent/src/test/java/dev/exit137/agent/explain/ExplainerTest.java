@@ -426,12 +426,15 @@ class ExplainerTest {
   }
 
   @Test
-  void filePagesThatAnotherCgroupPaysForDoNotMakeAVictimLargerThanItsLimit() {
+  void pagesThatAnotherCgroupPaysForDoNotMakeAVictimLargerThanItsLimit() {
     OomKillEvent.Builder event = memcg();
     event.getVictimBuilder().setAnonRssBytes(510 * MIB).setFileRssBytes(MIB);
     Explainer.explain(event);
     assertTrue(event.getExplanation().contains("which held 511.0 MiB, because"), event::getExplanation);
     event.getVictimBuilder().setFileRssBytes(9 * MIB);
+    Explainer.explain(event);
+    assertTrue(event.getExplanation().contains("which held 510.0 MiB, because"), event::getExplanation);
+    event.getVictimBuilder().setShmemRssBytes(3 * MIB);
     Explainer.explain(event);
     assertTrue(event.getExplanation().contains("which held 510.0 MiB, because"), event::getExplanation);
   }
