@@ -370,7 +370,9 @@ public final class CgroupWatcher implements EpollIoHandle {
       case LOCAL_COUNTERS -> {
         refresh(cgroup);
         refreshProcesses(cgroup);
-        sampler.onEvents(cgroup);
+        if (cgroup.surplus() == 0) {
+          sampler.onEvents(cgroup);
+        }
       }
       case TREE_COUNTERS -> refresh(cgroup);
       case POPULATED -> indexProcesses(cgroup);
