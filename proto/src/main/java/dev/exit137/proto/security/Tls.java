@@ -1,0 +1,74 @@
+package dev.exit137.proto.security;
+
+import io.grpc.ChannelCredentials;
+import io.grpc.ServerCredentials;
+import io.grpc.netty.shaded.io.grpc.netty.GrpcSslContexts;
+import io.grpc.netty.shaded.io.grpc.netty.NettySslContextChannelCredentials;
+import io.grpc.netty.shaded.io.grpc.netty.NettySslContextServerCredentials;
+import io.grpc.netty.shaded.io.netty.handler.ssl.ClientAuth;
+import io.grpc.netty.shaded.io.netty.handler.ssl.SslContextBuilder;
+import io.grpc.netty.shaded.io.netty.handler.ssl.SslProvider;
+import io.grpc.util.AdvancedTlsX509TrustManager.Verification;
+import java.util.Optional;
+import java.util.function.Consumer;
+import javax.net.ssl.SSLException;
+
+/**
+ * Both sides of TLS, by the JDK's own provider: it takes any kind of key, unpacks no library, and says in words what it
+ * refuses.
+ */
+public final class Tls {
+  private static final String[] PROTOCOLS = {"TLSv1.3", "TLSv1.2"};
+
+  // A session that is taken up again is not verified again.
+  private static final long SESSION_SECONDS = 300;
+
+  private Tls() {}
+
+  /**
+   * The side of the aggregator. A client may come without a certificate; one that it shows must be good.
+   *
+   * @param clientAuthorities empty: nobody is asked for a certificate
+   * @param onRefusedClient is told why a client's certificate was refused; on the network thread
+   */
+  public static ServerCredentials server(
+      FlagFile certificate, FlagFile key, Optional<FlagFile> clientAuthorities, Consumer<String> onRefusedClient)
+      throws UnusableFileException {
+    SslContextBuilder builder = SslContextBuilder.forServer(new OwnCertificate(certificate, key))
+        .sessionTimeout(SESSION_SECONDS);
+    if (clientAuthorities.isPresent()) {
+      builder.clientAuth(ClientAuth.OPTIONAL).trustManager(new TrustedAuthorities(
+          clientAuthorities.get(), Verification.CERTIFICATE_ONLY_VERIFICATION, onRefusedClient));
+    }
+    try {
+      return NettySslContextServerCredentials.create(
+          GrpcSslContexts.configure(builder, SslProvider.JDK).protocols(PROTOCOLS).build());
+    } catch (SSLException e) {
+      throw certificate.unusable(e.getMessage(), e);
+    }
+  }
+
+  /**
+   * The side of whoever connects.
+   *
+   * @param certificateAndKey what to show to the aggregator; empty for nothing
+   */
+  static ChannelCredentials client(FlagFile authorities, Optional<ClientCertificate> certificateAndKey)
+      throws UnusableFileException {
+    SslContextBuilder builder = SslContextBuilder.forClient().trustManager(new TrustedAuthorities(
+        authorities, Verification.CERTIFICATE_AND_HOST_NAME_VERIFICATION, _ -> {}));
+    if (certificateAndKey.isPresent()) {
+      ClientCertificate own = certificateAndKey.get();
+      builder.keyManager(new OwnCertificate(own.certificate(), own.key()));
+    }
+    try {
+      return NettySslContextChannelCredentials.create(
+          GrpcSslContexts.configure(builder, SslProvider.JDK).protocols(PROTOCOLS).build());
+    } catch (SSLException e) {
+      throw authorities.unusable(e.getMessage(), e);
+    }
+  }
+
+  /** What a client shows of itself. */
+  public record ClientCertificate(FlagFile certificate, FlagFile key) {}
+}

@@ -1,0 +1,105 @@
+package dev.exit137.proto.security;
+
+import io.grpc.util.AdvancedTlsX509TrustManager;
+import io.grpc.util.AdvancedTlsX509TrustManager.Verification;
+import java.io.IOException;
+import java.net.Socket;
+import java.security.GeneralSecurityException;
+import java.security.cert.CertificateException;
+import java.security.cert.X509Certificate;
+import java.util.List;
+import java.util.function.Consumer;
+import javax.net.ssl.SSLEngine;
+import javax.net.ssl.X509ExtendedTrustManager;
+
+/**
+ * Whose certificates this side believes: those of the authorities that the file holds at the handshake. What is refused
+ * is refused with a sentence, which the peer's own program cannot know: TLS sends it a number.
+ */
+final class TrustedAuthorities extends X509ExtendedTrustManager {
+  @FunctionalInterface
+  private interface Check {
+    void by(X509ExtendedTrustManager authorities) throws CertificateException;
+  }
+
+  private final FlagFile file;
+  private final Consumer<String> onRefusal;
+  private final Reloaded<AdvancedTlsX509TrustManager> authorities;
+
+  /** @param onRefusal is told why a certificate was refused; on the thread of the handshake */
+  TrustedAuthorities(FlagFile file, Verification verification, Consumer<String> onRefusal)
+      throws UnusableFileException {
+    this.file = file;
+    this.onRefusal = onRefusal;
+    AdvancedTlsX509TrustManager manager = manager(file, verification);
+    authorities = new Reloaded<>(List.of(file), () -> {
+      try {
+        manager.updateTrustCredentials(Pem.certificates(file));
+      } catch (UnusableFileException e) {
+        throw e;
+      } catch (IOException | GeneralSecurityException e) {
+        throw file.unusable("its certificates cannot be used (" + e.getMessage() + "); give those of authorities", e);
+      }
+      return manager;
+    });
+  }
+
+  private static AdvancedTlsX509TrustManager manager(FlagFile file, Verification verification)
+      throws UnusableFileException {
+    try {
+      return AdvancedTlsX509TrustManager.newBuilder().setVerification(verification).build();
+    } catch (CertificateException e) {
+      throw file.unusable(e.getMessage(), e);
+    }
+  }
+
+  @Override
+  public void checkServerTrusted(X509Certificate[] chain, String authType, SSLEngine engine)
+      throws CertificateException {
+    check(chain, manager -> manager.checkServerTrusted(chain, authType, engine));
+  }
+
+  @Override
+  public void checkServerTrusted(X509Certificate[] chain, String authType, Socket socket)
+      throws CertificateException {
+    check(chain, manager -> manager.checkServerTrusted(chain, authType, socket));
+  }
+
+  @Override
+  public void checkServerTrusted(X509Certificate[] chain, String authType) throws CertificateException {
+    check(chain, manager -> manager.checkServerTrusted(chain, authType));
+  }
+
+  @Override
+  public void checkClientTrusted(X509Certificate[] chain, String authType, SSLEngine engine)
+      throws CertificateException {
+    check(chain, manager -> manager.checkClientTrusted(chain, authType, engine));
+  }
+
+  @Override
+  public void checkClientTrusted(X509Certificate[] chain, String authType, Socket socket)
+      throws CertificateException {
+    check(chain, manager -> manager.checkClientTrusted(chain, authType, socket));
+  }
+
+  @Override
+  public void checkClientTrusted(X509Certificate[] chain, String authType) throws CertificateException {
+    check(chain, manager -> manager.checkClientTrusted(chain, authType));
+  }
+
+  @Override
+  public X509Certificate[] getAcceptedIssuers() {
+    return authorities.get().getAcceptedIssuers();
+  }
+
+  private void check(X509Certificate[] chain, Check check) throws CertificateException {
+    try {
+      check.by(authorities.get());
+    } catch (CertificateException e) {
+      String why = CertificateRefusal.why(chain, e, file);
+      onRefusal.accept(why);
+      // Without the cause: what a person is shown is the innermost message.
+      throw new CertificateException(why);
+    }
+  }
+}

@@ -1,0 +1,10 @@
+package dev.exit137.proto.security;
+
+import java.io.IOException;
+
+/** A file that a flag names cannot be used. The message is fit for a user: flag, file, what is wrong, what to do. */
+public final class UnusableFileException extends IOException {
+  UnusableFileException(String message, Exception cause) {
+    super(message, cause);
+  }
+}
