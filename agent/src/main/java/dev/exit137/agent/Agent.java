@@ -69,7 +69,7 @@ public final class Agent implements AutoCloseable {
       identities.start();
       worker =
           new AgentWorker(
-              checkpointFile, config.aggregators(), unacknowledged, identities,
+              checkpointFile, config.aggregators(), config.security(), unacknowledged, identities,
               new OomEventMapper(
                   identities, processes, new TaskCgroups(config.procRoot(), InstantSource.system()), nodeMemoryBytes,
                   workloads),

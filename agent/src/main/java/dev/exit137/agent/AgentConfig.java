@@ -2,6 +2,7 @@ package dev.exit137.agent;
 
 import dev.exit137.agent.identity.LabelFilter;
 import dev.exit137.agent.identity.RuntimeSockets;
+import dev.exit137.proto.security.ClientSecurity;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -18,6 +19,7 @@ import java.util.Optional;
  *     {@code <procRoot>/self/mountinfo} when empty
  * @param procRoot the host's procfs, normally {@code /proc}
  * @param aggregators {@code HOST:PORT} of the aggregators, tried in turn; at least one
+ * @param security how they are connected to: in plaintext or by TLS, with a certificate or a token
  * @param counterGrace how long a kill that a counter shows may wait for its kmsg record before it is reported without
  *     one; 10 ms to 60 s
  * @param runtimeSockets where container runtimes are looked for
@@ -35,6 +37,7 @@ public record AgentConfig(
     Optional<Path> cgroupRoot,
     Path procRoot,
     List<String> aggregators,
+    ClientSecurity security,
     Duration counterGrace,
     RuntimeSockets runtimeSockets,
     LabelFilter podLabels,

@@ -2,6 +2,7 @@ package dev.exit137.agent;
 
 import dev.exit137.agent.identity.LabelFilter;
 import dev.exit137.agent.identity.RuntimeSockets;
+import dev.exit137.proto.security.ClientSecurity;
 import dev.exit137.proto.state.v1.Checkpoint;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.OomKillEvent;
@@ -57,7 +58,7 @@ abstract class AgentBed {
         Agent.start(
             new AgentConfig(
                 "node-1", "cluster-1", stateDir, kmsgPath, Optional.of(cgroupRoot), host.procRoot(),
-                List.of(aggregator.address()), AgentConfig.DEFAULT_COUNTER_GRACE,
+                List.of(aggregator.address()), ClientSecurity.PLAINTEXT, AgentConfig.DEFAULT_COUNTER_GRACE,
                 new RuntimeSockets(List.of(criSocket()), List.of()), LabelFilter.DEFAULT,
                 AgentConfig.DEFAULT_IDENTITY_TIMEOUT, AgentConfig.DEFAULT_SAMPLE_INTERVAL));
   }

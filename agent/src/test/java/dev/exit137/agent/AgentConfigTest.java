@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 
 import dev.exit137.agent.identity.LabelFilter;
 import dev.exit137.agent.identity.RuntimeSockets;
+import dev.exit137.proto.security.ClientSecurity;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -16,8 +17,8 @@ class AgentConfigTest {
   private static AgentConfig config(String nodeName, List<String> aggregators, Duration counterGrace) {
     return new AgentConfig(
         nodeName, "", AgentConfig.DEFAULT_STATE_DIR, AgentConfig.DEFAULT_KMSG_PATH, Optional.empty(),
-        AgentConfig.DEFAULT_PROC_ROOT, aggregators, counterGrace, RuntimeSockets.USUAL, LabelFilter.DEFAULT,
-        AgentConfig.DEFAULT_IDENTITY_TIMEOUT, AgentConfig.DEFAULT_SAMPLE_INTERVAL);
+        AgentConfig.DEFAULT_PROC_ROOT, aggregators, ClientSecurity.PLAINTEXT, counterGrace, RuntimeSockets.USUAL,
+        LabelFilter.DEFAULT, AgentConfig.DEFAULT_IDENTITY_TIMEOUT, AgentConfig.DEFAULT_SAMPLE_INTERVAL);
   }
 
   @Test

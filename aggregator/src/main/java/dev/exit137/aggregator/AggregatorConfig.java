@@ -1,5 +1,6 @@
 package dev.exit137.aggregator;
 
+import dev.exit137.aggregator.access.AccessConfig;
 import dev.exit137.aggregator.peer.PeerLimits;
 import dev.exit137.aggregator.store.Retention;
 import java.nio.file.Path;
@@ -13,9 +14,15 @@ import java.util.Objects;
  * @param dataDir directory of the store, made when it is missing; one aggregator at a time may use it
  * @param retention how much the store keeps
  * @param peerLimits what one peer may ask
+ * @param access who may publish and read, and how they prove who they are
  */
 public record AggregatorConfig(
-    String listenHost, int listenPort, Path dataDir, Retention retention, PeerLimits peerLimits) {
+    String listenHost,
+    int listenPort,
+    Path dataDir,
+    Retention retention,
+    PeerLimits peerLimits,
+    AccessConfig access) {
   /** Loopback: events name what runs on the nodes, so listening for others is a decision to take. */
   public static final String DEFAULT_LISTEN_HOST = "127.0.0.1";
 
@@ -27,7 +34,7 @@ public record AggregatorConfig(
 
   /** With the defaults of all that can be left out. */
   public AggregatorConfig(String listenHost, int listenPort, Path dataDir) {
-    this(listenHost, listenPort, dataDir, Retention.DEFAULT, PeerLimits.DEFAULT);
+    this(listenHost, listenPort, dataDir, Retention.DEFAULT, PeerLimits.DEFAULT, AccessConfig.OPEN);
   }
 
   /**
@@ -40,6 +47,7 @@ public record AggregatorConfig(
     Objects.requireNonNull(dataDir, "dataDir");
     Objects.requireNonNull(retention, "retention");
     Objects.requireNonNull(peerLimits, "peerLimits");
+    Objects.requireNonNull(access, "access");
     if (listenHost.isBlank()) {
       throw new IllegalArgumentException(
           "the host to listen on is empty; give a name or an address, such as 127.0.0.1 or 0.0.0.0");

@@ -1,19 +1,25 @@
 package dev.exit137.aggregator;
 
+import dev.exit137.aggregator.access.AccessConfig;
+import dev.exit137.aggregator.access.AccessControl;
+import dev.exit137.aggregator.access.Refusals;
 import dev.exit137.aggregator.consume.OomEventsService;
 import dev.exit137.aggregator.ingest.ConnectedNodes;
 import dev.exit137.aggregator.ingest.IngestService;
-import dev.exit137.aggregator.peer.PeerLimits;
 import dev.exit137.aggregator.peer.Peers;
 import dev.exit137.aggregator.store.EventStore;
+import dev.exit137.proto.security.Tls;
+import dev.exit137.proto.security.UnusableFileException;
 import dev.exit137.proto.v1.EventIngestGrpc;
 import dev.exit137.proto.v1.OomEventsGrpc;
 import io.grpc.BindableService;
+import io.grpc.InsecureServerCredentials;
 import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
 import io.grpc.Server;
 import io.grpc.ServerCall;
 import io.grpc.ServerCallExecutorSupplier;
+import io.grpc.ServerCredentials;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import io.grpc.netty.shaded.io.netty.channel.EventLoopGroup;
@@ -73,8 +79,12 @@ final class GrpcServer implements AutoCloseable {
   private final OomEventsService consume;
   private final Server server;
 
-  private GrpcServer(InetSocketAddress address, PeerLimits peerLimits, EventStore store) {
-    Peers peers = new Peers(peerLimits);
+  private GrpcServer(InetSocketAddress address, AggregatorConfig config, EventStore store)
+      throws UnusableFileException {
+    Refusals refusals = new Refusals();
+    ServerCredentials credentials = credentials(config.access(), refusals);
+    AccessControl accessControl = new AccessControl(config.access(), refusals);
+    Peers peers = new Peers(config.peerLimits());
     boolean epoll = Epoll.isAvailable();
     eventLoop =
         new MultiThreadIoEventLoopGroup(
@@ -83,10 +93,10 @@ final class GrpcServer implements AutoCloseable {
             epoll ? EpollIoHandler.newFactory() : NioIoHandler.newFactory());
     Class<? extends ServerChannel> channel = epoll ? EpollServerSocketChannel.class : NioServerSocketChannel.class;
     ConnectedNodes connected = new ConnectedNodes();
-    ingest = new IngestService(store, connected);
+    ingest = new IngestService(store, connected, refusals);
     consume = new OomEventsService(store, connected, consumerThreads, eventLoop);
     NettyServerBuilder builder =
-        NettyServerBuilder.forAddress(address)
+        NettyServerBuilder.forAddress(address, credentials)
             .bossEventLoopGroup(eventLoop)
             .workerEventLoopGroup(eventLoop)
             .channelType(channel)
@@ -101,6 +111,8 @@ final class GrpcServer implements AutoCloseable {
             .maxConcurrentCallsPerConnection(MAX_CALLS_PER_CONNECTION)
             .maxConnectionIdle(MAX_CONNECTION_IDLE_MINUTES, TimeUnit.MINUTES)
             .maxRstFramesPerWindow(MAX_RST_FRAMES, RST_FRAMES_SECONDS)
+            .intercept(accessControl)
+            // The last one is asked first: who asks too much is not even looked at.
             .intercept(peers)
             .addService(ingest)
             .addService(consume)
@@ -115,7 +127,7 @@ final class GrpcServer implements AutoCloseable {
     if (address.isUnresolved()) {
       throw new IOException(where + "the host is not known; give one of this machine with --listen HOST:PORT");
     }
-    GrpcServer server = new GrpcServer(address, config.peerLimits(), store);
+    GrpcServer server = new GrpcServer(address, config, store);
     try {
       server.server.start();
     } catch (IOException e) {
@@ -161,6 +173,17 @@ final class GrpcServer implements AutoCloseable {
     summaryThread.shutdownNow();
     consumerThreads.shutdown();
     eventLoop.shutdownGracefully(0, STOP_SECONDS, TimeUnit.SECONDS);
+  }
+
+  private static ServerCredentials credentials(AccessConfig access, Refusals refusals) throws UnusableFileException {
+    if (access.certificate().isEmpty()) {
+      return InsecureServerCredentials.create();
+    }
+    return Tls.server(
+        access.certificate().get(),
+        access.key().orElseThrow(),
+        access.clientAuthorities(),
+        why -> refusals.add(Refusals.Reason.CERTIFICATE, "a client: " + why));
   }
 
   // grpcurl asks for v1 or, in older versions, for v1alpha only.

@@ -1,6 +1,7 @@
 package dev.exit137.aggregator;
 
 import com.google.protobuf.Timestamp;
+import dev.exit137.aggregator.access.AccessConfig;
 import dev.exit137.aggregator.peer.PeerLimits;
 import dev.exit137.aggregator.store.Retention;
 import dev.exit137.proto.v1.EventIngestGrpc;
@@ -49,7 +50,8 @@ final class Fixture implements AutoCloseable {
   }
 
   private Fixture(Path dataDir, Retention retention, PeerLimits peerLimits) throws IOException {
-    aggregator = Aggregator.start(new AggregatorConfig("127.0.0.1", 0, dataDir, retention, peerLimits));
+    aggregator =
+        Aggregator.start(new AggregatorConfig("127.0.0.1", 0, dataDir, retention, peerLimits, AccessConfig.OPEN));
     channel = newChannel();
   }
 

@@ -3,6 +3,7 @@ package dev.exit137.cli;
 import dev.exit137.agent.Agent;
 import dev.exit137.agent.AgentConfig;
 import dev.exit137.cli.options.AgentOptions;
+import dev.exit137.cli.options.ConnectionOptions;
 import dev.exit137.cli.options.HostPort;
 import dev.exit137.cli.terminal.Terminal;
 import java.util.List;
@@ -28,6 +29,9 @@ final class AgentCommand implements Callable<Integer> {
       description = "Where to send events; several, with commas, are tried in turn (default: ${DEFAULT-VALUE}).")
   private List<HostPort> aggregators;
 
+  @Mixin
+  private ConnectionOptions connectionOptions;
+
   AgentCommand(Terminal terminal) {
     this.terminal = terminal;
   }
@@ -35,7 +39,7 @@ final class AgentCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     terminal.stop().listen();
-    AgentConfig config = options.config(terminal, aggregators);
+    AgentConfig config = options.config(terminal, aggregators, connectionOptions.security(aggregators));
     try (Agent _ = Agent.start(config)) {
       terminal.say("agent watches node " + config.nodeName() + ", events go to "
           + String.join(", ", config.aggregators()));

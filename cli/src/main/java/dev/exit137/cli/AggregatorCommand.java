@@ -2,6 +2,7 @@ package dev.exit137.cli;
 
 import dev.exit137.aggregator.Aggregator;
 import dev.exit137.aggregator.AggregatorConfig;
+import dev.exit137.cli.options.AccessOptions;
 import dev.exit137.cli.options.AggregatorOptions;
 import dev.exit137.cli.options.HostPort;
 import dev.exit137.cli.terminal.Terminal;
@@ -17,6 +18,9 @@ final class AggregatorCommand implements Callable<Integer> {
   @Mixin
   private AggregatorOptions options;
 
+  @Mixin
+  private AccessOptions accessOptions;
+
   AggregatorCommand(Terminal terminal) {
     this.terminal = terminal;
   }
@@ -24,7 +28,7 @@ final class AggregatorCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     terminal.stop().listen();
-    AggregatorConfig config = options.config(terminal);
+    AggregatorConfig config = options.config(terminal, accessOptions.config());
     try (Aggregator aggregator = Aggregator.start(config)) {
       terminal.say("aggregator listens on " + new HostPort(config.listenHost(), aggregator.port())
           + ", events are stored in " + config.dataDir());

@@ -4,6 +4,7 @@ import dev.exit137.cli.options.EnvironmentDefaults;
 import dev.exit137.cli.terminal.Failure;
 import dev.exit137.cli.terminal.OutputClosedException;
 import dev.exit137.cli.terminal.Terminal;
+import dev.exit137.proto.security.UnusableFileException;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
@@ -44,6 +45,10 @@ final class ErrorReport implements IParameterExceptionHandler, IExecutionExcepti
       case Failure failure -> {
         terminal.say(failure.getMessage());
         return failure.exitCode();
+      }
+      case UnusableFileException file -> {
+        terminal.say(file.getMessage());
+        return Failure.EXIT_CODE_USAGE;
       }
       case IOException failure -> terminal.say(describe(failure));
       default -> {

@@ -46,7 +46,7 @@ final class GetCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     GetEventRequest request = GetEventRequest.newBuilder().setEventId(id).setNode(node).build();
-    try (AggregatorClient client = new AggregatorClient(serverOptions.server())) {
+    try (AggregatorClient client = serverOptions.client()) {
       OomKillEvent event = client.ask(stub -> stub.getEvent(request));
       List<String> lines = outputOptions.format() == OutputFormat.JSON
           ? List.of(JsonLines.line(event))

@@ -55,7 +55,7 @@ final class ListCommand implements Callable<Integer> {
     }
     EventFilter filter = filterOptions.filter();
     EventPrinter printer = new EventPrinter(terminal, outputOptions.format());
-    try (AggregatorClient client = new AggregatorClient(serverOptions.server())) {
+    try (AggregatorClient client = serverOptions.client()) {
       int left = limit;
       String token = "";
       do {

@@ -9,6 +9,7 @@ import dev.exit137.cli.client.EventStream;
 import dev.exit137.cli.options.HostPort;
 import dev.exit137.cli.terminal.Failure;
 import dev.exit137.cli.terminal.Terminal;
+import dev.exit137.proto.security.ClientSecurity;
 import dev.exit137.proto.v1.WatchEventsRequest;
 import java.io.IOException;
 import java.time.Duration;
@@ -33,7 +34,7 @@ public final class LocalNode implements AutoCloseable {
     aggregator = Aggregator.start(config);
     String host = WILDCARD_ADDRESSES.contains(config.listenHost()) ? "127.0.0.1" : config.listenHost();
     address = new HostPort(host, aggregator.port());
-    client = new AggregatorClient(address);
+    client = new AggregatorClient(address, ClientSecurity.PLAINTEXT);
     stream = new EventStream(client, terminal, WatchEventsRequest.getDefaultInstance(), FIRST_BACKOFF);
   }
 

@@ -31,7 +31,7 @@ final class NodesCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    try (AggregatorClient client = new AggregatorClient(serverOptions.server())) {
+    try (AggregatorClient client = serverOptions.client()) {
       List<NodeState> nodes =
           client.ask(stub -> stub.listNodes(ListNodesRequest.getDefaultInstance())).getNodesList();
       if (nodes.isEmpty()) {

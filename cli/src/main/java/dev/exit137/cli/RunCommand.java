@@ -1,10 +1,12 @@
 package dev.exit137.cli;
 
+import dev.exit137.aggregator.access.AccessConfig;
 import dev.exit137.cli.options.AgentOptions;
 import dev.exit137.cli.options.AggregatorOptions;
 import dev.exit137.cli.options.OutputOptions;
 import dev.exit137.cli.output.EventPrinter;
 import dev.exit137.cli.terminal.Terminal;
+import dev.exit137.proto.security.ClientSecurity;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -35,8 +37,8 @@ final class RunCommand implements Callable<Integer> {
     terminal.stop().listen();
     try (LocalNode node = LocalNode.start(
         terminal,
-        aggregatorOptions.config(terminal),
-        address -> agentOptions.config(terminal, List.of(address)))) {
+        aggregatorOptions.config(terminal, AccessConfig.OPEN),
+        address -> agentOptions.config(terminal, List.of(address), ClientSecurity.PLAINTEXT))) {
       terminal.say("watching this machine for OOM kills; each is printed here as it comes (Ctrl-C ends)");
       terminal.say("in another terminal: bin/exit137 watch --server " + node.address());
       terminal.say("or: grpcurl -plaintext " + node.address() + " exit137.v1.OomEvents/WatchEvents");

@@ -63,7 +63,7 @@ final class WatchCommand implements Callable<Integer> {
     from.map(FilterOptions::timestamp).ifPresent(request::setFromTime);
     resumeToken.ifPresent(request::setResumeToken);
     terminal.stop().listen();
-    try (AggregatorClient client = new AggregatorClient(serverOptions.server());
+    try (AggregatorClient client = serverOptions.client();
         EventStream stream = new EventStream(client, terminal, request.build(), FIRST_BACKOFF)) {
       stream.connect();
       new EventPrinter(terminal, outputOptions.format()).printAll(stream);

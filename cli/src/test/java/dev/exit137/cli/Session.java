@@ -20,15 +20,15 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
 /** One call of the command line, in this process, and what it said. */
-final class Session {
+public final class Session {
   private static final int PATIENCE_SECONDS = 60;
 
-  final Map<String, String> environment = new HashMap<>();
-  final StopSignal stop = new StopSignal(Set.of());
+  public final Map<String, String> environment = new HashMap<>();
+  public final StopSignal stop = new StopSignal(Set.of());
   private final Lines out = new Lines();
   private final Lines err = new Lines();
 
-  int run(String... args) {
+  public int run(String... args) {
     return run(out, args);
   }
 
@@ -44,31 +44,31 @@ final class Session {
         args);
   }
 
-  CompletableFuture<Integer> start(String... args) {
+  public CompletableFuture<Integer> start(String... args) {
     return CompletableFuture.supplyAsync(() -> run(args));
   }
 
   /** The next line of stdout, waited for. */
-  String nextLine() throws InterruptedException {
+  public String nextLine() throws InterruptedException {
     String line = out.lines.poll(PATIENCE_SECONDS, TimeUnit.SECONDS);
     assertThat(line).as("a line on stdout; stderr: %s", err.lines).isNotNull();
     return line;
   }
 
   /** The next line of stderr, waited for. */
-  String nextErrorLine() throws InterruptedException {
+  public String nextErrorLine() throws InterruptedException {
     String line = err.lines.poll(PATIENCE_SECONDS, TimeUnit.SECONDS);
     assertThat(line).as("a line on stderr").isNotNull();
     return line;
   }
 
   /** All that stdout holds now and was not taken yet. */
-  List<String> out() {
+  public List<String> out() {
     return List.copyOf(out.lines);
   }
 
   /** All that stderr holds now and was not taken yet. */
-  List<String> err() {
+  public List<String> err() {
     return List.copyOf(err.lines);
   }
 

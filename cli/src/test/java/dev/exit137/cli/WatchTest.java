@@ -6,6 +6,7 @@ import dev.exit137.cli.client.AggregatorClient;
 import dev.exit137.cli.client.EventStream;
 import dev.exit137.cli.options.HostPort;
 import dev.exit137.cli.terminal.Terminal;
+import dev.exit137.proto.security.ClientSecurity;
 import dev.exit137.proto.v1.EventFilter;
 import dev.exit137.proto.v1.WatchEventsRequest;
 import java.io.IOException;
@@ -136,7 +137,7 @@ class WatchTest {
 
   @Test
   void anEventThatCameButWasNotPrintedBeforeCtrlCComesAgainWithTheTokenOfThatEnd() throws Exception {
-    try (AggregatorClient client = new AggregatorClient(HostPort.parse(aggregator.address()));
+    try (AggregatorClient client = new AggregatorClient(HostPort.parse(aggregator.address()), ClientSecurity.PLAINTEXT);
         EventStream stream = new EventStream(
             client,
             new Terminal(System.out, System.err, Map.of(), InstantSource.system(), ZoneOffset.UTC, session.stop),

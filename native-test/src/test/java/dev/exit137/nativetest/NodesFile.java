@@ -6,6 +6,7 @@ import dev.exit137.cli.client.AggregatorClient;
 import dev.exit137.cli.options.HostPort;
 import dev.exit137.cli.output.JsonLines;
 import dev.exit137.cli.terminal.Failure;
+import dev.exit137.proto.security.ClientSecurity;
 import dev.exit137.proto.v1.ListNodesRequest;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,7 +26,7 @@ final class NodesFile {
   public static void main(String[] args) throws Exception {
     Path file = Path.of(args[1]);
     Path next = Path.of(args[1] + ".next");
-    try (AggregatorClient client = new AggregatorClient(HostPort.parse(args[0]))) {
+    try (AggregatorClient client = new AggregatorClient(HostPort.parse(args[0]), ClientSecurity.PLAINTEXT)) {
       while (true) {
         try {
           String nodes =

@@ -4,6 +4,7 @@ import com.google.protobuf.ByteString;
 import dev.exit137.agent.correlate.KillReport;
 import dev.exit137.agent.identity.Identities;
 import dev.exit137.agent.uplink.Uplink;
+import dev.exit137.proto.security.ClientSecurity;
 import dev.exit137.proto.state.v1.Checkpoint;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.EventAck;
@@ -67,13 +68,14 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   public AgentWorker(
       CheckpointFile checkpointFile,
       List<String> aggregators,
+      ClientSecurity security,
       List<OomKillEvent> unacknowledged,
       Identities identities,
       OomEventMapper mapper,
       Duration identityTimeout) {
     this.checkpointFile = checkpointFile;
     thread.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
-    uplink = new Uplink(aggregators, thread, this);
+    uplink = new Uplink(aggregators, security, thread, this);
     this.mapper = mapper;
     names = new NameWait(identities, mapper, identityTimeout, outbox, thread, this::ready);
     unacknowledged.forEach(outbox::add);

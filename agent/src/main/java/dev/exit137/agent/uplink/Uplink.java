@@ -2,6 +2,7 @@ package dev.exit137.agent.uplink;
 
 import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
+import dev.exit137.proto.security.ClientSecurity;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.EventAck;
 import dev.exit137.proto.v1.EventIngestGrpc;
@@ -10,7 +11,6 @@ import dev.exit137.proto.v1.PublishEventsRequest;
 import dev.exit137.proto.v1.PublishEventsResponse;
 import io.grpc.ManagedChannel;
 import io.grpc.Status;
-import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import io.grpc.netty.shaded.io.netty.channel.EventLoopGroup;
 import io.grpc.netty.shaded.io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.grpc.netty.shaded.io.netty.channel.nio.NioIoHandler;
@@ -52,6 +52,7 @@ public final class Uplink implements AutoCloseable {
   }
 
   private final List<String> aggregators;
+  private final ClientSecurity security;
   private final ScheduledExecutorService worker;
   private final Source source;
   private final EventLoopGroup grpcThread =
@@ -67,8 +68,10 @@ public final class Uplink implements AutoCloseable {
   private boolean closed;
 
   /** @param worker single-threaded; runs this object's callbacks */
-  public Uplink(List<String> aggregators, ScheduledExecutorService worker, Source source) {
+  public Uplink(
+      List<String> aggregators, ClientSecurity security, ScheduledExecutorService worker, Source source) {
     this.aggregators = aggregators;
+    this.security = security;
     this.worker = worker;
     this.source = source;
   }
@@ -82,8 +85,7 @@ public final class Uplink implements AutoCloseable {
     inFlight = 0;
     try {
       channel =
-          NettyChannelBuilder.forTarget("dns:///" + responses.address)
-              .usePlaintext()
+          security.channelTo(responses.address)
               .eventLoopGroup(grpcThread)
               .channelType(NioSocketChannel.class)
               .executor(worker)
@@ -187,9 +189,8 @@ public final class Uplink implements AutoCloseable {
       }
       if (!failureSaid) {
         failureSaid = true;
-        LOG.warn("no aggregator at {}: {} {}{}; events are kept and sent when one is there",
-            address, status.getCode(), status.getDescription(),
-            status.getCause() == null ? "" : " (" + status.getCause().getMessage() + ")");
+        LOG.warn("no aggregator at {} takes events: {} {}; they are kept and sent when one does",
+            address, status.getCode(), security.reason(status));
       }
       long jittered = backoffMillis * (80 + ThreadLocalRandom.current().nextInt(41)) / 100;
       backoffMillis = Math.min(MAX_BACKOFF_MILLIS, backoffMillis * 2);

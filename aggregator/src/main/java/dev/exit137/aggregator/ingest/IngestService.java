@@ -1,5 +1,7 @@
 package dev.exit137.aggregator.ingest;
 
+import dev.exit137.aggregator.access.Caller;
+import dev.exit137.aggregator.access.Refusals;
 import dev.exit137.aggregator.peer.Peer;
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.proto.v1.EventIngestGrpc;
@@ -18,13 +20,15 @@ import java.util.concurrent.ConcurrentHashMap;
 public final class IngestService extends EventIngestGrpc.EventIngestImplBase implements AutoCloseable {
   private final EventStore store;
   private final ConnectedNodes connected;
+  private final Refusals refusals;
   private final Set<IngestStream> streams = ConcurrentHashMap.newKeySet();
   private volatile boolean closed;
 
-  /** Stores into the store, and keeps the set of connected nodes. */
-  public IngestService(EventStore store, ConnectedNodes connected) {
+  /** Stores into the store, keeps the set of connected nodes, and counts what it refuses. */
+  public IngestService(EventStore store, ConnectedNodes connected, Refusals refusals) {
     this.store = store;
     this.connected = connected;
+    this.refusals = refusals;
   }
 
   @Override
@@ -34,7 +38,9 @@ public final class IngestService extends EventIngestGrpc.EventIngestImplBase imp
             store,
             (ServerCallStreamObserver<PublishEventsResponse>) responses,
             Peer.current(),
+            Caller.current(),
             connected,
+            refusals,
             streams::remove);
     streams.add(stream);
     stream.open();

@@ -1,5 +1,8 @@
 package dev.exit137.aggregator.ingest;
 
+import dev.exit137.aggregator.access.Caller;
+import dev.exit137.aggregator.access.Refusals;
+import dev.exit137.aggregator.access.Refusals.Reason;
 import dev.exit137.aggregator.peer.Peer;
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.aggregator.store.StoreWrite;
@@ -27,7 +30,9 @@ final class IngestStream implements StreamObserver<PublishEventsRequest>, StoreW
   private final EventStore store;
   private final ServerCallStreamObserver<PublishEventsResponse> responses;
   private final Peer peer;
+  private final Caller caller;
   private final ConnectedNodes connected;
+  private final Refusals refusals;
   private final Consumer<IngestStream> onEnd;
 
   // All below is guarded by this. No lock is held while submitting, as that waits for the writer, which needs it.
@@ -42,12 +47,16 @@ final class IngestStream implements StreamObserver<PublishEventsRequest>, StoreW
       EventStore store,
       ServerCallStreamObserver<PublishEventsResponse> responses,
       Peer peer,
+      Caller caller,
       ConnectedNodes connected,
+      Refusals refusals,
       Consumer<IngestStream> onEnd) {
     this.store = store;
     this.responses = responses;
     this.peer = peer;
+    this.caller = caller;
     this.connected = connected;
+    this.refusals = refusals;
     this.onEnd = onEnd;
   }
 
@@ -68,14 +77,24 @@ final class IngestStream implements StreamObserver<PublishEventsRequest>, StoreW
     }
     Optional<String> brokenRule = MessageRules.broken(message);
     if (brokenRule.isPresent()) {
-      end(Status.INVALID_ARGUMENT.withDescription(brokenRule.get()));
+      refuse(Reason.INVALID_MESSAGE, Status.INVALID_ARGUMENT.withDescription(brokenRule.get()));
       return;
     }
     Instant now = Instant.now();
+    if (now.isAfter(caller.provenUntil())) {
+      refuse(Reason.UNAUTHENTICATED, Status.UNAUTHENTICATED.withDescription(
+          "the token or certificate with which this stream began ended at " + caller.provenUntil() + "; connect again"));
+      return;
+    }
     StoreWrite write =
         message.hasEvent()
             ? new StoreWrite.Event(message.getEvent(), now, this)
             : new StoreWrite.Status(message.getStatus(), now, this);
+    if (!caller.mayPublishFor(write.node())) {
+      refuse(Reason.WRONG_NODE, Status.PERMISSION_DENIED.withDescription(
+          caller + " may not publish for node " + write.node() + "; an agent's --node-name must be that node"));
+      return;
+    }
     if (!accept(write)) {
       return;
     }
@@ -96,6 +115,11 @@ final class IngestStream implements StreamObserver<PublishEventsRequest>, StoreW
   @Override
   public void onCompleted() {
     end(Status.OK);
+  }
+
+  private void refuse(Reason reason, Status status) {
+    refusals.add(reason, "a message of " + caller + ": " + status.getDescription());
+    end(status);
   }
 
   /** Takes no more messages, answers those it has, then ends with the status. The first status given counts. */

@@ -3,6 +3,8 @@ package dev.exit137.aggregator.ingest;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.exit137.aggregator.ManualCall;
+import dev.exit137.aggregator.access.Caller;
+import dev.exit137.aggregator.access.Refusals;
 import dev.exit137.aggregator.peer.AnyPeer;
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.aggregator.store.Retention;
@@ -33,7 +35,9 @@ class IngestStreamTest {
   @BeforeEach
   void open() throws IOException {
     store = EventStore.open(dataDir, Retention.DEFAULT, InstantSource.system());
-    stream = new IngestStream(store, agent, AnyPeer.unlimited(), new ConnectedNodes(), which -> ended.countDown());
+    stream = new IngestStream(
+        store, agent, AnyPeer.unlimited(), Caller.ANYONE, new ConnectedNodes(), new Refusals(),
+        which -> ended.countDown());
     agent.takes(Integer.MAX_VALUE);
     stream.open();
   }

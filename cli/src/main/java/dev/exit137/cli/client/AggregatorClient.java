@@ -2,6 +2,8 @@ package dev.exit137.cli.client;
 
 import dev.exit137.cli.options.HostPort;
 import dev.exit137.cli.terminal.Failure;
+import dev.exit137.proto.security.ClientSecurity;
+import dev.exit137.proto.security.Reasons;
 import dev.exit137.proto.v1.OomEventsGrpc;
 import dev.exit137.proto.v1.OomEventsGrpc.OomEventsBlockingStub;
 import dev.exit137.proto.v1.OomEventsGrpc.OomEventsBlockingV2Stub;
@@ -9,7 +11,6 @@ import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.StatusException;
 import io.grpc.StatusRuntimeException;
-import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import io.grpc.netty.shaded.io.netty.channel.EventLoopGroup;
 import io.grpc.netty.shaded.io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.grpc.netty.shaded.io.netty.channel.nio.NioIoHandler;
@@ -26,16 +27,17 @@ public final class AggregatorClient implements AutoCloseable {
   private static final int MAX_MESSAGE_BYTES = 64 << 20;
 
   private final HostPort server;
+  private final ClientSecurity security;
   private final EventLoopGroup eventLoop;
   private final ManagedChannel channel;
 
   /** Does not connect yet. */
-  public AggregatorClient(HostPort server) {
+  public AggregatorClient(HostPort server, ClientSecurity security) {
     this.server = server;
+    this.security = security;
     eventLoop = new MultiThreadIoEventLoopGroup(
         1, new DefaultThreadFactory("exit137-client", true), NioIoHandler.newFactory());
-    channel = NettyChannelBuilder.forAddress(server.host(), server.port())
-        .usePlaintext()
+    channel = security.channelTo(server.toString())
         .eventLoopGroup(eventLoop)
         .channelType(NioSocketChannel.class)
         .maxInboundMessageSize(MAX_MESSAGE_BYTES)
@@ -67,8 +69,8 @@ public final class AggregatorClient implements AutoCloseable {
     StatusException cause = status.asException();
     String said = said(status);
     return switch (status.getCode()) {
-      case UNAVAILABLE -> new Failure("cannot reach the aggregator at " + server + ": " + rootMessage(status)
-          + "; is it running? (--server)", Failure.EXIT_CODE_FAILED, cause);
+      case UNAVAILABLE -> new Failure("cannot reach the aggregator at " + server + ": " + security.reason(status)
+          + (Reasons.isOfTls(status) ? "" : "; is it running? (--server)"), Failure.EXIT_CODE_FAILED, cause);
       case DEADLINE_EXCEEDED -> new Failure("the aggregator at " + server + " did not answer within "
           + CALL_TIMEOUT_SECONDS + " s", Failure.EXIT_CODE_FAILED, cause);
       case UNIMPLEMENTED -> new Failure("what listens at " + server + " is not an aggregator of exit137, or one of "
@@ -82,19 +84,11 @@ public final class AggregatorClient implements AutoCloseable {
 
   /** The same for a stream that had been open. */
   String lost(Status status) {
-    return "lost the aggregator at " + server + ": " + rootMessage(status);
+    return "lost the aggregator at " + server + ": " + Reasons.of(status);
   }
 
   private static String said(Status status) {
     return status.getDescription() == null ? "no reason given" : status.getDescription();
-  }
-
-  private static String rootMessage(Status status) {
-    Throwable cause = status.getCause();
-    while (cause != null && cause.getCause() != null) {
-      cause = cause.getCause();
-    }
-    return cause == null || cause.getMessage() == null ? said(status) : cause.getMessage();
   }
 
   @Override

@@ -12,6 +12,7 @@ import dev.exit137.cli.options.StateDirectory;
 import dev.exit137.cli.output.EventPrinter;
 import dev.exit137.cli.terminal.Failure;
 import dev.exit137.cli.terminal.Terminal;
+import dev.exit137.proto.security.ClientSecurity;
 import dev.exit137.proto.v1.OomKillEvent;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -99,6 +100,7 @@ public final class DemoCommand implements Callable<Integer> {
         Optional.empty(),
         AgentConfig.DEFAULT_PROC_ROOT,
         List.of(server.toString()),
+        ClientSecurity.PLAINTEXT,
         AgentConfig.DEFAULT_COUNTER_GRACE,
         RuntimeSockets.USUAL,
         LabelFilter.DEFAULT,

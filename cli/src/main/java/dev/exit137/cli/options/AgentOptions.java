@@ -4,6 +4,7 @@ import dev.exit137.agent.AgentConfig;
 import dev.exit137.agent.identity.LabelFilter;
 import dev.exit137.agent.identity.RuntimeSockets;
 import dev.exit137.cli.terminal.Terminal;
+import dev.exit137.proto.security.ClientSecurity;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -110,9 +111,10 @@ public final class AgentOptions {
    * As the agent takes it.
    *
    * @param aggregators where it sends its events, tried in turn
+   * @param security how it connects to them
    * @throws ParameterException a setting breaks a rule
    */
-  public AgentConfig config(Terminal terminal, List<HostPort> aggregators) {
+  public AgentConfig config(Terminal terminal, List<HostPort> aggregators, ClientSecurity security) {
     Path directory = stateDir.orElseGet(() -> {
       Path fallback = StateDirectory.byDefault(terminal.environment());
       if (!fallback.equals(AgentConfig.DEFAULT_STATE_DIR)) {
@@ -129,6 +131,7 @@ public final class AgentOptions {
           cgroupRoot,
           procRoot,
           aggregators.stream().map(HostPort::toString).toList(),
+          security,
           counterGrace,
           runtimeSockets(),
           new LabelFilter(podLabels),

@@ -1,6 +1,7 @@
 package dev.exit137.cli.options;
 
 import dev.exit137.aggregator.AggregatorConfig;
+import dev.exit137.aggregator.access.AccessConfig;
 import dev.exit137.aggregator.peer.PeerLimits;
 import dev.exit137.aggregator.store.Retention;
 import dev.exit137.cli.terminal.Terminal;
@@ -75,8 +76,16 @@ public final class AggregatorOptions {
           + "0 for any number (default: ${DEFAULT-VALUE}).")
   private int peerMaxEventsPerSecond;
 
-  /** As the aggregator takes it; says so where the default directory is not the one that --help names. */
-  public AggregatorConfig config(Terminal terminal) {
+  @Option(names = "--plaintext", description = "Serve without TLS, also where others can listen in.")
+  private boolean plaintext;
+
+  /**
+   * As the aggregator takes it; says so where the default directory is not the one that --help names.
+   *
+   * @throws ParameterException a setting breaks a rule
+   */
+  public AggregatorConfig config(Terminal terminal, AccessConfig access) {
+    checkPlaintext(access);
     Path directory = dataDir.orElseGet(() -> {
       Path fallback = StateDirectory.byDefault(terminal.environment()).resolve("aggregator");
       if (!fallback.equals(AggregatorConfig.DEFAULT_DATA_DIR)) {
@@ -90,9 +99,27 @@ public final class AggregatorOptions {
           listen.port(),
           directory,
           new Retention(retention, maxStoreBytes),
-          new PeerLimits(peerMaxStreams, peerMaxRequestsPerSecond, peerMaxEventsPerSecond));
+          new PeerLimits(peerMaxStreams, peerMaxRequestsPerSecond, peerMaxEventsPerSecond),
+          access);
     } catch (IllegalArgumentException e) {
       throw new ParameterException(command.commandLine(), e.getMessage(), e);
+    }
+  }
+
+  private void checkPlaintext(AccessConfig access) {
+    String broken = null;
+    if (access.certificate().isPresent()) {
+      broken = plaintext ? "--plaintext and --tls-cert exclude each other: give one" : null;
+    } else if (!listen.isLoopback()) {
+      if (access.tokens().isPresent()) {
+        broken = "tokens must not be read by others on their way to " + listen + ": give --tls-cert and --tls-key, too";
+      } else if (!plaintext) {
+        broken = "others can reach " + listen + ", and listen in: give --plaintext for that, or let 'exit137 aggregator'"
+            + " serve by TLS with --tls-cert and --tls-key";
+      }
+    }
+    if (broken != null) {
+      throw new ParameterException(command.commandLine(), broken);
     }
   }
 

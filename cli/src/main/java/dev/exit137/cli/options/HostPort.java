@@ -35,6 +35,11 @@ public record HostPort(String host, int port) {
     throw new IllegalArgumentException("the port of '" + text + "' must be a number from 0 to " + MAX_PORT);
   }
 
+  /** Whether it is surely of this machine; a name is not looked up. */
+  public boolean isLoopback() {
+    return host.equals("localhost") || host.equals("::1") || host.matches("127(\\.\\d{1,3}){3}");
+  }
+
   /** The form that {@link #parse} reads. */
   @Override
   public String toString() {

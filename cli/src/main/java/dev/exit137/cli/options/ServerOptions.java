@@ -1,6 +1,11 @@
 package dev.exit137.cli.options;
 
+import dev.exit137.cli.client.AggregatorClient;
+import dev.exit137.proto.security.UnusableFileException;
+import java.util.List;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 
 /** Which aggregator a client command asks. */
 public final class ServerOptions {
@@ -12,8 +17,16 @@ public final class ServerOptions {
       description = "The aggregator to ask (default: ${DEFAULT-VALUE}).")
   private HostPort server;
 
-  /** Where it listens. */
-  public HostPort server() {
-    return server;
+  @Mixin
+  private ConnectionOptions connectionOptions;
+
+  /**
+   * A client of it, to be closed.
+   *
+   * @throws ParameterException flags that exclude or need each other
+   * @throws UnusableFileException a file of certificates, keys or tokens
+   */
+  public AggregatorClient client() throws UnusableFileException {
+    return new AggregatorClient(server, connectionOptions.security(List.of(server)));
   }
 }

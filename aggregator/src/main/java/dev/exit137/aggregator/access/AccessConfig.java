@@ -1,0 +1,68 @@
+package dev.exit137.aggregator.access;
+
+import dev.exit137.proto.security.FlagFile;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * How an aggregator is secured, checked once, here. With nothing set it speaks plaintext, and everyone who reaches it may
+ * publish and read.
+ *
+ * @param certificate of the aggregator, PEM, the authorities between after it; with it, only TLS is spoken
+ * @param key of that certificate, PEM, PKCS#8
+ * @param clientAuthorities vouch for the certificates of clients, PEM; needs TLS
+ * @param tokens which tokens of service accounts are taken
+ * @param mayPublish names of callers that may publish; a star at the end stands for the rest. {@code node:NAME} may
+ *     publish for node NAME alone, another one for all nodes
+ * @param mayRead names of callers that may read; when empty, whoever has a good certificate may
+ */
+public record AccessConfig(
+    Optional<FlagFile> certificate,
+    Optional<FlagFile> key,
+    Optional<FlagFile> clientAuthorities,
+    Optional<TokenConfig> tokens,
+    List<String> mayPublish,
+    List<String> mayRead) {
+  /** Agents, each for its own node. */
+  public static final List<String> DEFAULT_MAY_PUBLISH = List.of("node:*");
+
+  /** Plaintext, and everyone may publish and read. */
+  public static final AccessConfig OPEN = new AccessConfig(
+      Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(), DEFAULT_MAY_PUBLISH, List.of());
+
+  /** @throws IllegalArgumentException naming the setting and the rule */
+  public AccessConfig {
+    mayPublish = List.copyOf(mayPublish);
+    mayRead = List.copyOf(mayRead);
+    if (certificate.isPresent() != key.isPresent()) {
+      throw new IllegalArgumentException("--tls-cert and --tls-key need each other: give both");
+    }
+    if (clientAuthorities.isPresent() && certificate.isEmpty()) {
+      throw new IllegalArgumentException("--tls-client-ca needs TLS: give --tls-cert and --tls-key");
+    }
+    boolean knowsCallers = clientAuthorities.isPresent() || tokens.isPresent();
+    if (!knowsCallers && !(mayRead.isEmpty() && mayPublish.equals(DEFAULT_MAY_PUBLISH))) {
+      throw new IllegalArgumentException(
+          "--allow-publish and --allow-read need to know who calls: give --tls-client-ca or --token-jwks");
+    }
+    for (String name : mayPublish) {
+      checkName("--allow-publish", name);
+    }
+    for (String name : mayRead) {
+      checkName("--allow-read", name);
+    }
+  }
+
+  /** Whether callers must say who they are. */
+  public boolean knowsCallers() {
+    return clientAuthorities.isPresent() || tokens.isPresent();
+  }
+
+  private static void checkName(String flag, String name) {
+    int star = name.indexOf('*');
+    if (name.isBlank() || (star >= 0 && star < name.length() - 1)) {
+      throw new IllegalArgumentException(
+          "'" + name + "' of " + flag + " is no name of a caller: give one like node:worker-1, or a beginning like node:*");
+    }
+  }
+}

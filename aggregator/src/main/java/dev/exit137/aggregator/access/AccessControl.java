@@ -1,0 +1,189 @@
+package dev.exit137.aggregator.access;
+
+import dev.exit137.proto.security.UnusableFileException;
+import dev.exit137.proto.v1.EventIngestGrpc;
+import io.grpc.Context;
+import io.grpc.Contexts;
+import io.grpc.Grpc;
+import io.grpc.Metadata;
+import io.grpc.ServerCall;
+import io.grpc.ServerCallHandler;
+import io.grpc.ServerInterceptor;
+import io.grpc.Status;
+import io.grpc.StatusException;
+import io.grpc.health.v1.HealthGrpc;
+import java.security.cert.CertificateParsingException;
+import java.security.cert.X509Certificate;
+import java.time.Instant;
+import java.util.Collection;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+import javax.net.ssl.SSLPeerUnverifiedException;
+import javax.net.ssl.SSLSession;
+
+/**
+ * Knows who calls, and ends the calls of those who may not make them. Everyone may ask for the health, which names
+ * nobody. Runs on the threads of the calls.
+ */
+public final class AccessControl implements ServerInterceptor {
+  private static final Metadata.Key<String> AUTHORIZATION =
+      Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
+  private static final String BEARER = "Bearer ";
+
+  // GeneralName, RFC 5280, 4.2.1.6, as X509Certificate.getSubjectAlternativeNames numbers them.
+  private static final int DNS_NAME = 2;
+  private static final int URI_NAME = 6;
+
+  private final AccessConfig config;
+  private final Refusals refusals;
+  private final Optional<TokenVerifier> tokens;
+
+  /** Reads the keys that check tokens, if they are in a file. */
+  public AccessControl(AccessConfig config, Refusals refusals) throws UnusableFileException {
+    this.config = config;
+    this.refusals = refusals;
+    tokens = config.tokens().isPresent() ? Optional.of(new TokenVerifier(config.tokens().get())) : Optional.empty();
+  }
+
+  @Override
+  public <ReqT, RespT> ServerCall.Listener<ReqT> interceptCall(
+      ServerCall<ReqT, RespT> call, Metadata headers, ServerCallHandler<ReqT, RespT> next) {
+    String service = call.getMethodDescriptor().getServiceName();
+    if (HealthGrpc.SERVICE_NAME.equals(service) || !config.knowsCallers()) {
+      return next.startCall(call, headers);
+    }
+    try {
+      Caller caller = EventIngestGrpc.SERVICE_NAME.equals(service) ? publisher(call, headers) : reader(call, headers);
+      return Contexts.interceptCall(Context.current().withValue(Caller.KEY, caller), call, headers, next);
+    } catch (StatusException e) {
+      Status status = e.getStatus();
+      refusals.add(
+          status.getCode() == Status.Code.PERMISSION_DENIED
+              ? Refusals.Reason.PERMISSION_DENIED
+              : Refusals.Reason.UNAUTHENTICATED,
+          call.getMethodDescriptor().getFullMethodName() + " from "
+              + call.getAttributes().get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR) + ": " + status.getDescription());
+      call.close(status, new Metadata());
+      return new ServerCall.Listener<>() {};
+    }
+  }
+
+  private Caller publisher(ServerCall<?, ?> call, Metadata headers) throws StatusException {
+    Proofs proofs = proofs(call, headers);
+    Set<String> allowed = proofs.names.stream()
+        .filter(name -> Caller.isAmong(config.mayPublish(), name))
+        .collect(Collectors.toSet());
+    if (allowed.isEmpty()) {
+      String tokenRule = config.tokens()
+          .map(rules -> "; tokens name a node only of --token-service-account " + String.join(",", rules.agents()))
+          .orElse("");
+      throw denied(proofs, "publish", "--allow-publish " + String.join(",", config.mayPublish()) + tokenRule);
+    }
+    boolean forAll = allowed.stream().anyMatch(name -> !name.startsWith(Caller.NODE));
+    Set<String> nodes = forAll
+        ? Set.of()
+        : allowed.stream().map(name -> name.substring(Caller.NODE.length())).collect(Collectors.toSet());
+    return new Caller(proofs.names, true, nodes, proofs.until);
+  }
+
+  private Caller reader(ServerCall<?, ?> call, Metadata headers) throws StatusException {
+    Proofs proofs = proofs(call, headers);
+    boolean allowed = config.mayRead().isEmpty()
+        ? proofs.certified
+        : proofs.names.stream().anyMatch(name -> Caller.isAmong(config.mayRead(), name));
+    if (!allowed) {
+      throw denied(proofs, "read", config.mayRead().isEmpty()
+          ? "--allow-read is not given, so who has a certificate may"
+          : "--allow-read " + String.join(",", config.mayRead()));
+    }
+    return new Caller(proofs.names, false, Set.of(), proofs.until);
+  }
+
+  private static StatusException denied(Proofs proofs, String verb, String rule) {
+    String who = proofs.names.isEmpty() ? "a certificate without a DNS or URI name" : String.join(", ", proofs.names);
+    return Status.PERMISSION_DENIED
+        .withDescription(who + " may not " + verb + " here; the aggregator's rule: " + rule)
+        .asException();
+  }
+
+  /** What a caller has shown. */
+  private static final class Proofs {
+    private final Set<String> names = new LinkedHashSet<>();
+    private boolean certified;
+    private Instant until = Instant.MAX;
+
+    void hold(Instant end) {
+      until = end.isBefore(until) ? end : until;
+    }
+  }
+
+  private Proofs proofs(ServerCall<?, ?> call, Metadata headers) throws StatusException {
+    Proofs proofs = new Proofs();
+    Optional<X509Certificate> certificate = certificate(call);
+    if (certificate.isPresent()) {
+      addCertificate(certificate.get(), proofs);
+    }
+    String authorization = headers.get(AUTHORIZATION);
+    // The scheme's case does not matter, RFC 9110, 11.1.
+    boolean bearer = authorization != null && authorization.regionMatches(true, 0, BEARER, 0, BEARER.length());
+    if (bearer && tokens.isPresent()) {
+      TokenVerifier.Proof proof = tokens.get().verify(authorization.substring(BEARER.length()).strip());
+      proofs.names.addAll(proof.names());
+      proofs.hold(proof.until());
+    } else if (certificate.isEmpty()) {
+      throw Status.UNAUTHENTICATED.withDescription("the aggregator must know who calls: " + wanted()).asException();
+    }
+    return proofs;
+  }
+
+  private String wanted() {
+    String certificate = "a client certificate (--tls-cert, --tls-key)";
+    String token = "a token (--token-file)";
+    if (config.clientAuthorities().isEmpty()) {
+      return "give " + token;
+    }
+    return tokens.isEmpty() ? "give " + certificate : "give " + certificate + " or " + token;
+  }
+
+  private static void addCertificate(X509Certificate certificate, Proofs proofs) throws StatusException {
+    Instant end = certificate.getNotAfter().toInstant();
+    if (end.isBefore(Instant.now())) {
+      // A connection lives longer than the handshake that checked it.
+      throw Status.UNAUTHENTICATED
+          .withDescription("the client's certificate expired at " + end + "; connect with a new one")
+          .asException();
+    }
+    proofs.certified = true;
+    proofs.hold(end);
+    try {
+      Collection<List<?>> names = certificate.getSubjectAlternativeNames();
+      for (List<?> name : names == null ? List.<List<?>>of() : names) {
+        int kind = (Integer) name.get(0);
+        if (kind == DNS_NAME || kind == URI_NAME) {
+          proofs.names.add((String) name.get(1));
+        }
+      }
+    } catch (CertificateParsingException e) {
+      throw Status.UNAUTHENTICATED
+          .withDescription("the names of the client's certificate cannot be read: " + e.getMessage())
+          .asException();
+    }
+  }
+
+  private static Optional<X509Certificate> certificate(ServerCall<?, ?> call) {
+    SSLSession session = call.getAttributes().get(Grpc.TRANSPORT_ATTR_SSL_SESSION);
+    if (session == null) {
+      return Optional.empty();
+    }
+    try {
+      return session.getPeerCertificates()[0] instanceof X509Certificate certificate
+          ? Optional.of(certificate)
+          : Optional.empty();
+    } catch (SSLPeerUnverifiedException e) {
+      return Optional.empty();
+    }
+  }
+}

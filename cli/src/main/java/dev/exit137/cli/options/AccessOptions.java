@@ -1,0 +1,90 @@
+package dev.exit137.cli.options;
+
+import dev.exit137.aggregator.access.AccessConfig;
+import dev.exit137.aggregator.access.TokenConfig;
+import dev.exit137.proto.security.FlagFile;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** Who may publish to an aggregator and read from it. */
+public final class AccessOptions {
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec command;
+
+  @Option(names = "--tls-cert", paramLabel = "FILE", description = "Serve by TLS, with this certificate (PEM).")
+  private Optional<Path> certificate;
+
+  @Option(names = "--tls-key", paramLabel = "FILE", description = "Its key (PEM, PKCS#8).")
+  private Optional<Path> key;
+
+  @Option(
+      names = "--tls-client-ca",
+      paramLabel = "FILE",
+      description = "Know clients by certificates that these authorities vouch for (PEM).")
+  private Optional<Path> clientAuthorities;
+
+  @Option(
+      names = "--allow-publish",
+      paramLabel = "NAME",
+      split = ",",
+      defaultValue = "node:*",
+      description = "Names of clients that may publish; a star at the end stands for the rest. node:NAME publishes for "
+          + "that node alone, any other name for all (default: ${DEFAULT-VALUE}).")
+  private List<String> mayPublish;
+
+  @Option(
+      names = "--allow-read",
+      paramLabel = "NAME",
+      split = ",",
+      description = "Names of clients that may read; a star at the end stands for the rest (default: whoever has a "
+          + "certificate of --tls-client-ca).")
+  private List<String> mayRead;
+
+  @Option(
+      names = "--token-jwks",
+      paramLabel = "FILE|URL",
+      description = "Know clients by tokens of Kubernetes service accounts that these keys have signed.")
+  private Optional<String> jwks;
+
+  @Option(names = "--token-audience", paramLabel = "AUD", description = "Audience that a token must be made for.")
+  private Optional<String> audience;
+
+  @Option(names = "--token-issuer", paramLabel = "ISS", description = "Issuer that a token must be made by.")
+  private Optional<String> issuer;
+
+  @Option(
+      names = "--token-service-account",
+      paramLabel = "NAMESPACE:NAME",
+      split = ",",
+      description = "Service accounts of agents: their tokens are node:NAME of the node that Kubernetes wrote in.")
+  private List<String> agents;
+
+  /**
+   * As the aggregator takes it.
+   *
+   * @throws ParameterException a setting breaks a rule
+   */
+  public AccessConfig config() {
+    try {
+      boolean anyToken = jwks.isPresent() || audience.isPresent() || issuer.isPresent() || agents != null;
+      Optional<TokenConfig> tokens = anyToken
+          ? Optional.of(new TokenConfig(
+              jwks.orElse(""), audience.orElse(""), issuer.orElse(""), agents == null ? List.of() : agents))
+          : Optional.empty();
+      return new AccessConfig(
+          certificate.map(path -> new FlagFile("--tls-cert", path)),
+          key.map(path -> new FlagFile("--tls-key", path)),
+          clientAuthorities.map(path -> new FlagFile("--tls-client-ca", path)),
+          tokens,
+          mayPublish,
+          mayRead == null ? List.of() : mayRead);
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(command.commandLine(), e.getMessage(), e);
+    }
+  }
+}

@@ -1,0 +1,81 @@
+package dev.exit137.cli.options;
+
+import dev.exit137.proto.security.ClientSecurity;
+import dev.exit137.proto.security.FlagFile;
+import dev.exit137.proto.security.Tls;
+import dev.exit137.proto.security.UnusableFileException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** How to connect to an aggregator. */
+public final class ConnectionOptions {
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec command;
+
+  @Option(
+      names = "--tls-ca",
+      paramLabel = "FILE",
+      description = "Connect by TLS, to an aggregator whose certificate these authorities vouch for (PEM).")
+  private Optional<Path> authorities;
+
+  @Option(names = "--tls-cert", paramLabel = "FILE", description = "Certificate to show to the aggregator (PEM).")
+  private Optional<Path> certificate;
+
+  @Option(names = "--tls-key", paramLabel = "FILE", description = "Its key (PEM, PKCS#8).")
+  private Optional<Path> key;
+
+  @Option(
+      names = "--tls-server-name",
+      paramLabel = "NAME",
+      description = "Name that the aggregator's certificate must have (default: the host that is connected to).")
+  private Optional<String> serverName;
+
+  @Option(
+      names = "--token-file",
+      paramLabel = "FILE",
+      description = "Token of a Kubernetes service account to show to the aggregator; never sent in plaintext, but "
+          + "on the loopback.")
+  private Optional<Path> token;
+
+  @Option(names = "--plaintext", description = "Connect without TLS, also where others can listen in.")
+  private boolean plaintext;
+
+  /**
+   * For connections to these.
+   *
+   * @throws ParameterException flags that exclude or need each other, or plaintext where nobody asked for it
+   * @throws UnusableFileException one of the files
+   */
+  public ClientSecurity security(List<HostPort> servers) throws UnusableFileException {
+    check(certificate.isPresent() == key.isPresent(), "--tls-cert and --tls-key need each other: give both");
+    if (authorities.isEmpty()) {
+      check(certificate.isEmpty() && serverName.isEmpty(),
+          "--tls-cert and --tls-server-name need TLS: say with --tls-ca whose certificates to believe");
+      Optional<HostPort> remote = servers.stream().filter(server -> !server.isLoopback()).findFirst();
+      if (remote.isPresent()) {
+        check(token.isEmpty(), "a token is not sent to " + remote.get() + " without TLS: give --tls-ca FILE");
+        check(plaintext, remote.get() + " is not this machine, and others could listen in: give --tls-ca FILE for TLS,"
+            + " or --plaintext to go without");
+      }
+    } else {
+      check(!plaintext, "--plaintext and --tls-ca exclude each other: give one");
+    }
+    return ClientSecurity.open(
+        authorities.map(path -> new FlagFile("--tls-ca", path)),
+        certificate.map(path -> new Tls.ClientCertificate(
+            new FlagFile("--tls-cert", path), new FlagFile("--tls-key", key.orElseThrow()))),
+        serverName,
+        token.map(path -> new FlagFile("--token-file", path)));
+  }
+
+  private void check(boolean rule, String message) {
+    if (!rule) {
+      throw new ParameterException(command.commandLine(), message);
+    }
+  }
+}
