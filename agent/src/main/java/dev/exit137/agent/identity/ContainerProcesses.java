@@ -39,7 +39,9 @@ public final class ContainerProcesses implements AutoCloseable {
 
   private record Init(int pid, Instant startedAt) {}
 
-  private record Seen(Optional<Init> init, Optional<Jvm> jvm) {
+  private record StartedJvm(Jvm jvm, Instant startedAt) {}
+
+  private record Seen(Optional<Init> init, Optional<StartedJvm> jvm) {
     static final Seen NOTHING = new Seen(Optional.empty(), Optional.empty());
   }
 
@@ -98,9 +100,9 @@ public final class ContainerProcesses implements AutoCloseable {
     return lives ? Optional.of(false) : Optional.empty();
   }
 
-  /** The Java virtual machine in it. */
-  public Optional<Jvm> jvm(String id) {
-    return seen(id).jvm();
+  /** The Java virtual machine in it at the kill. */
+  public Optional<Jvm> jvm(String id, Instant killedAt) {
+    return seen(id).jvm().filter(jvm -> jvm.startedAt().minus(TIMING).isBefore(killedAt)).map(StartedJvm::jvm);
   }
 
   private Seen seen(String id) {
@@ -152,7 +154,10 @@ public final class ContainerProcesses implements AutoCloseable {
         first.isEmpty()
             ? Optional.empty()
             : processes.startedAt(first.getAsInt()).map(startedAt -> new Init(first.getAsInt(), startedAt));
-    return new Seen(init, jvm(pids, first, limitBytes(directory)));
+    Optional<StartedJvm> jvm =
+        jvm(pids, first, limitBytes(directory))
+            .flatMap(found -> processes.startedAt(found.getPid()).map(startedAt -> new StartedJvm(found, startedAt)));
+    return new Seen(init, jvm);
   }
 
   /** More than {@link #MAX_PROCESSES} where there are too many to look at. */

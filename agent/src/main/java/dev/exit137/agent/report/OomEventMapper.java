@@ -83,7 +83,7 @@ public final class OomEventMapper {
     if (id.isEmpty()) {
       return;
     }
-    processes.jvm(id).ifPresent(event.getContainerBuilder()::setJvm);
+    processes.jvm(id, killedAt(event)).ifPresent(event.getContainerBuilder()::setJvm);
     if (event.getVictim().hasPid()) {
       processes
           .isInit(id, event.getVictim().getPid(), killedAt(event))

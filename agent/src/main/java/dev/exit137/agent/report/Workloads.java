@@ -26,7 +26,7 @@ import java.util.stream.Stream;
 public final class Workloads {
   static final int MAX_WORKLOADS = 128;
   static final int MAX_RECENT = 8;
-  private static final int MAX_TOLD = 1024;
+  private static final int MAX_TOLD = 2048;
   private static final Comparator<Timestamp> BY_TIME =
       Comparator.comparingLong(Timestamp::getSeconds).thenComparingInt(Timestamp::getNanos);
   private static final String LABEL_NAME = "app.kubernetes.io/name";

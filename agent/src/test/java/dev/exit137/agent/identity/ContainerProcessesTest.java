@@ -103,7 +103,7 @@ class ContainerProcessesTest {
 
     assertThat(isInit(MAIN)).isEmpty();
     assertThat(isInit(4)).isEmpty();
-    assertThat(processes.jvm(ID)).isEmpty();
+    assertThat(jvm()).isEmpty();
   }
 
   @Test
@@ -146,11 +146,11 @@ class ContainerProcessesTest {
     commandLine(MAIN, "/bin/sh", "/run.sh");
     processes.onContainerCgroup(ID, cgroup);
     Await.until("its first process", () -> isInit(MAIN), Optional::isPresent);
-    assertThat(processes.jvm(ID)).isEmpty();
+    assertThat(jvm()).isEmpty();
 
     commandLine(MAIN, "/opt/java/bin/java", "-Dpassword=s3cr3t", "-XX:MaxRAMPercentage=75.0", "-jar", "app.jar");
     write(procRoot.resolve(MAIN + "/environ"), "TOKEN=s3cr3t\0");
-    Optional<Jvm> jvm = Await.until("its flags", () -> processes.jvm(ID), Optional::isPresent);
+    Optional<Jvm> jvm = Await.until("its flags", this::jvm, Optional::isPresent);
     assertThat(jvm).hasValue(
         Jvm.newBuilder()
             .setPid(MAIN)
@@ -166,15 +166,29 @@ class ContainerProcessesTest {
     process(cgroup, MAIN + 1, 1000, "java", MAIN + 1, 7);
     commandLine(MAIN + 1, "java", "-Xmx480m", "Main");
     processes.look(ID, cgroup);
-    assertThat(processes.jvm(ID).orElseThrow().getPid()).isEqualTo(MAIN + 1);
-    assertThat(processes.jvm(ID).orElseThrow().hasMaxHeapBytes()).as("its environment cannot be read").isFalse();
+    assertThat(jvm().orElseThrow().getPid()).isEqualTo(MAIN + 1);
+    assertThat(jvm().orElseThrow().hasMaxHeapBytes()).as("its environment cannot be read").isFalse();
 
     ContainerProcesses fresh = new ContainerProcesses(procRoot, OptionalLong.empty());
     process(cgroup, MAIN + 2, 1000, "java", MAIN + 2, 8);
     commandLine(MAIN + 2, "java", "-Xmx100m", "Main");
     fresh.look(ID, cgroup);
-    assertThat(fresh.jvm(ID)).isEmpty();
+    assertThat(fresh.jvm(ID, Instant.now())).isEmpty();
     fresh.close();
+  }
+
+  @Test
+  void jvmThatStartedAfterAnOlderKillIsNotItsJvm() throws Exception {
+    process(cgroup, MAIN, 4000, "java", MAIN, 1);
+    commandLine(MAIN, "java", "-Xmx480m", "Main");
+    processes.look(ID, cgroup);
+
+    assertThat(jvm()).isPresent();
+    assertThat(processes.jvm(ID, Instant.now().minusSeconds(UPTIME_SECONDS - 3000))).isEmpty();
+  }
+
+  private Optional<Jvm> jvm() {
+    return processes.jvm(ID, Instant.now());
   }
 
   private Optional<Boolean> isInit(int pid) {
