@@ -129,6 +129,10 @@ class ContainersTest {
         .filter(event -> event.getVictim().getPid() == app.mainPid()).findFirst().orElseThrow();
     assertThat(main.getVictim().getIsContainerInit()).isTrue();
     assertThat(main.getExplanation()).contains("It was the container's main process, so the container ended.");
+    assertThat(main.getWorkloadHistory().getWorkload()).isEqualTo("bed/web/app");
+    assertThat(main.getWorkloadHistory().getOoms()).isEqualTo(2);
+    assertThat(main.getExplanation())
+        .contains(" It is the 2nd OOM kill of this workload on this node in ", ", each at its limit of 16.0 MiB.");
     awaitDeath(app);
     pods.remove(pod);
   }
