@@ -135,9 +135,14 @@ final class GrpcServer implements AutoCloseable {
       String reason = e.getCause() == null ? e.getMessage() : e.getCause().getMessage();
       throw new IOException(where + reason + "; stop what uses it, or give another with --listen HOST:PORT", e);
     }
-    for (String service : List.of("", OomEventsGrpc.SERVICE_NAME, EventIngestGrpc.SERVICE_NAME)) {
+    for (String service : List.of("", OomEventsGrpc.SERVICE_NAME)) {
       server.health.setStatus(service, ServingStatus.SERVING);
     }
+    store.onWriteFailure(
+        failure ->
+            server.health.setStatus(
+                EventIngestGrpc.SERVICE_NAME,
+                failure.isEmpty() ? ServingStatus.SERVING : ServingStatus.NOT_SERVING));
     return server;
   }
 

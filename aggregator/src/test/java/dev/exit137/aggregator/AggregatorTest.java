@@ -25,6 +25,7 @@ import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -97,6 +98,53 @@ class AggregatorTest {
         .isInstanceOf(IOException.class)
         .hasMessageContaining(file.toString())
         .hasMessageContaining("not a database");
+  }
+
+  @Test
+  void aDamagedStoreIsAnErrorThatNamesTheFileAndWhatToDo() throws IOException {
+    try (Fixture fixture = new Fixture(dataDir)) {
+      fixture.publish(Fixture.events(0, 1000));
+    }
+    Path file = dataDir.resolve("events.db");
+    damage(file);
+
+    assertThatThrownBy(() -> Aggregator.start(new AggregatorConfig("127.0.0.1", 0, dataDir)))
+        .isInstanceOf(IOException.class)
+        .hasMessageStartingWith("the event store " + file + " cannot be opened: ")
+        .hasMessageContaining(".recover")
+        .hasMessageEndingWith("or move it away to begin with an empty one");
+  }
+
+  @Test
+  void aStoreThatIsDamagedWhileItRunsTakesNothingMoreUntilSomebodyHasSeenToIt() throws IOException {
+    String large = "x".repeat(100_000);
+    try (Fixture fixture = new Fixture(dataDir)) {
+      for (int i = 0; i < 100; i++) {
+        fixture.publish(Fixture.event(i).toBuilder().setExplanation(large).build());
+      }
+    }
+    try (Fixture fixture = new Fixture(dataDir)) {
+      damage(dataDir.resolve("events.db"));
+      Status read = failureOf(() -> fixture.list(ListEventsRequest.getDefaultInstance()));
+      assertThat(read.getCode()).isEqualTo(Status.Code.UNAVAILABLE);
+
+      TestAgent agent = fixture.agent();
+      agent.send(Fixture.event(1000));
+
+      assertThat(agent.end().getCode()).isEqualTo(Status.Code.UNAVAILABLE);
+      assertThat(agent.end().getDescription()).contains("the store's file is damaged");
+      HealthCheckResponse health =
+          HealthGrpc.newBlockingStub(fixture.newChannel())
+              .check(HealthCheckRequest.newBuilder().setService("exit137.v1.EventIngest").build());
+      assertThat(health.getStatus()).isEqualTo(ServingStatus.NOT_SERVING);
+    }
+  }
+
+  /** Rubbish from the second page on. */
+  private static void damage(Path file) throws IOException {
+    byte[] content = Files.readAllBytes(file);
+    Arrays.fill(content, 4096, content.length, (byte) 0x5a);
+    Files.write(file, content);
   }
 
   @Test

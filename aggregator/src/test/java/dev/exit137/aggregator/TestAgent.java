@@ -8,6 +8,7 @@ import dev.exit137.proto.v1.PublishEventsRequest;
 import dev.exit137.proto.v1.PublishEventsResponse;
 import io.grpc.Status;
 import io.grpc.stub.StreamObserver;
+import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -38,19 +39,28 @@ final class TestAgent implements StreamObserver<PublishEventsResponse> {
 
   /** Waits for an acknowledgement; fails when the stream ends before. */
   EventAck nextAck() {
+    return ackOrEnd()
+        .orElseThrow(() -> new AssertionError("the stream ended before the acknowledgement: " + end.join()));
+  }
+
+  /** Waits for an acknowledgement, or for the end of the stream. */
+  Optional<EventAck> ackOrEnd() {
     try {
       while (true) {
+        boolean ended = end.isDone();
         EventAck ack = acks.poll(10, TimeUnit.MILLISECONDS);
-        if (ack != null) {
-          return ack;
-        }
-        if (end.isDone() && acks.isEmpty()) {
-          throw new AssertionError("the stream ended before the acknowledgement: " + end.join());
+        if (ack != null || ended) {
+          return Optional.ofNullable(ack);
         }
       }
     } catch (InterruptedException e) {
       throw new AssertionError(e);
     }
+  }
+
+  /** Whether the stream has ended. */
+  boolean hasEnded() {
+    return end.isDone();
   }
 
   /** The acknowledgements that came and were not taken. */

@@ -14,9 +14,9 @@ import java.sql.SQLException;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
-import java.util.concurrent.ArrayBlockingQueue;
-import java.util.concurrent.BlockingQueue;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.sqlite.SQLiteJDBCLoader;
 
@@ -27,27 +27,30 @@ import org.sqlite.SQLiteJDBCLoader;
  */
 public final class EventStore implements AutoCloseable {
   private static final String FILE = "events.db";
-  // One for each thread that answers consumers, and one for that of summaries.
-  private static final int READERS = 3;
+  private static final String RESERVE_FILE = "reserve";
 
   private final DataDirLock lock;
+  private final WriteState state = new WriteState();
   private final StoreUpkeep upkeep;
   private final WriteQueue queue;
-  private final BlockingQueue<Connection> readers = new ArrayBlockingQueue<>(READERS);
+  private final Readers readers;
   private final UUID id;
 
-  private EventStore(DataDirLock lock, Path file, Retention retention, InstantSource clock)
+  private EventStore(DataDirLock lock, Path file, DiskReserve reserve, Retention retention, InstantSource clock)
       throws IOException, SQLException {
     this.lock = lock;
-    Connection writer = StoreSchema.openWriter(file);
-    id = StoreSchema.storeId(writer);
-    long lastRowId = StoreSchema.lastRowId(writer);
-    upkeep = new StoreUpkeep(writer, retention, clock);
-    queue = new WriteQueue(new StoreWriter(writer), upkeep, lastRowId);
-    for (int i = 0; i < READERS; i++) {
-      readers.add(StoreSchema.openReader(file));
+    Connection connection = StoreSchema.openWriter(file);
+    try {
+      id = StoreSchema.storeId(connection);
+      upkeep = new StoreUpkeep(connection, retention, clock);
+      readers = new Readers(file, state);
+      queue = new WriteQueue(
+          new StoreWriter(connection), upkeep, state, reserve, StoreSchema.lastRowId(connection));
+      queue.keepUpEvery(retention.checkInterval());
+    } catch (SQLException e) {
+      connection.close();
+      throw e;
     }
-    queue.keepUpEvery(retention.checkInterval());
   }
 
   /**
@@ -62,16 +65,31 @@ public final class EventStore implements AutoCloseable {
     DataDirLock lock = DataDirLock.acquire(dataDir);
     Path file = dataDir.resolve(FILE);
     try {
-      return new EventStore(lock, file, retention, clock);
+      return open(lock, file, new DiskReserve(dataDir.resolve(RESERVE_FILE)), retention, clock);
     } catch (SQLException e) {
       lock.close();
       throw new IOException(
           "the event store " + file + " cannot be opened: " + e.getMessage()
-              + "; move it away to begin with an empty one, or give another --data-dir",
+              + "; restore it from a copy, save what can be read of it (sqlite3 " + file.getFileName()
+              + " .recover), or move it away to begin with an empty one",
           e);
     } catch (IOException e) {
       lock.close();
       throw e;
+    }
+  }
+
+  private static EventStore open(
+      DataDirLock lock, Path file, DiskReserve reserve, Retention retention, InstantSource clock)
+      throws IOException, SQLException {
+    try {
+      return new EventStore(lock, file, reserve, retention, clock);
+    } catch (SQLException e) {
+      // SQLite needs small files of its own even to read; a disk may be too full for those.
+      if (!reserve.release()) {
+        throw e;
+      }
+      return new EventStore(lock, file, reserve, retention, clock);
     }
   }
 
@@ -112,6 +130,14 @@ public final class EventStore implements AutoCloseable {
     queue.onCommit(listener);
   }
 
+  /**
+   * Tells the listener at once, and at every change, why nothing can be stored; empty while it can. What agents send
+   * meanwhile fails with that reason, and reads go on where they can. Must not block. One listener.
+   */
+  public void onWriteFailure(Consumer<Optional<String>> listener) {
+    state.onChange(listener);
+  }
+
   /** Queues a write; its listener is told the outcome. Waits while the queue is full. */
   public void submit(StoreWrite write) throws InterruptedException {
     queue.submit(write);
@@ -129,18 +155,15 @@ public final class EventStore implements AutoCloseable {
   public long scan(EventQuery query, long afterRowId, long upToRowId, int limit, Predicate<StoredEvent> sink)
       throws SQLException, RowsRemovedException {
     Select select = query.select(afterRowId, upToRowId, "ORDER BY row_id");
-    Connection connection = borrowReader();
-    try {
-      // Both see the same moment: rows that go meanwhile are either read or missed knowingly.
-      return Transaction.read(
-          connection,
-          () -> {
-            RowsRemovedException.throwIfAfter(afterRowId, StoreSchema.removedUpTo(connection));
-            return scan(connection, select, upToRowId, limit, sink);
-          });
-    } finally {
-      readers.add(connection);
-    }
+    // Both see the same moment: rows that go meanwhile are either read or missed knowingly.
+    return readers.read(
+        connection ->
+            Transaction.read(
+                connection,
+                () -> {
+                  RowsRemovedException.throwIfAfter(afterRowId, StoreSchema.removedUpTo(connection));
+                  return scan(connection, select, upToRowId, limit, sink);
+                }));
   }
 
   private static long scan(
@@ -241,9 +264,7 @@ public final class EventStore implements AutoCloseable {
   @Override
   public void close() throws IOException {
     try (lock) {
-      for (Connection reader : readers) {
-        reader.close();
-      }
+      readers.close();
       queue.close();
     } catch (SQLException e) {
       throw new IOException("the event store could not be closed: " + e.getMessage(), e);
@@ -257,26 +278,17 @@ public final class EventStore implements AutoCloseable {
 
   /** Reads to the last row, or to the one that ends the read; false in the latter case. */
   private boolean read(Select select, RowReader reader) throws SQLException {
-    Connection connection = borrowReader();
-    try (PreparedStatement statement = select.prepare(connection);
-        ResultSet rows = statement.executeQuery()) {
-      boolean goOn = true;
-      while (goOn && rows.next()) {
-        goOn = reader.read(rows);
-      }
-      return goOn;
-    } finally {
-      readers.add(connection);
-    }
-  }
-
-  private Connection borrowReader() throws SQLException {
-    try {
-      return readers.take();
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new SQLException("interrupted while waiting for a connection to the store", e);
-    }
+    return readers.read(
+        connection -> {
+          try (PreparedStatement statement = select.prepare(connection);
+              ResultSet rows = statement.executeQuery()) {
+            boolean goOn = true;
+            while (goOn && rows.next()) {
+              goOn = reader.read(rows);
+            }
+            return goOn;
+          }
+        });
   }
 
   private static StoredEvent storedEvent(ResultSet row) throws SQLException {

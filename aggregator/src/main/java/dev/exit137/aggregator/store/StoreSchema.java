@@ -11,11 +11,18 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.UUID;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The SQLite file: its settings, its tables, its version. */
 final class StoreSchema {
+  private static final Logger log = LoggerFactory.getLogger(StoreSchema.class);
+
   /** PRAGMA user_version of a file that this version of the program writes. */
   static final int VERSION = 3;
+
+  // Some seconds' reading.
+  private static final long MAX_CHECKED_BYTES = 4L << 30;
 
   private static final int MAX_IDLE_LOG_BYTES = 4 << 20;
 
@@ -108,6 +115,7 @@ final class StoreSchema {
                     .formatted(file, version, VERSION)
                 + "--data-dir");
       }
+      check(connection, file);
       if (version < VERSION) {
         Transaction.write(connection, () -> upgrade(connection, version));
       }
@@ -115,6 +123,18 @@ final class StoreSchema {
     } catch (SQLException | IOException e) {
       connection.close();
       throw e;
+    }
+  }
+
+  /** What is acknowledged shall not go into a file that cannot give it back. */
+  private static void check(Connection connection, Path file) throws SQLException {
+    if (number(connection, "PRAGMA page_count") * number(connection, "PRAGMA page_size") > MAX_CHECKED_BYTES) {
+      log.warn("{} is too large to be checked for damage at every start", file);
+      return;
+    }
+    String finding = text(connection, "PRAGMA quick_check(1)");
+    if (!finding.equals("ok")) {
+      throw new SQLException("it is damaged: " + finding.replace('\n', ' '));
     }
   }
 
@@ -138,9 +158,13 @@ final class StoreSchema {
 
   /** The store's own id, given when it was made. */
   static UUID storeId(Connection connection) throws SQLException {
+    return UUID.fromString(text(connection, "SELECT store_id FROM meta"));
+  }
+
+  private static String text(Connection connection, String query) throws SQLException {
     try (Statement statement = connection.createStatement();
-        ResultSet rows = statement.executeQuery("SELECT store_id FROM meta")) {
-      return UUID.fromString(rows.getString(1));
+        ResultSet rows = statement.executeQuery(query)) {
+      return rows.getString(1);
     }
   }
 

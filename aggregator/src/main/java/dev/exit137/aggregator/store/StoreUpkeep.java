@@ -48,6 +48,11 @@ final class StoreUpkeep {
     return new RemovedEvents(removedByAge.get(), removedBySize.get());
   }
 
+  /** Writes to the disk, and changes nothing. */
+  void tryWriting() throws SQLException {
+    run("UPDATE meta SET removed_up_to = removed_up_to");
+  }
+
   /** Notes the time, and finds what has become too old by now. */
   void begin(long lastRowId) throws SQLException {
     run("INSERT OR IGNORE INTO stored_by VALUES (?, ?)", lastRowId, clock.instant().getEpochSecond());

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executors;
@@ -31,20 +32,19 @@ final class WriteQueue implements AutoCloseable {
   private static final int OVERHEAD_BYTES = 512;
 
   private final StoreWriter writer;
-  private final StoreUpkeep upkeep;
+  private final WriteState state;
   private final Queue<StoreWrite> queue = new ConcurrentLinkedQueue<>();
   private final Semaphore freeBytes = new Semaphore(MAX_QUEUED_BYTES);
   private final ScheduledExecutorService thread =
       Executors.newSingleThreadScheduledExecutor(Thread.ofPlatform().name("exit137-store").daemon().factory());
+  private final UpkeepSchedule upkeep;
   private volatile long lastRowId;
   private volatile Runnable commitListener = () -> {};
 
-  // Only the thread.
-  private boolean keepingUp;
-
-  WriteQueue(StoreWriter writer, StoreUpkeep upkeep, long lastRowId) {
+  WriteQueue(StoreWriter writer, StoreUpkeep upkeep, WriteState state, DiskReserve reserve, long lastRowId) {
     this.writer = writer;
-    this.upkeep = upkeep;
+    this.state = state;
+    this.upkeep = new UpkeepSchedule(thread, upkeep, state, reserve, this::lastRowId);
     this.lastRowId = lastRowId;
   }
 
@@ -71,7 +71,7 @@ final class WriteQueue implements AutoCloseable {
 
   /** Keeps the store within its bounds from now on, between the writes. */
   void keepUpEvery(Duration interval) {
-    thread.scheduleWithFixedDelay(this::beginUpkeep, 0, interval.toMillis(), TimeUnit.MILLISECONDS);
+    upkeep.start(interval);
   }
 
   /** Writes what is queued, then closes the file. */
@@ -100,54 +100,32 @@ final class WriteQueue implements AutoCloseable {
       return;
     }
     try {
-      lastRowId = writer.write(batch);
-      tell(batch, StoreWrite.Listener::committed);
-      commitListener.run();
-      makeRoom(cost);
-    } catch (SQLException | RuntimeException e) {
-      log.error("{} writes could not be stored, and are not acknowledged", batch.size(), e);
-      tell(batch, (listener, writes) -> listener.failed(writes, e));
+      write(batch);
+      upkeep.afterWriting(cost);
     } finally {
       freeBytes.release(cost);
     }
   }
 
-  private void makeRoom(int writtenBytes) {
-    try {
-      upkeep.makeRoom(writtenBytes);
-    } catch (SQLException e) {
-      upkeepFailed(e);
-    }
-  }
-
-  private void beginUpkeep() {
-    if (keepingUp) {
+  private void write(List<StoreWrite> batch) {
+    Optional<String> failure = state.failure();
+    if (failure.isPresent()) {
+      SQLException cause = new SQLException(failure.get());
+      tell(batch, (listener, writes) -> listener.failed(writes, cause));
       return;
     }
     try {
-      upkeep.begin(lastRowId);
-      keepingUp = true;
-      stepUpkeep();
+      lastRowId = writer.write(batch);
     } catch (SQLException | RuntimeException e) {
-      upkeepFailed(e);
-    }
-  }
-
-  // One step, then whoever waits; the next step comes behind them.
-  private void stepUpkeep() {
-    try {
-      keepingUp = upkeep.step() && !thread.isShutdown();
-      if (keepingUp) {
-        thread.execute(this::stepUpkeep);
+      state.note(e);
+      if (state.failure().isEmpty()) {
+        log.error("{} writes could not be stored, and are not acknowledged", batch.size(), e);
       }
-    } catch (SQLException | RuntimeException e) {
-      keepingUp = false;
-      upkeepFailed(e);
+      tell(batch, (listener, writes) -> listener.failed(writes, e));
+      return;
     }
-  }
-
-  private static void upkeepFailed(Exception e) {
-    log.error("what the store has too much of could not be removed", e);
+    tell(batch, StoreWrite.Listener::committed);
+    commitListener.run();
   }
 
   private static void tell(List<StoreWrite> batch, BiConsumer<StoreWrite.Listener, List<StoreWrite>> outcome) {

@@ -1,0 +1,64 @@
+package dev.exit137.aggregator.store;
+
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+
+/** The connections that read, each lent to one caller at a time. Safe for all threads. */
+final class Readers implements AutoCloseable {
+  // One for each thread that answers consumers, and one for that of summaries.
+  private static final int COUNT = 3;
+
+  private final WriteState state;
+  private final BlockingQueue<Connection> connections = new ArrayBlockingQueue<>(COUNT);
+
+  /** Opens them; the file must be there. What they find damaged is told to the state. */
+  Readers(Path file, WriteState state) throws SQLException {
+    this.state = state;
+    try {
+      for (int i = 0; i < COUNT; i++) {
+        connections.add(StoreSchema.openReader(file));
+      }
+    } catch (SQLException e) {
+      close();
+      throw e;
+    }
+  }
+
+  /** What is read with a connection. */
+  interface Reading<T, E extends Exception> {
+    T from(Connection connection) throws SQLException, E;
+  }
+
+  /** Waits for a connection, and reads with it. */
+  <T, E extends Exception> T read(Reading<T, E> reading) throws SQLException, E {
+    Connection connection = take();
+    try {
+      return reading.from(connection);
+    } catch (SQLException e) {
+      state.note(e);
+      throw e;
+    } finally {
+      connections.add(connection);
+    }
+  }
+
+  /** No read may be under way. */
+  @Override
+  public void close() throws SQLException {
+    for (Connection connection : connections) {
+      connection.close();
+    }
+  }
+
+  private Connection take() throws SQLException {
+    try {
+      return connections.take();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new SQLException("interrupted while waiting for a connection to the store", e);
+    }
+  }
+}
