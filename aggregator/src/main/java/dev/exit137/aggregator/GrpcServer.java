@@ -114,8 +114,8 @@ final class GrpcServer implements AutoCloseable {
             .intercept(accessControl)
             // The last one is asked first: who asks too much is not even looked at.
             .intercept(peers)
-            .addService(ingest)
-            .addService(consume)
+            .addService(MalformedMessages.keptFrom(ingest, refusals))
+            .addService(MalformedMessages.keptFrom(consume, refusals))
             .addService(health.getHealthService());
     reflection().forEach(builder::addService);
     server = builder.build();

@@ -1,5 +1,6 @@
 package dev.exit137.aggregator;
 
+import com.google.protobuf.Duration;
 import com.google.protobuf.Timestamp;
 import java.time.Instant;
 
@@ -11,6 +12,9 @@ public final class ProtoTimes {
   private static final long MIN_SECONDS = -62_135_596_800L;
   private static final long MAX_SECONDS = 253_402_300_799L;
 
+  // 10,000 years: the range that duration.proto allows.
+  private static final long MAX_DURATION_SECONDS = 315_576_000_000L;
+
   private ProtoTimes() {}
 
   /** Whether the timestamp keeps the rules of timestamp.proto; others have no JSON form. */
@@ -19,6 +23,16 @@ public final class ProtoTimes {
         && time.getSeconds() <= MAX_SECONDS
         && time.getNanos() >= 0
         && time.getNanos() < NANOS_PER_SECOND;
+  }
+
+  /** Whether the duration keeps the rules of duration.proto; others have no JSON form. */
+  public static boolean isValid(Duration duration) {
+    long seconds = duration.getSeconds();
+    int nanos = duration.getNanos();
+    return Math.abs((double) seconds) <= MAX_DURATION_SECONDS
+        && Math.abs((long) nanos) < NANOS_PER_SECOND
+        && !(seconds > 0 && nanos < 0)
+        && !(seconds < 0 && nanos > 0);
   }
 
   /** Nanoseconds since 1970; times before 1677 and after 2262 become the nearest that fits a long. */

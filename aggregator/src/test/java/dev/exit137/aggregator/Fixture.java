@@ -135,6 +135,16 @@ final class Fixture implements AutoCloseable {
     return IntStream.range(from, to).mapToObj(Fixture::event).toArray(OomKillEvent[]::new);
   }
 
+  /** Makes it so many bytes larger, or a few less, in texts of which none is too long. */
+  static OomKillEvent.Builder filled(OomKillEvent.Builder event, int bytes) {
+    int text = 60_000;
+    int each = text + 5;
+    for (int i = 0; i < bytes / each; i++) {
+      event.addRecommendations("x".repeat(text));
+    }
+    return event.setExplanation("x".repeat(Math.max(0, bytes % each - 5)));
+  }
+
   /** The status with which a call fails. */
   static Status failureOf(ThrowingCallable call) {
     return Assertions.catchThrowableOfType(StatusRuntimeException.class, call).getStatus();

@@ -144,10 +144,9 @@ class ListEventsTest {
 
   @Test
   void pagesOfLargeEventsStayBelowWhatAConsumerTakes() {
-    String filler = "x".repeat(1 << 20);
     OomKillEvent[] large =
         IntStream.range(0, 8)
-            .mapToObj(i -> event(i).toBuilder().setExplanation(filler).build())
+            .mapToObj(i -> Fixture.filled(event(i).toBuilder(), 1 << 20).build())
             .toArray(OomKillEvent[]::new);
     fixture.publish(large);
 
@@ -158,7 +157,7 @@ class ListEventsTest {
   void theLargestEventThatIsTakenCanBeListedAndWatched() {
     OomKillEvent.Builder event = event("large").setTime(seconds(1));
     int room = GrpcServer.MAX_MESSAGE_BYTES - event.build().getSerializedSize() - 16;
-    fixture.publish(event.setExplanation("x".repeat(room)).build());
+    fixture.publish(Fixture.filled(event, room).build());
 
     assertThat(fixture.list(pageOf(1))).containsExactly("large");
     WatchEventsRequest fromThen = WatchEventsRequest.newBuilder().setFromTime(seconds(1)).build();

@@ -5,16 +5,21 @@ import static dev.exit137.aggregator.Fixture.events;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
+import com.google.protobuf.Duration;
 import com.google.protobuf.Timestamp;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.EventAck;
 import dev.exit137.proto.v1.GetEventRequest;
+import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.ListEventsRequest;
 import dev.exit137.proto.v1.ListNodesRequest;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.NodeState;
 import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.Trigger;
 import dev.exit137.proto.v1.WatchEventsRequest;
+import dev.exit137.proto.v1.WorkloadHistory;
+import dev.exit137.proto.v1.WorkloadOom;
 import io.grpc.Status;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -118,7 +123,22 @@ class PublishEventsTest {
         arguments(event(1).toBuilder().clearNode().build(), "event.node.name: "),
         arguments(
             event(1).toBuilder().setNode(Node.newBuilder().setName("n".repeat(254))).build(), "event.node.name: "),
-        arguments(event(1).toBuilder().setTime(Timestamp.newBuilder().setNanos(-1)).build(), "event.time: "));
+        arguments(event(1).toBuilder().setTime(Timestamp.newBuilder().setNanos(-1)).build(), "event.time: "),
+        arguments(
+            event(1).toBuilder().setKernelTime(Duration.newBuilder().setSeconds(1).setNanos(-1)).build(),
+            "event.kernel_time: "),
+        arguments(
+            event(1).toBuilder()
+                .setWorkloadHistory(WorkloadHistory.newBuilder().addRecent(
+                    WorkloadOom.newBuilder().setTime(Timestamp.newBuilder().setSeconds(Long.MAX_VALUE))))
+                .build(),
+            "event.workload_history.recent.time: "),
+        arguments(event(1).toBuilder().setCgroupPath("/".repeat(3 << 20)).build(), "event.cgroup_path: "),
+        arguments(
+            event(1).toBuilder()
+                .setIncident(Incident.newBuilder().setTrigger(Trigger.newBuilder().setComm("c".repeat(70_000))))
+                .build(),
+            "event.incident.trigger.comm: "));
   }
 
   @ParameterizedTest

@@ -1,12 +1,18 @@
 package dev.exit137.aggregator.ingest;
 
+import com.google.protobuf.Descriptors.FieldDescriptor;
+import com.google.protobuf.Duration;
+import com.google.protobuf.Message;
 import com.google.protobuf.Timestamp;
 import dev.exit137.aggregator.ProtoTimes;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.PublishEventsRequest;
+import dev.exit137.proto.v1.WorkloadOom;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /** The rules that a message must keep to be stored; each broken one is told with its field. */
@@ -19,6 +25,9 @@ final class MessageRules {
   // ListNodes answers with the states of all nodes in one message.
   static final int MAX_STATUS_BYTES = 64 << 10;
 
+  // Paths, names and the kernel's own lines are far below; an event of many tasks is large, but none of its texts.
+  static final int MAX_TEXT_BYTES = 64 << 10;
+
   private MessageRules() {}
 
   /** The broken rule, or empty. */
@@ -26,7 +35,7 @@ final class MessageRules {
     return switch (message.getMessageCase()) {
       case EVENT -> broken(message.getEvent());
       case STATUS -> broken(message.getStatus());
-      case MESSAGE_NOT_SET -> Optional.of("message: it holds neither a status nor an event");
+      case MESSAGE_NOT_SET -> Optional.of("message: it holds neither a status nor an event, or is none of this protocol");
     };
   }
 
@@ -42,7 +51,40 @@ final class MessageRules {
     }
     return broken("event.time", event.getTime())
         .or(() -> broken("event.observed_time", event.getObservedTime()))
-        .or(() -> broken("event", event.getNode()));
+        .or(() -> broken("event.kernel_time", event.getKernelTime()))
+        .or(() -> broken("event.workload_history.first_time", event.getWorkloadHistory().getFirstTime()))
+        .or(() -> brokenRecent(event.getWorkloadHistory().getRecentList()))
+        .or(() -> broken("event", event.getNode()))
+        .or(() -> longText("event", event));
+  }
+
+  private static Optional<String> brokenRecent(List<WorkloadOom> recent) {
+    return recent.stream()
+        .flatMap(oom -> broken("event.workload_history.recent.time", oom.getTime()).stream())
+        .findFirst();
+  }
+
+  /** The first text in it that is too long. Only a message of that size can have one, and few are. */
+  private static Optional<String> longText(String name, Message message) {
+    if (message.getSerializedSize() <= MAX_TEXT_BYTES) {
+      return Optional.empty();
+    }
+    for (Map.Entry<FieldDescriptor, Object> field : message.getAllFields().entrySet()) {
+      List<?> values = field.getValue() instanceof List<?> list ? list : List.of(field.getValue());
+      for (Object value : values) {
+        String path = name + "." + field.getKey().getName();
+        Optional<String> broken = switch (value) {
+          case Message inner -> longText(path, inner);
+          case String text when utf8Bytes(text) > MAX_TEXT_BYTES ->
+              Optional.of(path + ": it is longer than " + MAX_TEXT_BYTES + " bytes");
+          default -> Optional.empty();
+        };
+        if (broken.isPresent()) {
+          return broken;
+        }
+      }
+    }
+    return Optional.empty();
   }
 
   private static Optional<String> broken(AgentStatus status) {
@@ -59,6 +101,10 @@ final class MessageRules {
     return ProtoTimes.isValid(time) ? Optional.empty() : Optional.of(field + ": it is not a valid timestamp");
   }
 
+  private static Optional<String> broken(String field, Duration duration) {
+    return ProtoTimes.isValid(duration) ? Optional.empty() : Optional.of(field + ": it is not a valid duration");
+  }
+
   private static Optional<String> broken(String message, Node node) {
     if (node.getName().isEmpty()) {
       return Optional.of(message + ".node.name: it is empty; give the agent a name with --node-name");
@@ -68,7 +114,6 @@ final class MessageRules {
     }
     return Optional.empty();
   }
-
 
   private static int utf8Bytes(String text) {
     return text.getBytes(StandardCharsets.UTF_8).length;

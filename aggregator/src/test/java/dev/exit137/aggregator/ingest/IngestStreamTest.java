@@ -19,6 +19,7 @@ import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.InstantSource;
+import java.util.Collections;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -53,7 +54,7 @@ class IngestStreamTest {
         Statement lock = other.createStatement()) {
       lock.execute("BEGIN IMMEDIATE");
 
-      int sent = sendWhatIsAskedFor("");
+      int sent = sendWhatIsAskedFor("", 0);
 
       assertThat(sent).isEqualTo(64);
       lock.execute("ROLLBACK");
@@ -69,7 +70,7 @@ class IngestStreamTest {
         Statement lock = other.createStatement()) {
       lock.execute("BEGIN IMMEDIATE");
 
-      assertThat(sendWhatIsAskedFor("x".repeat(400_000))).isEqualTo(3);
+      assertThat(sendWhatIsAskedFor("x".repeat(60_000), 7)).isEqualTo(3);
 
       lock.execute("ROLLBACK");
     }
@@ -80,29 +81,29 @@ class IngestStreamTest {
     agent.takes(0);
     int before = agent.requested();
 
-    stream.onNext(event(0, ""));
-    stream.onNext(event(1, ""));
+    stream.onNext(event(0, "", 0));
+    stream.onNext(event(1, "", 0));
 
     assertThat(agent.requested()).isEqualTo(before);
   }
 
   /** Sends an event for every one asked for, until no more is; returns how many. */
-  private int sendWhatIsAskedFor(String filler) {
+  private int sendWhatIsAskedFor(String filler, int fillers) {
     int sent = 0;
     while (sent < agent.requested()) {
-      stream.onNext(event(sent++, filler));
+      stream.onNext(event(sent++, filler, fillers));
     }
     return sent;
   }
 
-  private static PublishEventsRequest event(int number, String filler) {
+  private static PublishEventsRequest event(int number, String filler, int fillers) {
     return PublishEventsRequest.newBuilder()
         .setEvent(
             OomKillEvent.newBuilder()
                 .setEventId("event-" + number)
                 .setRevision(1)
                 .setNode(Node.newBuilder().setName("node-a"))
-                .setExplanation(filler))
+                .addAllRecommendations(Collections.nCopies(fillers, filler)))
         .build();
   }
 }
