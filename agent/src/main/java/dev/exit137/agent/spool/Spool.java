@@ -1,0 +1,338 @@
+package dev.exit137.agent.spool;
+
+import com.google.protobuf.ByteString;
+import dev.exit137.proto.state.v1.SpoolSegment;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A queue of records in files of one directory: appended at the end of the last, read in that order, each done when it may
+ * be forgotten. A file goes when all of it is done. In memory is only where things are. Agent-worker thread.
+ */
+public final class Spool implements AutoCloseable {
+  public static final long MIN_BYTES = 4L << 20;
+
+  private static final Logger LOG = LoggerFactory.getLogger(Spool.class);
+  private static final Pattern NAME = Pattern.compile("([0-9a-f]{16})\\.v1");
+  private static final int SEGMENTS = 64;
+  private static final long MIN_SEGMENT_BYTES = 256 << 10;
+
+  /** A record that was read, to be {@link #done} later. */
+  public record Item(Position position, ByteString payload) {}
+
+  /**
+   * What went to make room.
+   *
+   * @param records of it that were not done
+   */
+  public record Dropped(long segment, int records) {}
+
+  private final Path directory;
+  private final long maxBytes;
+  private final long segmentBytes;
+  private final TreeMap<Long, Segment> segments = new TreeMap<>();
+
+  private long nextId = 1;
+  private Segment last;
+  private RecordFile writing;
+  private Segment current;
+  private RecordFile reading;
+  private long damaged;
+
+  /** Touches nothing yet. @param maxBytes what all files may take together; at least {@link #MIN_BYTES} */
+  public Spool(Path directory, long maxBytes) {
+    this.directory = directory;
+    this.maxBytes = maxBytes;
+    segmentBytes = Math.max(MIN_SEGMENT_BYTES, maxBytes / SEGMENTS);
+  }
+
+  // ---- after a start
+
+  /**
+   * Finds what an earlier run left. What was being written when it ended is cut off; a damaged record is passed over and
+   * counted, if it was whole at the last checkpoint.
+   *
+   * @param remembered of the last checkpoint
+   * @param found gets every record that will be read
+   */
+  public void recover(List<SpoolSegment> remembered, Consumer<Item> found) {
+    Map<Long, SpoolSegment> before =
+        remembered.stream().collect(Collectors.toMap(SpoolSegment::getId, Function.identity(), (first, second) -> second));
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(directory)) {
+      for (Path file : files) {
+        Matcher name = NAME.matcher(file.getFileName().toString());
+        if (name.matches()) {
+          long id = Long.parseUnsignedLong(name.group(1), 16);
+          segments.put(id, new Segment(id, file));
+        }
+      }
+    } catch (NoSuchFileException e) {
+      LOG.debug("there is no spool yet", e);
+    } catch (IOException | DirectoryIteratorException e) {
+      LOG.error("the spool cannot be read: {}", e.toString());
+    }
+    for (Segment segment : List.copyOf(segments.values())) {
+      scan(segment, before.getOrDefault(segment.id, SpoolSegment.getDefaultInstance()), found);
+    }
+    for (SpoolSegment gone : before.values()) {
+      nextId = Math.max(nextId, gone.getId() + 1);
+      if (!segments.containsKey(gone.getId())) {
+        damaged(gone.getRecords(), directory.resolve(name(gone.getId())), "it is not there");
+      }
+    }
+    if (!segments.isEmpty()) {
+      nextId = Math.max(nextId, segments.lastKey() + 1);
+      last = segments.lastEntry().getValue();
+    }
+  }
+
+  private void scan(Segment segment, SpoolSegment before, Consumer<Item> found) {
+    int ofBefore = 0;
+    try (RecordFile file = RecordFile.toRead(segment.file)) {
+      long end = file.size();
+      long at = Math.min(end, before.getOffset());
+      segment.length = at;
+      segment.readOffset = at;
+      for (RecordFile.Found one = file.read(at, end); one != null; one = file.read(one.end(), end)) {
+        segment.records++;
+        segment.length = one.end();
+        if (one.end() <= before.getLength()) {
+          ofBefore++;
+        }
+        found.accept(new Item(new Position(segment.id, one.offset()), one.payload()));
+      }
+      if (segment.length < end) {
+        LOG.info("{} ends with {} bytes that were not written whole", segment.file, end - segment.length);
+      }
+      damaged(before.getRecords() - ofBefore, segment.file, "a checksum or a length is wrong");
+    } catch (IOException e) {
+      damaged(before.getRecords() - ofBefore, segment.file, e.toString());
+      // The next run may be luckier.
+      segments.remove(segment.id);
+    }
+  }
+
+  private void damaged(int records, Path file, String reason) {
+    if (records > 0) {
+      damaged += records;
+      LOG.error("{} events in {} are lost: {}", records, file, reason);
+    }
+  }
+
+  // ---- appending
+
+  /** Bytes that a record takes. */
+  public static long sizeOf(ByteString payload) {
+    return RecordFile.HEADER_BYTES + payload.size();
+  }
+
+  /** Whether so many bytes more are more than the spool may take, and something can go. */
+  public boolean isFullFor(long bytes) {
+    return !segments.isEmpty() && bytes() + bytes > maxBytes;
+  }
+
+  /** Bytes that should be appended at once. */
+  public long batchBytes() {
+    return segmentBytes;
+  }
+
+  /** Gives up the oldest file. */
+  public Dropped dropOldest() {
+    Segment oldest = segments.firstEntry().getValue();
+    if (oldest == last) {
+      endLast();
+    }
+    delete(oldest);
+    return new Dropped(oldest.id, oldest.remaining());
+  }
+
+  /**
+   * Appends records; they are on the disk when this returns.
+   *
+   * @return where they are
+   * @throws IOException none of them is in the spool
+   */
+  public List<Position> append(List<ByteString> payloads) throws IOException {
+    List<Position> positions = new ArrayList<>(payloads.size());
+    try {
+      openLast(payloads.stream().mapToLong(Spool::sizeOf).sum());
+      long end = last.length;
+      for (ByteString payload : payloads) {
+        positions.add(new Position(last.id, end));
+        end = writing.write(end, payload);
+      }
+      writing.sync();
+      last.length = end;
+      last.records += payloads.size();
+      return positions;
+    } catch (IOException e) {
+      // What a failed sync leaves in the file is anybody's guess: nothing more is appended to it.
+      abandonLast();
+      throw e;
+    }
+  }
+
+  private void openLast(long bytes) throws IOException {
+    if (last != null && last.length > 0 && last.length + bytes > segmentBytes) {
+      endLast();
+    }
+    if (last == null) {
+      Files.createDirectories(directory);
+      long id = nextId++;
+      Segment fresh = new Segment(id, directory.resolve(name(id)));
+      writing = RecordFile.create(fresh.file);
+      segments.put(fresh.id, fresh);
+      last = fresh;
+      try (FileChannel entries = FileChannel.open(directory, StandardOpenOption.READ)) {
+        entries.force(true);
+      }
+    } else if (writing == null) {
+      writing = RecordFile.toAppend(last.file, last.length);
+    }
+  }
+
+  private void endLast() {
+    last = null;
+    close(writing);
+    writing = null;
+  }
+
+  private void abandonLast() {
+    Segment broken = last;
+    if (writing != null) {
+      try {
+        writing.cut(broken.length);
+      } catch (IOException e) {
+        LOG.debug("{} cannot be cut to {} bytes", broken.file, broken.length, e);
+      }
+    }
+    endLast();
+    if (broken != null && broken.length == 0) {
+      delete(broken);
+    }
+  }
+
+  private static String name(long id) {
+    return "%016x.v1".formatted(id);
+  }
+
+  // ---- reading
+
+  /** The next record; null at the end. One that has become unreadable is counted and passed over. */
+  public Item next() {
+    while (true) {
+      if (current == null || current.isRead()) {
+        close(reading);
+        reading = null;
+        current = segments.values().stream().filter(segment -> !segment.isRead()).findFirst().orElse(null);
+        if (current == null) {
+          return null;
+        }
+      }
+      String reason = "a checksum or a length is wrong";
+      try {
+        if (reading == null) {
+          reading = RecordFile.toRead(current.file);
+        }
+        RecordFile.Found found = reading.read(current.readOffset, current.length);
+        if (found != null) {
+          current.waiting.put(found.offset(), current.read++);
+          current.readOffset = found.end();
+          return new Item(new Position(current.id, found.offset()), found.payload());
+        }
+      } catch (IOException e) {
+        reason = e.toString();
+      }
+      damaged(current.records - current.read, current.file, reason);
+      current.records = current.read;
+      current.readOffset = current.length;
+    }
+  }
+
+  /** A record that was read is not needed any more. */
+  public void done(Position position) {
+    Segment segment = segments.get(position.segment());
+    if (segment != null) {
+      segment.waiting.remove(position.offset());
+    }
+  }
+
+  /** Deletes the files of which all is done; to be called when a checkpoint says so. */
+  public void deleteDone() {
+    for (Segment segment : List.copyOf(segments.values())) {
+      if (segment.isDone() && segment != last) {
+        delete(segment);
+      }
+    }
+  }
+
+  private void delete(Segment segment) {
+    if (segment == current) {
+      close(reading);
+      reading = null;
+      current = null;
+    }
+    segments.remove(segment.id);
+    try {
+      Files.deleteIfExists(segment.file);
+    } catch (IOException e) {
+      LOG.warn("{} cannot be deleted: {}; what is in it may be sent again after a restart", segment.file, e.toString());
+    }
+  }
+
+  private static void close(RecordFile file) {
+    if (file != null) {
+      try {
+        file.close();
+      } catch (IOException e) {
+        LOG.warn("a file of the spool cannot be closed: {}", e.toString());
+      }
+    }
+  }
+
+  // ---- what it holds
+
+  /** What the next run must know, besides the files. */
+  public List<SpoolSegment> toRemember() {
+    return segments.values().stream().map(Segment::toRemember).toList();
+  }
+
+  /** Records that are not done. */
+  public long remaining() {
+    return segments.values().stream().mapToLong(Segment::remaining).sum();
+  }
+
+  /** Of all files. */
+  public long bytes() {
+    return segments.values().stream().mapToLong(segment -> segment.length).sum();
+  }
+
+  /** Records that were lost because they could not be read, in this run. */
+  public long damaged() {
+    return damaged;
+  }
+
+  @Override
+  public void close() {
+    endLast();
+    close(reading);
+    reading = null;
+  }
+}
