@@ -1,6 +1,5 @@
 package dev.exit137.agent;
 
-import com.google.protobuf.ByteString;
 import dev.exit137.agent.cgroup.MemoryRequest;
 import dev.exit137.agent.identity.ContainerProcesses;
 import dev.exit137.agent.identity.Identities;
@@ -9,14 +8,14 @@ import dev.exit137.agent.report.CheckpointFile;
 import dev.exit137.agent.report.OomEventMapper;
 import dev.exit137.agent.report.TaskCgroups;
 import dev.exit137.agent.report.Workloads;
+import dev.exit137.agent.spool.Spool;
 import dev.exit137.proto.state.v1.Checkpoint;
+import dev.exit137.proto.v1.Losses;
 import dev.exit137.proto.v1.Node;
-import dev.exit137.proto.v1.OomKillEvent;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.InstantSource;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -60,16 +59,14 @@ public final class Agent implements AutoCloseable {
       Optional<Checkpoint> last = checkpointFile.read();
       // Another boot has other sequence numbers, inodes and counters; what was not acknowledged is still to be sent.
       Optional<Checkpoint> ofThisBoot = last.filter(checkpoint -> checkpoint.getBootId().equals(node.getBootId()));
-      List<OomKillEvent> unacknowledged = new ArrayList<>();
-      for (ByteString event : last.map(Checkpoint::getUnacknowledgedList).orElse(List.of())) {
-        unacknowledged.add(OomKillEvent.parseFrom(event));
-      }
+      Losses before = ofThisBoot.map(Checkpoint::getLosses).orElse(Losses.getDefaultInstance());
       Workloads workloads = new Workloads(last.map(Checkpoint::getWorkloadsList).orElse(List.of()));
       // First of all: what the kernel's ring still holds is read at once, and is to have names, too.
       identities.start();
       worker =
           new AgentWorker(
-              checkpointFile, config.aggregators(), config.security(), unacknowledged, identities,
+              checkpointFile, new Spool(config.stateDir().resolve("spool"), config.spoolBytes()), config.aggregators(),
+              config.security(), last.orElse(Checkpoint.getDefaultInstance()), before, identities,
               new OomEventMapper(
                   identities, processes, new TaskCgroups(config.procRoot(), InstantSource.system()), nodeMemoryBytes,
                   workloads),

@@ -2,6 +2,7 @@ package dev.exit137.agent;
 
 import dev.exit137.agent.identity.LabelFilter;
 import dev.exit137.agent.identity.RuntimeSockets;
+import dev.exit137.agent.spool.Spool;
 import dev.exit137.proto.security.ClientSecurity;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -13,7 +14,7 @@ import java.util.Optional;
  *
  * @param nodeName name of this node in every event; not blank
  * @param clusterName name of the cluster in every event; may be empty
- * @param stateDir directory of the checkpoint; made if it is not there, must be writable
+ * @param stateDir directory of the checkpoint and the spool; made if it is not there, must be writable
  * @param kmsgPath the kernel's log, normally {@code /dev/kmsg}
  * @param cgroupRoot mount point of the cgroup hierarchy that holds the memory controller; found in
  *     {@code <procRoot>/self/mountinfo} when empty
@@ -28,6 +29,7 @@ import java.util.Optional;
  *     again when the answer comes; 0 to 10 s
  * @param sampleInterval how often it is read where the memory of each cgroup with a limit is, for kills without a report;
  *     1 s to 1 h, 0 for never
+ * @param spoolBytes what events that no aggregator has may take on the disk; the oldest go first; at least 4 MiB
  */
 public record AgentConfig(
     String nodeName,
@@ -42,7 +44,8 @@ public record AgentConfig(
     RuntimeSockets runtimeSockets,
     LabelFilter podLabels,
     Duration identityTimeout,
-    Duration sampleInterval) {
+    Duration sampleInterval,
+    long spoolBytes) {
 
   public static final Path DEFAULT_STATE_DIR = Path.of("/var/lib/exit137");
   public static final Path DEFAULT_KMSG_PATH = Path.of("/dev/kmsg");
@@ -50,6 +53,7 @@ public record AgentConfig(
   public static final Duration DEFAULT_COUNTER_GRACE = Duration.ofMillis(500);
   public static final Duration DEFAULT_IDENTITY_TIMEOUT = Duration.ofMillis(250);
   public static final Duration DEFAULT_SAMPLE_INTERVAL = Duration.ofSeconds(10);
+  public static final long DEFAULT_SPOOL_BYTES = 64L << 20;
 
   private static final Duration MIN_GRACE = Duration.ofMillis(10);
   private static final Duration MAX_GRACE = Duration.ofSeconds(60);
@@ -77,6 +81,10 @@ public record AgentConfig(
         && (sampleInterval.compareTo(MIN_SAMPLE_INTERVAL) < 0 || sampleInterval.compareTo(MAX_SAMPLE_INTERVAL) > 0)) {
       throw new IllegalArgumentException(
           "--sample-interval must be between 1s and 1h, or 0ms for never, and is " + sampleInterval.toMillis() + "ms");
+    }
+    if (spoolBytes < Spool.MIN_BYTES) {
+      throw new IllegalArgumentException(
+          "--spool-bytes must be at least " + (Spool.MIN_BYTES >> 20) + "MiB, and is " + spoolBytes + " bytes");
     }
     aggregators = List.copyOf(aggregators);
   }

@@ -4,10 +4,12 @@ import dev.exit137.agent.identity.LabelFilter;
 import dev.exit137.agent.identity.RuntimeSockets;
 import dev.exit137.proto.security.ClientSecurity;
 import dev.exit137.proto.state.v1.Checkpoint;
+import dev.exit137.proto.state.v1.SpoolSegment;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.OomKillEvent;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -26,7 +28,7 @@ abstract class AgentBed {
   @TempDir Path directory;
   FakeHost host;
   FakeAggregator aggregator;
-  private Path stateDir;
+  Path stateDir;
   private Agent agent;
   private int crashes;
   private int markers;
@@ -60,7 +62,8 @@ abstract class AgentBed {
                 "node-1", "cluster-1", stateDir, kmsgPath, Optional.of(cgroupRoot), host.procRoot(),
                 List.of(aggregator.address()), ClientSecurity.PLAINTEXT, AgentConfig.DEFAULT_COUNTER_GRACE,
                 new RuntimeSockets(List.of(criSocket()), List.of()), LabelFilter.DEFAULT,
-                AgentConfig.DEFAULT_IDENTITY_TIMEOUT, AgentConfig.DEFAULT_SAMPLE_INTERVAL));
+                AgentConfig.DEFAULT_IDENTITY_TIMEOUT, AgentConfig.DEFAULT_SAMPLE_INTERVAL,
+                AgentConfig.DEFAULT_SPOOL_BYTES));
   }
 
   /** Where the agent looks for a container runtime. */
@@ -76,8 +79,15 @@ abstract class AgentBed {
   /** What the state directory holds now is all that the next agent finds. */
   void crash() throws IOException {
     Path left = directory.resolve("state-" + ++crashes);
-    Files.createDirectory(left);
+    Files.createDirectories(left.resolve("spool"));
     Files.copy(stateDir.resolve("checkpoint"), left.resolve("checkpoint"));
+    if (Files.exists(stateDir.resolve("spool"))) {
+      try (DirectoryStream<Path> segments = Files.newDirectoryStream(stateDir.resolve("spool"))) {
+        for (Path segment : segments) {
+          Files.copy(segment, left.resolve("spool").resolve(segment.getFileName()));
+        }
+      }
+    }
     stop();
     stateDir = left;
   }
@@ -98,7 +108,11 @@ abstract class AgentBed {
     long sequence = host.kmsg.nextSequence();
     awaitCheckpoint(
         "of all before record " + sequence + " with " + unacknowledged + " unacknowledged events",
-        c -> c.getKmsgNextSequence() >= sequence && c.getUnacknowledgedCount() == unacknowledged);
+        c -> c.getKmsgNextSequence() >= sequence && waiting(c) == unacknowledged);
+  }
+
+  private static int waiting(Checkpoint checkpoint) {
+    return checkpoint.getSpoolList().stream().mapToInt(SpoolSegment::getRecords).sum();
   }
 
   private Checkpoint checkpoint() {

@@ -18,7 +18,8 @@ class AgentConfigTest {
     return new AgentConfig(
         nodeName, "", AgentConfig.DEFAULT_STATE_DIR, AgentConfig.DEFAULT_KMSG_PATH, Optional.empty(),
         AgentConfig.DEFAULT_PROC_ROOT, aggregators, ClientSecurity.PLAINTEXT, counterGrace, RuntimeSockets.USUAL,
-        LabelFilter.DEFAULT, AgentConfig.DEFAULT_IDENTITY_TIMEOUT, AgentConfig.DEFAULT_SAMPLE_INTERVAL);
+        LabelFilter.DEFAULT, AgentConfig.DEFAULT_IDENTITY_TIMEOUT, AgentConfig.DEFAULT_SAMPLE_INTERVAL,
+        AgentConfig.DEFAULT_SPOOL_BYTES);
   }
 
   @Test
@@ -29,6 +30,7 @@ class AgentConfigTest {
     assertThat(AgentConfig.DEFAULT_COUNTER_GRACE).isEqualTo(Duration.ofMillis(500));
     assertThat(AgentConfig.DEFAULT_IDENTITY_TIMEOUT).isEqualTo(Duration.ofMillis(250));
     assertThat(AgentConfig.DEFAULT_SAMPLE_INTERVAL).isEqualTo(Duration.ofSeconds(10));
+    assertThat(AgentConfig.DEFAULT_SPOOL_BYTES).isEqualTo(64L << 20);
     assertThat(LabelFilter.DEFAULT.allowed()).containsExactly("app.kubernetes.io/*", "app");
     assertThat(RuntimeSockets.USUAL.cri()).contains(Path.of("/run/containerd/containerd.sock"), Path.of("/run/crio/crio.sock"));
   }

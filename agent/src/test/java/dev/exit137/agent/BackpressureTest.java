@@ -4,49 +4,82 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.SourceStatus;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** The aggregator is away for longer than the agent's memory lasts: then the kernel's ring is the buffer. */
+/** The aggregator takes nothing for longer than the agent's memory lasts. */
 class BackpressureTest extends AgentBed {
   /** More than 4 MiB of events of 60 KB. */
   private static final int UNTIL_FULL = 80;
-  private static final int UNTIL_PAUSED = 90;
-  private static final int KILLS = 140;
+  private static final int KILLS = 120;
+
+  private final List<OomKillEvent> events = new ArrayList<>();
+
+  @BeforeEach
+  void makeEventsLarge() {
+    host.pressure("/a", ("x".repeat(59) + "\n").repeat(1000));
+  }
 
   @Test
-  void everyKillIsToldExactlyOnceAndNoneByItsCounterAlone() throws Exception {
-    host.pressure("/a", ("x".repeat(59) + "\n").repeat(1000));
+  void everyKillIsOnTheDiskMeanwhile() throws Exception {
     aggregator.goAway();
     start();
-    IntStream.range(0, UNTIL_FULL).forEach(this::kill);
-    awaitCheckpointOfAll(UNTIL_FULL);
-    IntStream.range(UNTIL_FULL, UNTIL_PAUSED).forEach(this::kill);
-    awaitCheckpoint("with a pause", checkpoint -> checkpoint.getLosses().getBackpressurePauses() > 0);
-    aggregator.awaitRefusal();
-    IntStream.range(UNTIL_PAUSED, KILLS).forEach(this::kill);
-    // The next attempt is later than the grace: the counters have stood still for long, with their records unread.
-    aggregator.awaitRefusal();
+    IntStream.range(0, KILLS).forEach(this::kill);
+    awaitCheckpointOfAll(KILLS);
+    crash();
+    start();
     aggregator.comeBack();
 
+    AgentStatus status = assertEveryKillComesOnce(aggregator.nextStream());
+    assertThat(status.getLosses().getBackpressurePauses()).isZero();
+  }
+
+  @Test
+  void whereTheDiskTakesNothingTheKernelsRingIsTheBuffer() throws Exception {
+    breakTheSpool();
+    start();
     AgentStream stream = aggregator.nextStream();
-    List<OomKillEvent> events = new ArrayList<>();
+    IntStream.range(0, UNTIL_FULL).forEach(this::kill);
+    events.addAll(stream.nextEvents(UNTIL_FULL));
+    IntStream.range(UNTIL_FULL, KILLS).forEach(this::kill);
+    AgentStatus paused = stream.nextStatus(status -> status.getLosses().getBackpressurePauses() > 0, events::add);
+    assertThat(paused.getSourcesList()).anySatisfy(source -> {
+      assertThat(source.getName()).isEqualTo("spool");
+      assertThat(source.getState()).isEqualTo(SourceStatus.State.UNAVAILABLE);
+      assertThat(source.getDetail()).contains("in memory only");
+    });
+    assertThat(events).hasSizeLessThan(KILLS);
+    stream.acknowledge(events);
+
+    AgentStatus status = assertEveryKillComesOnce(stream);
+    assertThat(status.getLosses().getKmsgRecordsOverwritten()).isZero();
+  }
+
+  private void breakTheSpool() throws IOException {
+    Files.createDirectories(stateDir);
+    Files.writeString(stateDir.resolve("spool"), "in the way");
+  }
+
+  private AgentStatus assertEveryKillComesOnce(AgentStream stream) throws InterruptedException {
     while (events.size() < KILLS) {
       OomKillEvent event = stream.nextEvents(1).get(0);
       stream.acknowledge(event);
       events.add(event);
     }
     AgentStatus status = settled(stream, events::add);
-
     assertThat(events)
         .extracting(event -> event.getVictim().getPid())
         .containsExactlyElementsOf(IntStream.range(0, KILLS).map(BackpressureTest::pid).boxed().toList());
     assertThat(status.getBalance().getUnaccounted()).isZero();
     assertThat(status.getBalance().getKills()).isEqualTo(KILLS + 1);
     assertThat(status.getBalance().getVmstatOomKill()).isEqualTo(KILLS + 1);
-    assertThat(status.getLosses().getKmsgRecordsOverwritten()).isZero();
+    return status;
   }
 
   private void kill(int number) {

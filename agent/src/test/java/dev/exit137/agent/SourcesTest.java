@@ -39,8 +39,10 @@ class SourcesTest extends AgentBed {
     assertThat(status.getWatchedCgroups()).isEqualTo(3);
     assertThat(status.getSourcesList())
         .startsWith(active("kmsg"), active("memory.events"), active("vmstat"))
-        .last()
-        .matches(cri -> cri.getName().equals("cri") && cri.getState() == State.UNAVAILABLE)
+        .endsWith(active("spool"))
+        .filteredOn(source -> source.getName().equals("cri"))
+        .singleElement()
+        .matches(cri -> cri.getState() == State.UNAVAILABLE)
         .matches(cri -> cri.getDetail().contains(criSocket().toString()));
     assertThat(status.getBalance().hasVmstatOomKill()).isTrue();
     assertThat(status.getBalance().getUnaccounted()).isZero();

@@ -8,6 +8,7 @@ import dev.exit137.cli.options.Times;
 import dev.exit137.cli.terminal.Terminal;
 import dev.exit137.proto.v1.OomKillEvent;
 import java.io.PrintWriter;
+import java.security.Security;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -41,6 +42,9 @@ public final class Main implements Callable<Integer> {
   public static void main(String[] args) {
     // With a stack trace for every lost connection; what a user needs of it is said by exit137 itself.
     GRPC_LOG.setLevel(Level.SEVERE);
+    // Each attempt to reach a server looks its name up again; Java would remember the old address for 30 s.
+    Security.setProperty("networkaddress.cache.ttl", "1");
+    Security.setProperty("networkaddress.cache.negative.ttl", "1");
     System.exit(run(Terminal.ofProcess(), args));
   }
 

@@ -1,14 +1,18 @@
 package dev.exit137.agent.report;
 
 import com.google.protobuf.ByteString;
+import com.google.protobuf.InvalidProtocolBufferException;
 import dev.exit137.agent.correlate.KillReport;
 import dev.exit137.agent.identity.Identities;
+import dev.exit137.agent.spool.Spool;
 import dev.exit137.agent.uplink.Uplink;
 import dev.exit137.proto.security.ClientSecurity;
 import dev.exit137.proto.state.v1.Checkpoint;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.EventAck;
+import dev.exit137.proto.v1.Losses;
 import dev.exit137.proto.v1.OomKillEvent;
+import io.grpc.Status;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
@@ -21,8 +25,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The agent-worker thread: completes events, keeps them until an aggregator has them, and writes the checkpoint. What
- * comes in is bounded by {@link #hasRoom}: the kernel's ring is the buffer beyond it.
+ * The agent-worker thread: completes events, keeps them until an aggregator has them, and writes the checkpoint. An event
+ * is sent, and the checkpoint moves past it, when it is on the disk; where the disk takes nothing, it is sent from memory.
+ * What is not on the disk is bounded by {@link #hasRoom}: the kernel's ring is the buffer beyond it.
  */
 public final class AgentWorker implements Uplink.Source, AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(AgentWorker.class);
@@ -30,11 +35,14 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   private static final long MAX_QUEUED_REPORT_BYTES = 2 << 20;
   private static final long MAX_HELD_BYTES = 4 << 20;
   private static final long MIN_CHECKPOINT_INTERVAL_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+  private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
   private static final long CLOSE_TIMEOUT_SECONDS = 2;
 
   private final ScheduledThreadPoolExecutor thread = new OutspokenExecutor();
   private final CheckpointFile checkpointFile;
-  private final Outbox outbox = new Outbox();
+  private final Spool spool;
+  private final Outbox outbox;
+  private final RefusedEvents refusedEvents;
   private final OomEventMapper mapper;
   private final NameWait names;
   private final Uplink uplink;
@@ -45,7 +53,9 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
 
   private Checkpoint cut = Checkpoint.getDefaultInstance();
   private AgentStatus status;
+  private Checkpoint durableCut = cut;
   private boolean checkpointDue;
+  private boolean flushDue;
 
   /** Says what a task threw; the executor itself keeps it in a future that nobody looks at. */
   private static final class OutspokenExecutor extends ScheduledThreadPoolExecutor {
@@ -62,28 +72,43 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   }
 
   /**
-   * @param unacknowledged events of an earlier run that no aggregator has
+   * @param last the checkpoint of an earlier run, if there was one; maybe of another boot
+   * @param before losses of earlier runs in this boot
    * @param identityTimeout how long an event waits for its container's name
    */
   public AgentWorker(
       CheckpointFile checkpointFile,
+      Spool spool,
       List<String> aggregators,
       ClientSecurity security,
-      List<OomKillEvent> unacknowledged,
+      Checkpoint last,
+      Losses before,
       Identities identities,
       OomEventMapper mapper,
       Duration identityTimeout) {
     this.checkpointFile = checkpointFile;
+    this.spool = spool;
+    outbox = new Outbox(spool, last.getSpoolList(), before);
+    refusedEvents = new RefusedEvents(checkpointFile.directory());
     thread.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
-    uplink = new Uplink(aggregators, security, thread, this);
+    uplink = new Uplink(aggregators, security, thread, this, Uplink.Pace.USUAL);
     this.mapper = mapper;
-    names = new NameWait(identities, mapper, identityTimeout, outbox, thread, this::ready);
-    unacknowledged.forEach(outbox::add);
-    heldBytes.set(outbox.bytes());
+    names = new NameWait(identities, mapper, identityTimeout, outbox, thread, this::scheduleFlush);
+    last.getUnacknowledgedList().forEach(this::takeOver);
+  }
+
+  /** An event of a checkpoint that was written before there was a spool. */
+  private void takeOver(ByteString event) {
+    try {
+      outbox.add(OomKillEvent.parseFrom(event));
+    } catch (InvalidProtocolBufferException e) {
+      LOG.error("an event of the last checkpoint cannot be read: {}", e.getMessage());
+    }
   }
 
   /** Begins to send. */
   public void start() {
+    thread.execute(this::flush);
     thread.execute(uplink::connect);
   }
 
@@ -109,7 +134,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   /**
    * Takes the state of the agent after all events submitted before. Any thread; never blocks.
    *
-   * @param newCut to be remembered, but for the unacknowledged events and the workloads, which are known here
+   * @param newCut to be remembered once those events are on the disk, with the workloads, which are known here
    */
   public void submit(Checkpoint newCut, AgentStatus newStatus) {
     thread.execute(
@@ -135,11 +160,28 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
     names.take(completed(report));
     queuedReports.decrementAndGet();
     queuedReportBytes.addAndGet(-report.blocksLength());
-    ready();
+    scheduleFlush();
   }
 
-  private void ready() {
-    heldBytes.set(outbox.bytes());
+  // ---- to the disk, and out
+
+  /** What has come by then is written at once, behind one sync. */
+  private void scheduleFlush() {
+    heldBytes.set(outbox.pendingBytes());
+    if (!flushDue) {
+      flushDue = true;
+      thread.execute(this::flush);
+    }
+  }
+
+  private void flush() {
+    flushDue = false;
+    outbox.flush();
+    heldBytes.set(outbox.pendingBytes());
+    if (!outbox.isDurable()) {
+      flushDue = true;
+      thread.schedule(this::flush, RETRY_NANOS, TimeUnit.NANOSECONDS);
+    }
     uplink.pump();
   }
 
@@ -165,14 +207,36 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   }
 
   @Override
+  public int inFlight() {
+    return outbox.inFlight();
+  }
+
+  @Override
   public AgentStatus status() {
-    return status == null ? null : status.toBuilder().setUnacknowledgedEvents(outbox.size()).build();
+    // What is refused now is to be the event that is looked for.
+    if (status == null || outbox.isCareful()) {
+      return null;
+    }
+    AgentStatus.Builder now = status.toBuilder().setUnacknowledgedEvents(outbox.size()).addSources(outbox.status());
+    outbox.addLosses(now.getLossesBuilder());
+    return now.build();
+  }
+
+  @Override
+  public void onRefused(Status reason) {
+    outbox
+        .refused(reason.getCode() != Status.Code.RESOURCE_EXHAUSTED)
+        .ifPresent(
+            event -> {
+              refusedEvents.add(event, reason.getCode() + " " + reason.getDescription());
+              scheduleCheckpoint();
+            });
   }
 
   @Override
   public void onAcknowledged(List<EventAck> acks) {
-    acks.forEach(outbox::acknowledge);
-    heldBytes.set(outbox.bytes());
+    outbox.acknowledge(acks);
+    heldBytes.set(outbox.pendingBytes());
     if (outbox.size() == 0) {
       uplink.sendStatus();
     }
@@ -190,13 +254,23 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
 
   private void writeCheckpoint() {
     checkpointDue = false;
+    if (outbox.isDurable()) {
+      durableCut = cut;
+    }
+    if (durableCut.getBootId().isEmpty()) {
+      return;
+    }
+    Checkpoint.Builder checkpoint = durableCut.toBuilder().addAllSpool(outbox.toRemember());
+    outbox.addLosses(checkpoint.getLossesBuilder());
     try {
-      checkpointFile.write(cut.toBuilder().addAllUnacknowledged(outbox.unacknowledged()).build());
+      checkpointFile.write(checkpoint.build());
     } catch (IOException e) {
       if (checkpointFailures.getAndIncrement() == 0) {
         LOG.error("the checkpoint cannot be written: {}; after a restart, events may be sent again", e.toString());
       }
     }
+    // Also where it could not be written: that may be for want of room.
+    outbox.deleteDone();
   }
 
   /** Writes the last checkpoint and ends the thread. What is not acknowledged is sent after the next start. */
@@ -207,9 +281,9 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
       uplink.awaitClosed(CLOSE_TIMEOUT_SECONDS);
       thread.execute(
           () -> {
-            if (!cut.getBootId().isEmpty()) {
-              writeCheckpoint();
-            }
+            outbox.flush();
+            writeCheckpoint();
+            spool.close();
           });
       thread.shutdown();
       if (!thread.awaitTermination(CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS)) {

@@ -54,6 +54,11 @@ public final class CheckpointFile implements AutoCloseable {
     }
   }
 
+  /** Where it is. */
+  Path directory() {
+    return directory;
+  }
+
   /** The last checkpoint. A damaged one is set aside and said aloud: the agent then starts as if for the first time. */
   public Optional<Checkpoint> read() throws IOException {
     if (!Files.exists(file)) {

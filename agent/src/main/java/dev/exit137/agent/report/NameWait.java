@@ -96,7 +96,7 @@ final class NameWait {
   private void goOut(String eventId, Waiting wait) {
     if (waiting.get(eventId) == wait && !wait.isOut) {
       wait.isOut = true;
-      outbox.add(wait.event);
+      outbox.release(eventId);
       ready.run();
     }
   }
@@ -137,8 +137,6 @@ final class NameWait {
     Map.Entry<String, Waiting> oldest = oldestFirst.next();
     oldestFirst.remove();
     LOG.warn("more than {} events wait for a container's name: {} keeps what its path says", MAX_WAITING, oldest.getKey());
-    if (!oldest.getValue().isOut) {
-      outbox.add(oldest.getValue().event);
-    }
+    outbox.release(oldest.getKey());
   }
 }

@@ -1,89 +1,371 @@
 package dev.exit137.agent.report;
 
 import com.google.protobuf.ByteString;
+import dev.exit137.agent.spool.Position;
+import dev.exit137.agent.spool.Spool;
+import dev.exit137.proto.state.v1.SpoolSegment;
 import dev.exit137.proto.v1.EventAck;
+import dev.exit137.proto.v1.Losses;
 import dev.exit137.proto.v1.OomKillEvent;
-import java.util.ArrayDeque;
+import dev.exit137.proto.v1.SourceStatus;
+import dev.exit137.proto.v1.SourceStatus.State;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashSet;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * Events that no aggregator has acknowledged, the newest revision of each, in the order in which they came. They are
- * kept as the bytes that are sent: an event as an object takes several times the memory. Agent-worker thread.
+ * Events that no aggregator has acknowledged: in the spool, and the oldest of them in memory, as the bytes that are sent.
+ * None is sent before it is on the disk, unless the disk takes none: then they are kept in memory alone, which whoever
+ * adds must bound. Agent-worker thread.
  */
 final class Outbox {
-  private record Waiting(int revision, ByteString event) {}
+  private static final Logger LOG = LoggerFactory.getLogger(Outbox.class);
+  private static final int WINDOW_EVENTS = 256;
+  private static final long WINDOW_BYTES = 4 << 20;
+  /** Events of which it is known that a newer revision is in the spool; of older ones, each revision is sent. */
+  private static final int MAX_NEWEST = 4096;
 
-  private final Map<String, Waiting> byId = new LinkedHashMap<>();
-  private final ArrayDeque<String> unsent = new ArrayDeque<>();
+  /** The best telling of an event that there is. */
+  private static final class Newest {
+    private int revision;
+    private Position record;
+  }
+
+  private final Spool spool;
+  private final Losses before;
+  /** Not on the disk yet. */
+  private final Map<String, KeptEvent> pending = new LinkedHashMap<>();
+  /** Read from the spool to be sent, or kept in memory because the disk takes nothing. */
+  private final Map<String, KeptEvent> window = new LinkedHashMap<>();
   private final Set<String> held = new HashSet<>();
-  private long bytes;
+  private final Map<String, Newest> newest =
+      new LinkedHashMap<>() {
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<String, Newest> eldest) {
+          return size() > MAX_NEWEST;
+        }
+      };
+  private final SendOrder order = new SendOrder(this::isToBeSent);
+
+  private long pendingBytes;
+  private long windowBytes;
+  private String problem = "";
+  private boolean full;
+  private long dropped;
+  private long refused;
+
+  /**
+   * Finds what an earlier run left.
+   *
+   * @param remembered of the last checkpoint
+   * @param before losses of earlier runs in this boot
+   */
+  Outbox(Spool spool, List<SpoolSegment> remembered, Losses before) {
+    this.spool = spool;
+    this.before = before;
+    spool.recover(remembered, this::found);
+  }
+
+  private void found(Spool.Item item) {
+    EventKey.find(item.payload())
+        .filter(key -> !newest.containsKey(key.id()) || newest.get(key.id()).revision <= key.revision())
+        .ifPresent(key -> setNewest(key, item.position()));
+  }
+
+  private void setNewest(EventKey key, Position record) {
+    Newest known = newest.computeIfAbsent(key.id(), id -> new Newest());
+    known.revision = key.revision();
+    known.record = record;
+  }
+
+  // ---- in
 
   /** Keeps an event, unless it waits already in this or a higher revision. */
   void add(OomKillEvent event) {
-    String id = event.getEventId();
-    Waiting before = byId.get(id);
-    if (before != null && before.revision() >= event.getRevision() && !held.contains(id)) {
-      return;
+    boolean wasHeld = held.contains(event.getEventId());
+    if (keep(event, wasHeld)) {
+      held.remove(event.getEventId());
+    } else {
+      release(event.getEventId());
     }
-    put(event);
-    held.remove(id);
-    unsent.addLast(id);
   }
 
-  /** Keeps an event, but does not send it before it is added. */
+  /** Keeps an event, but does not send it before it is added or released. */
   void hold(OomKillEvent event) {
-    put(event);
-    held.add(event.getEventId());
+    if (keep(event, held.contains(event.getEventId()))) {
+      held.add(event.getEventId());
+    }
   }
 
-  private void put(OomKillEvent event) {
-    Waiting waiting = new Waiting(event.getRevision(), event.toByteString());
-    Waiting before = byId.put(event.getEventId(), waiting);
-    bytes += waiting.event().size() - (before == null ? 0 : before.event().size());
+  /** What is held may be sent as it is. */
+  void release(String eventId) {
+    if (held.remove(eventId) && window.containsKey(eventId)) {
+      order.add(window.get(eventId));
+    }
   }
 
-  /** The next event that was not sent on this stream, or null. */
-  ByteString pollUnsent() {
-    while (!unsent.isEmpty()) {
-      Waiting waiting = byId.get(unsent.pollFirst());
-      if (waiting != null) {
-        return waiting.event();
+  private boolean keep(OomKillEvent event, boolean mayReplaceItsRevision) {
+    EventKey key = EventKey.of(event);
+    Newest known = newest.get(key.id());
+    if (known != null && known.revision >= key.revision() + (mayReplaceItsRevision ? 1 : 0)) {
+      return false;
+    }
+    KeptEvent kept = new KeptEvent(key, event.toByteString());
+    setNewest(key, null);
+    KeptEvent outdated = pending.put(key.id(), kept);
+    pendingBytes += kept.event.size() - (outdated == null ? 0 : outdated.event.size());
+    return true;
+  }
+
+  // ---- to the disk
+
+  /** Writes what is not on the disk yet, and reads what can be sent. */
+  void flush() {
+    try {
+      while (!pending.isEmpty()) {
+        write(batch());
+      }
+      if (!problem.isEmpty()) {
+        LOG.info("the spool can be written again");
+        problem = "";
+      }
+    } catch (IOException e) {
+      if (problem.isEmpty()) {
+        LOG.error("the spool cannot be written: {}. Going on in memory; what is there is lost with this process, and read"
+            + " again from the kernel's ring", e.toString());
+      }
+      problem = e.toString();
+      pending.values().forEach(this::show);
+    }
+    readAhead();
+  }
+
+  private List<KeptEvent> batch() {
+    List<KeptEvent> batch = new ArrayList<>();
+    long bytes = 0;
+    for (KeptEvent event : pending.values()) {
+      bytes += Spool.sizeOf(event.event);
+      if (!batch.isEmpty() && bytes > spool.batchBytes()) {
+        break;
+      }
+      batch.add(event);
+    }
+    return batch;
+  }
+
+  private void write(List<KeptEvent> batch) throws IOException {
+    makeRoom(batch.stream().mapToLong(event -> Spool.sizeOf(event.event)).sum());
+    Iterator<Position> records = spool.append(batch.stream().map(event -> event.event).toList()).iterator();
+    for (KeptEvent event : batch) {
+      event.record = records.next();
+      setNewest(event.key, event.record);
+      removePending(event);
+    }
+  }
+
+  private void removePending(KeptEvent event) {
+    if (pending.remove(event.id(), event)) {
+      pendingBytes -= event.event.size();
+    }
+  }
+
+  private void makeRoom(long bytes) {
+    while (spool.isFullFor(bytes)) {
+      Spool.Dropped oldest = spool.dropOldest();
+      if (oldest.records() > 0) {
+        full = true;
+        dropped += oldest.records();
+        LOG.warn("the spool is full: its {} oldest events are dropped; no aggregator has them (--spool-bytes)",
+            oldest.records());
+        window.values().stream()
+            .filter(event -> event.record != null && event.record.segment() == oldest.segment())
+            .toList()
+            .forEach(this::forget);
       }
     }
-    return null;
+  }
+
+  // ---- to be sent
+
+  private void readAhead() {
+    while (window.size() < WINDOW_EVENTS && windowBytes < WINDOW_BYTES) {
+      Spool.Item item = spool.next();
+      if (item == null) {
+        return;
+      }
+      Optional<EventKey> key = EventKey.find(item.payload());
+      if (key.isPresent()) {
+        take(key.get(), item);
+      } else {
+        LOG.error("a record at {} has the right checksum and is no event", item.position());
+        spool.done(item.position());
+      }
+    }
+  }
+
+  private void take(EventKey key, Spool.Item item) {
+    Newest known = newest.get(key.id());
+    if (known != null && known.record != null && !known.record.equals(item.position())) {
+      // A better one comes later.
+      spool.done(item.position());
+      return;
+    }
+    KeptEvent present = window.get(key.id());
+    if (present != null
+        && (present.record == null
+            || present.record.equals(item.position())
+            || present.key.revision() > key.revision())) {
+      present.read.add(item.position());
+      return;
+    }
+    KeptEvent event = new KeptEvent(key, item.payload());
+    event.record = item.position();
+    event.read.add(item.position());
+    show(event);
+  }
+
+  private void show(KeptEvent event) {
+    KeptEvent outdated = window.put(event.id(), event);
+    if (outdated == event) {
+      return;
+    }
+    windowBytes += event.event.size();
+    if (outdated != null) {
+      windowBytes -= outdated.event.size();
+      event.read.addAll(outdated.read);
+    }
+    if (!held.contains(event.id())) {
+      order.add(event);
+    }
+  }
+
+  private boolean isToBeSent(KeptEvent event) {
+    KeptEvent better = pending.getOrDefault(event.id(), event);
+    return window.get(event.id()) == event && better == event && !held.contains(event.id());
+  }
+
+  /** The next event to be sent on this stream, or null. */
+  ByteString pollUnsent() {
+    KeptEvent next = order.poll();
+    return next == null ? null : next.event;
   }
 
   /** A new stream: what is not acknowledged is sent again. */
   void resendAll() {
-    unsent.clear();
-    byId.keySet().stream().filter(id -> !held.contains(id)).forEach(unsent::addLast);
+    order.restart(window.values().stream().filter(event -> !held.contains(event.id())).toList());
   }
 
-  /** An event is durable elsewhere; it is forgotten unless a higher revision still waits. */
-  void acknowledge(EventAck ack) {
-    Waiting waiting = byId.get(ack.getEventId());
-    if (waiting != null && waiting.revision() <= ack.getRevision()) {
-      byId.remove(ack.getEventId());
-      bytes -= waiting.event().size();
+  /** Events are durable elsewhere; each is forgotten unless a higher revision still waits. */
+  void acknowledge(Collection<EventAck> acks) {
+    for (EventAck ack : acks) {
+      order.acknowledge(ack);
+      KeptEvent event = window.get(ack.getEventId());
+      if (event != null && event.key.revision() <= ack.getRevision()) {
+        forget(event);
+      }
+    }
+    readAhead();
+    full &= size() > 0;
+  }
+
+  private void forget(KeptEvent event) {
+    window.remove(event.id());
+    windowBytes -= event.event.size();
+    event.read.forEach(spool::done);
+    removePending(event);
+    Newest known = newest.get(event.id());
+    if (known != null && known.revision <= event.key.revision()) {
+      newest.remove(event.id());
     }
   }
 
-  /** Serialized events, oldest first. */
-  List<ByteString> unacknowledged() {
-    return byId.values().stream().map(Waiting::event).toList();
+  /**
+   * The stream has ended because of an event.
+   *
+   * @param forGood the aggregator will never take it
+   * @return the event that is forgotten for it
+   */
+  Optional<KeptEvent> refused(boolean forGood) {
+    Optional<KeptEvent> culprit = order.refused(forGood);
+    culprit.ifPresent(
+        event -> {
+          refused++;
+          if (window.get(event.id()) == event) {
+            forget(event);
+          }
+          readAhead();
+        });
+    return culprit;
   }
 
-  /** Number of events. */
-  int size() {
-    return byId.size();
+  /** Whether one event is sent alone, to learn whether it is the one that is refused. */
+  boolean isCareful() {
+    return order.isCareful();
   }
 
-  /** Their serialized size. */
-  long bytes() {
-    return bytes;
+  /** Events that were sent on this stream and not answered. */
+  int inFlight() {
+    return order.inFlight();
+  }
+
+  // ---- what there is
+
+  /** Whether everything that was added is on the disk, or acknowledged. */
+  boolean isDurable() {
+    return pending.isEmpty();
+  }
+
+  /** Bytes that are in memory alone. */
+  long pendingBytes() {
+    return pendingBytes;
+  }
+
+  /** Number of events; one in several revisions may count several times. */
+  long size() {
+    return spool.remaining() + pending.size();
+  }
+
+  /** The spool's files, for the checkpoint. */
+  List<SpoolSegment> toRemember() {
+    return spool.toRemember();
+  }
+
+  /** To be called when a checkpoint has what {@link #toRemember} said. */
+  void deleteDone() {
+    spool.deleteDone();
+  }
+
+  /** What was lost here, in this boot. */
+  void addLosses(Losses.Builder losses) {
+    losses
+        .setSpoolEventsDropped(before.getSpoolEventsDropped() + dropped)
+        .setSpoolEventsDamaged(before.getSpoolEventsDamaged() + spool.damaged())
+        .setEventsRefused(before.getEventsRefused() + refused);
+  }
+
+  /** How the spool is. */
+  SourceStatus status() {
+    SourceStatus.Builder status = SourceStatus.newBuilder().setName("spool").setState(State.ACTIVE);
+    if (!problem.isEmpty()) {
+      return status
+          .setState(State.UNAVAILABLE)
+          .setDetail("cannot write: " + problem + "; " + pending.size() + " events are in memory only, and when that is"
+              + " full, in the kernel's ring")
+          .build();
+    }
+    if (full) {
+      status.setState(State.DEGRADED).setDetail("full: the oldest events were dropped; raise --spool-bytes, or let the"
+          + " agent reach its aggregator");
+    }
+    return status.build();
   }
 }

@@ -18,6 +18,7 @@ import io.grpc.netty.shaded.io.netty.channel.socket.nio.NioSocketChannel;
 import io.grpc.netty.shaded.io.netty.util.concurrent.DefaultThreadFactory;
 import io.grpc.stub.ClientCallStreamObserver;
 import io.grpc.stub.ClientResponseObserver;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ThreadLocalRandom;
@@ -31,67 +32,91 @@ import org.slf4j.LoggerFactory;
  */
 public final class Uplink implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Uplink.class);
-  private static final long FIRST_BACKOFF_MILLIS = 200;
-  private static final long MAX_BACKOFF_MILLIS = 30_000;
-  /** Events on their way at a time. */
-  private static final int WINDOW = 512;
+  /** The aggregator takes pings that are 5 s apart or more. */
+  private static final long KEEPALIVE_SECONDS = 10;
+  /** What one stream does not bring forward, the next may be given more time for. */
+  private static final int MAX_PATIENCE_FACTOR = 16;
 
   /** Whose events are sent; called on the agent-worker thread. */
   public interface Source {
     /** A stream is open: everything that is not acknowledged is to be sent on it. */
     void onConnected();
 
-    /** The next event for this stream, serialized; null when there is none. */
+    /** The next event for this stream, serialized; null when there is none, or enough is on its way. */
     ByteString pollUnsent();
 
-    /** What the agent says of itself; null when there is nothing to say yet. */
+    /** Events that were sent on this stream and are not acknowledged. */
+    int inFlight();
+
+    /** What the agent says of itself; null when there is nothing to say now. */
     AgentStatus status();
 
     /** Events that are durable now. */
     void onAcknowledged(List<EventAck> acks);
+
+    /** The stream has ended because of what was sent on it. */
+    void onRefused(Status reason);
+  }
+
+  /**
+   * How long things take.
+   *
+   * @param firstBackoff before the second attempt, at most; doubled for each further one
+   * @param lastBackoff between attempts, at most
+   * @param steady after which a stream that worked has proved that there is an aggregator
+   * @param patience for a connection, and for an acknowledgement where events are on their way; doubled where it is in vain
+   */
+  public record Pace(Duration firstBackoff, Duration lastBackoff, Duration steady, Duration patience) {
+    public static final Pace USUAL =
+        new Pace(Duration.ofMillis(200), Duration.ofSeconds(30), Duration.ofSeconds(10), Duration.ofSeconds(30));
   }
 
   private final List<String> aggregators;
   private final ClientSecurity security;
   private final ScheduledExecutorService worker;
   private final Source source;
+  private final Pace pace;
   private final EventLoopGroup grpcThread =
       new MultiThreadIoEventLoopGroup(1, new DefaultThreadFactory("agent-grpc", true), NioIoHandler.newFactory());
 
   private int next;
-  private long backoffMillis = FIRST_BACKOFF_MILLIS;
+  private int failures;
+  private int patienceFactor = 1;
   private volatile ManagedChannel channel;
   private ClientCallStreamObserver<PublishEventsRequest> stream;
-  private int inFlight;
+  private long progressNanos;
   private boolean statusDue;
-  private boolean failureSaid;
+  private Status failureSaid;
   private boolean closed;
 
   /** @param worker single-threaded; runs this object's callbacks */
   public Uplink(
-      List<String> aggregators, ClientSecurity security, ScheduledExecutorService worker, Source source) {
+      List<String> aggregators, ClientSecurity security, ScheduledExecutorService worker, Source source, Pace pace) {
     this.aggregators = aggregators;
     this.security = security;
     this.worker = worker;
     this.source = source;
+    this.pace = pace;
   }
 
-  /** Opens the stream to the next address. */
+  /** Opens the stream to the next address, whose name is looked up again. */
   public void connect() {
     if (closed) {
       return;
     }
     Responses responses = new Responses(aggregators.get(next++ % aggregators.size()));
-    inFlight = 0;
+    progressNanos = System.nanoTime();
     try {
       channel =
           security.channelTo(responses.address)
               .eventLoopGroup(grpcThread)
               .channelType(NioSocketChannel.class)
               .executor(worker)
-              .keepAliveTime(30, TimeUnit.SECONDS)
+              .keepAliveTime(KEEPALIVE_SECONDS, TimeUnit.SECONDS)
+              .keepAliveTimeout(KEEPALIVE_SECONDS, TimeUnit.SECONDS)
               .build();
       EventIngestGrpc.newStub(channel).publishEvents(responses);
+      responses.watch();
     } catch (IllegalArgumentException e) {
       responses.ended(Status.INVALID_ARGUMENT.withDescription("no address: " + e.getMessage()));
     }
@@ -99,12 +124,15 @@ public final class Uplink implements AutoCloseable {
 
   /** Sends what there is to send, as far as the stream takes it. */
   public void pump() {
-    while (stream != null && stream.isReady() && inFlight < WINDOW) {
+    while (stream != null && stream.isReady()) {
+      boolean idle = source.inFlight() == 0;
       ByteString event = source.pollUnsent();
       if (event == null) {
         return;
       }
-      inFlight++;
+      if (idle) {
+        progressNanos = System.nanoTime();
+      }
       stream.onNext(PublishEventsRequest.newBuilder().setEvent(parse(event)).build());
     }
   }
@@ -131,8 +159,11 @@ public final class Uplink implements AutoCloseable {
 
   private final class Responses implements ClientResponseObserver<PublishEventsRequest, PublishEventsResponse> {
     private final String address;
+    private final long startNanos = System.nanoTime();
     private ClientCallStreamObserver<PublishEventsRequest> call;
     private boolean connected;
+    private boolean worked;
+    private boolean ended;
 
     Responses(String address) {
       this.address = address;
@@ -145,6 +176,9 @@ public final class Uplink implements AutoCloseable {
     }
 
     private void onReady() {
+      if (ended) {
+        return;
+      }
       if (!connected) {
         connected = true;
         stream = call;
@@ -159,14 +193,33 @@ public final class Uplink implements AutoCloseable {
 
     @Override
     public void onNext(PublishEventsResponse response) {
-      if (failureSaid || backoffMillis != FIRST_BACKOFF_MILLIS) {
-        LOG.info("aggregator {} is back", address);
+      if (failureSaid != null) {
+        LOG.info("aggregator {} takes events", address);
       }
-      failureSaid = false;
-      backoffMillis = FIRST_BACKOFF_MILLIS;
-      inFlight -= response.getAcksCount();
+      failureSaid = null;
+      worked = true;
+      patienceFactor = 1;
+      progressNanos = System.nanoTime();
       source.onAcknowledged(response.getAcksList());
       pump();
+    }
+
+    /** Gives up a stream on which nothing moves: pings may be answered by a machine whose disk is not. */
+    void watch() {
+      if (ended || closed) {
+        return;
+      }
+      long patience = pace.patience().toNanos() * patienceFactor;
+      long left = progressNanos + patience - System.nanoTime();
+      if (connected && source.inFlight() == 0) {
+        left = patience;
+      } else if (left <= 0) {
+        patienceFactor = Math.min(MAX_PATIENCE_FACTOR, patienceFactor * 2);
+        String what = connected ? "no event was acknowledged for " : "no connection within ";
+        call.cancel(what + TimeUnit.NANOSECONDS.toSeconds(patience) + " s", null);
+        return;
+      }
+      worker.schedule(this::watch, left, TimeUnit.NANOSECONDS);
     }
 
     @Override
@@ -180,6 +233,7 @@ public final class Uplink implements AutoCloseable {
     }
 
     private void ended(Status status) {
+      ended = true;
       stream = null;
       if (channel != null) {
         channel.shutdownNow();
@@ -187,15 +241,33 @@ public final class Uplink implements AutoCloseable {
       if (closed) {
         return;
       }
-      if (!failureSaid) {
-        failureSaid = true;
+      switch (status.getCode()) {
+        case INVALID_ARGUMENT, PERMISSION_DENIED, RESOURCE_EXHAUSTED -> source.onRefused(status);
+        default -> { }
+      }
+      say(status);
+      if (worked && System.nanoTime() - startNanos >= pace.steady().toNanos()) {
+        failures = 0;
+      }
+      worker.schedule(Uplink.this::connect, backoffNanos(), TimeUnit.NANOSECONDS);
+    }
+
+    /** Once for each kind of failure in a row. */
+    private void say(Status status) {
+      if (failureSaid == null || failureSaid.getCode() != status.getCode()) {
+        failureSaid = status;
         LOG.warn("no aggregator at {} takes events: {} {}; they are kept and sent when one does",
             address, status.getCode(), security.reason(status));
       }
-      long jittered = backoffMillis * (80 + ThreadLocalRandom.current().nextInt(41)) / 100;
-      backoffMillis = Math.min(MAX_BACKOFF_MILLIS, backoffMillis * 2);
-      worker.schedule(Uplink.this::connect, jittered, TimeUnit.MILLISECONDS);
     }
+  }
+
+  /** Anything up to the bound, so that a thousand agents do not come back at once. */
+  private long backoffNanos() {
+    long bound = pace.lastBackoff().toNanos();
+    long doubled = pace.firstBackoff().toNanos() << Math.min(failures, 20);
+    failures++;
+    return ThreadLocalRandom.current().nextLong(1, Math.min(bound, doubled) + 1);
   }
 
   /** Ends the stream: what was sent is still acknowledged. */

@@ -105,7 +105,8 @@ public final class DemoCommand implements Callable<Integer> {
         RuntimeSockets.USUAL,
         LabelFilter.DEFAULT,
         AgentConfig.DEFAULT_IDENTITY_TIMEOUT,
-        AgentConfig.DEFAULT_SAMPLE_INTERVAL);
+        AgentConfig.DEFAULT_SAMPLE_INTERVAL,
+        AgentConfig.DEFAULT_SPOOL_BYTES);
   }
 
   /** Returns the victim's pid. */

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -39,7 +40,7 @@ public final class AgentOptions {
   @Option(
       names = "--state-dir",
       paramLabel = "DIR",
-      description = "Where the agent keeps its checkpoint (default: /var/lib/exit137).")
+      description = "Where the agent keeps its checkpoint and its spool (default: /var/lib/exit137).")
   private Optional<Path> stateDir;
 
   @Option(
@@ -107,6 +108,22 @@ public final class AgentOptions {
           + "prints no report, 1s to 1h; 0ms for never (default: ${DEFAULT-VALUE}).")
   private Duration sampleInterval;
 
+  @Option(
+      names = "--spool-bytes",
+      paramLabel = "SIZE",
+      converter = SizeInBytes.class,
+      defaultValue = "64MiB",
+      description = "What events that no aggregator has may take in the state directory, at least 4MiB; when it is full "
+          + "the oldest go, and are counted (default: ${DEFAULT-VALUE}).")
+  private long spoolBytes;
+
+  private static final class SizeInBytes implements ITypeConverter<Long> {
+    @Override
+    public Long convert(String text) {
+      return Sizes.bytes(text);
+    }
+  }
+
   /**
    * As the agent takes it.
    *
@@ -136,7 +153,8 @@ public final class AgentOptions {
           runtimeSockets(),
           new LabelFilter(podLabels),
           identityTimeout,
-          sampleInterval);
+          sampleInterval,
+          spoolBytes);
     } catch (IllegalArgumentException e) {
       throw new ParameterException(command.commandLine(), e.getMessage(), e);
     }

@@ -1,0 +1,25 @@
+package dev.exit137.agent.report;
+
+import com.google.protobuf.ByteString;
+import dev.exit137.agent.spool.Position;
+import java.util.ArrayList;
+import java.util.List;
+
+/** A serialized event in memory, and the records of the spool that are done when it is acknowledged. Agent-worker thread. */
+final class KeptEvent {
+  final EventKey key;
+  final ByteString event;
+  /** Its own record; null while it is not on the disk. */
+  Position record;
+  /** Records that were read, of this event in this and older revisions. */
+  final List<Position> read = new ArrayList<>(1);
+
+  KeptEvent(EventKey key, ByteString event) {
+    this.key = key;
+    this.event = event;
+  }
+
+  String id() {
+    return key.id();
+  }
+}
