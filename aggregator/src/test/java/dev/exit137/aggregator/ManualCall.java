@@ -34,6 +34,15 @@ public final class ManualCall<T> extends ServerCallStreamObserver<T> {
     return sent;
   }
 
+  /** Waits until at least so many were sent. */
+  public void awaitSent(int count) throws InterruptedException {
+    synchronized (sent) {
+      while (sent.size() < count) {
+        sent.wait();
+      }
+    }
+  }
+
   /** How many messages of the client were asked for. */
   public int requested() {
     return requested;
@@ -51,7 +60,10 @@ public final class ManualCall<T> extends ServerCallStreamObserver<T> {
 
   @Override
   public void onNext(T message) {
-    sent.add(message);
+    synchronized (sent) {
+      sent.add(message);
+      sent.notifyAll();
+    }
   }
 
   @Override

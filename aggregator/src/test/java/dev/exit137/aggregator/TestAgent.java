@@ -32,6 +32,10 @@ final class TestAgent implements StreamObserver<PublishEventsResponse> {
     requests.onNext(PublishEventsRequest.newBuilder().setStatus(status).build());
   }
 
+  void send(PublishEventsRequest request) {
+    requests.onNext(request);
+  }
+
   /** Sends a message that holds nothing. */
   void sendEmpty() {
     requests.onNext(PublishEventsRequest.getDefaultInstance());

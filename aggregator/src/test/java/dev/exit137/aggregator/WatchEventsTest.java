@@ -13,6 +13,7 @@ import dev.exit137.aggregator.consume.OomEventsService;
 import dev.exit137.aggregator.store.Retention;
 import dev.exit137.proto.v1.EventFilter;
 import dev.exit137.proto.v1.ListEventsRequest;
+import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.WatchEventsRequest;
 import dev.exit137.proto.v1.WatchEventsResponse;
@@ -22,8 +23,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -229,6 +232,47 @@ class WatchEventsTest {
       List<String> left = small.list(ListEventsRequest.newBuilder().setPageSize(1000).build()).reversed();
       assertThat(left).as("the oldest are gone").hasSizeBetween(40, 100).last().isEqualTo("event-300");
       assertThat(small.watch(resume(oldest)).nextIds(left.size())).isEqualTo(left);
+    }
+  }
+
+  @Test
+  void aFilteredWatchSeesTheOrderOfOneThatIsNot() throws Exception {
+    Watch all = fixture.watch(FROM_NOW);
+    EventFilter onlyB = EventFilter.newBuilder().setNode("node-b").build();
+    Watch filtered = fixture.watch(FROM_NOW.toBuilder().setFilter(onlyB).build());
+    List<Thread> publishers = new ArrayList<>();
+    for (String node : List.of("node-a", "node-b", "node-b", "node-c")) {
+      int from = publishers.size() * 300;
+      publishers.add(
+          Thread.startVirtualThread(
+              () ->
+                  fixture.publish(
+                      Stream.of(events(from, from + 300))
+                          .map(event -> event.toBuilder().setNode(Node.newBuilder().setName(node)).build())
+                          .toArray(OomKillEvent[]::new))));
+    }
+
+    List<String> order =
+        IntStream.range(0, 1200)
+            .mapToObj(i -> all.nextEvent().getEvent())
+            .filter(event -> event.getNode().getName().equals("node-b"))
+            .map(OomKillEvent::getEventId)
+            .toList();
+
+    assertThat(filtered.nextIds(600)).isEqualTo(order);
+    for (Thread publisher : publishers) {
+      publisher.join();
+    }
+  }
+
+  @Test
+  void heartbeatsComeOneAfterTheOtherWhileNothingHappens() {
+    Watch watch = fixture.watch(WatchEventsRequest.newBuilder().setHeartbeatInterval(SHORTEST_HEARTBEAT).build());
+
+    for (int i = 0; i < 3; i++) {
+      WatchEventsResponse heartbeat = watch.next();
+      assertThat(heartbeat.getHeartbeat().getTime().getSeconds()).isPositive();
+      assertThat(heartbeat.getResumeToken()).isNotEmpty();
     }
   }
 

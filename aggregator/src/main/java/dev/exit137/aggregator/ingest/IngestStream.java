@@ -75,6 +75,10 @@ final class IngestStream implements StreamObserver<PublishEventsRequest>, StoreW
       end(tooMany.get());
       return;
     }
+    if (isOfNewerKind(message)) {
+      passOver();
+      return;
+    }
     Optional<String> brokenRule = MessageRules.broken(message);
     if (brokenRule.isPresent()) {
       refuse(Reason.INVALID_MESSAGE, Status.INVALID_ARGUMENT.withDescription(brokenRule.get()));
@@ -153,6 +157,19 @@ final class IngestStream implements StreamObserver<PublishEventsRequest>, StoreW
               .withCause(cause);
     }
     answered(writes);
+  }
+
+  /** Something that agents of a later version send, beside events and statuses. */
+  private static boolean isOfNewerKind(PublishEventsRequest message) {
+    return message.getMessageCase() == PublishEventsRequest.MessageCase.MESSAGE_NOT_SET
+        && !message.getUnknownFields().asMap().isEmpty();
+  }
+
+  private void passOver() {
+    synchronized (this) {
+      nextRequested = false;
+    }
+    requestNext();
   }
 
   private synchronized boolean accept(StoreWrite write) {

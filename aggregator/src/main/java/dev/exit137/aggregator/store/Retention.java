@@ -9,8 +9,10 @@ import java.util.Objects;
  * @param maxAge how long an event is kept after it was stored, 1 s at least; {@link #ANY_AGE} for ever
  * @param maxBytes how large the store's file may be, 8 MiB at least; {@link #ANY_SIZE} for no bound. Its write-ahead log
  *     comes to it: some MiB
+ * @param nodeAge how long a node is listed after it was last heard of, 1 min at least; {@link #ANY_AGE} for ever. An
+ *     agent that is connected is heard of every 10 s
  */
-public record Retention(Duration maxAge, long maxBytes) {
+public record Retention(Duration maxAge, long maxBytes, Duration nodeAge) {
   /** Events do not go for their age. */
   public static final Duration ANY_AGE = Duration.ofSeconds(Long.MAX_VALUE);
 
@@ -19,6 +21,7 @@ public record Retention(Duration maxAge, long maxBytes) {
 
   private static final Duration MIN_AGE = Duration.ofSeconds(1);
   private static final long MIN_BYTES = 8 << 20;
+  private static final Duration MIN_NODE_AGE = Duration.ofMinutes(1);
 
   private static final int CHECKS_PER_AGE = 10;
   private static final Duration MIN_CHECK_INTERVAL = Duration.ofSeconds(1);
@@ -31,8 +34,13 @@ public record Retention(Duration maxAge, long maxBytes) {
   // No event takes less of the file, so the ids of all events fit; those that remain of others are a sixth of it.
   private static final int BYTES_PER_ID = 512;
 
-  /** A month, and a gibibyte. */
-  public static final Retention DEFAULT = new Retention(Duration.ofDays(30), 1L << 30);
+  /** A month, and a gibibyte; a week for nodes. */
+  public static final Retention DEFAULT = new Retention(Duration.ofDays(30), 1L << 30, Duration.ofDays(7));
+
+  /** With the default for nodes. */
+  public Retention(Duration maxAge, long maxBytes) {
+    this(maxAge, maxBytes, Duration.ofDays(7));
+  }
 
   /**
    * Checks the bounds.
@@ -46,6 +54,10 @@ public record Retention(Duration maxAge, long maxBytes) {
     }
     if (maxBytes < MIN_BYTES) {
       throw new IllegalArgumentException("--max-store-bytes must be 8MiB or more, or off, and is " + maxBytes);
+    }
+    if (nodeAge.compareTo(MIN_NODE_AGE) < 0) {
+      throw new IllegalArgumentException(
+          "--node-retention must be 1m or more, or off, and is " + nodeAge.toMillis() + "ms");
     }
   }
 

@@ -7,6 +7,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -59,6 +60,16 @@ final class StoreUpkeep {
     expiredUpTo = lastRowOlderThan(retention.maxAge());
     long tooMany = lastRowId - Math.min(lastRowId, retention.maxIds());
     forgettableUpTo = Math.max(lastRowOlderThan(retention.idAge()), tooMany);
+    forgetNodes();
+  }
+
+  /** Forgets the nodes that are gone; their events stay. */
+  private void forgetNodes() throws SQLException {
+    Duration age = retention.nodeAge();
+    long nowSeconds = clock.instant().getEpochSecond();
+    if (age.getSeconds() <= nowSeconds) {
+      run("DELETE FROM node WHERE last_seen_nanos < ?", TimeUnit.SECONDS.toNanos(nowSeconds - age.getSeconds()));
+    }
   }
 
   /** Does a part of what there is to do; false when nothing is left. */

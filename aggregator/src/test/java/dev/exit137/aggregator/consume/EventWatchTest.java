@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.exit137.aggregator.ManualCall;
+import dev.exit137.aggregator.ingest.ConnectedNodes;
 import dev.exit137.aggregator.store.EventQuery;
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.aggregator.store.ResumeToken;
@@ -14,6 +15,7 @@ import dev.exit137.aggregator.store.StoreWrite;
 import dev.exit137.proto.v1.EventFilter;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.WatchEventsRequest;
 import dev.exit137.proto.v1.WatchEventsResponse;
 import io.grpc.Status;
 import java.io.IOException;
@@ -25,12 +27,16 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 class EventWatchTest {
@@ -67,6 +73,35 @@ class EventWatchTest {
     assertThat(consumer.sent()).hasSize(1001);
     assertThat(consumer.sent().stream().filter(WatchEventsResponse::hasEvent).map(m -> m.getEvent().getEventId()))
         .doesNotHaveDuplicates();
+  }
+
+  @Test
+  @Timeout(value = 5, unit = TimeUnit.MINUTES)
+  void fiftyConsumersThatStopReadingHoldNothingWhileFiveThousandEventsFlowAndMissNone() throws Exception {
+    ExecutorService threads = Executors.newFixedThreadPool(2);
+    List<ManualCall<WatchEventsResponse>> consumers = Stream.generate(ManualCall<WatchEventsResponse>::new).limit(50).toList();
+    try (OomEventsService service = new OomEventsService(store, new ConnectedNodes(), threads, timer)) {
+      for (ManualCall<WatchEventsResponse> stopped : consumers) {
+        service.watchEvents(WatchEventsRequest.getDefaultInstance(), stopped);
+        stopped.takes(10);
+      }
+
+      store(5000);
+
+      for (ManualCall<WatchEventsResponse> stopped : consumers) {
+        stopped.awaitSent(10);
+      }
+      assertThat(consumers).as("the greeting and 9 events each").allMatch(stopped -> stopped.sent().size() == 10);
+      for (ManualCall<WatchEventsResponse> goesOn : consumers.subList(0, 3)) {
+        goesOn.takes(Integer.MAX_VALUE);
+        goesOn.awaitSent(5001);
+        assertThat(goesOn.sent().stream().skip(1).map(message -> message.getEvent().getEventId()).toList())
+            .isEqualTo(IntStream.range(0, 5000).mapToObj(i -> "event-" + i).toList());
+      }
+      assertThat(consumers.subList(3, 50)).allMatch(stopped -> stopped.sent().size() == 10);
+    } finally {
+      threads.shutdown();
+    }
   }
 
   @Test

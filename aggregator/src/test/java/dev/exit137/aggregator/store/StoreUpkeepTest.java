@@ -64,6 +64,31 @@ class StoreUpkeepTest {
   }
 
   @Test
+  void aNodeThatWasNotHeardOfForAWeekIsForgottenAndItsEventsAreNot() throws SQLException {
+    StoreUpkeep upkeep = upkeep(A_MONTH);
+    store(0, 3, 100);
+    pass(Duration.ofDays(7));
+    writer.write(List.of(write(event(3, 100).setNode(Node.newBuilder().setName("still here")))));
+    keepUp(upkeep);
+    assertThat(nodes()).as("just a week").hasSize(2);
+
+    pass(Duration.ofSeconds(1));
+    keepUp(upkeep);
+
+    assertThat(nodes()).containsExactly("still here");
+    assertThat(ids()).containsExactlyElementsOf(names(0, 4));
+  }
+
+  @Test
+  void noNodeIsForgottenWhereThatIsOff() throws SQLException {
+    store(0, 1, 100);
+    pass(Duration.ofDays(10_000));
+    keepUp(upkeep(new Retention(Retention.ANY_AGE, Retention.ANY_SIZE, Retention.ANY_AGE)));
+
+    assertThat(nodes()).hasSize(1);
+  }
+
+  @Test
   void theAgeOfEventsIsKnownAfterARestart() throws SQLException {
     store(0, 10, 100);
     keepUp(upkeep(A_MONTH));
@@ -224,14 +249,22 @@ class StoreUpkeepTest {
   }
 
   private List<String> ids() throws SQLException {
-    List<String> ids = new ArrayList<>();
+    return texts("SELECT event_id FROM event ORDER BY row_id");
+  }
+
+  private List<String> nodes() throws SQLException {
+    return texts("SELECT name FROM node");
+  }
+
+  private List<String> texts(String query) throws SQLException {
+    List<String> texts = new ArrayList<>();
     try (Statement statement = connection.createStatement();
-        ResultSet rows = statement.executeQuery("SELECT event_id FROM event ORDER BY row_id")) {
+        ResultSet rows = statement.executeQuery(query)) {
       while (rows.next()) {
-        ids.add(rows.getString(1));
+        texts.add(rows.getString(1));
       }
     }
-    return ids;
+    return texts;
   }
 
   private long number(String query) throws SQLException {

@@ -53,6 +53,15 @@ public final class AggregatorOptions {
   private long maxStoreBytes;
 
   @Option(
+      names = "--node-retention",
+      paramLabel = "DURATION",
+      converter = ToAge.class,
+      defaultValue = "7d",
+      description = "How long a node is listed after it was last heard of, 1m or more, or off; its events stay "
+          + "(default: ${DEFAULT-VALUE}).")
+  private Duration nodeRetention;
+
+  @Option(
       names = "--peer-max-streams",
       paramLabel = "N",
       defaultValue = "256",
@@ -98,7 +107,7 @@ public final class AggregatorOptions {
           listen.host(),
           listen.port(),
           directory,
-          new Retention(retention, maxStoreBytes),
+          new Retention(retention, maxStoreBytes, nodeRetention),
           new PeerLimits(peerMaxStreams, peerMaxRequestsPerSecond, peerMaxEventsPerSecond),
           access);
     } catch (IllegalArgumentException e) {
