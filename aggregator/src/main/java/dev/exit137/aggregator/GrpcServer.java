@@ -84,7 +84,7 @@ final class GrpcServer implements AutoCloseable {
     Refusals refusals = new Refusals();
     ServerCredentials credentials = credentials(config.access(), refusals);
     AccessControl accessControl = new AccessControl(config.access(), refusals);
-    Peers peers = new Peers(config.peerLimits());
+    Peers peers = new Peers(config.peerLimits(), refusals);
     boolean epoll = Epoll.isAvailable();
     eventLoop =
         new MultiThreadIoEventLoopGroup(

@@ -173,6 +173,20 @@ public final class AccessControl implements ServerInterceptor {
     }
   }
 
+  /** The DNS and URI names of the caller's certificate, which the handshake has checked; empty without one. */
+  public static Optional<String> certifiedName(ServerCall<?, ?> call) {
+    Proofs proofs = new Proofs();
+    try {
+      Optional<X509Certificate> certificate = certificate(call);
+      if (certificate.isPresent()) {
+        addCertificate(certificate.get(), proofs);
+      }
+    } catch (StatusException refusedLater) {
+      return Optional.empty();
+    }
+    return proofs.names.isEmpty() ? Optional.empty() : Optional.of(String.join(", ", proofs.names));
+  }
+
   private static Optional<X509Certificate> certificate(ServerCall<?, ?> call) {
     SSLSession session = call.getAttributes().get(Grpc.TRANSPORT_ATTR_SSL_SESSION);
     if (session == null) {

@@ -25,6 +25,8 @@ public final class Refusals {
     PERMISSION_DENIED,
     /** A message of another node than that of the agent that sent it. */
     WRONG_NODE,
+    /** More than one peer may ask (PeerLimits). */
+    PEER_LIMIT,
     /** A message that breaks a rule, or is no message at all. */
     INVALID_MESSAGE
   }

@@ -1,20 +1,15 @@
 package dev.exit137.aggregator.peer;
 
+import dev.exit137.aggregator.access.Refusals;
 import io.grpc.Context;
 import io.grpc.Status;
 import java.util.EnumMap;
-import java.util.EnumSet;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** One that makes calls: what it has open, and what it may still do. Safe for all threads. */
 public final class Peer {
   static final Context.Key<Peer> CURRENT = Context.key("peer");
-
-  private static final Logger log = LoggerFactory.getLogger(Peer.class);
 
   // An ordinary event fits; what takes the disk longer counts as several.
   private static final int BYTES_PER_TOKEN = 16 << 10;
@@ -26,7 +21,6 @@ public final class Peer {
 
   // Guarded by this.
   private final Map<PeerRule, Integer> open = new EnumMap<>(PeerRule.class);
-  private final Set<PeerRule> told = EnumSet.noneOf(PeerRule.class);
 
   Peer(String name, Peers peers) {
     this.name = name;
@@ -69,12 +63,9 @@ public final class Peer {
     return open.isEmpty() && requests.isFull(peers.nowNanos()) && events.isFull(peers.nowNanos());
   }
 
-  private synchronized Status refuse(PeerRule rule) {
-    peers.countRefusal(rule);
+  private Status refuse(PeerRule rule) {
     String broken = name + " " + rule.words(peers.limits());
-    if (told.add(rule)) {
-      log.warn("{}; it is refused, and not told of here again", broken);
-    }
+    peers.refusals().add(Refusals.Reason.PEER_LIMIT, broken);
     return Status.RESOURCE_EXHAUSTED.withDescription(broken);
   }
 }

@@ -1,8 +1,8 @@
 package dev.exit137.aggregator.peer;
 
 /**
- * What one peer may ask of the aggregator: an identity where there is one, else a remote address, behind which there may
- * be several. So the defaults leave room for a few hundred agents or consumers behind one.
+ * What one peer may ask of the aggregator. Without certificates it is a remote address, behind which there may be many: so
+ * the defaults leave room for a few hundred agents or consumers.
  *
  * @param maxStreams streams of agents that it may have open, and as many watches; 0 for any number
  * @param requestsPerSecond calls that it may make, each watch and each stream of an agent being one; 0 for any number

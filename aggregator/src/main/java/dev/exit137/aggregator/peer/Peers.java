@@ -1,5 +1,7 @@
 package dev.exit137.aggregator.peer;
 
+import dev.exit137.aggregator.access.AccessControl;
+import dev.exit137.aggregator.access.Refusals;
 import dev.exit137.proto.v1.EventIngestGrpc;
 import dev.exit137.proto.v1.OomEventsGrpc;
 import io.grpc.Context;
@@ -17,11 +19,12 @@ import java.net.SocketAddress;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.function.LongSupplier;
 
 /**
- * Knows who calls, and refuses with RESOURCE_EXHAUSTED what a peer asks beyond its limits, before anything is done for it.
+ * Refuses with RESOURCE_EXHAUSTED what a peer asks beyond its limits, before anything is done for it: a peer is a
+ * remote address and, with a certificate, its names. Agents that share a certificate are not one, nor are those that
+ * share an address and have their own.
  * Health is asked by machines that must have an answer, so it is not limited. Safe for all threads.
  */
 public final class Peers implements ServerInterceptor {
@@ -30,22 +33,22 @@ public final class Peers implements ServerInterceptor {
 
   private final PeerLimits limits;
   private final LongSupplier nanoClock;
-  private final AtomicLongArray refusals = new AtomicLongArray(PeerRule.values().length);
+  private final Refusals refusals;
   private final Map<String, Peer> known = new HashMap<>();
 
-  /** With the limits of each. */
-  public Peers(PeerLimits limits) {
-    this(limits, System::nanoTime);
+  /**
+   * With the limits of each.
+   *
+   * @param refusals counts what was refused
+   */
+  public Peers(PeerLimits limits, Refusals refusals) {
+    this(limits, refusals, System::nanoTime);
   }
 
-  Peers(PeerLimits limits, LongSupplier nanoClock) {
+  Peers(PeerLimits limits, Refusals refusals, LongSupplier nanoClock) {
     this.limits = limits;
+    this.refusals = refusals;
     this.nanoClock = nanoClock;
-  }
-
-  /** How often a rule was the reason of a refusal since the start. */
-  public long refusals(PeerRule rule) {
-    return refusals.get(rule.ordinal());
   }
 
   @Override
@@ -90,8 +93,8 @@ public final class Peers implements ServerInterceptor {
     return nanoClock.getAsLong();
   }
 
-  void countRefusal(PeerRule rule) {
-    refusals.incrementAndGet(rule.ordinal());
+  Refusals refusals() {
+    return refusals;
   }
 
   private Peer named(String name) {
@@ -111,9 +114,12 @@ public final class Peers implements ServerInterceptor {
         : PeerRule.REQUESTS;
   }
 
-  // The port tells connections apart, which are the same peer's.
+  // A token is not looked at yet: to check one is work, and so part of what is limited. The port tells connections apart,
+  // which are the same peer's.
   private static String name(ServerCall<?, ?> call) {
     SocketAddress address = call.getAttributes().get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR);
-    return address instanceof InetSocketAddress inet ? inet.getAddress().getHostAddress() : String.valueOf(address);
+    String host =
+        address instanceof InetSocketAddress inet ? inet.getAddress().getHostAddress() : String.valueOf(address);
+    return AccessControl.certifiedName(call).map(name -> name + " at " + host).orElse(host);
   }
 }

@@ -3,6 +3,7 @@ package dev.exit137.aggregator.peer;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import dev.exit137.aggregator.access.Refusals;
 import io.grpc.Status;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -10,7 +11,8 @@ import org.junit.jupiter.api.Test;
 
 class PeerTest {
   private final AtomicLong nanos = new AtomicLong(Long.MAX_VALUE - 5);
-  private final Peers peers = new Peers(new PeerLimits(2, 5, 3), nanos::get);
+  private final Refusals refusals = new Refusals();
+  private final Peers peers = new Peers(new PeerLimits(2, 5, 3), refusals, nanos::get);
   private final Peer peer = new Peer("10.0.0.7", peers);
 
   @Test
@@ -32,7 +34,7 @@ class PeerTest {
     nanos.addAndGet(TimeUnit.SECONDS.toNanos(2));
 
     assertThat(callsUntilRefused()).isEqualTo(10);
-    assertThat(peers.refusals(PeerRule.REQUESTS)).isEqualTo(2);
+    assertThat(refusals.count(Refusals.Reason.PEER_LIMIT)).isEqualTo(2);
   }
 
   @Test
@@ -57,7 +59,7 @@ class PeerTest {
     assertThat(refused.getDescription())
         .isEqualTo("10.0.0.7 sends more than 3 events a second (--peer-max-events-per-second of the aggregator); "
             + "send them again later");
-    assertThat(peers.refusals(PeerRule.EVENTS)).isEqualTo(1);
+    assertThat(refusals.count(Refusals.Reason.PEER_LIMIT)).isEqualTo(1);
   }
 
   @Test
