@@ -80,8 +80,10 @@ abstract class AgentBed {
   void crash() throws IOException {
     Path left = directory.resolve("state-" + ++crashes);
     Files.createDirectories(left.resolve("spool"));
-    Files.copy(stateDir.resolve("checkpoint"), left.resolve("checkpoint"));
-    if (Files.exists(stateDir.resolve("spool"))) {
+    if (Files.exists(stateDir.resolve("checkpoint"))) {
+      Files.copy(stateDir.resolve("checkpoint"), left.resolve("checkpoint"));
+    }
+    if (Files.isDirectory(stateDir.resolve("spool"))) {
       try (DirectoryStream<Path> segments = Files.newDirectoryStream(stateDir.resolve("spool"))) {
         for (Path segment : segments) {
           Files.copy(segment, left.resolve("spool").resolve(segment.getFileName()));
@@ -90,6 +92,12 @@ abstract class AgentBed {
     }
     stop();
     stateDir = left;
+  }
+
+  /** The disk takes no events from the start. */
+  void breakTheSpool() throws IOException {
+    Files.createDirectories(stateDir);
+    Files.writeString(stateDir.resolve("spool"), "in the way");
   }
 
   /** Another boot of the same node. */

@@ -28,6 +28,11 @@ final class AgentStream implements StreamObserver<PublishEventsRequest> {
     return next(Await.deadlineNanos());
   }
 
+  /** The next message if it has come already, or null. */
+  PublishEventsRequest poll() {
+    return messages.poll();
+  }
+
   private PublishEventsRequest next(long deadlineNanos) throws InterruptedException {
     PublishEventsRequest message = messages.poll(deadlineNanos - System.nanoTime(), TimeUnit.NANOSECONDS);
     if (message == null) {

@@ -5,8 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.SourceStatus;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -59,11 +57,6 @@ class BackpressureTest extends AgentBed {
 
     AgentStatus status = assertEveryKillComesOnce(stream);
     assertThat(status.getLosses().getKmsgRecordsOverwritten()).isZero();
-  }
-
-  private void breakTheSpool() throws IOException {
-    Files.createDirectories(stateDir);
-    Files.writeString(stateDir.resolve("spool"), "in the way");
   }
 
   private AgentStatus assertEveryKillComesOnce(AgentStream stream) throws InterruptedException {

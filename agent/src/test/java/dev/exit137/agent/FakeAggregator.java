@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.time.Duration;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -58,11 +59,20 @@ final class FakeAggregator extends EventIngestGrpc.EventIngestImplBase implement
 
   /** The next stream that an agent opens. */
   AgentStream nextStream() throws InterruptedException {
-    AgentStream stream = streams.poll(Await.PATIENCE.toSeconds(), TimeUnit.SECONDS);
+    return nextStream(Await.PATIENCE);
+  }
+
+  AgentStream nextStream(Duration patience) throws InterruptedException {
+    AgentStream stream = streams.poll(patience.toSeconds(), TimeUnit.SECONDS);
     if (stream == null) {
       throw new AssertionError("no agent opened a stream");
     }
     return stream;
+  }
+
+  /** A stream that an agent has opened, or null. */
+  AgentStream pollStream() {
+    return streams.poll();
   }
 
   @Override

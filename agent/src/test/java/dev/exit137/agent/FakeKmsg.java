@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import jnr.ffi.LibraryLoader;
 import jnr.ffi.annotations.In;
+import jnr.ffi.annotations.Out;
 import jnr.ffi.types.size_t;
 import jnr.ffi.types.ssize_t;
 
@@ -24,6 +25,7 @@ final class FakeKmsg implements AutoCloseable {
   private static final int F_SETPIPE_SZ = 1031;
   /** Room for 256 records: each takes a page. */
   private static final int PIPE_BYTES = 1 << 20;
+  private static final int MAX_PACKET_BYTES = 4096;
   private static final int OWNER_MAY_READ_AND_WRITE = 0600;
 
   private static final LibC LIBC = LibraryLoader.create(LibC.class).load("c");
@@ -42,6 +44,10 @@ final class FakeKmsg implements AutoCloseable {
     /** write(2). */
     @ssize_t
     long write(int fd, @In byte[] bytes, @size_t long count);
+
+    /** read(2). */
+    @ssize_t
+    long read(int fd, @Out byte[] bytes, @size_t long count);
 
     /** close(2). */
     int close(int fd);
@@ -109,6 +115,15 @@ final class FakeKmsg implements AutoCloseable {
   /** For the next agent the ring still holds everything. */
   synchronized void replay() {
     ring.forEach(this::offer);
+  }
+
+  /** The same, while no agent reads: what the last one left unread is not in its way. */
+  synchronized void rewind() {
+    byte[] packet = new byte[MAX_PACKET_BYTES];
+    while (LIBC.read(fd, packet, packet.length) > 0) {
+      // It is in the ring, too.
+    }
+    replay();
   }
 
   private void write(String packet) {

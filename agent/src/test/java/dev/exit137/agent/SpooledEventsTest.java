@@ -109,6 +109,20 @@ class SpooledEventsTest extends AgentBed {
   }
 
   @Test
+  void whatOnlyMemoryHeldIsReadAgainFromTheRingAfterACrash() throws Exception {
+    breakTheSpool();
+    start();
+    AgentStream stream = aggregator.nextStream();
+    host.kill("/a", 11);
+    OomKillEvent event = stream.nextEvents(1).getFirst();
+    settled(stream, others::add);
+    crash();
+    host.kmsg.replay();
+    start();
+    assertThat(aggregator.nextStream().nextEvents(1).getFirst().getEventId()).isEqualTo(event.getEventId());
+  }
+
+  @Test
   void withoutRoomOnTheDiskTheAgentGoesOnAndSaysSo() throws Exception {
     host.pressure("/a", ("x".repeat(59) + "\n").repeat(1000));
     mountStateDir("size=1m");
@@ -131,6 +145,32 @@ class SpooledEventsTest extends AgentBed {
       stream.nextStatus(status -> spool(status).getState() == SourceStatus.State.ACTIVE, others::add);
       settled(stream, others::add);
       assertThat(others).isEmpty();
+      stop();
+    } finally {
+      run("umount", "-l", stateDir.toString());
+    }
+  }
+
+  @Test
+  void onADiskThatHasBecomeReadOnlyTheNextAgentSendsWhatIsThereAndWhatComes() throws Exception {
+    mountStateDir("size=8m");
+    try {
+      start();
+      aggregator.goAway();
+      host.kill("/a", 11);
+      awaitCheckpointOfAll(1);
+      stop();
+      assertThat(run("mount", "-o", "remount,ro", stateDir.toString())).isZero();
+      aggregator.comeBack();
+      start();
+      AgentStream stream = aggregator.nextStream();
+      host.kill("/a", 12);
+      while (others.size() < 2) {
+        others.add(stream.nextEvents(1).getFirst());
+      }
+      assertThat(others).extracting(event -> event.getVictim().getPid()).containsExactly(11, 12);
+      stream.nextStatus(each -> spool(each).getState() == SourceStatus.State.UNAVAILABLE
+          && spool(each).getDetail().contains("Read-only"), others::add);
       stop();
     } finally {
       run("umount", "-l", stateDir.toString());

@@ -33,13 +33,9 @@ public final class CheckpointFile implements AutoCloseable {
     this.directory = directory;
     file = directory.resolve("checkpoint");
     aside = directory.resolve("checkpoint.new");
-    try {
-      Files.createDirectories(directory);
-      lockChannel =
-          FileChannel.open(directory.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-    } catch (IOException e) {
-      throw new IOException(
-          "cannot write to --state-dir " + directory + ": " + e + "; give a directory that this user may write to", e);
+    lockChannel = openLock();
+    if (lockChannel == null) {
+      return;
     }
     FileLock lock;
     try {
@@ -51,6 +47,22 @@ public final class CheckpointFile implements AutoCloseable {
       lockChannel.close();
       throw new IOException(
           "--state-dir " + directory + " is in use by another agent; stop it, or give this one a directory of its own");
+    }
+  }
+
+  /** Null where the file system has become read-only, as one does after an error: the node's worst hour is no reason to end. */
+  private FileChannel openLock() throws IOException {
+    try {
+      Files.createDirectories(directory);
+      return FileChannel.open(directory.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+    } catch (IOException e) {
+      if (Files.isDirectory(directory) && Files.getFileStore(directory).isReadOnly()) {
+        LOG.error("--state-dir {} is on a read-only file system: going on in memory; after a restart, events may be sent"
+            + " again", directory);
+        return null;
+      }
+      throw new IOException(
+          "cannot write to --state-dir " + directory + ": " + e + "; give a directory that this user may write to", e);
     }
   }
 
@@ -95,7 +107,9 @@ public final class CheckpointFile implements AutoCloseable {
   @Override
   public void close() {
     try {
-      lockChannel.close();
+      if (lockChannel != null) {
+        lockChannel.close();
+      }
     } catch (IOException e) {
       LOG.warn("the lock of {} could not be closed: {}", directory, e.toString());
     }

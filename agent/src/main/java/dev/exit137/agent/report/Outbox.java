@@ -197,7 +197,9 @@ final class Outbox {
   // ---- to be sent
 
   private void readAhead() {
-    while (window.size() < WINDOW_EVENTS && windowBytes < WINDOW_BYTES) {
+    // What is refused is not to keep all others out.
+    while (window.size() - order.refused() < WINDOW_EVENTS
+        && windowBytes < (order.refused() == 0 ? WINDOW_BYTES : 2 * WINDOW_BYTES)) {
       Spool.Item item = spool.next();
       if (item == null) {
         return;
@@ -278,6 +280,7 @@ final class Outbox {
   }
 
   private void forget(KeptEvent event) {
+    order.forget(event);
     window.remove(event.id());
     windowBytes -= event.event.size();
     event.read.forEach(spool::done);
@@ -302,8 +305,8 @@ final class Outbox {
           if (window.get(event.id()) == event) {
             forget(event);
           }
-          readAhead();
         });
+    readAhead();
     return culprit;
   }
 

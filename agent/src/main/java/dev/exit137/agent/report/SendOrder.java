@@ -14,8 +14,6 @@ import java.util.function.Predicate;
  * taken others and refuses it again. Agent-worker thread.
  */
 final class SendOrder {
-  private static final int MAX_REFUSED = 64;
-
   private final Predicate<KeptEvent> maySend;
   private final ArrayDeque<KeptEvent> unsent = new ArrayDeque<>();
   private final ArrayDeque<KeptEvent> unsentRefused = new ArrayDeque<>();
@@ -80,7 +78,6 @@ final class SendOrder {
     KeptEvent sent = inFlight.get(ack.getEventId());
     if (sent != null && sent.key.revision() <= ack.getRevision()) {
       inFlight.remove(ack.getEventId());
-      refusedAt.remove(ack.getEventId());
       acknowledged++;
       oneByOne = Math.max(0, oneByOne - 1);
     }
@@ -100,10 +97,17 @@ final class SendOrder {
     KeptEvent culprit = inFlight.values().iterator().next();
     oneByOne = 0;
     Long before = refusedAt.put(culprit.id(), acknowledged);
-    if (forGood && (before != null && before < acknowledged || refusedAt.size() > MAX_REFUSED)) {
-      refusedAt.remove(culprit.id());
-      return Optional.of(culprit);
-    }
-    return Optional.empty();
+    boolean othersWereTaken = before != null && before < acknowledged;
+    return forGood && othersWereTaken ? Optional.of(culprit) : Optional.empty();
+  }
+
+  /** It is not to be sent any more. */
+  void forget(KeptEvent event) {
+    refusedAt.remove(event.id());
+  }
+
+  /** Events that go after all others. */
+  int refused() {
+    return refusedAt.size();
   }
 }

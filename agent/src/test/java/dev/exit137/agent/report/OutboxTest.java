@@ -257,16 +257,30 @@ class OutboxTest {
 
   @Test
   void anAggregatorThatRefusesEverythingCostsNoEvent() throws IOException {
-    outbox.add(event("a", 1));
-    outbox.add(event("b", 1));
+    refuseEverything(300, 500);
+    assertThat(outbox.size()).isEqualTo(300);
+    assertThat(losses().getEventsRefused()).isZero();
+  }
+
+  @Test
+  void moreRefusedEventsThanTheWindowHoldsDoNotKeepTheOthersOut() throws IOException {
+    refuseEverything(300, 650);
+    outbox.add(event("good", 1));
     outbox.flush();
-    for (int i = 0; i < 20; i++) {
+    outbox.resendAll();
+    assertThat(sentUntilQuiet()).containsExactly("good");
+  }
+
+  private void refuseEverything(int events, int times) throws IOException {
+    for (int i = 0; i < events; i++) {
+      outbox.add(event("bad " + i, 1));
+    }
+    outbox.flush();
+    for (int i = 0; i < times; i++) {
       assertThat(sentUntilQuiet()).isNotEmpty();
       assertThat(outbox.refused(true)).isEmpty();
       outbox.resendAll();
     }
-    assertThat(outbox.size()).isEqualTo(2);
-    assertThat(losses().getEventsRefused()).isZero();
   }
 
   @Test

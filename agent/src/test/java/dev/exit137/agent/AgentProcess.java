@@ -1,0 +1,45 @@
+package dev.exit137.agent;
+
+import dev.exit137.agent.identity.LabelFilter;
+import dev.exit137.agent.identity.RuntimeSockets;
+import dev.exit137.proto.security.ClientSecurity;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+
+/** An agent in a process of its own, to be killed. */
+final class AgentProcess {
+  private AgentProcess() {}
+
+  /** Starts one on a node that is made up. @param log gets what it prints */
+  static Process start(FakeHost host, Path stateDir, String aggregator, Path log) throws IOException {
+    return new ProcessBuilder(
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow",
+            "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx48m",
+            "-cp", System.getProperty("java.class.path"), AgentProcess.class.getName(),
+            stateDir.toString(), host.kmsg.path().toString(), host.cgroupRoot().toString(), host.procRoot().toString(),
+            aggregator)
+        .redirectErrorStream(true)
+        .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
+        .start();
+  }
+
+  /** Runs until its standard input ends. */
+  public static void main(String[] args) throws IOException {
+    Path stateDir = Path.of(args[0]);
+    Agent agent =
+        Agent.start(
+            new AgentConfig(
+                "node-1", "cluster-1", stateDir, Path.of(args[1]), Optional.of(Path.of(args[2])), Path.of(args[3]),
+                List.of(args[4]), ClientSecurity.PLAINTEXT, AgentConfig.DEFAULT_COUNTER_GRACE,
+                new RuntimeSockets(List.of(stateDir.resolve("no-runtime.sock")), List.of()), LabelFilter.DEFAULT,
+                AgentConfig.DEFAULT_IDENTITY_TIMEOUT, AgentConfig.DEFAULT_SAMPLE_INTERVAL,
+                AgentConfig.DEFAULT_SPOOL_BYTES));
+    while (System.in.read() >= 0) {
+      // Nothing is said to it.
+    }
+    agent.close();
+  }
+}
