@@ -13,7 +13,7 @@ import java.util.List;
  * @param cgroup the cgroup itself, live or lately removed; null where only its path is known, or nothing
  * @param countedBy the cgroup whose counter counted the kill: {@code cgroup}, or the nearest cgroup above it that is
  *     left; null where no counter shows it
- * @param candidates the cgroups that fit, where several do
+ * @param candidates the cgroups that fit, where several do, or {@link Surplus#UNSEEN}
  * @param sources what says so
  */
 public record Attribution(

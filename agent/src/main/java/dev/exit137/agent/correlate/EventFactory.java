@@ -95,12 +95,13 @@ public final class EventFactory {
   }
 
   private static void setCgroup(OomKillEvent.Builder event, Attribution attribution) {
-    List<String> candidates = attribution.candidates();
+    List<String> candidates =
+        attribution.candidates().stream().filter(path -> !path.equals(Surplus.UNSEEN)).toList();
     int listed = Math.min(candidates.size(), MAX_CANDIDATES);
     event
         .setCgroupPath(attribution.path())
         .addAllCandidates(candidates.subList(0, listed))
-        .setCandidatesOmitted(candidates.size() - listed);
+        .setCandidatesOmitted(attribution.candidates().size() - listed);
   }
 
   private OomKillEvent.Builder base(Times times) {

@@ -17,6 +17,8 @@ import java.util.function.Consumer;
  * @param candidates the path of that cgroup, or of those that have vanished below {@code countedBy}
  */
 record Surplus(Cgroup countedBy, Optional<Cgroup> cgroup, List<String> candidates) {
+  /** In place of the path of a cgroup that came and went while nobody looked. */
+  static final String UNSEEN = "";
 
   /** Every kill of every cgroup, live or lately removed, by the counters as they were last read. */
   static List<Surplus> find(CgroupWatcher watcher) {
@@ -57,7 +59,7 @@ record Surplus(Cgroup countedBy, Optional<Cgroup> cgroup, List<String> candidate
         paths.add(removed.path());
       }
     }
-    return paths.stream().distinct().toList();
+    return paths.isEmpty() ? List.of(UNSEEN) : paths.stream().distinct().toList();
   }
 
   /** The paths of all candidates, each once. */

@@ -249,4 +249,19 @@ class AttributionTest {
     assertThat(node.only().getCgroupPath()).isEqualTo("/pod/a");
     assertThat(node.only().getIncident().getLimit().getCgroup()).isEqualTo("/pod");
   }
+
+  @Test
+  void aKillInWhatCameAndWentUnseenIsNotSaidToBeInOneOfTheOthers() {
+    node.cgroup("/g", 1);
+    node.cgroup("/above");
+    node.startLive();
+    node.counters("/g", 1, 1, 1);
+    node.counters("/above", 0, 1, 0);
+    node.vmstat(2);
+    node.killed(77);
+
+    assertThat(node.only().getCgroupPath()).isEmpty();
+    assertThat(node.only().getCandidatesList()).containsExactly("/g");
+    assertThat(node.only().getCandidatesOmitted()).isEqualTo(1);
+  }
 }
