@@ -36,7 +36,8 @@ final class UmlBed {
     Path tools = buildTools();
     Path out = Bed.freshDirectory("uml-" + plan);
     var builder = new ProcessBuilder(
-        "linux.uml", "mem=" + memoryMib + "M",
+        // The node's processes are threads of control of one tracer: on one processor a switch costs a fifth less.
+        "taskset", "--cpu-list", oneProcessor(), "linux.uml", "mem=" + memoryMib + "M",
         "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",
         "init=" + Bed.MODULE.resolve("src/main/uml/init.sh"),
         "con=null", "con0=fd:0,fd:1", "quiet", "loglevel=1",
@@ -54,6 +55,15 @@ final class UmlBed {
           + "; agent: " + tail(out.resolve("agent.log")) + "; aggregator: " + tail(out.resolve("aggregator.log")));
     }
     return UmlRun.read(out);
+  }
+
+  /** The last of those that this process may use. */
+  private static String oneProcessor() {
+    return Bed.lines(Path.of("/proc/self/status")).stream()
+        .filter(line -> line.startsWith("Cpus_allowed_list:"))
+        .map(line -> line.replaceFirst(".*[^0-9]", ""))
+        .findFirst()
+        .orElse("0");
   }
 
   private static Path buildTools() {
