@@ -47,7 +47,7 @@ public final class Peer {
       return Optional.of(refuse(PeerRule.REQUESTS));
     }
     int limit = kind.limit(peers.limits());
-    if (kind.limitsOpen() && limit > 0 && open.getOrDefault(kind, 0) >= limit) {
+    if (limit > 0 && open.getOrDefault(kind, 0) >= limit) {
       return Optional.of(refuse(kind));
     }
     open.merge(kind, 1, Integer::sum);

@@ -4,7 +4,7 @@ package dev.exit137.aggregator.peer;
  * What one peer may ask of the aggregator. Without certificates it is a remote address, behind which there may be many: so
  * the defaults leave room for a few hundred agents or consumers.
  *
- * @param maxStreams streams of agents that it may have open, and as many watches; 0 for any number
+ * @param maxStreams streams of agents that it may have open, and as many watches; 0 for any number, also of questions
  * @param requestsPerSecond calls that it may make, each watch and each stream of an agent being one; 0 for any number
  * @param eventsPerSecond messages that its agents may send, one of many KiB counting as several; 0 for any number
  */

@@ -31,6 +31,12 @@ public final class Peers implements ServerInterceptor {
   // Above so many, those are forgotten that have nothing open and have not called for a while.
   private static final int MANY = 1000;
 
+  private static final Map<String, PeerRule> KINDS =
+      Map.of(
+          EventIngestGrpc.getPublishEventsMethod().getFullMethodName(), PeerRule.AGENT_STREAMS,
+          OomEventsGrpc.getWatchEventsMethod().getFullMethodName(), PeerRule.WATCHES,
+          OomEventsGrpc.getSummarizeEventsMethod().getFullMethodName(), PeerRule.SUMMARIES);
+
   private final PeerLimits limits;
   private final LongSupplier nanoClock;
   private final Refusals refusals;
@@ -105,13 +111,7 @@ public final class Peers implements ServerInterceptor {
   }
 
   private static PeerRule kind(ServerCall<?, ?> call) {
-    String method = call.getMethodDescriptor().getFullMethodName();
-    if (method.equals(EventIngestGrpc.getPublishEventsMethod().getFullMethodName())) {
-      return PeerRule.AGENT_STREAMS;
-    }
-    return method.equals(OomEventsGrpc.getWatchEventsMethod().getFullMethodName())
-        ? PeerRule.WATCHES
-        : PeerRule.REQUESTS;
+    return KINDS.getOrDefault(call.getMethodDescriptor().getFullMethodName(), PeerRule.QUERIES);
   }
 
   // A token is not looked at yet: to check one is work, and so part of what is limited. The port tells connections apart,

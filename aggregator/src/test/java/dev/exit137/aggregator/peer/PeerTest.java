@@ -83,6 +83,16 @@ class PeerTest {
   }
 
   @Test
+  void whoAsksForManySummariesAtOnceDoesNotKeepThoseOfOthersWaiting() {
+    for (int i = 0; i < 4; i++) {
+      assertThat(peer.begun(PeerRule.SUMMARIES)).isEmpty();
+    }
+    assertThat(peer.begun(PeerRule.SUMMARIES).orElseThrow().getDescription())
+        .isEqualTo("10.0.0.7 has 4 summaries under way; a peer may have no more; wait for them");
+    assertThat(peer.begun(PeerRule.QUERIES)).isEmpty();
+  }
+
+  @Test
   void aPeerIsOnlyForgottenOnceItMakesNoDifference() {
     peer.begun(PeerRule.WATCHES);
     nanos.addAndGet(TimeUnit.MINUTES.toNanos(1));
@@ -104,8 +114,8 @@ class PeerTest {
 
   private int callsUntilRefused() {
     int calls = 0;
-    while (peer.begun(PeerRule.REQUESTS).isEmpty()) {
-      peer.ended(PeerRule.REQUESTS);
+    while (peer.begun(PeerRule.QUERIES).isEmpty()) {
+      peer.ended(PeerRule.QUERIES);
       calls++;
     }
     return calls;

@@ -1,10 +1,13 @@
 package dev.exit137.cli.security;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.exit137.proto.security.ClientSecurity;
 import dev.exit137.proto.security.FlagFile;
 import dev.exit137.proto.security.Tls;
+import dev.exit137.proto.v1.ListNodesRequest;
+import dev.exit137.proto.v1.OomEventsGrpc;
 import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.health.v1.HealthCheckRequest;
@@ -116,6 +119,24 @@ class AccessTest {
       assertThat(aggregator.ask(reader("uri:node:worker-1"))).isEqualTo(
           "exit137: the aggregator at " + aggregator.address() + " refused: node:worker-1 may not read here; the"
               + " aggregator's rule: --allow-read on-call.example,spiffe://shop/* (PERMISSION_DENIED)");
+    }
+  }
+
+  @Test
+  void whoAsksTooMuchIsRefusedByItsNameAndNotAnotherAtTheSameAddress() throws Exception {
+    try (SecuredAggregator aggregator = aggregator("--peer-max-requests-per-second", "1")) {
+      ManagedChannel flood = client("uri:node:worker-1").channelTo(aggregator.address()).build();
+      try {
+        var stub = OomEventsGrpc.newBlockingStub(flood).withDeadlineAfter(2, TimeUnit.MINUTES);
+        assertThatThrownBy(() -> {
+          for (int i = 0; i < 10_000; i++) {
+            stub.listNodes(ListNodesRequest.getDefaultInstance());
+          }
+        }).hasMessageStartingWith("RESOURCE_EXHAUSTED: node:worker-1 at 127.0.0.1 asks more than 1 times a second");
+        assertThat(aggregator.ask(reader("dns:reader"))).isEqualTo(NOBODY_YET);
+      } finally {
+        flood.shutdownNow().awaitTermination(2, TimeUnit.MINUTES);
+      }
     }
   }
 
