@@ -117,7 +117,7 @@ class AggregatorTest {
 
   @Test
   void aStoreThatIsDamagedWhileItRunsTakesNothingMoreUntilSomebodyHasSeenToIt() throws IOException {
-    String large = "x".repeat(100_000);
+    String large = "x".repeat(60_000);
     try (Fixture fixture = new Fixture(dataDir)) {
       for (int i = 0; i < 100; i++) {
         fixture.publish(Fixture.event(i).toBuilder().setExplanation(large).build());
