@@ -16,7 +16,7 @@ import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** An agent is killed by SIGKILL again and again, whatever it is doing, while kills happen and acknowledgements are late. */
+/** SIGKILL hits an agent again and again, whatever it is doing; kills go on, and acknowledgements are late. */
 class KilledAgentTest extends AgentBed {
   private static final long SEED = 137;
   private static final int ROUNDS = 8;

@@ -178,7 +178,10 @@ class SpooledEventsTest extends AgentBed {
   }
 
   private static SourceStatus spool(AgentStatus status) {
-    return status.getSourcesList().stream().filter(source -> source.getName().equals("spool")).findFirst().orElseThrow();
+    return status.getSourcesList().stream()
+        .filter(source -> source.getName().equals("spool"))
+        .findFirst()
+        .orElseThrow();
   }
 
   private void mountStateDir(String options) throws Exception {

@@ -54,7 +54,8 @@ class OwnKillTest {
 
     agent = start("second", "");
     awaitReady("second");
-    List<OomKillEvent> own = Bed.await("its own kill", LIMIT, () -> eventsOf("second", pid), events -> !events.isEmpty());
+    List<OomKillEvent> own =
+        Bed.await("its own kill", LIMIT, () -> eventsOf("second", pid), events -> !events.isEmpty());
     assertThat(own.getFirst().getVictim().getComm()).isEqualTo("java");
     assertThat(own.getFirst().getRecovered()).isTrue();
     assertThat(own.getFirst().getCgroupPath()).endsWith(cgroup.getFileName().toString());

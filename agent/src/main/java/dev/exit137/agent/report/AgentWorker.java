@@ -25,9 +25,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The agent-worker thread: completes events, keeps them until an aggregator has them, and writes the checkpoint. An event
- * is sent, and the checkpoint moves past it, when it is on the disk; where the disk takes nothing, it is sent from memory.
- * What is not on the disk is bounded by {@link #hasRoom}: the kernel's ring is the buffer beyond it.
+ * The agent-worker thread: completes events, keeps them until an aggregator has them, and writes the checkpoint. An
+ * event is sent, and the checkpoint moves past it, when it is on the disk; where the disk takes nothing, it is sent from
+ * memory. What is not on the disk is bounded by {@link #hasRoom}: the kernel's ring is the buffer beyond it.
  */
 public final class AgentWorker implements Uplink.Source, AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(AgentWorker.class);
@@ -60,7 +60,8 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   /** Says what a task threw; the executor itself keeps it in a future that nobody looks at. */
   private static final class OutspokenExecutor extends ScheduledThreadPoolExecutor {
     OutspokenExecutor() {
-      super(1, task -> new Thread(task, "agent-worker"));
+      // The last task before a shutdown does what those that are queued after it were for.
+      super(1, task -> new Thread(task, "agent-worker"), new DiscardPolicy());
     }
 
     @Override

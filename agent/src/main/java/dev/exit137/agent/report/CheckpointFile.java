@@ -50,15 +50,15 @@ public final class CheckpointFile implements AutoCloseable {
     }
   }
 
-  /** Null where the file system has become read-only, as one does after an error: the node's worst hour is no reason to end. */
+  /** Null where the file system has become read-only, as one does after an error: that is no reason to end. */
   private FileChannel openLock() throws IOException {
     try {
       Files.createDirectories(directory);
       return FileChannel.open(directory.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
     } catch (IOException e) {
       if (Files.isDirectory(directory) && Files.getFileStore(directory).isReadOnly()) {
-        LOG.error("--state-dir {} is on a read-only file system: going on in memory; after a restart, events may be sent"
-            + " again", directory);
+        LOG.error("--state-dir {} is on a read-only file system: going on in memory; after a restart, events may be"
+            + " sent again", directory);
         return null;
       }
       throw new IOException(

@@ -5,7 +5,7 @@ import dev.exit137.agent.spool.Position;
 import java.util.ArrayList;
 import java.util.List;
 
-/** A serialized event in memory, and the records of the spool that are done when it is acknowledged. Agent-worker thread. */
+/** A serialized event, and the records of the spool that are done when it is acknowledged. Agent-worker thread. */
 final class KeptEvent {
   final EventKey key;
   final ByteString event;

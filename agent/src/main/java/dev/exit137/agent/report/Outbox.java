@@ -23,9 +23,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Events that no aggregator has acknowledged: in the spool, and the oldest of them in memory, as the bytes that are sent.
- * None is sent before it is on the disk, unless the disk takes none: then they are kept in memory alone, which whoever
- * adds must bound. Agent-worker thread.
+ * Events that no aggregator has acknowledged: in the spool, and the oldest of them in memory, as the bytes that are
+ * sent. None is sent before it is on the disk, unless the disk takes none: then they are kept in memory alone, which
+ * whoever adds must bound. Agent-worker thread.
  */
 final class Outbox {
   private static final Logger LOG = LoggerFactory.getLogger(Outbox.class);
@@ -140,8 +140,8 @@ final class Outbox {
       }
     } catch (IOException e) {
       if (problem.isEmpty()) {
-        LOG.error("the spool cannot be written: {}. Going on in memory; what is there is lost with this process, and read"
-            + " again from the kernel's ring", e.toString());
+        LOG.error("the spool cannot be written: {}. Going on in memory; what is there is lost with this process, and"
+            + " read again from the kernel's ring", e.toString());
       }
       problem = e.toString();
       pending.values().forEach(this::show);

@@ -9,9 +9,9 @@ import java.util.Optional;
 import java.util.function.Predicate;
 
 /**
- * What goes onto the stream when. Where the aggregator refuses an event for what it is, it does not say which: then events
- * go one at a time until the culprit is found. That one goes after all others, alone, and no more once the aggregator has
- * taken others and refuses it again. Agent-worker thread.
+ * What goes onto the stream when. Where the aggregator refuses an event for what it is, it does not say which: then
+ * events go one at a time until the culprit is found. That one goes after all others, alone, and no more once the
+ * aggregator has taken others and refuses it again. Agent-worker thread.
  */
 final class SendOrder {
   private final Predicate<KeptEvent> maySend;

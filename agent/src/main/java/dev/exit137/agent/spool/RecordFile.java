@@ -10,8 +10,8 @@ import java.nio.file.StandardOpenOption;
 import java.util.zip.CRC32C;
 
 /**
- * One segment's records: length of the payload (4 bytes, big endian), CRC32C of length and payload (4 bytes), payload. An
- * empty record would look like a part of the file that was never written: there is none.
+ * One segment's records: length of the payload (4 bytes, big endian), CRC32C of length and payload (4 bytes), payload.
+ * An empty record would look like a part of the file that was never written: there is none.
  */
 final class RecordFile implements AutoCloseable {
   static final int HEADER_BYTES = 2 * Integer.BYTES;
@@ -71,8 +71,8 @@ final class RecordFile implements AutoCloseable {
   }
 
   /**
-   * The first whole record at or after an offset; null when there is none before {@code end}. A damaged one is passed over
-   * where its length is not, so that it costs no other.
+   * The first whole record at or after an offset; null when there is none before {@code end}. A damaged one is passed
+   * over where its length is not, so that it costs no other.
    */
   Found read(long offset, long end) throws IOException {
     for (long at = offset; at + HEADER_BYTES < end; ) {

@@ -11,20 +11,19 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Consumer;
-import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A queue of records in files of one directory: appended at the end of the last, read in that order, each done when it may
- * be forgotten. A file goes when all of it is done. In memory is only where things are. Agent-worker thread.
+ * A queue of records in files of one directory: appended at the end of the last, read in that order, each done when it
+ * may be forgotten. A file goes when all of it is done. In memory is only where things are. Agent-worker thread.
  */
 public final class Spool implements AutoCloseable {
   public static final long MIN_BYTES = 4L << 20;
@@ -66,15 +65,15 @@ public final class Spool implements AutoCloseable {
   // ---- after a start
 
   /**
-   * Finds what an earlier run left. What was being written when it ended is cut off; a damaged record is passed over and
-   * counted, if it was whole at the last checkpoint.
+   * Finds what an earlier run left. What was being written when it ended is cut off; a damaged record is passed over
+   * and counted, if it was whole at the last checkpoint.
    *
    * @param remembered of the last checkpoint
    * @param found gets every record that will be read
    */
   public void recover(List<SpoolSegment> remembered, Consumer<Item> found) {
-    Map<Long, SpoolSegment> before =
-        remembered.stream().collect(Collectors.toMap(SpoolSegment::getId, Function.identity(), (first, second) -> second));
+    Map<Long, SpoolSegment> before = new HashMap<>();
+    remembered.forEach(segment -> before.put(segment.getId(), segment));
     try (DirectoryStream<Path> files = Files.newDirectoryStream(directory)) {
       for (Path file : files) {
         Matcher name = NAME.matcher(file.getFileName().toString());

@@ -20,6 +20,7 @@ import io.grpc.stub.ClientCallStreamObserver;
 import io.grpc.stub.ClientResponseObserver;
 import java.time.Duration;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
@@ -34,6 +35,9 @@ public final class Uplink implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Uplink.class);
   /** The aggregator takes pings that are 5 s apart or more. */
   private static final long KEEPALIVE_SECONDS = 10;
+  /** With these an aggregator ends a stream for what came on it. */
+  private static final Set<Status.Code> REFUSALS =
+      Set.of(Status.Code.INVALID_ARGUMENT, Status.Code.PERMISSION_DENIED, Status.Code.RESOURCE_EXHAUSTED);
   /** What one stream does not bring forward, the next may be given more time for. */
   private static final int MAX_PATIENCE_FACTOR = 16;
 
@@ -64,7 +68,7 @@ public final class Uplink implements AutoCloseable {
    * @param firstBackoff before the second attempt, at most; doubled for each further one
    * @param lastBackoff between attempts, at most
    * @param steady after which a stream that worked has proved that there is an aggregator
-   * @param patience for a connection, and for an acknowledgement where events are on their way; doubled where it is in vain
+   * @param patience for a connection, and for an acknowledgement where events are on their way; doubled where in vain
    */
   public record Pace(Duration firstBackoff, Duration lastBackoff, Duration steady, Duration patience) {
     public static final Pace USUAL =
@@ -118,7 +122,7 @@ public final class Uplink implements AutoCloseable {
       EventIngestGrpc.newStub(channel).publishEvents(responses);
       responses.watch();
     } catch (IllegalArgumentException e) {
-      responses.ended(Status.INVALID_ARGUMENT.withDescription("no address: " + e.getMessage()));
+      responses.ended(Status.UNAVAILABLE.withDescription("no address: " + e.getMessage()));
     }
   }
 
@@ -241,9 +245,8 @@ public final class Uplink implements AutoCloseable {
       if (closed) {
         return;
       }
-      switch (status.getCode()) {
-        case INVALID_ARGUMENT, PERMISSION_DENIED, RESOURCE_EXHAUSTED -> source.onRefused(status);
-        default -> { }
+      if (connected && REFUSALS.contains(status.getCode())) {
+        source.onRefused(status);
       }
       say(status);
       if (worked && System.nanoTime() - startNanos >= pace.steady().toNanos()) {
