@@ -12,8 +12,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -212,6 +214,7 @@ class TlsTest {
       nodes --tls-ca ca.crt --plaintext                              | exclude each other
       watch --tls-ca ca.crt --tls-cert client.crt                    | --tls-cert and --tls-key need each other
       """)
+  @Timeout(value = 2, unit = TimeUnit.MINUTES) // Where it is not refused, it runs for ever.
   void whatCannotBeSafeIsBadUsage(String line, String rule) throws Exception {
     Files.writeString(directory.resolve("rsa.key"), "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n");
     Files.writeString(directory.resolve("rubbish.crt"), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
