@@ -37,6 +37,8 @@ class UsageTest {
       aggregator --retention 0s     | --retention must be 1s or more, or off        | aggregator
       run --max-store-bytes 5       | '5' is not a size                             | run
       run --max-store-bytes 1MiB    | --max-store-bytes must be 8MiB or more        | run
+      agent --spool-bytes 64MB      | '64MB' is not a size                          | agent
+      run --spool-bytes 1MiB        | --spool-bytes must be at least 4MiB, and is 1048576 bytes | run
       agent --counter-grace 5       | '5' is not a duration                         | agent
       agent --counter-grace 2m      | --counter-grace must be between 10ms and 60s  | agent
       list --since yesterday        | 'yesterday' is not a time                     | list
