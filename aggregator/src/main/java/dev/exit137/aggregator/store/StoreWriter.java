@@ -8,7 +8,9 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /** Puts batches of writes into the file, each batch in one transaction. Used by the store's writer thread alone. */
 final class StoreWriter implements AutoCloseable {
@@ -47,8 +49,14 @@ final class StoreWriter implements AutoCloseable {
     return Transaction.write(
         connection,
         () -> {
+          Map<String, StoreWrite> lastOfNode = new HashMap<>();
           for (StoreWrite write : batch) {
-            seen(write);
+            lastOfNode.put(write.node(), write);
+          }
+          for (StoreWrite last : lastOfNode.values()) {
+            seen(last);
+          }
+          for (StoreWrite write : batch) {
             switch (write) {
               case StoreWrite.Event event -> store(event.event());
               case StoreWrite.Status status -> setStatus(status);

@@ -6,13 +6,7 @@ import com.google.protobuf.util.JsonFormat;
 import dev.exit137.proto.v1.OomKillEvent;
 import io.grpc.ManagedChannel;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.sql.Connection;
-import java.sql.DriverManager;
-import java.sql.PreparedStatement;
-import java.sql.SQLException;
-import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -61,18 +55,18 @@ final class LoadBench {
 
   List<Figure> run() throws Exception {
     List<Figure> figures = new ArrayList<>();
-    System.err.println("bench: " + EVENTS + " events of " + template.getSerializedSize() + " bytes into bare SQLite");
-    double bare = bareInsert();
     figures.add(Figure.plain("aggregator: an event", template.getSerializedSize() + " bytes"));
-    figures.add(Figure.plain("  bare SQLite, " + BATCH + " rows a transaction, synchronous=FULL", perSecond(bare)));
     for (int streams : new int[] {1, 20, 200}) {
       System.err.println("bench: ingest from " + streams + " streams");
+      double rate;
       try (AggregatorProcess aggregator = AggregatorProcess.start(root, work)) {
-        double rate = ingest(aggregator, streams);
+        rate = ingest(aggregator, streams);
         figures.add(Figure.plain("aggregator: durable events from " + streams + " agents", perSecond(rate)));
-        figures.add(Figure.atLeast("  of the bare insert's rate", rate / bare, 0.5, ""));
         figures.add(Figure.plain("  its anonymous memory at most", aggregator.memory().maxAnonMib() + " MiB"));
       }
+      double bare = EVENTS / BareInsert.seconds(AggregatorProcess.store(work), work.resolve("bare.db"), BATCH);
+      figures.add(Figure.plain("  the same rows into bare SQLite, " + BATCH + " a transaction", perSecond(bare)));
+      figures.add(Figure.atLeast("  of that", rate / bare, 0.5, ""));
     }
     try (AggregatorProcess aggregator = AggregatorProcess.start(root, work)) {
       for (int rate : new int[] {10, 1000, 0}) {
@@ -88,37 +82,6 @@ final class LoadBench {
       figures.addAll(manyConsumers(aggregator));
     }
     return figures;
-  }
-
-  private double bareInsert() throws SQLException, IOException {
-    Path file = work.resolve("bare.db");
-    for (String suffix : List.of("", "-wal", "-shm")) {
-      Files.deleteIfExists(Path.of(file + suffix));
-    }
-    byte[] body = template.toByteArray();
-    try (Connection connection = DriverManager.getConnection("jdbc:sqlite:" + file);
-        Statement statement = connection.createStatement()) {
-      statement.execute("PRAGMA journal_mode = WAL");
-      statement.execute("PRAGMA synchronous = FULL");
-      statement.execute("CREATE TABLE event (row_id INTEGER PRIMARY KEY, event_id TEXT, node TEXT, body BLOB)");
-      statement.execute("CREATE UNIQUE INDEX event_by_id ON event (event_id, node)");
-      connection.setAutoCommit(false);
-      long start = System.nanoTime();
-      try (PreparedStatement insert =
-          connection.prepareStatement("INSERT INTO event (event_id, node, body) VALUES (?, ?, ?)")) {
-        for (int i = 1; i <= EVENTS; i++) {
-          insert.setString(1, "bench/kmsg/" + i);
-          insert.setString(2, "node-0");
-          insert.setBytes(3, body);
-          insert.addBatch();
-          if (i % BATCH == 0) {
-            insert.executeBatch();
-            connection.commit();
-          }
-        }
-      }
-      return EVENTS * 1e9 / (System.nanoTime() - start);
-    }
   }
 
   /** @return events a second, from the first one sent to the last one durable */
