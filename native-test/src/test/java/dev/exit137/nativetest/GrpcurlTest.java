@@ -98,6 +98,65 @@ class GrpcurlTest {
     }
   }
 
+  @Test
+  void byTlsACertificateOpensTheDoor() throws Exception {
+    makeCertificates();
+    Path log = out.resolve("tls-aggregator.log");
+    Process secured = new ProcessBuilder(
+        Bed.exit137(), "aggregator", "--listen", "127.0.0.1:0", "--data-dir", out.resolve("tls-data").toString(),
+        "--tls-cert", file("aggregator.crt"), "--tls-key", file("aggregator.key"), "--tls-client-ca", file("ca.crt"))
+        .redirectErrorStream(true)
+        .redirectOutput(log.toFile())
+        .start();
+    try {
+      String listens = Bed.await(
+          "an aggregator that listens", LIMIT.multipliedBy(4), () -> String.join("\n", Bed.lines(log)),
+          text -> text.contains("aggregator listens on ") || !secured.isAlive());
+      String address = listens.replaceAll("(?s).*aggregator listens on ([^,]*),.*", "$1");
+      String list = "exit137.v1.OomEvents/ListEvents";
+
+      Bed.Finished known = tls("tls", "-cert", file("reader.crt"), "-key", file("reader.key"), address, list);
+      assertThat(known.status()).as(known.errText()).isZero();
+      Bed.Finished unknown = tls("tls-unknown", address, list);
+      assertThat(unknown.status()).isNotZero();
+      assertThat(unknown.errText()).contains("Unauthenticated", "give a client certificate (--tls-cert, --tls-key)");
+    } finally {
+      Bed.end(secured);
+    }
+  }
+
+  private static Bed.Finished tls(String name, String... arguments) {
+    var command = new ArrayList<>(List.of(grpcurl, "-cacert", file("ca.crt"), "-max-time", "120"));
+    command.addAll(List.of(arguments));
+    return Bed.run(out, name, LIMIT.multipliedBy(5), new ProcessBuilder(command));
+  }
+
+  private static String file(String name) {
+    return out.resolve(name).toString();
+  }
+
+  /** As the README does. */
+  private static void makeCertificates() {
+    if (Bed.find("openssl").isEmpty()) {
+      Bed.skip("grpcurl by TLS", "no openssl on PATH to make certificates with");
+    }
+    String script = """
+        set -eu
+        key='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes'
+        openssl req -x509 $key -days 1 -subj '/CN=exit137 CA' -keyout ca.key -out ca.crt
+        issue() {
+          openssl req $key -subj "/CN=$1" -keyout $1.key -out $1.csr
+          openssl x509 -req -in $1.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 1 -out $1.crt \
+            -extfile <(echo "subjectAltName=$2")
+        }
+        issue aggregator IP:127.0.0.1
+        issue reader DNS:reader.example
+        """;
+    Bed.Finished made =
+        Bed.run(out, "openssl", LIMIT, new ProcessBuilder("bash", "-c", script).directory(out.toFile()));
+    assertThat(made.status()).as(made.errText()).isZero();
+  }
+
   private static String nextEventId(BufferedReader lines) {
     return lines.lines().filter(line -> line.contains("\"event_id\"")).findFirst()
         .orElseThrow(() -> new AssertionError("the stream ended; see " + out.resolve("watch.err")));
