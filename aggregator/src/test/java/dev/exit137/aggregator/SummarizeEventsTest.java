@@ -77,7 +77,9 @@ class SummarizeEventsTest {
     assertThat(summary.getTotal().getCounts()).isEqualTo(counts(4, 2, 4, 0, NOON, NOON + 9));
     assertThat(summary.getGroupsList()).containsExactly(
         group(GroupKey.newBuilder().setNamespace("shop").setContainer("web"), counts(3, 2, 3, 0, NOON, NOON + 9)),
-        group(GroupKey.newBuilder().setNamespace("shop").setContainer("sidecar"), counts(1, 1, 1, 0, NOON + 2, NOON + 2)));
+        group(
+            GroupKey.newBuilder().setNamespace("shop").setContainer("sidecar"),
+            counts(1, 1, 1, 0, NOON + 2, NOON + 2)));
   }
 
   @Test

@@ -88,7 +88,8 @@ class VersionSkewTest {
   @Test
   void anOlderConsumerReadsFromThisAggregatorWhatItReadFromItsOwn() throws Exception {
     publishTheOldRequests();
-    Descriptor oldResponse = oldSchema().get("exit137/v1/oom_events.proto").findMessageTypeByName("WatchEventsResponse");
+    Descriptor oldResponse =
+        oldSchema().get("exit137/v1/oom_events.proto").findMessageTypeByName("WatchEventsResponse");
     Fixture.Watch watch = fixture.watch(FROM_THE_BEGINNING);
 
     for (WatchEventsResponse ofItsOwn : OLD_RESPONSES.subList(1, 4)) {

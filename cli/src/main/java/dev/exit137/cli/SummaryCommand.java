@@ -37,8 +37,8 @@ final class SummaryCommand implements Callable<Integer> {
       paramLabel = "KEY",
       converter = SummaryKeys.Converter.class,
       defaultValue = "namespace,container",
-      description = "What is counted together, several with commas: " + SummaryKeys.NAMES + "; none for one count of all "
-          + "(default: ${DEFAULT-VALUE}).")
+      description = "What is counted together, several with commas: " + SummaryKeys.NAMES
+          + "; none for one count of all (default: ${DEFAULT-VALUE}).")
   private SummaryKeys keys;
 
   @Option(

@@ -121,8 +121,8 @@ public final class OomEventsService extends OomEventsGrpc.OomEventsImplBase impl
           if (Summaries.tooMany(rows)) {
             throw Requests.invalid(
                 "bucket",
-                "there are more than 10000 spans of time, of all groups together; give a longer bucket, fewer groups or less "
-                    + "time");
+                "there are more than 10000 spans of time, of all groups together; give a longer bucket, fewer groups or "
+                    + "less time");
           }
           responses.onNext(
               Summaries.response(query, rows)

@@ -1,8 +1,8 @@
 package dev.exit137.aggregator.peer;
 
 /**
- * What one peer may ask of the aggregator. Without certificates it is a remote address, behind which there may be many: so
- * the defaults leave room for a few hundred agents or consumers.
+ * What one peer may ask of the aggregator. Without certificates it is a remote address, behind which there may be many:
+ * so the defaults leave room for a few hundred agents or consumers.
  *
  * @param maxStreams streams of agents that it may have open, and as many watches; 0 for any number, also of questions
  * @param requestsPerSecond calls that it may make, each watch and each stream of an agent being one; 0 for any number
@@ -34,7 +34,8 @@ public record PeerLimits(int maxStreams, int requestsPerSecond, int eventsPerSec
 
   private static void requireNotNegative(String what, int limit) {
     if (limit < 0) {
-      throw new IllegalArgumentException("a peer's limit of " + what + " is " + limit + "; it must be 1 or more, or 0 for none");
+      throw new IllegalArgumentException(
+          "a peer's limit of " + what + " is " + limit + "; it must be 1 or more, or 0 for none");
     }
   }
 }

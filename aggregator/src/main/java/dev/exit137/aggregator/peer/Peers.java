@@ -114,8 +114,8 @@ public final class Peers implements ServerInterceptor {
     return KINDS.getOrDefault(call.getMethodDescriptor().getFullMethodName(), PeerRule.QUERIES);
   }
 
-  // A token is not looked at yet: to check one is work, and so part of what is limited. The port tells connections apart,
-  // which are the same peer's.
+  // A token is not looked at yet: to check one is work, and so part of what is limited. The port tells connections
+  // apart, which are the same peer's.
   private static String name(ServerCall<?, ?> call) {
     SocketAddress address = call.getAttributes().get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR);
     String host =

@@ -82,8 +82,8 @@ public record EventQuery(
   /**
    * Adds the query's conditions.
    *
-   * @param byTime the index by time is to be used and those by names not, else the other way round: it knows nothing of a
-   *     range of rows and their order. A unary plus keeps an index out of it.
+   * @param byTime the index by time is to be used and those by names not, else the other way round: it knows nothing of
+   *     a range of rows and their order. A unary plus keeps an index out of it.
    */
   void restrict(Select select, boolean byTime) {
     String name = byTime ? "+" : "";

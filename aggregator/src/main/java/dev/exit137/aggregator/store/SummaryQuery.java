@@ -31,8 +31,8 @@ public record SummaryQuery(
   }
 
   /**
-   * Selects the counts of all (rank 0), of each group (rank 1 has most kills) and of all others together (maxGroups + 1);
-   * then, where there are spans of time, of each of those in each span.
+   * Selects the counts of all (rank 0), of each group (rank 1 has most kills) and of all others together (maxGroups +
+   * 1); then, where there are spans of time, of each of those in each span.
    *
    * @param upToRowId counts rows up to this one
    */

@@ -79,7 +79,8 @@ class EventWatchTest {
   @Timeout(value = 5, unit = TimeUnit.MINUTES)
   void fiftyConsumersThatStopReadingHoldNothingWhileFiveThousandEventsFlowAndMissNone() throws Exception {
     ExecutorService threads = Executors.newFixedThreadPool(2);
-    List<ManualCall<WatchEventsResponse>> consumers = Stream.generate(ManualCall<WatchEventsResponse>::new).limit(50).toList();
+    List<ManualCall<WatchEventsResponse>> consumers =
+        Stream.generate(ManualCall<WatchEventsResponse>::new).limit(50).toList();
     try (OomEventsService service = new OomEventsService(store, new ConnectedNodes(), threads, timer)) {
       for (ManualCall<WatchEventsResponse> stopped : consumers) {
         service.watchEvents(WatchEventsRequest.getDefaultInstance(), stopped);

@@ -64,7 +64,9 @@ class QueryPlanTest {
   static Stream<Arguments> summaries() {
     return Stream.of(
         arguments(EventFilter.newBuilder(), "SCAN event USING COVERING INDEX event_by_time"),
-        arguments(EventFilter.newBuilder().setNamespace("n").setNode("n"), "SCAN event USING COVERING INDEX event_by_time"),
+        arguments(
+            EventFilter.newBuilder().setNamespace("n").setNode("n"),
+            "SCAN event USING COVERING INDEX event_by_time"),
         arguments(
             EventFilter.newBuilder().setSince(SOME_TIME).setUntil(SOME_TIME).setNamespace("n"),
             "SEARCH event USING COVERING INDEX event_by_time (time_nanos>? AND time_nanos<?)"),
@@ -73,7 +75,8 @@ class QueryPlanTest {
 
   @ParameterizedTest
   @MethodSource("summaries")
-  void aSummaryReadsAnIndexAloneAndOfPodsOnlyTheirRows(EventFilter.Builder filter, String expected) throws SQLException {
+  void aSummaryReadsAnIndexAloneAndOfPodsOnlyTheirRows(EventFilter.Builder filter, String expected)
+      throws SQLException {
     List<Dimension> all =
         Stream.of(Dimension.values()).filter(d -> d != Dimension.UNRECOGNIZED && d.getNumber() != 0).toList();
     SummaryQuery query = new SummaryQuery(EventQuery.of(filter.build()), all, List.of("app"), 1_000_000_000, 10);
