@@ -26,7 +26,6 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
@@ -117,11 +116,12 @@ class FullDiskTest {
         EventStore.open(disk, new Retention(Duration.ofSeconds(10), Retention.ANY_SIZE), now::get)) {
       store.onWriteFailure(states::add);
       assertThat(states.take()).isEmpty();
-      CountDownLatch failed = new CountDownLatch(1);
-      while (failed.getCount() > 0) {
+      // One at a time, so that events and not the log take the room.
+      Outcomes outcomes = new Outcomes(new LinkedBlockingQueue<>());
+      do {
         OomKillEvent event = event(nextEvent++).toBuilder().setExplanation(FILLER).build();
-        store.submit(new StoreWrite.Event(event, now.get(), new OnFailure(failed)));
-      }
+        store.submit(new StoreWrite.Event(event, now.get(), outcomes));
+      } while (outcomes.stored().take());
       assertThat(states.take()).hasValueSatisfying(why -> assertThat(why).startsWith("the disk is full"));
 
       // The age of events counts from the first look at the clock after they were stored.
@@ -135,13 +135,15 @@ class FullDiskTest {
     }
   }
 
-  private record OnFailure(CountDownLatch failed) implements StoreWrite.Listener {
+  private record Outcomes(BlockingQueue<Boolean> stored) implements StoreWrite.Listener {
     @Override
-    public void committed(List<StoreWrite> writes) {}
+    public void committed(List<StoreWrite> writes) {
+      stored.add(true);
+    }
 
     @Override
     public void failed(List<StoreWrite> writes, Exception cause) {
-      failed.countDown();
+      stored.add(false);
     }
   }
 

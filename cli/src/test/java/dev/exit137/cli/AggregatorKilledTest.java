@@ -42,6 +42,8 @@ class AggregatorKilledTest {
   private static final int AGENTS = 4;
   private static final int KILLS = 30;
   private static final int WINDOW = 100;
+  // With what the agents have on its way that is less than all events, so events flow to the last kill, and after it.
+  private static final int MAX_EVENTS_BEFORE_KILL = 250;
   private static final int SIGKILLED = 137;
   private static final String FILLER = "x".repeat(500);
 
@@ -50,10 +52,11 @@ class AggregatorKilledTest {
 
   // Guarded by this.
   private int acknowledged;
+  private int killAt = Integer.MAX_VALUE;
   private int starts;
   private int port;
 
-  private Process aggregator;
+  private volatile Process aggregator;
 
   @AfterEach
   void stop() {
@@ -71,10 +74,8 @@ class AggregatorKilledTest {
     CompletableFuture<Void> consumer = inBackground(() -> watch(watched));
 
     Random random = new Random(137);
-    int between = EVENTS / (KILLS + 1);
-    for (int kill = 1; kill <= KILLS; kill++) {
-      awaitAcknowledged(kill * between - random.nextInt(between / 2));
-      aggregator.destroyForcibly();
+    for (int kill = 0; kill < KILLS; kill++) {
+      killAfter(1 + random.nextInt(MAX_EVENTS_BEFORE_KILL));
       assertThat(aggregator.waitFor()).isEqualTo(SIGKILLED);
       start();
     }
@@ -197,14 +198,16 @@ class AggregatorKilledTest {
     return NettyChannelBuilder.forAddress("127.0.0.1", port).usePlaintext().build();
   }
 
-  private synchronized void countAcknowledged() {
-    acknowledged++;
-    notifyAll();
+  private synchronized void killAfter(int furtherAcknowledgements) {
+    killAt = acknowledged + furtherAcknowledgements;
   }
 
-  private synchronized void awaitAcknowledged(int count) throws InterruptedException {
-    while (acknowledged < count) {
-      wait();
+  /** Kills in the very moment of the acknowledgement: what was not on the disk before it is lost. */
+  private synchronized void countAcknowledged() {
+    acknowledged++;
+    if (acknowledged >= killAt) {
+      killAt = Integer.MAX_VALUE;
+      aggregator.destroyForcibly();
     }
   }
 

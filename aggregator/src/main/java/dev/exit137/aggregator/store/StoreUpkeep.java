@@ -79,11 +79,17 @@ final class StoreUpkeep {
 
   /** Removes what there is too much of, as much as was written at most: then writing does not outrun the steps. */
   void makeRoom(long writtenBytes) throws SQLException {
-    long removed = removeExcess();
-    while (removed > 0 && removed < writtenBytes) {
-      long more = removeExcess();
-      removed = more == 0 ? writtenBytes : removed + more;
+    long removed = 0;
+    long more = 1;
+    while (more > 0 && removed < writtenBytes) {
+      more = removeExcess();
+      removed += more;
     }
+  }
+
+  /** Gives all of the log back to the disk. Waits for readers, some seconds at most. */
+  void emptyLog() throws SQLException {
+    number("PRAGMA wal_checkpoint(TRUNCATE)");
   }
 
   /** Whether there is more in the file than there may be. */

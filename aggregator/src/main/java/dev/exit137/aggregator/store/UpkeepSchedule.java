@@ -77,7 +77,8 @@ final class UpkeepSchedule {
     reserve.release();
     try {
       upkeep.begin(lastRowId.getAsLong());
-      while (upkeep.step()) {}
+      while (!thread.isShutdown() && upkeep.step()) {}
+      upkeep.emptyLog();
     } finally {
       reserve.make();
     }
