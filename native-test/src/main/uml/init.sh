@@ -23,6 +23,7 @@ export EXIT137_JAVA_OPTS='-Djava.io.tmpdir=/run/tmp -Djffi.extract.dir=/run/tmp 
 out=/run/out
 server=127.0.0.1:9137
 nodes=/run/nodes.json
+settled=/run/settled
 agent_starts=0
 # Not a function: of a function in the background, $! is a shell, and the agent would outlive being killed.
 exit137=$BED_REPO/bin/exit137
@@ -60,7 +61,7 @@ start_aggregator() {
   "$JAVA_HOME/bin/java" $EXIT137_JAVA_OPTS --enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow \
     -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
     -cp "$BED_REPO/cli/target/dist/lib/*:$BED_REPO/native-test/target/test-classes" \
-    dev.exit137.nativetest.NodesFile $server $nodes 2>> $out/plan.log &
+    dev.exit137.nativetest.NodesFile $server $nodes $settled 2>> $out/plan.log &
 }
 
 is_listening() {
@@ -83,12 +84,11 @@ is_watching() {
   [ "$(grep -c 'agent watches' $out/agent.log)" -eq $agent_starts ]
 }
 
-# The agent has told of every kill that the kernel counts so far, and the aggregator has acknowledged it.
+# The agent has told of every kill that the kernel counts so far, the aggregator has acknowledged it, and the consumer has
+# what was stored last, and so all.
 is_settled() {
-  count=$(sed -n 's/^oom_kill //p' /proc/vmstat)
-  grep -Eq "\"vmstatOomKill\": ?\"$count\"" $nodes &&
-    grep -Eq '"unaccounted": ?"?0"?[,}]' $nodes &&
-    ! grep -q '"unacknowledgedEvents"' $nodes
+  read -r told newest < $settled || return 1
+  [ "$told" = "$(sed -n 's/^oom_kill //p' /proc/vmstat)" ] && grep -qF "$newest" $out/events.jsonl
 }
 
 # settle NAME: what the agent says of itself after the scenario, whether it came to rest or not.

@@ -7,39 +7,67 @@ import dev.exit137.cli.options.HostPort;
 import dev.exit137.cli.output.JsonLines;
 import dev.exit137.cli.terminal.Failure;
 import dev.exit137.proto.security.ClientSecurity;
+import dev.exit137.proto.v1.AgentStatus;
+import dev.exit137.proto.v1.KillBalance;
+import dev.exit137.proto.v1.ListEventsRequest;
 import dev.exit137.proto.v1.ListNodesRequest;
+import dev.exit137.proto.v1.NodeState;
+import dev.exit137.proto.v1.OomKillEvent;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.List;
 import java.util.stream.Collectors;
 
 /**
- * A program of the test node: keeps a file at what {@code exit137 nodes -o json} would print, five times a second. There
- * is one processor, which starting a JVM keeps busy for seconds: one is started, not one for each look.
+ * A program of the test node: five times a second it says how the agent and the aggregator stand. There is one processor,
+ * which starting a JVM keeps busy for seconds: one is started, not one for each look.
  */
 final class NodesFile {
   private static final long PERIOD_MILLIS = 200;
 
   private NodesFile() {}
 
-  /** @param args the aggregator's HOST:PORT, and the file; a reader sees it whole or as it was before */
+  /**
+   * @param args the aggregator's HOST:PORT; a file for what {@code exit137 nodes -o json} would print; and one for the
+   *     kernel's count of kills, once the agent has told of them all and has every acknowledgement, with how the newest
+   *     event in the store begins as JSON. A reader sees each whole or as it was before
+   */
   public static void main(String[] args) throws Exception {
-    Path file = Path.of(args[1]);
-    Path next = Path.of(args[1] + ".next");
     try (AggregatorClient client = new AggregatorClient(HostPort.parse(args[0]), ClientSecurity.PLAINTEXT)) {
       while (true) {
         try {
-          String nodes =
-              client.ask(stub -> stub.listNodes(ListNodesRequest.getDefaultInstance())).getNodesList().stream()
-                  .map(JsonLines::line)
-                  .collect(Collectors.joining("\n", "", "\n"));
-          Files.writeString(next, nodes, UTF_8);
-          Files.move(next, file, StandardCopyOption.ATOMIC_MOVE);
+          List<NodeState> nodes =
+              client.ask(stub -> stub.listNodes(ListNodesRequest.getDefaultInstance())).getNodesList();
+          List<OomKillEvent> newest =
+              client.ask(stub -> stub.listEvents(ListEventsRequest.newBuilder().setPageSize(1).build())).getEventsList();
+          write(Path.of(args[1]), nodes.stream().map(JsonLines::line).collect(Collectors.joining("\n")));
+          write(Path.of(args[2]), nodes.size() == 1 ? settled(nodes.getFirst().getStatus(), newest) : "");
         } catch (Failure e) {
           System.err.println("no news of the nodes: " + e.getMessage());
         }
         Thread.sleep(PERIOD_MILLIS);
       }
     }
+  }
+
+  /** Empty while there is something to come. */
+  private static String settled(AgentStatus status, List<OomKillEvent> newest) {
+    KillBalance balance = status.getBalance();
+    long told = balance.getBeforeFirstRecord() + balance.getKills() + balance.getRepeatedKillRecords();
+    if (told != balance.getVmstatOomKill() || balance.getUnaccounted() != 0 || status.getUnacknowledgedEvents() > 0) {
+      return "";
+    }
+    return balance.getVmstatOomKill()
+        + newest.stream()
+            .map(event -> " {\"eventId\":\"" + event.getEventId() + "\",\"revision\":" + event.getRevision() + ",")
+            .collect(Collectors.joining());
+  }
+
+  private static void write(Path file, String text) throws IOException {
+    Path next = Path.of(file + ".next");
+    Files.writeString(next, text + "\n", UTF_8);
+    Files.move(next, file, StandardCopyOption.ATOMIC_MOVE);
   }
 }
