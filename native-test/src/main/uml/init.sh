@@ -88,7 +88,7 @@ is_watching() {
 # what was stored last, and so all.
 is_settled() {
   read -r told newest < $settled || return 1
-  [ "$told" = "$(sed -n 's/^oom_kill //p' /proc/vmstat)" ] && grep -qF "$newest" $out/events.jsonl
+  [ "$told" = "$(sed -n 's/^oom_kill //p' /proc/vmstat)" ] && { [ -z "$newest" ] || grep -qF "$newest" $out/events.jsonl; }
 }
 
 # settle NAME: what the agent says of itself after the scenario, whether it came to rest or not.
