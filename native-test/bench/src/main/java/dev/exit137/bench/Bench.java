@@ -55,7 +55,9 @@ public final class Bench {
   }
 
   private void load() throws Exception {
-    new LoadBench(root, work, fixtures).run().forEach(System.out::println);
+    System.err.println("bench: the agent while cgroups come and go");
+    new AgentBench(root, work).run().forEach(System.out::println);
+    new LoadBench(root, work, fixtures).run(System.out::println);
   }
 
   private List<Figure> reader() throws IOException, InterruptedException {

@@ -53,35 +53,34 @@ final class LoadBench {
     return event.setRevision(1).build();
   }
 
-  List<Figure> run() throws Exception {
-    List<Figure> figures = new ArrayList<>();
-    figures.add(Figure.plain("aggregator: an event", template.getSerializedSize() + " bytes"));
+  /** @param figures told of each as it is measured */
+  void run(java.util.function.Consumer<Figure> figures) throws Exception {
+    figures.accept(Figure.plain("aggregator: an event", template.getSerializedSize() + " bytes"));
     for (int streams : new int[] {1, 20, 200}) {
       System.err.println("bench: ingest from " + streams + " streams");
       double rate;
       try (AggregatorProcess aggregator = AggregatorProcess.start(root, work)) {
         rate = ingest(aggregator, streams);
-        figures.add(Figure.plain("aggregator: durable events from " + streams + " agents", perSecond(rate)));
-        figures.add(Figure.plain("  its anonymous memory at most", aggregator.memory().maxAnonMib() + " MiB"));
+        figures.accept(Figure.plain("aggregator: durable events from " + streams + " agents", perSecond(rate)));
+        figures.accept(Figure.plain("  its anonymous memory at most", aggregator.memory().maxAnonMib() + " MiB"));
       }
       double bare = EVENTS / BareInsert.seconds(AggregatorProcess.store(work), work.resolve("bare.db"), BATCH);
-      figures.add(Figure.plain("  the same rows into bare SQLite, " + BATCH + " a transaction", perSecond(bare)));
-      figures.add(Figure.atLeast("  of that", rate / bare, 0.5, ""));
+      figures.accept(Figure.plain("  the same rows into bare SQLite, " + BATCH + " a transaction", perSecond(bare)));
+      figures.accept(Figure.atLeast("  of that", rate / bare, 0.5, ""));
     }
     try (AggregatorProcess aggregator = AggregatorProcess.start(root, work)) {
       for (int rate : new int[] {10, 1000, 0}) {
         System.err.println("bench: from agent to consumer, " + (rate == 0 ? "as fast as it goes" : rate + " a second"));
         double[] millis = latency(aggregator, rate, rate == 10 ? 200 : 5 * 1000);
-        figures.add(Figure.plain(
+        figures.accept(Figure.plain(
             "agent to consumer, " + (rate == 0 ? "as fast as it goes" : rate + " events/s") + ": p50, p99",
             String.format("%.1f, %.1f ms", quantile(millis, 0.5), quantile(millis, 0.99))));
       }
     }
     System.err.println("bench: " + CONSUMERS + " consumers, half of them slow");
     try (AggregatorProcess aggregator = AggregatorProcess.start(root, work)) {
-      figures.addAll(manyConsumers(aggregator));
+      manyConsumers(aggregator).forEach(figures);
     }
-    return figures;
   }
 
   /** @return events a second, from the first one sent to the last one durable */
