@@ -71,7 +71,7 @@ final class Containerd implements AutoCloseable {
     try {
       // It ends with the bed, even where the bed cannot end it.
       process = new ProcessBuilder(
-              "timeout", "-k", "5", "1800", "containerd", "-c", directory.resolve("config.toml").toString())
+              "timeout", "-k", "5", "3600", "containerd", "-c", directory.resolve("config.toml").toString())
           .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
           .redirectErrorStream(true)
           .start();

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.TestFactory;
 
 /** {@link ContainersTest} once more, on a node of its own with cgroup v2. */
 class ContainersOnUmlTest {
-  private static final Duration LIMIT = Duration.ofMinutes(25);
+  private static final Duration LIMIT = Duration.ofMinutes(60);
 
   @TestFactory
   Stream<DynamicTest> containersOfANodeWithCgroupV2() throws IOException {
@@ -24,7 +24,7 @@ class ContainersOnUmlTest {
     }
     Files.createDirectories(Bed.WORK);
     Files.writeString(Bed.WORK.resolve("classpath"), System.getProperty("java.class.path"));
-    List<String> told = Bed.lines(UmlBed.boot("containers", 1536, LIMIT).directory().resolve("tests"));
+    List<String> told = Bed.lines(UmlBed.boot("containers", 3072, LIMIT).directory().resolve("tests"));
     told.stream().filter(line -> !isResult(line)).forEach(System.out::println);
     List<String> results = told.stream().filter(ContainersOnUmlTest::isResult).toList();
     assertThat(results).as("tests that ran in the node").isNotEmpty();

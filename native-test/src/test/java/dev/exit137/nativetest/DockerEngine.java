@@ -71,7 +71,7 @@ final class DockerEngine implements AutoCloseable {
     try {
       // It ends with the bed, even where the bed cannot end it.
       process = new ProcessBuilder(
-              "timeout", "-k", "5", "1200", "dockerd", "--config-file", directory.resolve("daemon.json").toString(),
+              "timeout", "-k", "5", "3600", "dockerd", "--config-file", directory.resolve("daemon.json").toString(),
               "-H", "unix://" + socket(), "--data-root", directory.resolve("data").toString(),
               "--exec-root", directory.resolve("exec").toString(), "--pidfile", directory.resolve("pid").toString(),
               "--storage-driver", "vfs", "--bridge=none", "--iptables=false", "--ip6tables=false", "--live-restore")

@@ -74,7 +74,7 @@ final class LiveAgent implements AutoCloseable {
     out = directory.resolve("events.jsonl");
     log = directory.resolve("run.log");
     process = new ProcessBuilder(
-            "timeout", "-k", "5", "1800", Bed.exit137(), "run", "-o", "json", "--node-name", "bed",
+            "timeout", "-k", "5", "3600", Bed.exit137(), "run", "-o", "json", "--node-name", "bed",
             "--listen", address, "--data-dir", directory.resolve("data").toString(),
             "--state-dir", directory.resolve("state").toString(), "--" + runtime + "-endpoint", "unix://" + socket)
         .redirectInput(Path.of("/dev/null").toFile())
