@@ -139,6 +139,15 @@ final class Bed {
     process.destroyForcibly().waitFor();
   }
 
+  /** Lets the one go on who reads from this fifo, or will: waits for that. */
+  static void openGate(Path fifo) {
+    try {
+      Files.writeString(fifo, "go\n", UTF_8);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   /** Closes each that is there, in this order, though one fails. */
   static void close(AutoCloseable... all) {
     IllegalStateException failure = new IllegalStateException("the bed is not cleaned up");

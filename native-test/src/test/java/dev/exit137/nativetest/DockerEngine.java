@@ -1,7 +1,5 @@
 package dev.exit137.nativetest;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -32,12 +30,7 @@ final class DockerEngine implements AutoCloseable {
 
     /** Lets it eat. */
     void open() {
-      try {
-        // Waits for the one who reads.
-        Files.writeString(gate, "go\n", UTF_8);
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
-      }
+      Bed.openGate(gate);
     }
   }
 

@@ -1,7 +1,5 @@
 package dev.exit137.nativetest;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
 import dev.exit137.nativetest.cri.ContainerConfig;
 import dev.exit137.nativetest.cri.ContainerMetadata;
 import dev.exit137.nativetest.cri.CreateContainerRequest;
@@ -70,12 +68,7 @@ final class Pods implements AutoCloseable {
 
     /** Lets it eat. */
     void open() {
-      try {
-        // Waits for the one who reads.
-        Files.writeString(pod.gate(), "go\n", UTF_8);
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
-      }
+      Bed.openGate(pod.gate());
     }
   }
 
