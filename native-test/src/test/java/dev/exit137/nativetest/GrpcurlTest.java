@@ -135,7 +135,7 @@ class GrpcurlTest {
     return out.resolve(name).toString();
   }
 
-  /** As the README does. */
+  /** As docs/security.md does. */
   private static void makeCertificates() {
     if (Bed.find("openssl").isEmpty()) {
       Bed.skip("grpcurl by TLS", "no openssl on PATH to make certificates with");
