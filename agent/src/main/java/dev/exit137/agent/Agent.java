@@ -5,6 +5,7 @@ import dev.exit137.agent.identity.ContainerProcesses;
 import dev.exit137.agent.identity.Identities;
 import dev.exit137.agent.report.AgentWorker;
 import dev.exit137.agent.report.CheckpointFile;
+import dev.exit137.agent.report.EventSink;
 import dev.exit137.agent.report.OomEventMapper;
 import dev.exit137.agent.report.TaskCgroups;
 import dev.exit137.agent.report.Workloads;
@@ -48,6 +49,11 @@ public final class Agent implements AutoCloseable {
    *     a user
    */
   public static Agent start(AgentConfig config) throws IOException {
+    return start(config, EventSink.NONE);
+  }
+
+  /** The same. @param told of each event as it goes out to the aggregator */
+  public static Agent start(AgentConfig config, EventSink told) throws IOException {
     CheckpointFile checkpointFile = new CheckpointFile(config.stateDir());
     Identities identities = new Identities(config.runtimeSockets(), config.podLabels(), config.procRoot());
     OptionalLong nodeMemoryBytes = MemoryRequest.nodeMemoryBytes(config.procRoot());
@@ -70,7 +76,7 @@ public final class Agent implements AutoCloseable {
               new OomEventMapper(
                   identities, processes, new TaskCgroups(config.procRoot(), InstantSource.system()), nodeMemoryBytes,
                   workloads),
-              config.identityTimeout());
+              config.identityTimeout(), told);
       loop = new EvidenceLoop(config, node, identities, processes, worker, ofThisBoot);
       loop.start();
       worker.start();

@@ -2,6 +2,7 @@ package dev.exit137.agent;
 
 import dev.exit137.agent.identity.LabelFilter;
 import dev.exit137.agent.identity.RuntimeSockets;
+import dev.exit137.agent.report.EventSink;
 import dev.exit137.proto.security.ClientSecurity;
 import dev.exit137.proto.state.v1.Checkpoint;
 import dev.exit137.proto.state.v1.SpoolSegment;
@@ -29,6 +30,8 @@ abstract class AgentBed {
   FakeHost host;
   FakeAggregator aggregator;
   Path stateDir;
+  /** Who is told of the agent's events beside the aggregator. */
+  EventSink told = EventSink.NONE;
   private Agent agent;
   private int crashes;
   private int markers;
@@ -63,7 +66,8 @@ abstract class AgentBed {
                 List.of(aggregator.address()), ClientSecurity.PLAINTEXT, AgentConfig.DEFAULT_COUNTER_GRACE,
                 new RuntimeSockets(List.of(criSocket()), List.of()), LabelFilter.DEFAULT,
                 AgentConfig.DEFAULT_IDENTITY_TIMEOUT, AgentConfig.DEFAULT_SAMPLE_INTERVAL,
-                AgentConfig.DEFAULT_SPOOL_BYTES));
+                AgentConfig.DEFAULT_SPOOL_BYTES),
+            told);
   }
 
   /** Where the agent looks for a container runtime. */

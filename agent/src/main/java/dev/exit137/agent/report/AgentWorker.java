@@ -45,6 +45,8 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   private final RefusedEvents refusedEvents;
   private final OomEventMapper mapper;
   private final NameWait names;
+  private final EventSink told;
+  private final long droppedBefore;
   private final Uplink uplink;
   private final AtomicInteger queuedReports = new AtomicInteger();
   private final AtomicLong queuedReportBytes = new AtomicLong();
@@ -76,6 +78,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
    * @param last the checkpoint of an earlier run, if there was one; maybe of another boot
    * @param before losses of earlier runs in this boot
    * @param identityTimeout how long an event waits for its container's name
+   * @param told of each event as it goes out
    */
   public AgentWorker(
       CheckpointFile checkpointFile,
@@ -86,7 +89,8 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
       Losses before,
       Identities identities,
       OomEventMapper mapper,
-      Duration identityTimeout) {
+      Duration identityTimeout,
+      EventSink told) {
     this.checkpointFile = checkpointFile;
     this.spool = spool;
     outbox = new Outbox(spool, last.getSpoolList(), before);
@@ -94,7 +98,9 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
     thread.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
     uplink = new Uplink(aggregators, security, thread, this, Uplink.Pace.USUAL);
     this.mapper = mapper;
-    names = new NameWait(identities, mapper, identityTimeout, outbox, thread, this::scheduleFlush);
+    names = new NameWait(identities, mapper, identityTimeout, outbox, thread, this::scheduleFlush, told);
+    this.told = told;
+    droppedBefore = before.getLogEventsDropped();
     last.getUnacknowledgedList().forEach(this::takeOver);
   }
 
@@ -219,8 +225,13 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
       return null;
     }
     AgentStatus.Builder now = status.toBuilder().setUnacknowledgedEvents(outbox.size()).addSources(outbox.status());
-    outbox.addLosses(now.getLossesBuilder());
+    addLosses(now.getLossesBuilder());
     return now.build();
+  }
+
+  private void addLosses(Losses.Builder losses) {
+    outbox.addLosses(losses);
+    losses.setLogEventsDropped(droppedBefore + told.dropped());
   }
 
   @Override
@@ -262,7 +273,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
       return;
     }
     Checkpoint.Builder checkpoint = durableCut.toBuilder().addAllSpool(outbox.toRemember());
-    outbox.addLosses(checkpoint.getLossesBuilder());
+    addLosses(checkpoint.getLossesBuilder());
     try {
       checkpointFile.write(checkpoint.build());
     } catch (IOException e) {

@@ -39,24 +39,30 @@ final class NameWait {
   private final Outbox outbox;
   private final ScheduledExecutorService worker;
   private final Runnable ready;
+  private final EventSink told;
   private final Map<String, Waiting> waiting = new LinkedHashMap<>();
   /** Revisions made here: those of the kernel's own evidence are counted elsewhere, and come on top. */
   private final Map<String, Integer> revisedHere = new LinkedHashMap<>();
 
-  /** @param ready told that the outbox has more to send, after something was waited for */
+  /**
+   * @param ready run when the outbox has more to send, after something was waited for
+   * @param told of each event when it goes out
+   */
   NameWait(
       Identities identities,
       OomEventMapper mapper,
       Duration patience,
       Outbox outbox,
       ScheduledExecutorService worker,
-      Runnable ready) {
+      Runnable ready,
+      EventSink told) {
     this.identities = identities;
     this.mapper = mapper;
     this.patience = patience;
     this.outbox = outbox;
     this.worker = worker;
     this.ready = ready;
+    this.told = told;
   }
 
   /** Takes an event, or a better revision of one; it is in the outbox when this returns. */
@@ -70,14 +76,14 @@ final class NameWait {
     OomKillEvent event = known.map(identity -> mapper.name(unnamed, identity)).orElse(unnamed);
     if (container.isEmpty() || known.filter(Identity::isWhole).isPresent()) {
       waiting.remove(eventId);
-      outbox.add(event);
+      add(event);
       return;
     }
     Waiting before = waiting.get(eventId);
     if (before != null) {
       before.event = event;
       if (before.isOut) {
-        outbox.add(event);
+        add(event);
       } else {
         outbox.hold(event);
       }
@@ -96,7 +102,7 @@ final class NameWait {
   private void goOut(String eventId, Waiting wait) {
     if (waiting.get(eventId) == wait && !wait.isOut) {
       wait.isOut = true;
-      outbox.release(eventId);
+      release(wait);
       ready.run();
     }
   }
@@ -118,8 +124,20 @@ final class NameWait {
     } else if (wait.isOut) {
       return;
     }
-    outbox.add(event);
+    add(event);
     ready.run();
+  }
+
+  private void add(OomKillEvent event) {
+    if (outbox.add(event)) {
+      told.add(event);
+    }
+  }
+
+  private void release(Waiting wait) {
+    if (outbox.release(wait.event.getEventId())) {
+      told.add(wait.event);
+    }
   }
 
   private void remember(String eventId) {
@@ -137,6 +155,6 @@ final class NameWait {
     Map.Entry<String, Waiting> oldest = oldestFirst.next();
     oldestFirst.remove();
     LOG.warn("more than {} events wait for a container's name: {} keeps what its path says", MAX_WAITING, oldest.getKey());
-    outbox.release(oldest.getKey());
+    release(oldest.getValue());
   }
 }

@@ -89,14 +89,18 @@ final class Outbox {
 
   // ---- in
 
-  /** Keeps an event, unless it waits already in this or a higher revision. */
-  void add(OomKillEvent event) {
+  /**
+   * Keeps an event, unless it waits already in this or a higher revision.
+   *
+   * @return whether it may be sent only now
+   */
+  boolean add(OomKillEvent event) {
     boolean wasHeld = held.contains(event.getEventId());
     if (keep(event, wasHeld)) {
       held.remove(event.getEventId());
-    } else {
-      release(event.getEventId());
+      return true;
     }
+    return release(event.getEventId());
   }
 
   /** Keeps an event, but does not send it before it is added or released. */
@@ -106,11 +110,13 @@ final class Outbox {
     }
   }
 
-  /** What is held may be sent as it is. */
-  void release(String eventId) {
-    if (held.remove(eventId) && window.containsKey(eventId)) {
+  /** What is held may be sent as it is. @return whether it was held */
+  boolean release(String eventId) {
+    boolean wasHeld = held.remove(eventId);
+    if (wasHeld && window.containsKey(eventId)) {
       order.add(window.get(eventId));
     }
+    return wasHeld;
   }
 
   private boolean keep(OomKillEvent event, boolean mayReplaceItsRevision) {
