@@ -33,7 +33,6 @@ public final class Aggregator implements AutoCloseable {
     EventStore store = EventStore.open(config.dataDir(), config.retention(), InstantSource.system());
     try {
       GrpcServer server = GrpcServer.start(config, store);
-      log.info("listening on {}:{}, events in {}", config.listenHost(), server.port(), config.dataDir());
       return new Aggregator(store, server);
     } catch (IOException | RuntimeException e) {
       store.close();

@@ -2,6 +2,7 @@ package dev.exit137.cli;
 
 import dev.exit137.agent.Agent;
 import dev.exit137.agent.AgentConfig;
+import dev.exit137.agent.report.EventSink;
 import dev.exit137.cli.options.AgentOptions;
 import dev.exit137.cli.options.ConnectionOptions;
 import dev.exit137.cli.options.HostPort;
@@ -40,8 +41,9 @@ final class AgentCommand implements Callable<Integer> {
   public Integer call() throws Exception {
     terminal.stop().listen();
     AgentConfig config = options.config(terminal, aggregators, connectionOptions.security(aggregators));
-    try (Agent _ = Agent.start(config)) {
-      terminal.say("agent watches node " + config.nodeName() + ", events go to "
+    try (EventSink events = options.eventSink(terminal);
+        Agent _ = Agent.start(config, events)) {
+      terminal.log("agent watches node " + config.nodeName() + ", events go to "
           + String.join(", ", config.aggregators()));
       terminal.stop().await();
     }

@@ -30,7 +30,7 @@ final class AggregatorCommand implements Callable<Integer> {
     terminal.stop().listen();
     AggregatorConfig config = options.config(terminal, accessOptions.config());
     try (Aggregator aggregator = Aggregator.start(config)) {
-      terminal.say("aggregator listens on " + new HostPort(config.listenHost(), aggregator.port())
+      terminal.log("aggregator listens on " + new HostPort(config.listenHost(), aggregator.port())
           + ", events are stored in " + config.dataDir());
       terminal.stop().await();
     }

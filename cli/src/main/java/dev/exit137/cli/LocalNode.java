@@ -2,6 +2,7 @@ package dev.exit137.cli;
 
 import dev.exit137.agent.Agent;
 import dev.exit137.agent.AgentConfig;
+import dev.exit137.agent.report.EventSink;
 import dev.exit137.aggregator.Aggregator;
 import dev.exit137.aggregator.AggregatorConfig;
 import dev.exit137.cli.client.AggregatorClient;
@@ -42,16 +43,20 @@ public final class LocalNode implements AutoCloseable {
    * Starts all three.
    *
    * @param agentConfig makes the agent's settings from the address of the aggregator
+   * @param events is told of each event of the agent; the caller closes it
    * @throws IOException one of them cannot start
    * @throws Failure the stream cannot be opened
    */
   public static LocalNode start(
-      Terminal terminal, AggregatorConfig aggregatorConfig, Function<HostPort, AgentConfig> agentConfig)
+      Terminal terminal,
+      AggregatorConfig aggregatorConfig,
+      Function<HostPort, AgentConfig> agentConfig,
+      EventSink events)
       throws IOException, Failure, InterruptedException {
     LocalNode node = new LocalNode(terminal, aggregatorConfig);
     try {
       node.stream.connect();
-      node.agent = Agent.start(agentConfig.apply(node.address));
+      node.agent = Agent.start(agentConfig.apply(node.address), events);
       return node;
     } catch (Throwable e) {
       node.close();

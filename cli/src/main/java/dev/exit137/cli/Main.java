@@ -2,6 +2,7 @@ package dev.exit137.cli;
 
 import dev.exit137.cli.analyze.AnalyzeCommand;
 import dev.exit137.cli.demo.DemoCommand;
+import dev.exit137.cli.log.ProgramLog;
 import dev.exit137.cli.options.EnvironmentDefaults;
 import dev.exit137.cli.options.FilterOptions;
 import dev.exit137.cli.options.Times;
@@ -13,8 +14,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.concurrent.Callable;
-import java.util.logging.Level;
-import java.util.logging.Logger;
 import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -30,9 +29,6 @@ public final class Main implements Callable<Integer> {
   private static final String FOOTER =
       "%nEvery option has an environment twin: --kmsg-path is EXIT137_KMSG_PATH. The command line wins.";
 
-  /** Held here: java.util.logging forgets a level when nobody holds its logger. */
-  private static final Logger GRPC_LOG = Logger.getLogger("io.grpc");
-
   @Spec
   private CommandSpec command;
 
@@ -40,12 +36,13 @@ public final class Main implements Callable<Integer> {
 
   /** Ends the process with the command's exit code. */
   public static void main(String[] args) {
-    // With a stack trace for every lost connection; what a user needs of it is said by exit137 itself.
-    GRPC_LOG.setLevel(Level.SEVERE);
+    ProgramLog.ofProcess().takeJavaUtilLogging();
     // Each attempt to reach a server looks its name up again; Java would remember the old address for 30 s.
     Security.setProperty("networkaddress.cache.ttl", "1");
     Security.setProperty("networkaddress.cache.negative.ttl", "1");
-    System.exit(run(Terminal.ofProcess(), args));
+    int exitCode = run(Terminal.ofProcess(), args);
+    ProgramLog.ofProcess().close();
+    System.exit(exitCode);
   }
 
   /** Runs one command to its end and returns its exit code. */

@@ -1,5 +1,6 @@
 package dev.exit137.cli;
 
+import dev.exit137.agent.report.EventSink;
 import dev.exit137.aggregator.access.AccessConfig;
 import dev.exit137.cli.options.AgentOptions;
 import dev.exit137.cli.options.AggregatorOptions;
@@ -35,14 +36,22 @@ final class RunCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     terminal.stop().listen();
-    try (LocalNode node = LocalNode.start(
-        terminal,
-        aggregatorOptions.config(terminal, AccessConfig.OPEN),
-        address -> agentOptions.config(terminal, List.of(address), ClientSecurity.PLAINTEXT))) {
+    try (EventSink events = agentOptions.eventSink(terminal);
+        LocalNode node = LocalNode.start(
+            terminal,
+            aggregatorOptions.config(terminal, AccessConfig.OPEN),
+            address -> agentOptions.config(terminal, List.of(address), ClientSecurity.PLAINTEXT),
+            events)) {
       terminal.say("watching this machine for OOM kills; each is printed here as it comes (Ctrl-C ends)");
       terminal.say("in another terminal: bin/exit137 watch --server " + node.address());
       terminal.say("or: grpcurl -plaintext " + node.address() + " exit137.v1.OomEvents/WatchEvents");
-      new EventPrinter(terminal, outputOptions.format()).printAll(node.stream());
+      if (agentOptions.logsEvents()) {
+        // stdout is the agent's.
+        node.stream().close();
+        terminal.stop().await();
+      } else {
+        new EventPrinter(terminal, outputOptions.format()).printAll(node.stream());
+      }
     }
     return 0;
   }

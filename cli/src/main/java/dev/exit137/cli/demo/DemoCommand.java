@@ -3,9 +3,11 @@ package dev.exit137.cli.demo;
 import dev.exit137.agent.AgentConfig;
 import dev.exit137.agent.identity.LabelFilter;
 import dev.exit137.agent.identity.RuntimeSockets;
+import dev.exit137.agent.report.EventSink;
 import dev.exit137.agent.cgroup.CgroupMount;
 import dev.exit137.aggregator.AggregatorConfig;
 import dev.exit137.cli.LocalNode;
+import dev.exit137.cli.log.ProgramLog;
 import dev.exit137.cli.options.HostPort;
 import dev.exit137.cli.options.OutputOptions;
 import dev.exit137.cli.options.StateDirectory;
@@ -24,6 +26,7 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.slf4j.event.Level;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -57,7 +60,7 @@ public final class DemoCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     // The two daemons' own news would hide the demo's.
-    System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", "warn");
+    ProgramLog.setLevel(Level.WARN);
     if (!StateDirectory.isRoot()) {
       throw new Failure("demo makes a cgroup and reads the kernel's log: run it as root");
     }
@@ -66,7 +69,8 @@ public final class DemoCommand implements Callable<Integer> {
     terminal.stop().listen();
     Path state = Files.createTempDirectory("exit137-demo-");
     try (ScratchCgroup cgroup = makeCgroup(mount);
-        LocalNode node = LocalNode.start(terminal, aggregatorConfig(state), server -> agentConfig(state, server))) {
+        LocalNode node = LocalNode.start(
+            terminal, aggregatorConfig(state), server -> agentConfig(state, server), EventSink.NONE)) {
       terminal.say("agent and aggregator run, cgroup " + cgroup.path() + " is limited to 32 MiB");
       ExpectedKill kill = new ExpectedKill(letTheKernelKill(cgroup), VICTIM_COMM, cgroup.path());
       terminal.say("the kernel has killed " + kill.comm() + "(" + kill.pid() + "); waiting for the event");

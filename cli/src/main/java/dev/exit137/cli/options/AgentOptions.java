@@ -3,6 +3,8 @@ package dev.exit137.cli.options;
 import dev.exit137.agent.AgentConfig;
 import dev.exit137.agent.identity.LabelFilter;
 import dev.exit137.agent.identity.RuntimeSockets;
+import dev.exit137.agent.report.EventSink;
+import dev.exit137.cli.output.EventLog;
 import dev.exit137.cli.terminal.Terminal;
 import dev.exit137.proto.security.ClientSecurity;
 import java.io.IOException;
@@ -117,6 +119,12 @@ public final class AgentOptions {
           + "the oldest go, and are counted (default: ${DEFAULT-VALUE}).")
   private long spoolBytes;
 
+  @Option(
+      names = "--log-events",
+      description = "Prints each event as a line of JSON on stdout, for collectors of logs; run then prints nothing else "
+          + "there.")
+  private boolean logEvents;
+
   private static final class SizeInBytes implements ITypeConverter<Long> {
     @Override
     public Long convert(String text) {
@@ -158,6 +166,16 @@ public final class AgentOptions {
     } catch (IllegalArgumentException e) {
       throw new ParameterException(command.commandLine(), e.getMessage(), e);
     }
+  }
+
+  /** Whether stdout gets each event as a line of JSON from the agent. */
+  public boolean logsEvents() {
+    return logEvents;
+  }
+
+  /** Where the agent's events go beside the aggregator; the caller closes it. */
+  public EventSink eventSink(Terminal terminal) {
+    return logEvents ? new EventLog(terminal) : EventSink.NONE;
   }
 
   private RuntimeSockets runtimeSockets() {

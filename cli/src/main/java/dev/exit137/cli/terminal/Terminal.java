@@ -1,5 +1,6 @@
 package dev.exit137.cli.terminal;
 
+import dev.exit137.cli.log.LogLine;
 import java.io.BufferedOutputStream;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
@@ -10,6 +11,7 @@ import java.time.ZoneId;
 import java.util.EnumSet;
 import java.util.Map;
 import jnr.constants.platform.Signal;
+import org.slf4j.event.Level;
 
 /**
  * What a command gets from the process that it runs in; a test gives it another.
@@ -54,6 +56,11 @@ public record Terminal(
     if (out.checkError()) {
       throw new OutputClosedException();
     }
+  }
+
+  /** Says something to the log of a daemon, as a line of it; only what the command itself has to say. */
+  public void log(String message) {
+    err.println(LogLine.of(clock.instant(), Level.INFO, "exit137", message, 0, null));
   }
 
   /** Says something to the person, apart from the result. */

@@ -1,0 +1,68 @@
+package dev.exit137.cli.log;
+
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+
+/** Lets a few messages of each kind pass in ten seconds and counts the others. Not safe for several threads. */
+final class FloodGate {
+  /** How long a kind is counted before the count is told. */
+  static final long WINDOW_NANOS = TimeUnit.SECONDS.toNanos(10);
+  static final int MAX_PASSED = 5;
+  private static final int MAX_KINDS = 256;
+  private static final String OTHERS = "";
+
+  private static final class Kind {
+    private final long sinceNanos;
+    private int passed;
+    private long held;
+    private LogMessage lastHeld;
+
+    Kind(long sinceNanos) {
+      this.sinceNanos = sinceNanos;
+    }
+  }
+
+  /** The last message of those that did not pass, and how many others there were. */
+  record Held(LogMessage last, long others) {}
+
+  private final Map<String, Kind> kinds = new LinkedHashMap<>();
+
+  /** Whether it shall be told now. */
+  boolean passes(LogMessage message, long nowNanos) {
+    String name = kinds.containsKey(message.kind()) || kinds.size() < MAX_KINDS ? message.kind() : OTHERS;
+    Kind kind = kinds.computeIfAbsent(name, unseen -> new Kind(nowNanos));
+    if (kind.passed < MAX_PASSED) {
+      kind.passed++;
+      return true;
+    }
+    kind.held++;
+    kind.lastHeld = message;
+    return false;
+  }
+
+  /** What did not pass and is to be told now, as its time is over; forgets it. */
+  List<Held> takeDue(long nowNanos) {
+    List<Held> due = new ArrayList<>();
+    // They began in this order.
+    for (Iterator<Kind> oldest = kinds.values().iterator(); oldest.hasNext(); ) {
+      Kind kind = oldest.next();
+      if (nowNanos - kind.sinceNanos < WINDOW_NANOS) {
+        break;
+      }
+      oldest.remove();
+      if (kind.held > 0) {
+        due.add(new Held(kind.lastHeld, kind.held - 1));
+      }
+    }
+    return due;
+  }
+
+  /** Whether something is held back. */
+  boolean isHolding() {
+    return kinds.values().stream().anyMatch(kind -> kind.held > 0);
+  }
+}
