@@ -28,7 +28,7 @@ class LauncherTest {
   void install() throws IOException {
     root = Files.createDirectory(directory.resolve("a path with spaces"));
     Path bin = Files.createDirectory(root.resolve("bin"));
-    for (String name : List.of("exit137", "find-java")) {
+    for (String name : List.of("exit137", "find-java", "jvm.args")) {
       Files.copy(BIN.resolve(name), bin.resolve(name));
     }
     java("25.0.1");
@@ -69,17 +69,38 @@ class LauncherTest {
   @Test
   void theLauncherShipsTheFlagsThatTheTestsProveThingsUnder() throws Exception {
     Path lib = jar("cli/target/dist/lib");
-    List<String> expected = new ArrayList<>(List.of("arenas=1"));
-    expected.addAll(List.of(System.getProperty("exit137.jvm.flags").split(" ")));
-    expected.addAll(List.of("-cp", lib + "/*", "dev.exit137.cli.Main", "list", "two words"));
-    assertThat(launch(Map.of(), "list", "two words")).isEqualTo(new Result(0, expected));
+    assertThat(launch(Map.of(), "list", "two words")).isEqualTo(new Result(0, List.of(
+        "arenas=1", "@" + root.resolve("bin/jvm.args"), "-cp", lib + "/*", "dev.exit137.cli.Main", "list", "two words")));
+    assertThat(Files.readAllLines(BIN.resolve("jvm.args")))
+        .filteredOn(line -> !line.startsWith("#"))
+        .containsExactly(System.getProperty("exit137.jvm.flags").split(" "));
+  }
+
+  @Test
+  void aDaemonHasFlagsOfItsOwn() throws Exception {
+    Path lib = jar("lib");
+    Path flags = Files.createFile(root.resolve("bin/agent.args"));
+    assertThat(launch(Map.of(), "agent").output())
+        .containsSubsequence("-cp", lib + "/*", "@" + flags, "dev.exit137.cli.Main", "agent");
+    assertThat(launch(Map.of(), "aggregator", "agent").output()).doesNotContain("@" + flags);
+  }
+
+  @Test
+  void whatMakeRuntimeMadeIsStartedOnItsOwnJava() throws Exception {
+    jar("lib");
+    Files.createFile(root.resolve("jvm.args"));
+    Files.createFile(root.resolve("aggregator.args"));
+    Files.move(root.resolve("java"), root.resolve("runtime"));
+    assertThat(launch(Map.of("EXIT137_JAVA_OPTS", "-Xmx96m"), "aggregator").output()).containsExactly(
+        "arenas=1", "@" + root.resolve("jvm.args"), "@" + root.resolve("aggregator.args"), "-Xmx96m",
+        "dev.exit137.cli.Main", "aggregator");
   }
 
   @Test
   void furtherFlagsAreAppended() throws Exception {
     jar("lib");
     assertThat(launch(Map.of("EXIT137_JAVA_OPTS", "-Xmx24m -Xss1m")).output())
-        .containsSubsequence("-XX:+UseCompactObjectHeaders", "-Xmx24m", "-Xss1m", "-cp");
+        .containsSubsequence("-Xmx24m", "-Xss1m", "dev.exit137.cli.Main");
   }
 
   @Test
