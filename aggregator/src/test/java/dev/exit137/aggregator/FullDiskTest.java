@@ -120,7 +120,7 @@ class FullDiskTest {
       Outcomes outcomes = new Outcomes(new LinkedBlockingQueue<>());
       do {
         OomKillEvent event = event(nextEvent++).toBuilder().setExplanation(FILLER).build();
-        store.submit(new StoreWrite.Event(event, now.get(), outcomes));
+        store.submit(new StoreWrite.Event(event, event.toByteArray(), now.get(), outcomes));
       } while (outcomes.stored().take());
       assertThat(states.take()).hasValueSatisfying(why -> assertThat(why).startsWith("the disk is full"));
 

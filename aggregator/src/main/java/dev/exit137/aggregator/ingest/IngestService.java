@@ -5,10 +5,14 @@ import dev.exit137.aggregator.access.Refusals;
 import dev.exit137.aggregator.peer.Peer;
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.proto.v1.EventIngestGrpc;
-import dev.exit137.proto.v1.PublishEventsRequest;
 import dev.exit137.proto.v1.PublishEventsResponse;
+import io.grpc.BindableService;
+import io.grpc.MethodDescriptor;
+import io.grpc.ServerServiceDefinition;
+import io.grpc.ServiceDescriptor;
 import io.grpc.Status;
 import io.grpc.stub.ServerCallStreamObserver;
+import io.grpc.stub.ServerCalls;
 import io.grpc.stub.StreamObserver;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -17,7 +21,12 @@ import java.util.concurrent.ConcurrentHashMap;
  * Takes the agents' events and statuses. Its calls run on a thread of their own, since a full store makes it wait: then
  * agents wait, and consumers do not.
  */
-public final class IngestService extends EventIngestGrpc.EventIngestImplBase implements AutoCloseable {
+public final class IngestService implements BindableService, AutoCloseable {
+  private static final MethodDescriptor<Published, PublishEventsResponse> PUBLISH =
+      EventIngestGrpc.getPublishEventsMethod()
+          .toBuilder(new Published.Marshaller(), EventIngestGrpc.getPublishEventsMethod().getResponseMarshaller())
+          .build();
+
   private final EventStore store;
   private final ConnectedNodes connected;
   private final Refusals refusals;
@@ -31,8 +40,20 @@ public final class IngestService extends EventIngestGrpc.EventIngestImplBase imp
     this.refusals = refusals;
   }
 
+  /** The service of the contract, in which a message keeps its bytes. */
   @Override
-  public StreamObserver<PublishEventsRequest> publishEvents(StreamObserver<PublishEventsResponse> responses) {
+  public ServerServiceDefinition bindService() {
+    ServiceDescriptor service =
+        ServiceDescriptor.newBuilder(EventIngestGrpc.SERVICE_NAME)
+            .setSchemaDescriptor(EventIngestGrpc.getServiceDescriptor().getSchemaDescriptor())
+            .addMethod(PUBLISH)
+            .build();
+    return ServerServiceDefinition.builder(service)
+        .addMethod(PUBLISH, ServerCalls.asyncBidiStreamingCall(this::publishEvents))
+        .build();
+  }
+
+  private StreamObserver<Published> publishEvents(StreamObserver<PublishEventsResponse> responses) {
     IngestStream stream =
         new IngestStream(
             store,

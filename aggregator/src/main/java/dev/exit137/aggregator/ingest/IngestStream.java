@@ -23,9 +23,12 @@ import java.util.function.Consumer;
  * message only while few are on their way to the disk and the agent takes its acknowledgements, so a flood waits in the
  * agent. However it ends, it ends after the answer to what was accepted.
  */
-final class IngestStream implements StreamObserver<PublishEventsRequest>, StoreWrite.Listener {
-  private static final int MAX_IN_FLIGHT = 64;
+final class IngestStream implements StreamObserver<Published>, StoreWrite.Listener {
+  private static final int MAX_IN_FLIGHT = 256;
   private static final int MAX_IN_FLIGHT_BYTES = 1 << 20;
+
+  // Each request to gRPC goes through its event loop, so a few messages are asked for together, while they are small.
+  private static final int MAX_REQUESTED = 8;
 
   private final EventStore store;
   private final ServerCallStreamObserver<PublishEventsResponse> responses;
@@ -37,9 +40,10 @@ final class IngestStream implements StreamObserver<PublishEventsRequest>, StoreW
 
   // All below is guarded by this. No lock is held while submitting, as that waits for the writer, which needs it.
   private String node = "";
-  private boolean nextRequested;
+  private int requested;
   private int inFlight;
   private int inFlightBytes;
+  private int largestBytes;
   private Status ending;
   private boolean ended;
 
@@ -69,17 +73,21 @@ final class IngestStream implements StreamObserver<PublishEventsRequest>, StoreW
   }
 
   @Override
-  public void onNext(PublishEventsRequest message) {
-    Optional<Status> tooMany = peer.sent(message.getSerializedSize());
+  public void onNext(Published published) {
+    PublishEventsRequest message = published.message();
+    if (!arrived(published.bytes().length)) {
+      return;
+    }
+    Optional<Status> tooMany = peer.sent(published.bytes().length);
     if (tooMany.isPresent()) {
       end(tooMany.get());
       return;
     }
     if (isOfNewerKind(message)) {
-      passOver();
+      requestNext();
       return;
     }
-    Optional<String> brokenRule = MessageRules.broken(message);
+    Optional<String> brokenRule = MessageRules.broken(published);
     if (brokenRule.isPresent()) {
       refuse(Reason.INVALID_MESSAGE, Status.INVALID_ARGUMENT.withDescription(brokenRule.get()));
       return;
@@ -92,16 +100,14 @@ final class IngestStream implements StreamObserver<PublishEventsRequest>, StoreW
     }
     StoreWrite write =
         message.hasEvent()
-            ? new StoreWrite.Event(message.getEvent(), now, this)
+            ? new StoreWrite.Event(message.getEvent(), published.eventBytes(), now, this)
             : new StoreWrite.Status(message.getStatus(), now, this);
     if (!caller.mayPublishFor(write.node())) {
       refuse(Reason.WRONG_NODE, Status.PERMISSION_DENIED.withDescription(
           caller + " may not publish for node " + write.node() + "; an agent's --node-name must be that node"));
       return;
     }
-    if (!accept(write)) {
-      return;
-    }
+    accept(write);
     try {
       store.submit(write);
     } catch (InterruptedException e) {
@@ -138,7 +144,7 @@ final class IngestStream implements StreamObserver<PublishEventsRequest>, StoreW
   public synchronized void committed(List<StoreWrite> writes) {
     PublishEventsResponse.Builder response = PublishEventsResponse.newBuilder();
     for (StoreWrite write : writes) {
-      if (write instanceof StoreWrite.Event(OomKillEvent event, Instant _, StoreWrite.Listener _)) {
+      if (write instanceof StoreWrite.Event(OomKillEvent event, byte[] _, Instant _, StoreWrite.Listener _)) {
         response.addAcks(EventAck.newBuilder().setEventId(event.getEventId()).setRevision(event.getRevision()));
       }
     }
@@ -165,25 +171,20 @@ final class IngestStream implements StreamObserver<PublishEventsRequest>, StoreW
         && !message.getUnknownFields().asMap().isEmpty();
   }
 
-  private void passOver() {
-    synchronized (this) {
-      nextRequested = false;
-    }
-    requestNext();
+  /** Whether a message is still wanted. */
+  private synchronized boolean arrived(int bytes) {
+    requested--;
+    largestBytes = Math.max(largestBytes, bytes);
+    return ending == null;
   }
 
-  private synchronized boolean accept(StoreWrite write) {
-    nextRequested = false;
-    if (ending != null) {
-      return false;
-    }
+  private synchronized void accept(StoreWrite write) {
     if (node.isEmpty()) {
       node = write.node();
       connected.add(node);
     }
     inFlight++;
     inFlightBytes += write.bytes();
-    return true;
   }
 
   private void answered(List<StoreWrite> writes) {
@@ -196,16 +197,23 @@ final class IngestStream implements StreamObserver<PublishEventsRequest>, StoreW
   }
 
   private synchronized void requestNext() {
-    boolean wanted =
-        ending == null
-            && !nextRequested
-            && inFlight < MAX_IN_FLIGHT
-            && inFlightBytes < MAX_IN_FLIGHT_BYTES
-            && responses.isReady();
-    if (wanted) {
-      nextRequested = true;
-      responses.request(1);
+    if (ending != null || !responses.isReady()) {
+      return;
     }
+    int more = Math.min(MAX_REQUESTED, Math.min(MAX_IN_FLIGHT - inFlight, messagesThatFit())) - requested;
+    if (more > 0) {
+      requested += more;
+      responses.request(more);
+    }
+  }
+
+  /** As large as any until now; a first one, or a larger one, only when there is room left. */
+  private int messagesThatFit() {
+    int room = MAX_IN_FLIGHT_BYTES - inFlightBytes;
+    if (room <= 0) {
+      return 0;
+    }
+    return largestBytes == 0 ? 1 : Math.max(1, room / largestBytes);
   }
 
   private void endWhenAnswered() {

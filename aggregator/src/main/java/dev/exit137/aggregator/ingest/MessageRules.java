@@ -31,9 +31,15 @@ final class MessageRules {
   private MessageRules() {}
 
   /** The broken rule, or empty. */
-  static Optional<String> broken(PublishEventsRequest message) {
+  static Optional<String> broken(Published published) {
+    PublishEventsRequest message = published.message();
     return switch (message.getMessageCase()) {
-      case EVENT -> broken(message.getEvent());
+      case EVENT ->
+          broken(message.getEvent())
+              // Only a large message can have one, and few are.
+              .or(() -> published.bytes().length > MAX_TEXT_BYTES
+                  ? longText("event", message.getEvent())
+                  : Optional.empty());
       case STATUS -> broken(message.getStatus());
       case MESSAGE_NOT_SET -> Optional.of("message: it holds neither a status nor an event, or is none of this protocol");
     };
@@ -54,8 +60,7 @@ final class MessageRules {
         .or(() -> broken("event.kernel_time", event.getKernelTime()))
         .or(() -> broken("event.workload_history.first_time", event.getWorkloadHistory().getFirstTime()))
         .or(() -> brokenRecent(event.getWorkloadHistory().getRecentList()))
-        .or(() -> broken("event", event.getNode()))
-        .or(() -> longText("event", event));
+        .or(() -> broken("event", event.getNode()));
   }
 
   private static Optional<String> brokenRecent(List<WorkloadOom> recent) {
@@ -64,7 +69,7 @@ final class MessageRules {
         .findFirst();
   }
 
-  /** The first text in it that is too long. Only a message of that size can have one, and few are. */
+  /** The first text in it that is too long. */
   private static Optional<String> longText(String name, Message message) {
     if (message.getSerializedSize() <= MAX_TEXT_BYTES) {
       return Optional.empty();

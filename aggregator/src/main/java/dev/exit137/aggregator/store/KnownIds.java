@@ -39,22 +39,33 @@ final class KnownIds {
     private static final Known NOTHING = new Known(0, 0);
   }
 
-  Known find(String eventId, String node) throws SQLException {
-    find.setBytes(1, hash(eventId, node));
+  /** @param id {@link #hash} of an event */
+  Known find(byte[] id) throws SQLException {
+    find.setBytes(1, id);
     try (ResultSet rows = find.executeQuery()) {
       return rows.next() ? new Known(rows.getLong(1), rows.getLong(2)) : Known.NOTHING;
     }
   }
 
-  /** Remembers the row and the revision of an event, and no other of that id. */
-  void put(String eventId, String node, long rowId, long revision) throws SQLException {
-    put.setBytes(1, hash(eventId, node));
+  /** Will remember the row and the revision of an event, and no other of that id, once {@link #flush} is called. */
+  void put(byte[] id, long rowId, long revision) throws SQLException {
+    put.setBytes(1, id);
     put.setLong(2, rowId);
     put.setLong(3, revision);
-    put.executeUpdate();
+    put.addBatch();
   }
 
-  private byte[] hash(String eventId, String node) {
+  void flush() throws SQLException {
+    put.executeBatch();
+  }
+
+  /** Forgets what was not flushed. */
+  void clear() throws SQLException {
+    put.clearBatch();
+  }
+
+  /** What an event is known by. */
+  byte[] hash(String eventId, String node) {
     sha256.update(node.getBytes(StandardCharsets.UTF_8));
     sha256.update(END_OF_NAME);
     return Arrays.copyOf(sha256.digest(eventId.getBytes(StandardCharsets.UTF_8)), HASH_BYTES);

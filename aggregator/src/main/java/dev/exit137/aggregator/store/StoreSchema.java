@@ -189,7 +189,8 @@ final class StoreSchema {
     try (Statement statement = connection.createStatement();
         ResultSet rows = statement.executeQuery("SELECT event_id, node, row_id, revision FROM event ORDER BY row_id")) {
       while (rows.next()) {
-        known.put(rows.getString(1), rows.getString(2), rows.getLong(3), rows.getLong(4));
+        known.put(known.hash(rows.getString(1), rows.getString(2)), rows.getLong(3), rows.getLong(4));
+        known.flush();
       }
     }
   }

@@ -19,8 +19,12 @@ public sealed interface StoreWrite {
   /** Size on the wire, bytes. */
   int bytes();
 
-  /** An event to store, unless the store has it in this revision or a higher one. */
-  record Event(OomKillEvent event, Instant receivedAt, Listener listener) implements StoreWrite {
+  /**
+   * An event to store, unless the store has it in this revision or a higher one.
+   *
+   * @param body the event's bytes, which are stored
+   */
+  record Event(OomKillEvent event, byte[] body, Instant receivedAt, Listener listener) implements StoreWrite {
     @Override
     public String node() {
       return event.getNode().getName();
@@ -28,7 +32,7 @@ public sealed interface StoreWrite {
 
     @Override
     public int bytes() {
-      return event.getSerializedSize();
+      return body.length;
     }
   }
 

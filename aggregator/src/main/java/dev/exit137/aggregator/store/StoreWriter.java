@@ -4,15 +4,20 @@ import dev.exit137.aggregator.ProtoTimes;
 import dev.exit137.proto.v1.Container;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.Pod;
+import java.nio.ByteBuffer;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
-/** Puts batches of writes into the file, each batch in one transaction. Used by the store's writer thread alone. */
+/**
+ * Puts batches of writes into the file, each batch in one transaction. Rows gather in the driver until they are flushed,
+ * which is much faster than one after the other. Used by the store's writer thread alone.
+ */
 final class StoreWriter implements AutoCloseable {
   private final Connection connection;
   private final KnownIds known;
@@ -20,6 +25,10 @@ final class StoreWriter implements AutoCloseable {
   private final PreparedStatement insertEvent;
   private final PreparedStatement seenNode;
   private final PreparedStatement setStatus;
+
+  // Hashes of the events that gathered.
+  private final Set<ByteBuffer> gathered = new HashSet<>();
+  private long lastRowId;
 
   StoreWriter(Connection connection) throws SQLException {
     this.connection = connection;
@@ -29,15 +38,16 @@ final class StoreWriter implements AutoCloseable {
         connection.prepareStatement(
             """
             INSERT INTO event (event_id, node, revision, time_nanos, scope,
-              namespace, pod_name, pod_uid, container_name, container_id, body,
+              namespace, pod_name, pod_uid, container_name, container_id, body, row_id,
               outcome, incident, recovered, limit_owner, unit, labels)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING row_id""");
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""");
     seenNode =
         connection.prepareStatement(
             """
             INSERT INTO node (name, last_seen_nanos) VALUES (?, ?)
             ON CONFLICT (name) DO UPDATE SET last_seen_nanos = excluded.last_seen_nanos""");
     setStatus = connection.prepareStatement("UPDATE node SET status = ? WHERE name = ?");
+    lastRowId = StoreSchema.lastRowId(connection);
   }
 
   /**
@@ -46,24 +56,20 @@ final class StoreWriter implements AutoCloseable {
    * @return the highest row id ever given
    */
   long write(List<StoreWrite> batch) throws SQLException {
-    return Transaction.write(
-        connection,
-        () -> {
-          Map<String, StoreWrite> lastOfNode = new HashMap<>();
-          for (StoreWrite write : batch) {
-            lastOfNode.put(write.node(), write);
-          }
-          for (StoreWrite last : lastOfNode.values()) {
-            seen(last);
-          }
-          for (StoreWrite write : batch) {
-            switch (write) {
-              case StoreWrite.Event event -> store(event.event());
-              case StoreWrite.Status status -> setStatus(status);
-            }
-          }
-          return StoreSchema.lastRowId(connection);
-        });
+    forgetGathered();
+    lastRowId = Transaction.write(connection, () -> {
+      seen(batch);
+      long rowId = lastRowId;
+      for (StoreWrite write : batch) {
+        switch (write) {
+          case StoreWrite.Event event -> rowId = store(event, rowId);
+          case StoreWrite.Status status -> setStatus(status);
+        }
+      }
+      flush();
+      return rowId;
+    });
+    return lastRowId;
   }
 
   @Override
@@ -71,10 +77,31 @@ final class StoreWriter implements AutoCloseable {
     connection.close();
   }
 
-  private void seen(StoreWrite write) throws SQLException {
-    seenNode.setString(1, write.node());
-    seenNode.setLong(2, ProtoTimes.epochNanos(ProtoTimes.timestamp(write.receivedAt())));
-    seenNode.executeUpdate();
+  /** What a transaction that failed has left. */
+  private void forgetGathered() throws SQLException {
+    seenNode.clearBatch();
+    insertEvent.clearBatch();
+    known.clear();
+    gathered.clear();
+  }
+
+  private void flush() throws SQLException {
+    insertEvent.executeBatch();
+    known.flush();
+    gathered.clear();
+  }
+
+  private void seen(List<StoreWrite> batch) throws SQLException {
+    Map<String, StoreWrite> lastOfNode = new HashMap<>();
+    for (StoreWrite write : batch) {
+      lastOfNode.put(write.node(), write);
+    }
+    for (StoreWrite last : lastOfNode.values()) {
+      seenNode.setString(1, last.node());
+      seenNode.setLong(2, ProtoTimes.epochNanos(ProtoTimes.timestamp(last.receivedAt())));
+      seenNode.addBatch();
+    }
+    seenNode.executeBatch();
   }
 
   private void setStatus(StoreWrite.Status status) throws SQLException {
@@ -83,22 +110,36 @@ final class StoreWriter implements AutoCloseable {
     setStatus.executeUpdate();
   }
 
-  private void store(OomKillEvent event) throws SQLException {
-    String node = event.getNode().getName();
+  /**
+   * Stores the event if it is new.
+   *
+   * @param lastRowId the highest given before it
+   * @return the highest given
+   */
+  private long store(StoreWrite.Event write, long lastRowId) throws SQLException {
+    OomKillEvent event = write.event();
     long revision = Integer.toUnsignedLong(event.getRevision());
-    KnownIds.Known before = known.find(event.getEventId(), node);
+    byte[] id = known.hash(event.getEventId(), write.node());
+    if (gathered.contains(ByteBuffer.wrap(id))) {
+      flush();
+    }
+    KnownIds.Known before = known.find(id);
     if (before.revision() >= revision) {
-      return;
+      return lastRowId;
     }
     if (before.rowId() != 0) {
       deleteRow.setLong(1, before.rowId());
       deleteRow.executeUpdate();
     }
-    known.put(event.getEventId(), node, insert(event), revision);
+    long rowId = lastRowId + 1;
+    insert(write, rowId);
+    known.put(id, rowId, revision);
+    gathered.add(ByteBuffer.wrap(id));
+    return rowId;
   }
 
-  /** Returns the event's row id. */
-  private long insert(OomKillEvent event) throws SQLException {
+  private void insert(StoreWrite.Event write, long rowId) throws SQLException {
+    OomKillEvent event = write.event();
     Container container = event.getContainer();
     Pod pod = container.getPod();
     insertEvent.setString(1, event.getEventId());
@@ -111,11 +152,10 @@ final class StoreWriter implements AutoCloseable {
     insertEvent.setString(8, nullIfEmpty(pod.getUid()));
     insertEvent.setString(9, nullIfEmpty(container.getName()));
     insertEvent.setString(10, nullIfEmpty(container.getId()));
-    insertEvent.setBytes(11, event.toByteArray());
-    SummaryColumns.bind(insertEvent, 12, event);
-    try (ResultSet rows = insertEvent.executeQuery()) {
-      return rows.getLong(1);
-    }
+    insertEvent.setBytes(11, write.body());
+    insertEvent.setLong(12, rowId);
+    SummaryColumns.bind(insertEvent, 13, event);
+    insertEvent.addBatch();
   }
 
   private static String nullIfEmpty(String value) {

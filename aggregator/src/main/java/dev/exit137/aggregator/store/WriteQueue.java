@@ -25,8 +25,8 @@ import org.slf4j.LoggerFactory;
 final class WriteQueue implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(WriteQueue.class);
 
-  private static final int MAX_BATCH = 256;
-  private static final int MAX_QUEUED_BYTES = 16 << 20;
+  private static final int MAX_BATCH = 512;
+  private static final int MAX_QUEUED_BYTES = 6 << 20;
 
   // What a queued write takes beside its message; it also bounds the number of those.
   private static final int OVERHEAD_BYTES = 512;

@@ -204,7 +204,7 @@ class EventWatchTest {
               .setNode(node)
               .setExplanation(filler)
               .build();
-      store.submit(new StoreWrite.Event(event, Instant.EPOCH, listener));
+      store.submit(new StoreWrite.Event(event, event.toByteArray(), Instant.EPOCH, listener));
     }
     assertThat(stored.await(30, TimeUnit.SECONDS)).isTrue();
   }

@@ -56,12 +56,12 @@ class IngestStreamTest {
 
       int sent = sendWhatIsAskedFor("", 0);
 
-      assertThat(sent).isEqualTo(64);
+      assertThat(sent).isEqualTo(256);
       lock.execute("ROLLBACK");
     }
     stream.onCompleted();
     ended.await();
-    assertThat(agent.sent().stream().mapToInt(PublishEventsResponse::getAcksCount).sum()).isEqualTo(64);
+    assertThat(agent.sent().stream().mapToInt(PublishEventsResponse::getAcksCount).sum()).isEqualTo(256);
   }
 
   @Test
@@ -96,14 +96,15 @@ class IngestStreamTest {
     return sent;
   }
 
-  private static PublishEventsRequest event(int number, String filler, int fillers) {
-    return PublishEventsRequest.newBuilder()
-        .setEvent(
-            OomKillEvent.newBuilder()
-                .setEventId("event-" + number)
-                .setRevision(1)
-                .setNode(Node.newBuilder().setName("node-a"))
-                .addAllRecommendations(Collections.nCopies(fillers, filler)))
-        .build();
+  private static Published event(int number, String filler, int fillers) {
+    return Published.of(
+        PublishEventsRequest.newBuilder()
+            .setEvent(
+                OomKillEvent.newBuilder()
+                    .setEventId("event-" + number)
+                    .setRevision(1)
+                    .setNode(Node.newBuilder().setName("node-a"))
+                    .addAllRecommendations(Collections.nCopies(fillers, filler)))
+            .build());
   }
 }

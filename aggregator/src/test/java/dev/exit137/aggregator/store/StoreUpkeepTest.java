@@ -232,8 +232,9 @@ class StoreUpkeepTest {
     writer.write(writes);
   }
 
-  private StoreWrite write(OomKillEvent.Builder event) {
-    return new StoreWrite.Event(event.build(), now, null);
+  private StoreWrite write(OomKillEvent.Builder builder) {
+    OomKillEvent event = builder.build();
+    return new StoreWrite.Event(event, event.toByteArray(), now, null);
   }
 
   private static OomKillEvent.Builder event(int number, int bytes) {

@@ -1,0 +1,84 @@
+package dev.exit137.aggregator.store;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.exit137.proto.v1.Node;
+import dev.exit137.proto.v1.OomKillEvent;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class StoreWriterTest {
+  @TempDir private Path dataDir;
+  private Connection connection;
+  private StoreWriter writer;
+
+  @BeforeEach
+  void open() throws SQLException, IOException {
+    connection = StoreSchema.openWriter(dataDir.resolve("events.db"));
+    writer = new StoreWriter(connection);
+  }
+
+  @AfterEach
+  void close() throws SQLException {
+    connection.close();
+  }
+
+  @Test
+  void anEventThatComesThriceInOneBatchIsStoredOnceInItsNewestRevision() throws SQLException {
+    long lastRowId = writer.write(List.of(event("a", 1), event("a", 1), event("b", 1), event("a", 2), event("a", 1)));
+
+    assertThat(stored()).containsExactly("2 b 1", "3 a 2");
+    assertThat(lastRowId).isEqualTo(3);
+  }
+
+  @Test
+  void anEventOfABatchThatCouldNotBeStoredIsStillNewInTheNext() throws SQLException {
+    run("CREATE TRIGGER refuse BEFORE INSERT ON event WHEN NEW.event_id = 'b' BEGIN SELECT RAISE(ABORT, 'no'); END");
+    assertThatThrownBy(() -> writer.write(List.of(event("a", 1), event("b", 1)))).isInstanceOf(SQLException.class);
+    run("DROP TRIGGER refuse");
+
+    long lastRowId = writer.write(List.of(event("a", 1)));
+
+    assertThat(stored()).containsExactly("1 a 1");
+    assertThat(lastRowId).isEqualTo(1);
+  }
+
+  private void run(String sql) throws SQLException {
+    try (Statement statement = connection.createStatement()) {
+      statement.execute(sql);
+    }
+  }
+
+  private List<String> stored() throws SQLException {
+    List<String> events = new ArrayList<>();
+    try (Statement statement = connection.createStatement();
+        ResultSet rows = statement.executeQuery("SELECT row_id, event_id, revision FROM event ORDER BY row_id")) {
+      while (rows.next()) {
+        events.add(rows.getLong(1) + " " + rows.getString(2) + " " + rows.getLong(3));
+      }
+    }
+    return events;
+  }
+
+  private static StoreWrite event(String id, int revision) {
+    OomKillEvent event =
+        OomKillEvent.newBuilder()
+            .setEventId(id)
+            .setRevision(revision)
+            .setNode(Node.newBuilder().setName("node-a"))
+            .build();
+    return new StoreWrite.Event(event, event.toByteArray(), Instant.EPOCH, null);
+  }
+}
