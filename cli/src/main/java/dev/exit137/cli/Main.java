@@ -47,6 +47,21 @@ public final class Main implements Callable<Integer> {
 
   /** Runs one command to its end and returns its exit code. */
   public static int run(Terminal terminal, String... args) {
+    CommandLine main = commandLine(terminal);
+    var errors = new ErrorReport(terminal, args);
+    // A libc, an epoll or a SQLite that cannot be unpacked is an Error, which picocli hands to nobody.
+    main.setExecutionStrategy(parsed -> {
+      try {
+        return new CommandLine.RunLast().execute(parsed);
+      } catch (LinkageError e) {
+        return errors.handleNativeLibraryMissing(e);
+      }
+    });
+    return main.setParameterExceptionHandler(errors).setExecutionExceptionHandler(errors).execute(args);
+  }
+
+  /** Every subcommand and flag that there is: documents and manifests are held against it, too. */
+  public static CommandLine commandLine(Terminal terminal) {
     CommandLine main = new CommandLine(new Main());
     List.of(
             new RunCommand(terminal),
@@ -66,26 +81,14 @@ public final class Main implements Callable<Integer> {
       each.getCommandSpec().mixinStandardHelpOptions(true).versionProvider(new Version());
       each.getCommandSpec().usageMessage().width(100).sortOptions(false).abbreviateSynopsis(true);
     });
-    var errors = new ErrorReport(terminal, args);
-    // A libc, an epoll or a SQLite that cannot be unpacked is an Error, which picocli hands to nobody.
-    main.setExecutionStrategy(parsed -> {
-      try {
-        return new CommandLine.RunLast().execute(parsed);
-      } catch (LinkageError e) {
-        return errors.handleNativeLibraryMissing(e);
-      }
-    });
     return main
         .setDefaultValueProvider(new EnvironmentDefaults(terminal.environment()))
         .setCaseInsensitiveEnumValuesAllowed(true)
         .registerConverter(Duration.class, Times::duration)
         .registerConverter(Instant.class, text -> Times.instant(text, terminal.clock()))
         .registerConverter(OomKillEvent.Scope.class, FilterOptions::scope)
-        .setParameterExceptionHandler(errors)
-        .setExecutionExceptionHandler(errors)
         .setOut(new PrintWriter(terminal.out(), true))
-        .setErr(new PrintWriter(terminal.err(), true))
-        .execute(args);
+        .setErr(new PrintWriter(terminal.err(), true));
   }
 
   private static List<CommandLine> allCommands(CommandLine main) {

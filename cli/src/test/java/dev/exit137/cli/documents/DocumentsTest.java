@@ -1,0 +1,159 @@
+package dev.exit137.cli.documents;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+
+import com.google.protobuf.Descriptors.MethodDescriptor;
+import com.google.protobuf.Descriptors.ServiceDescriptor;
+import com.google.protobuf.DynamicMessage;
+import com.google.protobuf.util.JsonFormat;
+import dev.exit137.cli.Main;
+import dev.exit137.cli.options.EnvironmentDefaults;
+import dev.exit137.cli.terminal.StopSignal;
+import dev.exit137.cli.terminal.Terminal;
+import dev.exit137.proto.v1.ListEventsRequest;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.InstantSource;
+import java.time.ZoneOffset;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.OptionSpec;
+
+/** What the documents tell people to type is there, and so is what they point to. */
+class DocumentsTest {
+  private static final Pattern FLAG = Pattern.compile("^(--[a-z][a-z-]+)(?:[ =].*)?$");
+  private static final Pattern VARIABLE = Pattern.compile("EXIT137_[A-Z0-9_]+");
+  private static final Pattern LINK = Pattern.compile("\\]\\(([^)\\s]+)\\)");
+  /** {@code | `--retention DURATION` | `30d` | …}. */
+  private static final Pattern DEFAULT = Pattern.compile("^\\| `(--[a-z-]+)[^`]*` \\| `([^`]+)`.*");
+
+  static List<Document> documents() throws IOException {
+    return Document.all();
+  }
+
+  @ParameterizedTest
+  @MethodSource("documents")
+  void everyCallOfTheProgramIsOneThatItTakes(Document document) {
+    for (List<String> call : document.calls("bin/exit137")) {
+      assertThatCode(() -> program().parseArgs(call.stream().skip(1).toArray(String[]::new)))
+          .as("%s: %s", document.file(), String.join(" ", call))
+          .doesNotThrowAnyException();
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("documents")
+  void everyFlagExists(Document document) {
+    assertThat(options().keySet())
+        .as("flags in %s", document.file())
+        .containsAll(document.code().stream().map(FLAG::matcher).filter(Matcher::matches).map(flag -> flag.group(1))
+            .toList());
+  }
+
+  @ParameterizedTest
+  @MethodSource("documents")
+  void aFlagsDefaultIsThatOfItsHelp(Document document) {
+    document.prose().stream().map(DEFAULT::matcher).filter(Matcher::matches).forEach(row -> assertThat(
+            options().get(row.group(1)).stream()
+                .map(option -> String.join(" ", option.description()).replace("${DEFAULT-VALUE}",
+                    option.defaultValueString(false)))
+                .toList())
+        .as("%s: %s", document.file(), row.group())
+        .anySatisfy(help -> assertThat(help).contains("(default: " + row.group(2) + ")")));
+  }
+
+  @ParameterizedTest
+  @MethodSource("documents")
+  void everyEnvironmentVariableIsRead(Document document) throws IOException {
+    String launcher = Files.readString(Document.ROOT.resolve("bin/exit137"));
+    Set<String> twins = options().values().stream()
+        .flatMap(List::stream)
+        .flatMap(option -> EnvironmentDefaults.twin(option).stream())
+        .collect(Collectors.toSet());
+    VARIABLE.matcher(text(document)).results().map(match -> match.group())
+        .filter(variable -> !launcher.contains(variable))
+        .forEach(variable -> assertThat(twins).as("variables in %s", document.file()).contains(variable));
+  }
+
+  @ParameterizedTest
+  @MethodSource("documents")
+  void everyMakeTargetExists(Document document) throws IOException {
+    List<String> makefile = Files.readAllLines(Document.ROOT.resolve("Makefile"));
+    for (List<String> call : document.calls("make")) {
+      assertThat(makefile).as("%s: %s", document.file(), String.join(" ", call))
+          .anyMatch(line -> line.startsWith(call.get(1) + ":"));
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("documents")
+  void everyCallOfGrpcurlFitsTheContract(Document document) {
+    ServiceDescriptor service = ListEventsRequest.getDescriptor().getFile().findServiceByName("OomEvents");
+    for (List<String> call : document.calls("grpcurl")) {
+      String prefix = service.getFullName() + "/";
+      call.stream().filter(word -> word.startsWith(prefix)).forEach(word -> {
+        MethodDescriptor method = service.findMethodByName(word.substring(prefix.length()));
+        assertThat(method).as("%s: %s", document.file(), word).isNotNull();
+        String request = call.contains("-d") ? call.get(call.indexOf("-d") + 1) : "{}";
+        assertThatCode(() -> JsonFormat.parser().merge(request, DynamicMessage.newBuilder(method.getInputType())))
+            .as("%s: %s", document.file(), request)
+            .doesNotThrowAnyException();
+      });
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("documents")
+  void everyLinkLeadsToAFileAndAHeading(Document document) throws IOException {
+    for (String link : LINK.matcher(String.join("\n", document.prose())).results().map(m -> m.group(1)).toList()) {
+      if (link.contains("://")) {
+        continue;
+      }
+      String[] parts = link.split("#", 2);
+      Path target = parts[0].isEmpty() ? document.file() : document.file().resolveSibling(parts[0]).normalize();
+      assertThat(Document.ROOT.resolve(target)).as("link in %s", document.file()).exists();
+      if (parts.length == 2) {
+        assertThat(Document.read(target).anchors()).as("link in %s", document.file()).contains(parts[1]);
+      }
+    }
+  }
+
+  @Test
+  void theReadmeLeadsToEveryDocument() throws IOException {
+    String readme = text(Document.read(Path.of("README.md")));
+    assertThat(documents()).map(document -> document.file().toString())
+        .filteredOn(file -> file.startsWith("docs/"))
+        .isNotEmpty()
+        .allSatisfy(file -> assertThat(readme).contains("(" + file + ")"));
+  }
+
+  private static String text(Document document) {
+    return Stream.concat(document.prose().stream(), document.blocks().stream()).collect(Collectors.joining("\n"));
+  }
+
+  /** By name, of whichever subcommand. */
+  private static Map<String, List<OptionSpec>> options() {
+    return program().getSubcommands().values().stream()
+        .flatMap(subcommand -> subcommand.getCommandSpec().options().stream())
+        .collect(Collectors.groupingBy(OptionSpec::longestName));
+  }
+
+  private static CommandLine program() {
+    var nowhere = new PrintStream(OutputStream.nullOutputStream());
+    return Main.commandLine(new Terminal(nowhere, nowhere, Map.of(), InstantSource.system(), ZoneOffset.UTC,
+        new StopSignal(Set.of())));
+  }
+}
