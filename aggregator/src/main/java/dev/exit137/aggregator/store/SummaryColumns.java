@@ -1,9 +1,6 @@
 package dev.exit137.aggregator.store;
 
-import com.google.protobuf.InvalidProtocolBufferException;
-import com.google.protobuf.Struct;
-import com.google.protobuf.Value;
-import com.google.protobuf.util.JsonFormat;
+import com.google.gson.JsonObject;
 import dev.exit137.proto.v1.Container;
 import dev.exit137.proto.v1.OomKillEvent;
 import java.sql.PreparedStatement;
@@ -37,12 +34,8 @@ final class SummaryColumns {
     if (labels.isEmpty()) {
       return null;
     }
-    Struct.Builder object = Struct.newBuilder();
-    labels.forEach((name, value) -> object.putFields(name, Value.newBuilder().setStringValue(value).build()));
-    try {
-      return JsonFormat.printer().omittingInsignificantWhitespace().print(object);
-    } catch (InvalidProtocolBufferException e) {
-      throw new AssertionError("an object of strings can be printed", e);
-    }
+    JsonObject object = new JsonObject();
+    labels.forEach(object::addProperty);
+    return object.toString();
   }
 }
