@@ -1,0 +1,78 @@
+package dev.exit137.cli.manifests;
+
+import dev.exit137.cli.Session;
+import io.fabric8.kubernetes.api.model.Container;
+import io.fabric8.kubernetes.api.model.EnvVar;
+import io.fabric8.kubernetes.api.model.PodTemplateSpec;
+import io.fabric8.kubernetes.api.model.VolumeMount;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+
+/** One of the two daemons in this process, with the arguments and the environment that its manifest gives it. */
+final class DaemonPod implements AutoCloseable {
+  static final String NODE = "worker-1";
+
+  final Session session = new Session();
+  private final Container container;
+  private final Path volumes;
+  private CompletableFuture<Integer> exitCode;
+
+  /** @param volumes has, or gets, a directory for each volume of the pod, by its name */
+  DaemonPod(PodTemplateSpec pod, Path volumes) throws IOException {
+    container = pod.getSpec().getContainers().getFirst();
+    this.volumes = volumes;
+    for (VolumeMount mount : container.getVolumeMounts()) {
+      Files.createDirectories(volumes.resolve(mount.getName()));
+    }
+    for (EnvVar variable : container.getEnv()) {
+      boolean isNodeName = variable.getValueFrom() != null
+          && variable.getValueFrom().getFieldRef().getFieldPath().equals("spec.nodeName");
+      session.environment.put(variable.getName(), isNodeName ? NODE : mounted(variable.getValue()));
+    }
+  }
+
+  /** The volume's directory, for a path below one that is mounted; other values as they are. */
+  private String mounted(String value) {
+    return container.getVolumeMounts().stream()
+        .filter(mount -> Path.of(value).startsWith(mount.getMountPath()))
+        .max(Comparator.comparing(mount -> mount.getMountPath().length()))
+        .map(mount -> volumes.resolve(mount.getName()).resolve(Path.of(mount.getMountPath()).relativize(Path.of(value))))
+        .map(Path::toString)
+        .orElse(value);
+  }
+
+  DaemonPod with(String variable, String value) {
+    session.environment.put(variable, value);
+    return this;
+  }
+
+  DaemonPod start() {
+    List<String> args = container.getArgs().stream().map(this::mounted).toList();
+    exitCode = session.start(args.toArray(String[]::new));
+    return this;
+  }
+
+  /** Waits for it to say something. */
+  String awaitLine(String words) throws InterruptedException {
+    String line;
+    do {
+      line = session.nextErrorLine();
+      if (exitCode.isDone()) {
+        throw new AssertionError("exit code " + exitCode.join() + ": " + line + session.err());
+      }
+    } while (!line.contains(words));
+    return line;
+  }
+
+  @Override
+  public void close() {
+    session.stop.request();
+    if (exitCode != null) {
+      exitCode.join();
+    }
+  }
+}

@@ -1,0 +1,138 @@
+package dev.exit137.cli.manifests;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.exit137.cli.Session;
+import io.fabric8.kubernetes.api.model.Container;
+import io.fabric8.kubernetes.api.model.EnvVar;
+import io.fabric8.kubernetes.api.model.Service;
+import io.fabric8.kubernetes.api.model.VolumeMount;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** What the manifests say to the program: it knows every flag, finds every path, and starts. */
+class ProgramTest {
+  // A flag's name in the first column of a subcommand's help.
+  private static final Pattern FLAG = Pattern.compile("^ {2,6}(?:-\\w, )?(--[a-z][a-z-]*)");
+
+  @TempDir
+  private Path directory;
+
+  static List<String> names() {
+    return Kustomize.names();
+  }
+
+  private static Set<String> flagsOf(String subcommand) {
+    Session help = new Session();
+    assertThat(help.run(subcommand, "--help")).isZero();
+    return help.out().stream()
+        .flatMap(line -> FLAG.matcher(line).results())
+        .map(flag -> flag.group(1))
+        .collect(Collectors.toSet());
+  }
+
+  @ParameterizedTest
+  @MethodSource("names")
+  void theProgramKnowsEveryFlagAndEveryVariable(String name) {
+    Manifests manifests = Manifests.of(name);
+    assertThat(manifests.containers()).extracting(container -> container.getArgs().getFirst())
+        .containsExactly("agent", "aggregator");
+    for (Container container : manifests.containers()) {
+      assertThat(container.getCommand()).isEmpty();
+      Set<String> flags = flagsOf(container.getArgs().getFirst());
+      assertThat(container.getArgs()).filteredOn(arg -> arg.startsWith("--"))
+          .allSatisfy(arg -> assertThat(flags).contains(arg.replaceFirst("=.*", "")));
+      assertThat(container.getEnv()).extracting(EnvVar::getName).doesNotHaveDuplicates()
+          .filteredOn(variable -> !variable.equals("EXIT137_JAVA_OPTS"))
+          .allSatisfy(variable -> assertThat(flags).contains(flagOf(variable)));
+    }
+  }
+
+  /** EXIT137_KMSG_PATH is --kmsg-path. */
+  private static String flagOf(String variable) {
+    assertThat(variable).startsWith("EXIT137_");
+    return "--" + variable.substring("EXIT137_".length()).toLowerCase(Locale.ROOT).replace('_', '-');
+  }
+
+  @ParameterizedTest
+  @MethodSource("names")
+  void everyPathIsOneThatIsMounted(String name) {
+    for (Container container : Manifests.of(name).containers()) {
+      assertThat(container.getEnv()).extracting(EnvVar::getValue)
+          .filteredOn(value -> value != null && value.startsWith("/"))
+          .isNotEmpty()
+          .allSatisfy(path -> assertThat(container.getVolumeMounts()).extracting(VolumeMount::getMountPath)
+              .anyMatch(mount -> Path.of(path).startsWith(mount)));
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("names")
+  void agentsLookForTheAggregatorWhereItsServiceIs(String name) {
+    Manifests manifests = Manifests.of(name);
+    Service service = manifests.all(Service.class).findFirst().orElseThrow();
+    int port = service.getSpec().getPorts().stream()
+        .filter(each -> each.getName().equals("grpc")).findFirst().orElseThrow().getPort();
+    assertThat(manifests.containers().getFirst().getEnv())
+        .filteredOn(variable -> variable.getName().equals("EXIT137_AGGREGATOR"))
+        .extracting(EnvVar::getValue)
+        .containsExactly(service.getMetadata().getName() + ":" + port);
+  }
+
+  @Test
+  void bothDaemonsStartAsTheManifestsSayAndFindEachOther() throws Exception {
+    Manifests manifests = Manifests.of("base");
+    try (DaemonPod aggregator = aggregator(manifests)) {
+      String address = addressOf(aggregator);
+      try (DaemonPod agent = agent(manifests, address)) {
+        agent.awaitLine("agent watches node " + DaemonPod.NODE);
+        assertThatANodeReports(address);
+      }
+    }
+  }
+
+  private DaemonPod aggregator(Manifests manifests) throws Exception {
+    var pod = new DaemonPod(manifests.aggregator().getSpec().getTemplate(), directory.resolve("aggregator"));
+    assertThat(pod.session.environment).containsEntry("EXIT137_LISTEN", "0.0.0.0:9137");
+    return pod.with("EXIT137_LISTEN", "0.0.0.0:0").start();
+  }
+
+  /** 0.0.0.0, as in the manifest: to the program that is not the loopback, where much is allowed. */
+  private static String addressOf(DaemonPod aggregator) throws InterruptedException {
+    String line = aggregator.awaitLine("aggregator listens on ");
+    return line.substring(line.indexOf("0.0.0.0:"), line.indexOf(','));
+  }
+
+  private DaemonPod agent(Manifests manifests, String address) throws Exception {
+    var pod = new DaemonPod(manifests.agent().getSpec().getTemplate(), directory.resolve("agent"));
+    Files.writeString(directory.resolve("agent/cgroup/cgroup.controllers"), "memory\n");
+    // The log of this machine, and its runtimes, are not of the test's node.
+    return pod
+        .with("EXIT137_KMSG_PATH", directory.resolve("no-kmsg").toString())
+        .with("EXIT137_CRI_ENDPOINT", directory.resolve("no-cri").toString())
+        .with("EXIT137_DOCKER_ENDPOINT", directory.resolve("no-docker").toString())
+        .with("EXIT137_AGGREGATOR", address)
+        .start();
+  }
+
+  /** Asks until the agent's first status has come. */
+  private static void assertThatANodeReports(String address, String... more) {
+    long deadline = System.nanoTime() + 120_000_000_000L;
+    Session client = new Session();
+    client.environment.put("EXIT137_PLAINTEXT", "true");
+    do {
+      client.run("nodes", "--server", address, "-o", "json");
+    } while (client.out().isEmpty() && System.nanoTime() < deadline);
+    assertThat(client.out()).as("nodes; stderr: %s", client.err())
+        .singleElement().asString().contains("\"" + DaemonPod.NODE + "\"");
+  }
+}

@@ -1,0 +1,241 @@
+package dev.exit137.cli.manifests;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.exit137.agent.identity.RuntimeSockets;
+import io.fabric8.kubernetes.api.model.Container;
+import io.fabric8.kubernetes.api.model.ContainerPort;
+import io.fabric8.kubernetes.api.model.HasMetadata;
+import io.fabric8.kubernetes.api.model.IntOrString;
+import io.fabric8.kubernetes.api.model.LabelSelector;
+import io.fabric8.kubernetes.api.model.Namespace;
+import io.fabric8.kubernetes.api.model.PodTemplateSpec;
+import io.fabric8.kubernetes.api.model.Probe;
+import io.fabric8.kubernetes.api.model.Quantity;
+import io.fabric8.kubernetes.api.model.ResourceRequirements;
+import io.fabric8.kubernetes.api.model.SecurityContext;
+import io.fabric8.kubernetes.api.model.Service;
+import io.fabric8.kubernetes.api.model.ServiceAccount;
+import io.fabric8.kubernetes.api.model.ServicePort;
+import io.fabric8.kubernetes.api.model.Volume;
+import io.fabric8.kubernetes.api.model.VolumeMount;
+import io.fabric8.kubernetes.api.model.apps.DaemonSet;
+import io.fabric8.kubernetes.api.model.apps.StatefulSet;
+import io.fabric8.kubernetes.api.model.networking.v1.NetworkPolicy;
+import io.fabric8.kubernetes.api.model.networking.v1.NetworkPolicyPort;
+import io.fabric8.kubernetes.api.model.policy.v1.PodDisruptionBudget;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** What a cluster takes without a word, and what then does not work: names that lead nowhere, rights that nobody meant. */
+class WiringTest {
+  static List<String> names() {
+    return Kustomize.names();
+  }
+
+  @ParameterizedTest
+  @MethodSource("names")
+  void everyObjectIsInTheNamespaceThatIsAppliedWithIt(String name) {
+    Manifests manifests = Manifests.of(name);
+    String namespace = manifests.all(Namespace.class).findFirst().orElseThrow().getMetadata().getName();
+    assertThat(manifests.objects())
+        .filteredOn(object -> !(object instanceof Namespace))
+        .allSatisfy(object -> assertThat(object.getMetadata().getNamespace()).isEqualTo(namespace));
+    assertThat(manifests.objects().stream().map(object -> object.getKind() + object.getMetadata().getName()))
+        .doesNotHaveDuplicates();
+  }
+
+  @ParameterizedTest
+  @MethodSource("names")
+  void everySelectorSelectsAPodThatIsThere(String name) {
+    Manifests manifests = Manifests.of(name);
+    Stream.of(
+            manifests.all(DaemonSet.class).map(each -> each.getSpec().getSelector()),
+            manifests.all(StatefulSet.class).map(each -> each.getSpec().getSelector()),
+            manifests.all(PodDisruptionBudget.class).map(each -> each.getSpec().getSelector()),
+            manifests.all(NetworkPolicy.class).map(each -> each.getSpec().getPodSelector()))
+        .flatMap(each -> each)
+        .map(LabelSelector::getMatchLabels)
+        .forEach(labels -> assertThat(selected(manifests, labels)).as("pods with %s", labels).hasSize(1));
+    assertThat(selected(manifests, manifests.agent().getSpec().getSelector().getMatchLabels()))
+        .containsExactly(manifests.agent().getSpec().getTemplate());
+    assertThat(selected(manifests, manifests.aggregator().getSpec().getSelector().getMatchLabels()))
+        .containsExactly(manifests.aggregator().getSpec().getTemplate());
+    assertThat(manifests.all(Service.class).map(service -> service.getMetadata().getName()))
+        .contains(manifests.aggregator().getSpec().getServiceName());
+  }
+
+  private static List<PodTemplateSpec> selected(Manifests manifests, Map<String, String> labels) {
+    return manifests.pods().stream()
+        .filter(pod -> pod.getMetadata().getLabels().entrySet().containsAll(labels.entrySet()))
+        .toList();
+  }
+
+  @ParameterizedTest
+  @MethodSource("names")
+  void everyPortLeadsToOneOfTheContainer(String name) {
+    Manifests manifests = Manifests.of(name);
+    manifests.all(Service.class).forEach(service -> {
+      PodTemplateSpec pod = selected(manifests, service.getSpec().getSelector()).getFirst();
+      assertThat(service.getSpec().getPorts()).extracting(ServicePort::getTargetPort)
+          .isNotEmpty()
+          .allSatisfy(port -> assertThat(portNames(pod)).contains(port.getStrVal()));
+    });
+    manifests.all(NetworkPolicy.class).forEach(policy -> policy.getSpec().getIngress().forEach(rule -> {
+      PodTemplateSpec pod = selected(manifests, policy.getSpec().getPodSelector().getMatchLabels()).getFirst();
+      assertThat(rule.getPorts()).extracting(NetworkPolicyPort::getPort).extracting(IntOrString::getIntVal)
+          .isNotEmpty()
+          .allSatisfy(port -> assertThat(portNumbers(pod)).contains(port));
+    }));
+    manifests.pods().forEach(pod -> pod.getSpec().getContainers().forEach(container ->
+        assertThat(probes(container)).filteredOn(probe -> probe.getHttpGet() != null)
+            .allSatisfy(probe -> assertThat(portNames(pod)).contains(probe.getHttpGet().getPort().getStrVal()))));
+  }
+
+  private static Stream<Probe> probes(Container container) {
+    return Stream.of(container.getStartupProbe(), container.getLivenessProbe(), container.getReadinessProbe())
+        .filter(Objects::nonNull);
+  }
+
+  private static List<String> portNames(PodTemplateSpec pod) {
+    return ports(pod).map(ContainerPort::getName).toList();
+  }
+
+  private static List<Integer> portNumbers(PodTemplateSpec pod) {
+    return ports(pod).map(ContainerPort::getContainerPort).toList();
+  }
+
+  private static Stream<ContainerPort> ports(PodTemplateSpec pod) {
+    return pod.getSpec().getContainers().stream().flatMap(container -> container.getPorts().stream());
+  }
+
+  @ParameterizedTest
+  @MethodSource("names")
+  void everyVolumeIsMountedAndEveryMountHasItsVolume(String name) {
+    Manifests manifests = Manifests.of(name);
+    Set<String> claims = new HashSet<>();
+    manifests.aggregator().getSpec().getVolumeClaimTemplates().forEach(each -> claims.add(each.getMetadata().getName()));
+    for (PodTemplateSpec pod : manifests.pods()) {
+      Set<String> volumes = new HashSet<>(pod.getSpec().getVolumes().stream().map(Volume::getName).toList());
+      if (pod == manifests.aggregator().getSpec().getTemplate()) {
+        volumes.addAll(claims);
+      }
+      List<VolumeMount> mounts =
+          pod.getSpec().getContainers().stream().flatMap(container -> container.getVolumeMounts().stream()).toList();
+      assertThat(mounts.stream().map(VolumeMount::getName)).containsExactlyInAnyOrderElementsOf(volumes);
+      assertThat(mounts.stream().map(VolumeMount::getMountPath)).doesNotHaveDuplicates();
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("names")
+  void whatTheHostLendsIsReadOnlyButTheAgentsState(String name) {
+    for (PodTemplateSpec pod : Manifests.of(name).pods()) {
+      List<String> ofTheHost = pod.getSpec().getVolumes().stream()
+          .filter(volume -> volume.getHostPath() != null).map(Volume::getName).toList();
+      assertThat(pod.getSpec().getContainers().getFirst().getVolumeMounts())
+          .filteredOn(mount -> ofTheHost.contains(mount.getName()) && !mount.getName().equals("state"))
+          .allSatisfy(mount -> assertThat(mount.getReadOnly()).as(mount.getMountPath()).isTrue());
+    }
+  }
+
+  @Test
+  void theDirectoryOfEachSocketThatTheAgentLooksForIsMounted() {
+    PodTemplateSpec agent = Manifests.of("base").agent().getSpec().getTemplate();
+    for (Path socket : RuntimeSockets.USUAL.cri()) {
+      String directory = socket.getParent().toString();
+      VolumeMount mount = agent.getSpec().getContainers().getFirst().getVolumeMounts().stream()
+          .filter(each -> each.getMountPath().equals(directory)).findFirst().orElseThrow();
+      assertThat(mount.getMountPropagation()).as(directory).isEqualTo("HostToContainer");
+      assertThat(agent.getSpec().getVolumes())
+          .filteredOn(volume -> volume.getName().equals(mount.getName()))
+          .singleElement()
+          .satisfies(volume -> assertThat(volume.getHostPath().getPath()).isEqualTo(directory));
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("names")
+  void neitherDaemonHasARightInTheApiOfTheCluster(String name) {
+    Manifests manifests = Manifests.of(name);
+    List<ServiceAccount> accounts = manifests.all(ServiceAccount.class).toList();
+    assertThat(accounts).allSatisfy(account -> assertThat(account.getAutomountServiceAccountToken()).isFalse());
+    assertThat(manifests.pods()).extracting(pod -> pod.getSpec().getServiceAccountName())
+        .containsExactlyElementsOf(accounts.stream().map(account -> account.getMetadata().getName()).toList());
+    assertThat(manifests.pods()).allSatisfy(pod -> {
+      assertThat(pod.getSpec().getAutomountServiceAccountToken()).isFalse();
+      assertThat(pod.getSpec().getHostNetwork()).isNull();
+      assertThat(pod.getSpec().getHostIPC()).isNull();
+    });
+    // No (Cluster)Role(Binding) at all: Manifests would not know it.
+    assertThat(manifests.objects()).extracting(HasMetadata::getApiVersion).doesNotContain("rbac.authorization.k8s.io/v1");
+  }
+
+  @ParameterizedTest
+  @MethodSource("names")
+  void onlyTheAgentIsPrivilegedAndNobodyWritesIntoTheImage(String name) {
+    Manifests manifests = Manifests.of(name);
+    SecurityContext agent = manifests.agent().getSpec().getTemplate().getSpec().getContainers().getFirst()
+        .getSecurityContext();
+    assertThat(manifests.containers())
+        .allSatisfy(each -> assertThat(each.getSecurityContext().getReadOnlyRootFilesystem()).isTrue());
+    if (name.endsWith("/unprivileged")) {
+      assertThatCanDoLittle(manifests.agent().getSpec().getTemplate());
+      assertThat(manifests.agent().getSpec().getTemplate().getSpec().getHostPID()).isNotEqualTo(true);
+      assertThat(manifests.agent().getSpec().getTemplate().getSpec().getVolumes())
+          .filteredOn(volume -> volume.getHostPath() != null).extracting(Volume::getName).containsExactly("cgroup");
+    } else {
+      assertThat(agent.getPrivileged()).isTrue();
+    }
+    assertThatCanDoLittle(manifests.aggregator().getSpec().getTemplate());
+  }
+
+  /** What Kubernetes calls restricted, but for volumes of the host. */
+  private static void assertThatCanDoLittle(PodTemplateSpec pod) {
+    assertThat(pod.getSpec().getSecurityContext().getRunAsNonRoot()).isTrue();
+    assertThat(pod.getSpec().getSecurityContext().getRunAsUser()).isEqualTo(65532);
+    assertThat(pod.getSpec().getSecurityContext().getSeccompProfile().getType()).isEqualTo("RuntimeDefault");
+    assertThat(pod.getSpec().getContainers()).extracting(Container::getSecurityContext).allSatisfy(context -> {
+      assertThat(context.getPrivileged()).isNotEqualTo(true);
+      assertThat(context.getRunAsUser()).isNull();
+      assertThat(context.getAllowPrivilegeEscalation()).isFalse();
+      assertThat(context.getCapabilities().getDrop()).containsExactly("ALL");
+      assertThat(context.getCapabilities().getAdd()).isEmpty();
+    });
+  }
+
+  @ParameterizedTest
+  @MethodSource("names")
+  void everyContainerHasBoundsAndAnImageWithAVersion(String name) {
+    assertThat(Manifests.of(name).containers()).hasSize(2).allSatisfy(container -> {
+      assertThat(container.getImage()).matches("[^:]+:\\d+\\.\\d+\\.\\d+");
+      ResourceRequirements resources = container.getResources();
+      assertThat(resources.getRequests()).containsOnlyKeys("cpu", "memory");
+      assertThat(resources.getLimits()).containsOnlyKeys("memory");
+      assertThat(bytes(resources.getRequests().get("memory")))
+          .isLessThanOrEqualTo(bytes(resources.getLimits().get("memory")));
+    });
+  }
+
+  private static long bytes(Quantity quantity) {
+    return quantity.getNumericalAmount().longValueExact();
+  }
+
+  @ParameterizedTest
+  @MethodSource("names")
+  void whatMustBeThereBeforeIsNamedInTheReadme(String name) {
+    assertThat(Manifests.of(name).pods().stream()
+        .flatMap(pod -> pod.getSpec().getVolumes().stream())
+        .filter(volume -> volume.getSecret() != null))
+        .allSatisfy(volume -> assertThat(Kustomize.K8S.resolve("README.md")).content()
+            .contains("`" + volume.getSecret().getSecretName() + "`"));
+  }
+}
