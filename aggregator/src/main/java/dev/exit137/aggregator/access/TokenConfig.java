@@ -1,18 +1,29 @@
 package dev.exit137.aggregator.access;
 
+import dev.exit137.proto.security.FlagFile;
 import java.net.URI;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Which tokens of Kubernetes service accounts are taken.
  *
  * @param jwks the keys of the cluster that signs them (RFC 7517): a file, or a URL
+ * @param jwksCa whose certificate the URL's server must have; the JDK's authorities where empty
+ * @param jwksBearer the token to show there; empty for none
  * @param audience for whom they must be made
  * @param issuer who must have made them
  * @param agents service accounts, {@code NAMESPACE:NAME}, whose tokens speak for the node that they name: of others
  *     anyone who may start a pod can have one
  */
-public record TokenConfig(String jwks, String audience, String issuer, List<String> agents) {
+public record TokenConfig(
+    String jwks,
+    Optional<FlagFile> jwksCa,
+    Optional<FlagFile> jwksBearer,
+    String audience,
+    String issuer,
+    List<String> agents) {
+
   /** @throws IllegalArgumentException naming the setting and the rule */
   public TokenConfig {
     agents = List.copyOf(agents);
@@ -23,6 +34,10 @@ public record TokenConfig(String jwks, String audience, String issuer, List<Stri
     if (jwks.startsWith("http:") && !isLoopback(jwks)) {
       throw new IllegalArgumentException("--token-jwks " + jwks + " can be forged on its way: give an https URL, or a file");
     }
+    if (!isUrl(jwks) && (jwksCa.isPresent() || jwksBearer.isPresent())) {
+      throw new IllegalArgumentException(
+          "--token-jwks-ca and --token-jwks-bearer are for a URL, and --token-jwks " + jwks + " is a file");
+    }
     for (String agent : agents) {
       if (!agent.matches("[a-z0-9.-]+:[a-z0-9.-]+")) {
         throw new IllegalArgumentException("--token-service-account must be NAMESPACE:NAME, and is '" + agent + "'");
@@ -31,6 +46,10 @@ public record TokenConfig(String jwks, String audience, String issuer, List<Stri
   }
 
   boolean isUrl() {
+    return isUrl(jwks);
+  }
+
+  private static boolean isUrl(String jwks) {
     return jwks.startsWith("https:") || jwks.startsWith("http:");
   }
 

@@ -9,7 +9,6 @@ import com.nimbusds.jose.jwk.source.JWKSourceBuilder;
 import com.nimbusds.jose.proc.BadJOSEException;
 import com.nimbusds.jose.proc.JWSVerificationKeySelector;
 import com.nimbusds.jose.proc.SecurityContext;
-import com.nimbusds.jose.util.DefaultResourceRetriever;
 import com.nimbusds.jwt.JWTClaimsSet;
 import com.nimbusds.jwt.proc.BadJWTException;
 import com.nimbusds.jwt.proc.DefaultJWTClaimsVerifier;
@@ -43,8 +42,6 @@ final class TokenVerifier {
       JWSAlgorithm.ES256, JWSAlgorithm.ES384, JWSAlgorithm.ES512);
 
   private static final int MAX_CLOCK_SKEW_SECONDS = 5;
-  private static final int URL_TIMEOUT_MILLIS = 2_000;
-  private static final int MAX_JWKS_BYTES = 1 << 20;
   private static final String SERVICE_ACCOUNT = "system:serviceaccount:";
 
   /**
@@ -74,8 +71,7 @@ final class TokenVerifier {
     }
     try {
       return JWKSourceBuilder.create(
-              URI.create(config.jwks()).toURL(),
-              new DefaultResourceRetriever(URL_TIMEOUT_MILLIS, URL_TIMEOUT_MILLIS, MAX_JWKS_BYTES))
+              URI.create(config.jwks()).toURL(), new KeyFetcher(config.jwksCa(), config.jwksBearer()))
           .outageTolerantForever()
           .build();
     } catch (MalformedURLException | IllegalArgumentException e) {

@@ -51,6 +51,15 @@ public final class AccessOptions {
       description = "Know clients by tokens of Kubernetes service accounts that these keys have signed.")
   private Optional<String> jwks;
 
+  @Option(
+      names = "--token-jwks-ca",
+      paramLabel = "FILE",
+      description = "Authorities that vouch for the certificate of that URL (PEM; default: those of the JDK).")
+  private Optional<Path> jwksAuthorities;
+
+  @Option(names = "--token-jwks-bearer", paramLabel = "FILE", description = "Token to show at that URL.")
+  private Optional<Path> jwksBearer;
+
   @Option(names = "--token-audience", paramLabel = "AUD", description = "Audience that a token must be made for.")
   private Optional<String> audience;
 
@@ -71,10 +80,15 @@ public final class AccessOptions {
    */
   public AccessConfig config() {
     try {
-      boolean anyToken = jwks.isPresent() || audience.isPresent() || issuer.isPresent() || agents != null;
+      boolean anyToken = jwks.isPresent() || jwksAuthorities.isPresent() || jwksBearer.isPresent() || audience.isPresent() || issuer.isPresent() || agents != null;
       Optional<TokenConfig> tokens = anyToken
           ? Optional.of(new TokenConfig(
-              jwks.orElse(""), audience.orElse(""), issuer.orElse(""), agents == null ? List.of() : agents))
+              jwks.orElse(""),
+              jwksAuthorities.map(path -> new FlagFile("--token-jwks-ca", path)),
+              jwksBearer.map(path -> new FlagFile("--token-jwks-bearer", path)),
+              audience.orElse(""),
+              issuer.orElse(""),
+              agents == null ? List.of() : agents))
           : Optional.empty();
       return new AccessConfig(
           certificate.map(path -> new FlagFile("--tls-cert", path)),

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
 /** One of the two daemons in this process, with the arguments and the environment that its manifest gives it. */
@@ -43,6 +44,16 @@ final class DaemonPod implements AutoCloseable {
         .map(mount -> volumes.resolve(mount.getName()).resolve(Path.of(mount.getMountPath()).relativize(Path.of(value))))
         .map(Path::toString)
         .orElse(value);
+  }
+
+  /** What a variable's value is in the manifest. */
+  Optional<String> value(String variable) {
+    return container.getEnv().stream().filter(each -> each.getName().equals(variable)).map(EnvVar::getValue).findFirst();
+  }
+
+  /** The directory of a volume, for what the cluster puts in there. */
+  Path volume(String name) {
+    return volumes.resolve(name);
   }
 
   DaemonPod with(String variable, String value) {

@@ -37,9 +37,18 @@ final class Kustomize {
 
   /** What the kustomization in this directory is rendered to; anything on stderr is an error, warnings as well. */
   static String render(Path directory) {
-    Result result = run(program(), directory);
+    return quietly(command(program(), directory));
+  }
+
+  /** What k8s/make-secrets prints. */
+  static String secrets() {
+    return quietly(List.of(K8S.resolve("make-secrets").toString()));
+  }
+
+  private static String quietly(List<String> command) {
+    Result result = run(command);
     if (result.exitCode() != 0 || !result.err().isEmpty()) {
-      throw new AssertionError(directory + " is not rendered: " + result.err());
+      throw new AssertionError(command + " says: " + result.err());
     }
     return result.out();
   }
@@ -49,7 +58,7 @@ final class Kustomize {
   private static synchronized List<String> program() {
     if (program == null) {
       // One that knows neither `labels` nor `components`, as Debian 12's, renders nothing here.
-      program = PROGRAMS.stream().filter(each -> run(each, K8S.resolve("base")).exitCode() == 0).findFirst();
+      program = PROGRAMS.stream().filter(each -> run(command(each, K8S.resolve("base"))).exitCode() == 0).findFirst();
     }
     return program.orElseThrow(() -> {
       String reason = "nothing here renders k8s/base: neither kubectl of 1.22 or later, nor kustomize of 4.1 or later";
@@ -58,9 +67,13 @@ final class Kustomize {
     });
   }
 
-  private static Result run(List<String> program, Path directory) {
+  private static List<String> command(List<String> program, Path directory) {
     List<String> command = new ArrayList<>(program);
     command.add(directory.toString());
+    return command;
+  }
+
+  private static Result run(List<String> command) {
     try {
       Path err = Files.createTempFile("kustomize", ".err");
       try {

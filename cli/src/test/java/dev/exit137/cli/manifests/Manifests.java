@@ -14,6 +14,7 @@ import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.Namespace;
 import io.fabric8.kubernetes.api.model.PodTemplateSpec;
 import io.fabric8.kubernetes.api.model.ResourceQuota;
+import io.fabric8.kubernetes.api.model.Secret;
 import io.fabric8.kubernetes.api.model.Service;
 import io.fabric8.kubernetes.api.model.ServiceAccount;
 import io.fabric8.kubernetes.api.model.apps.DaemonSet;
@@ -32,7 +33,7 @@ import java.util.stream.Stream;
 /** What a kustomization applies, as the types of the Kubernetes API. */
 record Manifests(List<HasMetadata> objects) {
   private static final List<Class<? extends HasMetadata>> KINDS = List.of(
-      Namespace.class, ServiceAccount.class, Service.class, ConfigMap.class, ResourceQuota.class,
+      Namespace.class, ServiceAccount.class, Service.class, ConfigMap.class, Secret.class, ResourceQuota.class,
       DaemonSet.class, StatefulSet.class, PodDisruptionBudget.class, NetworkPolicy.class,
       PrometheusRule.class, ServiceMonitor.class, PodMonitor.class);
 

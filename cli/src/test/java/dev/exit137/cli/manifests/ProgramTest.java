@@ -5,16 +5,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.exit137.cli.Session;
 import io.fabric8.kubernetes.api.model.Container;
 import io.fabric8.kubernetes.api.model.EnvVar;
+import io.fabric8.kubernetes.api.model.PodTemplateSpec;
 import io.fabric8.kubernetes.api.model.Service;
 import io.fabric8.kubernetes.api.model.VolumeMount;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Base64;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -88,21 +91,28 @@ class ProgramTest {
         .containsExactly(service.getMetadata().getName() + ":" + port);
   }
 
-  @Test
-  void bothDaemonsStartAsTheManifestsSayAndFindEachOther() throws Exception {
-    Manifests manifests = Manifests.of("base");
-    try (DaemonPod aggregator = aggregator(manifests)) {
+  @ParameterizedTest
+  @MethodSource("names")
+  void bothDaemonsStartAsTheManifestsSayAndFindEachOther(String name) throws Exception {
+    Manifests manifests = Manifests.of(name);
+    try (FakeCluster cluster = new FakeCluster(); DaemonPod aggregator = aggregator(manifests, cluster)) {
       String address = addressOf(aggregator);
-      try (DaemonPod agent = agent(manifests, address)) {
+      try (DaemonPod agent = agent(manifests, cluster, address)) {
         agent.awaitLine("agent watches node " + DaemonPod.NODE);
-        assertThatANodeReports(address);
+        assertThat(nodes(address, reader(name, cluster))).contains("\"name\":\"" + DaemonPod.NODE + "\"");
       }
     }
   }
 
-  private DaemonPod aggregator(Manifests manifests) throws Exception {
-    var pod = new DaemonPod(manifests.aggregator().getSpec().getTemplate(), directory.resolve("aggregator"));
-    assertThat(pod.session.environment).containsEntry("EXIT137_LISTEN", "0.0.0.0:9137");
+  private DaemonPod aggregator(Manifests manifests, FakeCluster cluster) throws Exception {
+    PodTemplateSpec template = manifests.aggregator().getSpec().getTemplate();
+    var pod = new DaemonPod(template, directory.resolve("aggregator"));
+    cluster.mount(template, pod);
+    assertThat(pod.value("EXIT137_LISTEN")).contains("0.0.0.0:9137");
+    if (pod.value("EXIT137_TOKEN_JWKS").isPresent()) {
+      assertThat(pod.value("EXIT137_TOKEN_JWKS")).contains("https://kubernetes.default.svc/openid/v1/jwks");
+      pod.with("EXIT137_TOKEN_JWKS", cluster.keysUrl());
+    }
     return pod.with("EXIT137_LISTEN", "0.0.0.0:0").start();
   }
 
@@ -112,9 +122,15 @@ class ProgramTest {
     return line.substring(line.indexOf("0.0.0.0:"), line.indexOf(','));
   }
 
-  private DaemonPod agent(Manifests manifests, String address) throws Exception {
-    var pod = new DaemonPod(manifests.agent().getSpec().getTemplate(), directory.resolve("agent"));
-    Files.writeString(directory.resolve("agent/cgroup/cgroup.controllers"), "memory\n");
+  private DaemonPod agent(Manifests manifests, FakeCluster cluster, String address) throws Exception {
+    PodTemplateSpec template = manifests.agent().getSpec().getTemplate();
+    var pod = new DaemonPod(template, directory.resolve("agent"));
+    cluster.mount(template, pod);
+    Files.writeString(pod.volume("cgroup").resolve("cgroup.controllers"), "memory\n");
+    if (pod.value("EXIT137_TLS_CA").isPresent()) {
+      // The name that it would connect to.
+      pod.with("EXIT137_TLS_SERVER_NAME", pod.value("EXIT137_AGGREGATOR").orElseThrow().replaceFirst(":.*", ""));
+    }
     // The log of this machine, and its runtimes, are not of the test's node.
     return pod
         .with("EXIT137_KMSG_PATH", directory.resolve("no-kmsg").toString())
@@ -124,15 +140,36 @@ class ProgramTest {
         .start();
   }
 
+  /** The flags of whom the README lets read. */
+  private List<String> reader(String name, FakeCluster cluster) throws Exception {
+    if (!name.endsWith("mtls") && !name.endsWith("token")) {
+      return List.of("--plaintext");
+    }
+    List<String> flags = new ArrayList<>(List.of("--tls-server-name", "localhost", "--tls-ca", file(cluster, "ca.crt")));
+    if (name.endsWith("mtls")) {
+      flags.addAll(List.of("--tls-cert", file(cluster, "tls.crt"), "--tls-key", file(cluster, "tls.key")));
+    } else {
+      Path token = Files.writeString(directory.resolve("token"), cluster.token("exit137-reader", "exit137"));
+      flags.addAll(List.of("--token-file", token.toString()));
+    }
+    return flags;
+  }
+
+  private String file(FakeCluster cluster, String key) throws IOException {
+    byte[] content = Base64.getDecoder().decode(cluster.secret("exit137-reader-tls").get(key));
+    return Files.write(directory.resolve(key), content).toString();
+  }
+
   /** Asks until the agent's first status has come. */
-  private static void assertThatANodeReports(String address, String... more) {
+  private static String nodes(String address, List<String> flags) {
     long deadline = System.nanoTime() + 120_000_000_000L;
     Session client = new Session();
-    client.environment.put("EXIT137_PLAINTEXT", "true");
+    List<String> command = new ArrayList<>(List.of("nodes", "--server", address, "-o", "json"));
+    command.addAll(flags);
     do {
-      client.run("nodes", "--server", address, "-o", "json");
+      client.run(command.toArray(String[]::new));
     } while (client.out().isEmpty() && System.nanoTime() < deadline);
-    assertThat(client.out()).as("nodes; stderr: %s", client.err())
-        .singleElement().asString().contains("\"" + DaemonPod.NODE + "\"");
+    assertThat(client.out()).as("nodes; stderr: %s", client.err()).isNotEmpty();
+    return client.out().getFirst();
   }
 }

@@ -2,6 +2,8 @@ package dev.exit137.cli.manifests;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import dev.exit137.agent.identity.RuntimeSockets;
 import io.fabric8.kubernetes.api.model.Container;
 import io.fabric8.kubernetes.api.model.ContainerPort;
@@ -24,6 +26,7 @@ import io.fabric8.kubernetes.api.model.apps.StatefulSet;
 import io.fabric8.kubernetes.api.model.networking.v1.NetworkPolicy;
 import io.fabric8.kubernetes.api.model.networking.v1.NetworkPolicyPort;
 import io.fabric8.kubernetes.api.model.policy.v1.PodDisruptionBudget;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
@@ -46,11 +49,16 @@ class WiringTest {
   void everyObjectIsInTheNamespaceThatIsAppliedWithIt(String name) {
     Manifests manifests = Manifests.of(name);
     String namespace = manifests.all(Namespace.class).findFirst().orElseThrow().getMetadata().getName();
-    assertThat(manifests.objects())
-        .filteredOn(object -> !(object instanceof Namespace))
-        .allSatisfy(object -> assertThat(object.getMetadata().getNamespace()).isEqualTo(namespace));
-    assertThat(manifests.objects().stream().map(object -> object.getKind() + object.getMetadata().getName()))
-        .doesNotHaveDuplicates();
+    assertThat(manifests.objects().stream()
+        .filter(object -> !(object instanceof Namespace))
+        .filter(object -> !namespace.equals(object.getMetadata().getNamespace()))
+        .map(WiringTest::named))
+        .isEmpty();
+    assertThat(manifests.objects().stream().map(WiringTest::named)).doesNotHaveDuplicates();
+  }
+
+  private static String named(HasMetadata object) {
+    return object.getKind() + " " + object.getMetadata().getName();
   }
 
   @ParameterizedTest
@@ -231,11 +239,30 @@ class WiringTest {
 
   @ParameterizedTest
   @MethodSource("names")
-  void whatMustBeThereBeforeIsNamedInTheReadme(String name) {
-    assertThat(Manifests.of(name).pods().stream()
+  void whateverSecretIsNeededIsMadeByHandAndByCertManager(String name) throws Exception {
+    List<String> needed = Manifests.of(name).pods().stream()
         .flatMap(pod -> pod.getSpec().getVolumes().stream())
-        .filter(volume -> volume.getSecret() != null))
-        .allSatisfy(volume -> assertThat(Kustomize.K8S.resolve("README.md")).content()
-            .contains("`" + volume.getSecret().getSecretName() + "`"));
+        .filter(volume -> volume.getSecret() != null)
+        .map(volume -> volume.getSecret().getSecretName())
+        .toList();
+    assertThat(Manifests.parse(Kustomize.secrets()).objects()).extracting(object -> object.getMetadata().getName())
+        .containsAll(needed);
+    assertThat(certificates()).extracting(certificate -> certificate.at("/spec/secretName").asText())
+        .containsAll(needed);
+  }
+
+  private static List<JsonNode> certificates() throws IOException {
+    Path file = Kustomize.K8S.resolve("cert-manager.yaml");
+    try (var documents = new YAMLMapper().readerFor(JsonNode.class).<JsonNode>readValues(file.toFile())) {
+      return documents.readAll().stream().filter(each -> each.path("kind").asText().equals("Certificate")).toList();
+    }
+  }
+
+  @Test
+  void aKeyOfCertManagerIsOneThatTheProgramReads() throws Exception {
+    assertThat(certificates())
+        .filteredOn(certificate -> !certificate.at("/spec/isCA").asBoolean())
+        .hasSize(3)
+        .allSatisfy(each -> assertThat(each.at("/spec/privateKey/encoding").asText()).isEqualTo("PKCS8"));
   }
 }

@@ -1,5 +1,6 @@
 package dev.exit137.cli.security;
 
+import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -11,19 +12,24 @@ import java.nio.file.StandardCopyOption;
 import java.security.GeneralSecurityException;
 import java.security.KeyPair;
 import java.security.KeyPairGenerator;
+import java.security.KeyStore;
 import java.security.Signature;
+import java.security.cert.Certificate;
+import java.security.cert.CertificateFactory;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.Base64;
 import java.util.HexFormat;
 import java.util.concurrent.atomic.AtomicLong;
+import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.SSLContext;
 
 /**
  * An authority of the tests' own. The JDK makes no certificates, so they are put together here, byte by byte: RFC 5280,
  * 4.1, in DER.
  */
-final class TestCa {
+public final class TestCa {
   private static final AtomicLong SERIAL = new AtomicLong(1);
   private static final DateTimeFormatter UTC_TIME =
       DateTimeFormatter.ofPattern("yyMMddHHmmss'Z'").withZone(ZoneOffset.UTC);
@@ -49,16 +55,31 @@ final class TestCa {
   private final byte[] certificate;
 
   /** A certificate and its key. */
-  record Issued(byte[] certificate, KeyPair keys) {
+  public record Issued(byte[] certificate, KeyPair keys) {
     /** Writes both; whoever reads meanwhile finds the old or the new of each. */
     Issued write(Path certificateFile, Path keyFile) {
       writePem(certificateFile, "CERTIFICATE", certificate);
       writePem(keyFile, "PRIVATE KEY", keys.getPrivate().getEncoded());
       return this;
     }
+
+    /** For a server that shows it. */
+    public SSLContext serverContext() throws GeneralSecurityException, IOException {
+      char[] password = {};
+      Certificate own = CertificateFactory.getInstance("X.509")
+          .generateCertificate(new ByteArrayInputStream(certificate));
+      KeyStore store = KeyStore.getInstance("PKCS12");
+      store.load(null, password);
+      store.setKeyEntry("own", keys.getPrivate(), password, new Certificate[] {own});
+      KeyManagerFactory managers = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+      managers.init(store, password);
+      SSLContext context = SSLContext.getInstance("TLS");
+      context.init(managers.getKeyManagers(), null, null);
+      return context;
+    }
   }
 
-  TestCa(String name) {
+  public TestCa(String name) {
     this.name = name;
     Instant now = Instant.now();
     certificate = certificate(
@@ -67,13 +88,13 @@ final class TestCa {
   }
 
   /** Writes its own certificate. */
-  Path write(Path file) {
+  public Path write(Path file) {
     writePem(file, "CERTIFICATE", certificate);
     return file;
   }
 
   /** A certificate for a day; names are like dns:localhost, ip:127.0.0.1, uri:node:worker-1. */
-  Issued issue(String commonName, String... names) {
+  public Issued issue(String commonName, String... names) {
     return issue(keys("EC"), commonName, Instant.now().plusSeconds(86_400), names);
   }
 

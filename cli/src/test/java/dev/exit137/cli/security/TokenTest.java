@@ -15,6 +15,9 @@ import com.nimbusds.jwt.JWTClaimsSet;
 import com.nimbusds.jwt.PlainJWT;
 import com.nimbusds.jwt.SignedJWT;
 import com.sun.net.httpserver.HttpServer;
+import com.sun.net.httpserver.HttpsConfigurator;
+import com.sun.net.httpserver.HttpsServer;
+import dev.exit137.cli.Session;
 import dev.exit137.proto.security.ClientSecurity;
 import dev.exit137.proto.security.FlagFile;
 import io.grpc.Status;
@@ -30,6 +33,7 @@ import java.util.Date;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -230,6 +234,59 @@ class TokenTest {
     } finally {
       cluster.stop(0);
     }
+  }
+
+  @Test
+  void anApiServerGivesItsKeysToItsOwnAuthorityAndForAToken() throws Exception {
+    List<String> shown = new CopyOnWriteArrayList<>();
+    HttpsServer cluster = apiServer(shown);
+    Path bearer = Files.writeString(directory.resolve("bearer"), "first\n");
+    String url = "https://127.0.0.1:" + cluster.getAddress().getPort() + "/openid/v1/jwks";
+    try (SecuredAggregator aggregator = aggregatorWithKeysOf(
+        url, "--token-jwks-ca", caFile.toString(), "--token-jwks-bearer", bearer.toString())) {
+      Status early = aggregator.publish(agentWith(signed(claims(AGENT, "worker-1"))), "worker-1");
+      assertThat(early.getCode()).isEqualTo(Status.Code.UNAVAILABLE);
+      assertThat(early.getDescription()).contains("cannot have the keys that check tokens").contains("403");
+
+      // The kubelet has rotated it.
+      Files.writeString(bearer, "the-aggregators-token\n");
+      assertThat(aggregator.publish(agentWith(signed(claims(AGENT, "worker-1"))), "worker-1")).isEqualTo(Status.OK);
+      assertThat(shown).contains("Bearer first").endsWith("Bearer the-aggregators-token");
+    }
+    try (SecuredAggregator aggregator = aggregatorWithKeysOf(
+        url, "--token-jwks-bearer", bearer.toString())) {
+      shown.clear();
+      assertThat(aggregator.publish(agentWith(signed(claims(AGENT, "worker-1"))), "worker-1").getCode())
+          .isEqualTo(Status.Code.UNAVAILABLE);
+      // Whoever that is, it has no certificate that is believed here, and gets no token.
+      assertThat(shown).isEmpty();
+    } finally {
+      cluster.stop(0);
+    }
+  }
+
+  private HttpsServer apiServer(List<String> shown) throws Exception {
+    HttpsServer server = HttpsServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+    server.setHttpsConfigurator(new HttpsConfigurator(ca.issue("kube-apiserver", "ip:127.0.0.1").serverContext()));
+    server.createContext("/openid/v1/jwks", exchange -> {
+      String authorization = exchange.getRequestHeaders().getFirst("Authorization");
+      shown.add(authorization);
+      boolean known = authorization.equals("Bearer the-aggregators-token");
+      byte[] body = (known ? new JWKSet(clusterKey).toString() : "forbidden").getBytes(StandardCharsets.UTF_8);
+      exchange.sendResponseHeaders(known ? 200 : 403, body.length);
+      exchange.getResponseBody().write(body);
+      exchange.close();
+    });
+    server.start();
+    return server;
+  }
+
+  @Test
+  void whatIsSaidOfAUrlIsBadUsageWithAFile() {
+    Session session = new Session();
+    assertThat(session.run("aggregator", "--token-jwks", jwks.toString(), "--token-audience", "exit137",
+        "--token-issuer", ISSUER, "--token-jwks-ca", caFile.toString())).isEqualTo(2);
+    assertThat(session.err()).first().asString().contains("--token-jwks-ca and --token-jwks-bearer are for a URL");
   }
 
   @Test

@@ -12,7 +12,7 @@ import java.util.concurrent.Executor;
 import java.util.regex.Pattern;
 
 /** Sends, with each call, the token that its file holds then; never where others can read it on the wire. */
-final class BearerToken extends CallCredentials {
+public final class BearerToken extends CallCredentials {
   private static final Metadata.Key<String> AUTHORIZATION =
       Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
 
@@ -22,7 +22,12 @@ final class BearerToken extends CallCredentials {
   private final Reloaded<String> token;
 
   BearerToken(FlagFile file) throws UnusableFileException {
-    token = new Reloaded<>(List.of(file), () -> {
+    token = in(file);
+  }
+
+  /** The token that the file holds, as it is now. */
+  public static Reloaded<String> in(FlagFile file) throws UnusableFileException {
+    return new Reloaded<>(List.of(file), () -> {
       String text = file.read().strip();
       if (!TOKEN.matcher(text).matches()) {
         throw file.unusable("it holds no token; give the file of a projected service account token", null);

@@ -9,9 +9,13 @@ import io.grpc.netty.shaded.io.netty.handler.ssl.ClientAuth;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslContextBuilder;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslProvider;
 import io.grpc.util.AdvancedTlsX509TrustManager.Verification;
+import java.security.GeneralSecurityException;
 import java.util.Optional;
 import java.util.function.Consumer;
+import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLException;
+import javax.net.ssl.SSLSocketFactory;
+import javax.net.ssl.TrustManager;
 
 /**
  * Both sides of TLS, by the JDK's own provider: it takes any kind of key, unpacks no library, and says in words what it
@@ -65,6 +69,19 @@ public final class Tls {
       return NettySslContextChannelCredentials.create(
           GrpcSslContexts.configure(builder, SslProvider.JDK).protocols(PROTOCOLS).build());
     } catch (SSLException e) {
+      throw authorities.unusable(e.getMessage(), e);
+    }
+  }
+
+  /** For HTTPS, with servers whose certificates these authorities vouch for. */
+  public static SSLSocketFactory sockets(FlagFile authorities) throws UnusableFileException {
+    TrustManager[] managers = {
+        new TrustedAuthorities(authorities, Verification.CERTIFICATE_AND_HOST_NAME_VERIFICATION, _ -> {})};
+    try {
+      SSLContext context = SSLContext.getInstance("TLS");
+      context.init(null, managers, null);
+      return context.getSocketFactory();
+    } catch (GeneralSecurityException e) {
       throw authorities.unusable(e.getMessage(), e);
     }
   }

@@ -1,0 +1,45 @@
+package dev.exit137.aggregator.access;
+
+import com.nimbusds.jose.util.DefaultResourceRetriever;
+import dev.exit137.proto.security.BearerToken;
+import dev.exit137.proto.security.FlagFile;
+import dev.exit137.proto.security.Reloaded;
+import dev.exit137.proto.security.Tls;
+import dev.exit137.proto.security.UnusableFileException;
+import java.io.IOException;
+import java.net.HttpURLConnection;
+import java.net.URL;
+import java.util.Optional;
+import javax.net.ssl.SSLSocketFactory;
+
+/**
+ * Fetches the keys of a cluster. Its API server has them at /openid/v1/jwks: by the cluster's own authority, for whoever
+ * shows a token of any service account.
+ */
+final class KeyFetcher extends DefaultResourceRetriever {
+  private static final int TIMEOUT_MILLIS = 2_000;
+  private static final int MAX_BYTES = 1 << 20;
+
+  private final Optional<Reloaded<String>> bearer;
+
+  KeyFetcher(Optional<FlagFile> authorities, Optional<FlagFile> bearer) throws UnusableFileException {
+    super(TIMEOUT_MILLIS, TIMEOUT_MILLIS, MAX_BYTES, true, sockets(authorities));
+    this.bearer = bearer.isPresent() ? Optional.of(BearerToken.in(bearer.get())) : Optional.empty();
+  }
+
+  /** Null for those of the JDK. */
+  private static SSLSocketFactory sockets(Optional<FlagFile> authorities) throws UnusableFileException {
+    return authorities.isPresent() ? Tls.sockets(authorities.get()) : null;
+  }
+
+  @Override
+  protected HttpURLConnection openHTTPConnection(URL url) throws IOException {
+    HttpURLConnection connection = super.openHTTPConnection(url);
+    bearer.ifPresent(token -> {
+      connection.setRequestProperty("Authorization", "Bearer " + token.get());
+      // The token is for this server alone.
+      connection.setInstanceFollowRedirects(false);
+    });
+    return connection;
+  }
+}
