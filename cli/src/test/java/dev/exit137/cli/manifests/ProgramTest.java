@@ -2,7 +2,10 @@ package dev.exit137.cli.manifests;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.exit137.cli.Main;
 import dev.exit137.cli.Session;
+import dev.exit137.cli.options.EnvironmentDefaults;
+import dev.exit137.cli.terminal.Terminal;
 import io.fabric8.kubernetes.api.model.Container;
 import io.fabric8.kubernetes.api.model.EnvVar;
 import io.fabric8.kubernetes.api.model.PodTemplateSpec;
@@ -14,33 +17,18 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
-import java.util.Locale;
-import java.util.Set;
-import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import picocli.CommandLine.Model.CommandSpec;
 
 /** What the manifests say to the program: it knows every flag, finds every path, and starts. */
 class ProgramTest {
-  // A flag's name in the first column of a subcommand's help.
-  private static final Pattern FLAG = Pattern.compile("^ {2,6}(?:-\\w, )?(--[a-z][a-z-]*)");
-
   @TempDir
   private Path directory;
 
   static List<String> names() {
     return Kustomize.names();
-  }
-
-  private static Set<String> flagsOf(String subcommand) {
-    Session help = new Session();
-    assertThat(help.run(subcommand, "--help")).isZero();
-    return help.out().stream()
-        .flatMap(line -> FLAG.matcher(line).results())
-        .map(flag -> flag.group(1))
-        .collect(Collectors.toSet());
   }
 
   @ParameterizedTest
@@ -51,19 +39,14 @@ class ProgramTest {
         .containsExactly("agent", "aggregator");
     for (Container container : manifests.containers()) {
       assertThat(container.getCommand()).isEmpty();
-      Set<String> flags = flagsOf(container.getArgs().getFirst());
+      CommandSpec command = Main.commandLine(Terminal.ofProcess())
+          .getSubcommands().get(container.getArgs().getFirst()).getCommandSpec();
       assertThat(container.getArgs()).filteredOn(arg -> arg.startsWith("--"))
-          .allSatisfy(arg -> assertThat(flags).contains(arg.replaceFirst("=.*", "")));
+          .allSatisfy(arg -> assertThat(command.optionsMap()).containsKey(arg.replaceFirst("=.*", "")));
       assertThat(container.getEnv()).extracting(EnvVar::getName).doesNotHaveDuplicates()
           .filteredOn(variable -> !variable.equals("EXIT137_JAVA_OPTS"))
-          .allSatisfy(variable -> assertThat(flags).contains(flagOf(variable)));
+          .isSubsetOf(command.options().stream().flatMap(option -> EnvironmentDefaults.twin(option).stream()).toList());
     }
-  }
-
-  /** EXIT137_KMSG_PATH is --kmsg-path. */
-  private static String flagOf(String variable) {
-    assertThat(variable).startsWith("EXIT137_");
-    return "--" + variable.substring("EXIT137_".length()).toLowerCase(Locale.ROOT).replace('_', '-');
   }
 
   @ParameterizedTest
