@@ -1,6 +1,7 @@
 package dev.exit137.agent.cgroup;
 
 import dev.exit137.agent.sys.FileReader;
+import dev.exit137.agent.sys.NativeMemory;
 import dev.exit137.agent.sys.Sys;
 import dev.exit137.proto.v1.AfterKill;
 import dev.exit137.proto.v1.Limit;
@@ -9,7 +10,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
-import jnr.ffi.Pointer;
 
 /**
  * Reads a cgroup's memory files right after a kill, raw: the cgroup can be gone in milliseconds, so they are parsed
@@ -41,10 +41,10 @@ public final class AfterKillReader {
 
   private final FileReader reader = new FileReader(64 * 1024);
   private final List<String> names;
-  private final List<Pointer> nativeNames;
+  private final List<NativeMemory> nativeNames;
   private final boolean v2;
-  private final Pointer limitName;
-  private final Pointer swapLimitName;
+  private final NativeMemory limitName;
+  private final NativeMemory swapLimitName;
 
   /** @param v2 whether the memory controller is that of cgroup v2 */
   public AfterKillReader(boolean v2) {
@@ -77,7 +77,7 @@ public final class AfterKillReader {
         .ifPresent(bytes -> limit.setSwapLimitBytes(bytes).setSwapIncludesMemory(!v2));
   }
 
-  private OptionalLong readBytes(Cgroup cgroup, Pointer name) {
+  private OptionalLong readBytes(Cgroup cgroup, NativeMemory name) {
     return cgroup.isRemoved() || reader.read(cgroup.dirFd(), name) <= 0
         ? OptionalLong.empty()
         : bytesOrMax(text(reader.copy()));

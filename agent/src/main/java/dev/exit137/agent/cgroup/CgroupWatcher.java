@@ -2,6 +2,7 @@ package dev.exit137.agent.cgroup;
 
 import dev.exit137.agent.sys.FileReader;
 import dev.exit137.agent.sys.Inotify;
+import dev.exit137.agent.sys.NativeMemory;
 import dev.exit137.agent.sys.Sys;
 import dev.exit137.proto.v1.Limit;
 import io.netty.channel.IoEvent;
@@ -19,7 +20,6 @@ import java.util.List;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
-import jnr.ffi.Pointer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -63,7 +63,7 @@ public final class CgroupWatcher implements EpollIoHandle {
   private final List<Cgroup> withoutCounters = new ArrayList<>();
   private final ArrayDeque<Young> young = new ArrayDeque<>();
   private final FileReader procsFile = new FileReader(64 * 1024);
-  private final Pointer procsName = Sys.nativeString("cgroup.procs");
+  private final NativeMemory procsName = Sys.nativeString("cgroup.procs");
 
   private long pidsRenewedAtNanos;
   private long overflows;

@@ -3,9 +3,9 @@ package dev.exit137.agent.cgroup;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
 import dev.exit137.agent.sys.FileReader;
+import dev.exit137.agent.sys.NativeMemory;
 import dev.exit137.agent.sys.Sys;
 import java.util.function.LongSupplier;
-import jnr.ffi.Pointer;
 
 /**
  * Reads a cgroup's kill counters. On v2 {@code memory.events.local} counts in the cgroup alone and {@code
@@ -29,8 +29,8 @@ final class MemoryEventsReader {
   private static final byte[] OOM = "oom".getBytes(US_ASCII);
 
   private final FileReader file = new FileReader(4096);
-  private final Pointer localName;
-  private final Pointer treeName;
+  private final NativeMemory localName;
+  private final NativeMemory treeName;
   private final boolean v2;
   private final LongSupplier monotonicNanos;
 

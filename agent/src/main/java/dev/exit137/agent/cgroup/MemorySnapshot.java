@@ -3,12 +3,12 @@ package dev.exit137.agent.cgroup;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
 import dev.exit137.agent.sys.FileReader;
+import dev.exit137.agent.sys.NativeMemory;
 import dev.exit137.agent.sys.Sys;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.MemoryBreakdown;
 import java.util.Optional;
 import java.util.function.BiFunction;
-import jnr.ffi.Pointer;
 
 /**
  * Where the memory of a cgroup and all below it was at one moment. Only numbers: read again, it allocates nothing.
@@ -49,11 +49,11 @@ public final class MemorySnapshot {
   static final class Files {
     private final boolean v2;
     private final FileReader file = new FileReader(16 * 1024);
-    private final Pointer limit;
-    private final Pointer usage;
-    private final Pointer stat = Sys.nativeString("memory.stat");
+    private final NativeMemory limit;
+    private final NativeMemory usage;
+    private final NativeMemory stat = Sys.nativeString("memory.stat");
     /** What memory.stat of this version lacks: swap on v2, kernel memory on v1. */
-    private final Pointer missing;
+    private final NativeMemory missing;
 
     Files(boolean v2) {
       this.v2 = v2;
@@ -62,7 +62,7 @@ public final class MemorySnapshot {
       missing = Sys.nativeString(v2 ? "memory.swap.current" : "memory.kmem.usage_in_bytes");
     }
 
-    private long number(Cgroup cgroup, Pointer name) {
+    private long number(Cgroup cgroup, NativeMemory name) {
       return file.read(cgroup.dirFd(), name) > 0 ? file.firstNumber() : ABSENT;
     }
 

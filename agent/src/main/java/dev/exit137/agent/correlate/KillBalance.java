@@ -1,10 +1,10 @@
 package dev.exit137.agent.correlate;
 
 import dev.exit137.agent.sys.FileReader;
+import dev.exit137.agent.sys.NativeMemory;
 import dev.exit137.agent.sys.Sys;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import jnr.ffi.Pointer;
 
 /**
  * The proof that nothing was lost: {@code oom_kill} of /proc/vmstat grows by one for every {@code Killed process}
@@ -19,7 +19,7 @@ public final class KillBalance {
   private static final byte[] OOM_KILL = "oom_kill".getBytes(StandardCharsets.US_ASCII);
 
   private final FileReader file = new FileReader(32 * 1024);
-  private final Pointer name = Sys.nativeString("vmstat");
+  private final NativeMemory name = Sys.nativeString("vmstat");
   private final int procFd;
   private long beforeFirstRecord;
   private long kills;

@@ -1,5 +1,6 @@
 package dev.exit137.agent.kmsg;
 
+import dev.exit137.agent.sys.NativeMemory;
 import dev.exit137.agent.sys.Sys;
 import io.netty.channel.IoEvent;
 import io.netty.channel.IoRegistration;
@@ -8,7 +9,6 @@ import io.netty.channel.unix.FileDescriptor;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import jnr.ffi.Pointer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -53,7 +53,7 @@ public final class KmsgSource implements EpollIoHandle {
   private final Sink sink;
   private final int kmsgFd;
   private final FileDescriptor descriptor;
-  private final Pointer nativeBuffer = Sys.allocate(BUFFER_BYTES);
+  private final NativeMemory nativeBuffer = Sys.allocate(BUFFER_BYTES);
   private final byte[] bytes = new byte[BUFFER_BYTES];
   private final KmsgRecordFlyweight kmsgRecord = new KmsgRecordFlyweight();
 

@@ -1,7 +1,5 @@
 package dev.exit137.agent.sys;
 
-import jnr.ffi.Pointer;
-
 /**
  * Reads small kernel files whole, below a directory descriptor, into one reused buffer. A file of a removed cgroup
  * gives ENODEV or ENOENT: the descriptor never leads to a cgroup that was made later under the same path.
@@ -9,7 +7,7 @@ import jnr.ffi.Pointer;
  * <p>Owned by one thread. Reading allocates nothing; {@link #copy()} does.
  */
 public final class FileReader {
-  private final Pointer nativeBuffer;
+  private final NativeMemory nativeBuffer;
   private final byte[] bytes;
   private int length;
 
@@ -20,7 +18,7 @@ public final class FileReader {
   }
 
   /** @return bytes read, or -errno; the content is valid until the next call */
-  public int read(int dirFd, Pointer name) {
+  public int read(int dirFd, NativeMemory name) {
     length = 0;
     int fd = Sys.openAt(dirFd, name, Sys.O_RDONLY | Sys.O_CLOEXEC);
     if (fd < 0) {

@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
-import jnr.ffi.Pointer;
 
 /**
  * One inotify instance (inotify(7)):
@@ -34,7 +33,7 @@ public final class Inotify implements AutoCloseable {
   }
 
   private final int fd;
-  private final Pointer nativeBuffer = Sys.allocate(BUFFER_BYTES);
+  private final NativeMemory nativeBuffer = Sys.allocate(BUFFER_BYTES);
   private final byte[] bytes = new byte[BUFFER_BYTES];
   private final ByteBuffer events = ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder());
   private int eventAt;

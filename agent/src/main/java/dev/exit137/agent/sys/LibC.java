@@ -1,39 +1,95 @@
 package dev.exit137.agent.sys;
 
-import jnr.ffi.Pointer;
-import jnr.ffi.types.intptr_t;
-import jnr.ffi.types.size_t;
-import jnr.ffi.types.ssize_t;
+import com.kenai.jffi.CallingConvention;
+import com.kenai.jffi.Function;
+import com.kenai.jffi.Invoker;
+import com.kenai.jffi.LastError;
+import com.kenai.jffi.Library;
+import com.kenai.jffi.Type;
 
 /**
  * The functions of libc that the agent uses, as they are: -1 and errno on failure. Only {@link Sys} calls them.
  *
+ * <p>By jffi itself, the engine of jnr-ffi: the classes that jnr-ffi would generate for an interface do the same calls,
+ * but to generate them takes a tenth of a second and some 400 classes at each start.
+ *
  * <p>{@code open} and {@code openat} are declared without their optional mode: the agent never creates a file through
- * them.
+ * them. Paths are the addresses of NUL-terminated strings.
  */
-public interface LibC {
+final class LibC {
+  private static final Invoker INVOKER = Invoker.getInstance();
+  private static final LastError ERRNO = LastError.getInstance();
+  private static final Library LIBRARY = Library.getDefault();
+
+  private static final Function OPEN = function("open", Type.SINT, Type.POINTER, Type.SINT);
+  private static final Function OPENAT = function("openat", Type.SINT, Type.SINT, Type.POINTER, Type.SINT);
+  private static final Function READ = function("read", Type.SLONG, Type.SINT, Type.POINTER, Type.ULONG);
+  private static final Function CLOSE = function("close", Type.SINT, Type.SINT);
+  private static final Function STATX =
+      function("statx", Type.SINT, Type.SINT, Type.POINTER, Type.SINT, Type.UINT, Type.POINTER);
+  private static final Function INOTIFY_INIT1 = function("inotify_init1", Type.SINT, Type.SINT);
+  private static final Function INOTIFY_ADD_WATCH =
+      function("inotify_add_watch", Type.SINT, Type.SINT, Type.POINTER, Type.UINT);
+  private static final Function INOTIFY_RM_WATCH = function("inotify_rm_watch", Type.SINT, Type.SINT, Type.SINT);
+  private static final Function GETPAGESIZE = function("getpagesize", Type.SINT);
+
+  private LibC() {}
+
+  private static Function function(String name, Type result, Type... parameters) {
+    long address = LIBRARY.getSymbolAddress(name);
+    if (address == 0) {
+      throw new UnsatisfiedLinkError("libc has no " + name + ": " + Library.getLastError());
+    }
+    return new Function(address, result, parameters, CallingConvention.DEFAULT, true);
+  }
+
+  /** Of the last call in this thread. */
+  static int errno() {
+    return ERRNO.get();
+  }
+
   /** open(2). */
-  int open(String path, int flags);
+  static int open(long path, int flags) {
+    return (int) INVOKER.invokeNNrN(OPEN, path, flags);
+  }
 
-  /** openat(2); {@code name} is NUL-terminated native memory, so that a call allocates nothing. */
-  int openat(int dirFd, Pointer name, int flags);
+  /** openat(2). */
+  static int openat(int dirFd, long path, int flags) {
+    return (int) INVOKER.invokeNNNrN(OPENAT, dirFd, path, flags);
+  }
 
-  /** read(2); the buffer by its address, so that a call can fill a part of it and allocates nothing. */
-  @ssize_t
-  long read(int fd, @intptr_t long address, @size_t long count);
+  /** read(2). */
+  static long read(int fd, long buffer, long count) {
+    return INVOKER.invokeNNNrN(READ, fd, buffer, count);
+  }
 
   /** close(2). */
-  int close(int fd);
+  static int close(int fd) {
+    return (int) INVOKER.invokeNrN(CLOSE, fd);
+  }
+
+  /** statx(2): what it fills in is the same on every architecture, unlike that of fstat(2). */
+  static int statx(int dirFd, long path, int flags, int mask, long stat) {
+    return (int) INVOKER.invokeNNNNNrN(STATX, dirFd, path, flags, mask, stat);
+  }
 
   /** inotify_init1(2). */
-  int inotify_init1(int flags);
+  static int inotifyInit1(int flags) {
+    return (int) INVOKER.invokeNrN(INOTIFY_INIT1, flags);
+  }
 
   /** inotify_add_watch(2). */
-  int inotify_add_watch(int fd, String path, int mask);
+  static int inotifyAddWatch(int fd, long path, int mask) {
+    return (int) INVOKER.invokeNNNrN(INOTIFY_ADD_WATCH, fd, path, mask);
+  }
 
   /** inotify_rm_watch(2). */
-  int inotify_rm_watch(int fd, int watch);
+  static int inotifyRmWatch(int fd, int watch) {
+    return (int) INVOKER.invokeNNrN(INOTIFY_RM_WATCH, fd, watch);
+  }
 
   /** getpagesize(2). */
-  int getpagesize();
+  static int getpagesize() {
+    return INVOKER.invokeI0(GETPAGESIZE.getCallContext(), GETPAGESIZE.getFunctionAddress());
+  }
 }

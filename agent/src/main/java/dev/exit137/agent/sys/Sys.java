@@ -1,14 +1,8 @@
 package dev.exit137.agent.sys;
 
+import java.nio.charset.StandardCharsets;
 import java.util.Objects;
 import jnr.constants.platform.Errno;
-import jnr.ffi.LibraryLoader;
-import jnr.ffi.Memory;
-import jnr.ffi.Pointer;
-import jnr.ffi.Runtime;
-import jnr.posix.FileStat;
-import jnr.posix.POSIX;
-import jnr.posix.POSIXFactory;
 
 /**
  * The one seam to libc. Every call has one result rule: a value {@code >= 0}, or {@code -errno}. EINTR is retried.
@@ -35,58 +29,84 @@ public final class Sys {
   public static final int IN_NONBLOCK = O_NONBLOCK;
   public static final int IN_CLOEXEC = O_CLOEXEC;
 
-  public static final int ENOENT = Errno.ENOENT.intValue();
-  public static final int ENODEV = Errno.ENODEV.intValue();
-  public static final int EAGAIN = Errno.EAGAIN.intValue();
-  public static final int EINVAL = Errno.EINVAL.intValue();
-  public static final int EPIPE = Errno.EPIPE.intValue();
-  private static final int EINTR = Errno.EINTR.intValue();
+  // <asm-generic/errno.h>
+  public static final int ENOENT = 2;
+  private static final int EINTR = 4;
+  public static final int EAGAIN = 11;
+  public static final int ENODEV = 19;
+  public static final int EINVAL = 22;
+  public static final int EPIPE = 32;
+  private static final int ENAMETOOLONG = 36;
 
-  private static final LibC LIBC = LibraryLoader.create(LibC.class).load("c");
-  private static final Runtime RUNTIME = Runtime.getRuntime(LIBC);
-  private static final POSIX POSIX_LAYER = POSIXFactory.getNativePOSIX();
+  // <linux/fcntl.h>, <linux/stat.h>: struct statx { u32 mask, blksize; u64 attributes; u32 nlink, uid, gid; u16 mode,
+  // pad; u64 ino; ... }
+  private static final int AT_EMPTY_PATH = 0x1000;
+  private static final int STATX_NLINK_AND_INO = 0x4 | 0x100;
+  private static final int STATX_NLINK_OFFSET = 16;
+  private static final int STATX_INO_OFFSET = 32;
+
+  // <linux/limits.h>
+  private static final int PATH_MAX = 4096;
+
+  private static final NativeMemory EMPTY_PATH = nativeString("");
+  /** A path or a struct statx during a call; who uses it holds its lock. */
+  private static final NativeMemory SCRATCH = allocate(PATH_MAX);
 
   private Sys() {}
 
   /** Size of a page of this machine's memory. */
   public static int pageSizeBytes() {
-    return LIBC.getpagesize();
+    return LibC.getpagesize();
   }
 
-  /** Native memory that lives as long as the returned pointer is reachable. */
-  public static Pointer allocate(int bytes) {
-    return Memory.allocateDirect(RUNTIME, bytes);
+  /** Native memory that lives as long as what is returned is reachable. */
+  public static NativeMemory allocate(int bytes) {
+    return new NativeMemory(bytes);
   }
 
   /** The string as NUL-terminated native memory, for {@link #openAt}. */
-  public static Pointer nativeString(String text) {
-    byte[] bytes = text.getBytes(java.nio.charset.StandardCharsets.UTF_8);
-    Pointer memory = allocate(bytes.length + 1);
-    memory.put(0, bytes, 0, bytes.length);
-    memory.putByte(bytes.length, (byte) 0);
+  public static NativeMemory nativeString(String text) {
+    byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+    NativeMemory memory = allocate(bytes.length + 1);
+    memory.putString(bytes);
     return memory;
+  }
+
+  /** @return whether the path is now the scratch's */
+  private static boolean hasPath(String path) {
+    byte[] bytes = path.getBytes(StandardCharsets.UTF_8);
+    if (bytes.length >= PATH_MAX) {
+      return false;
+    }
+    SCRATCH.putString(bytes);
+    return true;
   }
 
   /** @return a file descriptor, or -errno */
   public static int open(String path, int flags) {
-    int result;
-    do {
-      result = check(LIBC.open(path, flags));
-    } while (result == -EINTR);
-    return result;
+    synchronized (SCRATCH) {
+      if (!hasPath(path)) {
+        return -ENAMETOOLONG;
+      }
+      int result;
+      do {
+        result = check(LibC.open(SCRATCH.address(), flags));
+      } while (result == -EINTR);
+      return result;
+    }
   }
 
   /** @return a file descriptor, or -errno */
-  public static int openAt(int dirFd, Pointer name, int flags) {
+  public static int openAt(int dirFd, NativeMemory name, int flags) {
     int result;
     do {
-      result = check(LIBC.openat(dirFd, name, flags));
+      result = check(LibC.openat(dirFd, name.address(), flags));
     } while (result == -EINTR);
     return result;
   }
 
   /** @return bytes read, 0 at the end of the file, or -errno */
-  public static int read(int fd, Pointer buffer, int count) {
+  public static int read(int fd, NativeMemory buffer, int count) {
     return read(fd, buffer, 0, count);
   }
 
@@ -95,11 +115,11 @@ public final class Sys {
    *
    * @return bytes read, 0 at the end of the file, or -errno
    */
-  public static int read(int fd, Pointer buffer, int offset, int count) {
+  public static int read(int fd, NativeMemory buffer, int offset, int count) {
     Objects.checkFromIndexSize(offset, count, buffer.size());
     int result;
     do {
-      result = check((int) LIBC.read(fd, buffer.address() + offset, count));
+      result = check((int) LibC.read(fd, buffer.address() + offset, count));
     } while (result == -EINTR);
     return result;
   }
@@ -107,38 +127,46 @@ public final class Sys {
   /** Closes {@code fd} if it is one; a failure to close leaves nothing to do. */
   public static void close(int fd) {
     if (fd >= 0) {
-      LIBC.close(fd);
+      LibC.close(fd);
     }
   }
 
   /** @return an inotify descriptor, non-blocking and close-on-exec, or -errno */
   public static int inotifyInit() {
-    return check(LIBC.inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+    return check(LibC.inotifyInit1(IN_NONBLOCK | IN_CLOEXEC));
   }
 
   /** @return a watch descriptor, or -errno */
   public static int inotifyAddWatch(int inotifyFd, String path, int mask) {
-    return check(LIBC.inotify_add_watch(inotifyFd, path, mask));
+    synchronized (SCRATCH) {
+      return hasPath(path) ? check(LibC.inotifyAddWatch(inotifyFd, SCRATCH.address(), mask)) : -ENAMETOOLONG;
+    }
   }
 
   /** @return 0, or -errno */
   public static int inotifyRemoveWatch(int inotifyFd, int watch) {
-    return check(LIBC.inotify_rm_watch(inotifyFd, watch));
+    return check(LibC.inotifyRmWatch(inotifyFd, watch));
   }
 
   /** @return the inode of an open file, or -errno */
   public static long inode(int fd) {
-    FileStat stat = POSIX_LAYER.allocateStat();
-    int result = POSIX_LAYER.fstat(fd, stat);
-    return result == 0 ? stat.ino() : -POSIX_LAYER.errno();
+    synchronized (SCRATCH) {
+      int result = statx(fd);
+      return result == 0 ? SCRATCH.getLong(STATX_INO_OFFSET) : result;
+    }
   }
 
   /**
    * Whether an open directory may have directories in it. Its link count tells on cgroupfs: 2, and one for each.
    */
   public static boolean mayHaveSubdirectories(int fd) {
-    FileStat stat = POSIX_LAYER.allocateStat();
-    return POSIX_LAYER.fstat(fd, stat) != 0 || stat.nlink() != 2;
+    synchronized (SCRATCH) {
+      return statx(fd) != 0 || SCRATCH.getInt(STATX_NLINK_OFFSET) != 2;
+    }
+  }
+
+  private static int statx(int fd) {
+    return check(LibC.statx(fd, EMPTY_PATH.address(), AT_EMPTY_PATH, STATX_NLINK_AND_INO, SCRATCH.address()));
   }
 
   /** {@code ENOENT (No such file or directory)} for {@code -2}. */
@@ -148,6 +176,6 @@ public final class Sys {
   }
 
   private static int check(int result) {
-    return result >= 0 ? result : -RUNTIME.getLastError();
+    return result >= 0 ? result : -LibC.errno();
   }
 }

@@ -1,0 +1,42 @@
+package dev.exit137.agent.sys;
+
+import com.kenai.jffi.MemoryIO;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+
+/** Memory at an address that libc can be given; it lives as long as this is reachable. Reading it allocates nothing. */
+public final class NativeMemory {
+  private final ByteBuffer bytes;
+  private final long address;
+
+  NativeMemory(int size) {
+    bytes = ByteBuffer.allocateDirect(size).order(ByteOrder.nativeOrder());
+    address = MemoryIO.getInstance().getDirectBufferAddress(bytes);
+  }
+
+  int size() {
+    return bytes.capacity();
+  }
+
+  long address() {
+    return address;
+  }
+
+  int getInt(int offset) {
+    return bytes.getInt(offset);
+  }
+
+  long getLong(int offset) {
+    return bytes.getLong(offset);
+  }
+
+  /** Copies {@code length} bytes from {@code offset} to {@code to[at]}. */
+  public void get(int offset, byte[] to, int at, int length) {
+    bytes.get(offset, to, at, length);
+  }
+
+  /** Puts the bytes and a NUL at the start. */
+  void putString(byte[] text) {
+    bytes.put(0, text).put(text.length, (byte) 0);
+  }
+}
