@@ -12,8 +12,11 @@ import java.io.PrintWriter;
 import java.security.Security;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -28,6 +31,21 @@ import picocli.CommandLine.Spec;
 public final class Main implements Callable<Integer> {
   private static final String FOOTER =
       "%nEvery option has an environment twin: --kmsg-path is EXIT137_KMSG_PATH. The command line wins.";
+
+  private static final Map<String, Function<Terminal, Object>> SUBCOMMANDS = new LinkedHashMap<>();
+
+  static {
+    SUBCOMMANDS.put("run", RunCommand::new);
+    SUBCOMMANDS.put("agent", AgentCommand::new);
+    SUBCOMMANDS.put("aggregator", AggregatorCommand::new);
+    SUBCOMMANDS.put("demo", DemoCommand::new);
+    SUBCOMMANDS.put("watch", WatchCommand::new);
+    SUBCOMMANDS.put("list", ListCommand::new);
+    SUBCOMMANDS.put("get", GetCommand::new);
+    SUBCOMMANDS.put("nodes", NodesCommand::new);
+    SUBCOMMANDS.put("summary", SummaryCommand::new);
+    SUBCOMMANDS.put("analyze", terminal -> new AnalyzeCommand(terminal, System.in));
+  }
 
   @Spec
   private CommandSpec command;
@@ -47,7 +65,7 @@ public final class Main implements Callable<Integer> {
 
   /** Runs one command to its end and returns its exit code. */
   public static int run(Terminal terminal, String... args) {
-    CommandLine main = commandLine(terminal);
+    CommandLine main = commandLine(terminal, args);
     var errors = new ErrorReport(terminal, args);
     // A libc, an epoll or a SQLite that cannot be unpacked is an Error, which picocli hands to nobody.
     main.setExecutionStrategy(parsed -> {
@@ -60,21 +78,18 @@ public final class Main implements Callable<Integer> {
     return main.setParameterExceptionHandler(errors).setExecutionExceptionHandler(errors).execute(args);
   }
 
-  /** Every subcommand and flag that there is: documents and manifests are held against it, too. */
-  public static CommandLine commandLine(Terminal terminal) {
+  /**
+   * Every subcommand and flag that there is: documents and manifests are held against it, too. Where the arguments begin
+   * with a subcommand, that one alone: a model of all of them costs a daemon a third of its start.
+   */
+  public static CommandLine commandLine(Terminal terminal, String... args) {
     CommandLine main = new CommandLine(new Main());
-    List.of(
-            new RunCommand(terminal),
-            new AgentCommand(terminal),
-            new AggregatorCommand(terminal),
-            new DemoCommand(terminal),
-            new WatchCommand(terminal),
-            new ListCommand(terminal),
-            new GetCommand(terminal),
-            new NodesCommand(terminal),
-            new SummaryCommand(terminal),
-            new AnalyzeCommand(terminal, System.in))
-        .forEach(main::addSubcommand);
+    String asked = args.length > 0 ? args[0] : "";
+    SUBCOMMANDS.forEach((name, command) -> {
+      if (name.equals(asked) || !SUBCOMMANDS.containsKey(asked)) {
+        main.addSubcommand(name, command.apply(terminal));
+      }
+    });
     main.getSubcommands().values().forEach(subcommand -> subcommand.getCommandSpec().usageMessage().footer(FOOTER));
     main.getCommandSpec().usageMessage().footer("%n'exit137 SUBCOMMAND --help' says more.");
     allCommands(main).forEach(each -> {
