@@ -3,43 +3,79 @@ package dev.exit137.agent;
 import dev.exit137.agent.cgroup.MemoryRequest;
 import dev.exit137.agent.identity.ContainerProcesses;
 import dev.exit137.agent.identity.Identities;
+import dev.exit137.agent.report.AgentState;
 import dev.exit137.agent.report.AgentWorker;
 import dev.exit137.agent.report.CheckpointFile;
 import dev.exit137.agent.report.EventSink;
+import dev.exit137.agent.report.KillMetrics;
 import dev.exit137.agent.report.OomEventMapper;
 import dev.exit137.agent.report.TaskCgroups;
 import dev.exit137.agent.report.Workloads;
 import dev.exit137.agent.spool.Spool;
+import dev.exit137.proto.http.Check;
+import dev.exit137.proto.http.Heartbeat;
+import dev.exit137.proto.http.Observed;
 import dev.exit137.proto.state.v1.Checkpoint;
 import dev.exit137.proto.v1.Losses;
 import dev.exit137.proto.v1.Node;
+import dev.exit137.proto.v1.SourceStatus;
+import dev.exit137.proto.v1.SourceStatus.State;
+import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.InstantSource;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The node agent: kernel evidence in, events out. Started and closed once. */
-public final class Agent implements AutoCloseable {
+public final class Agent implements Observed, AutoCloseable {
+  /** A loop does nothing that takes long. */
+  private static final Duration LOOP_PATIENCE = Duration.ofMinutes(1);
+  /** The worker waits for the disk. A slow one, or a full one, is mended by no restart. */
+  private static final Duration WORKER_PATIENCE = Duration.ofMinutes(5);
+  /** Whoever asks gets the state before where a thread is busy. */
+  private static final long STATE_MILLIS = 250;
+
+  private static final Logger LOG = LoggerFactory.getLogger(Agent.class);
+
   private final CheckpointFile checkpointFile;
   private final Identities identities;
   private final ContainerProcesses processes;
   private final AgentWorker worker;
   private final EvidenceLoop loop;
+  private final PrometheusRegistry registry;
+  private final List<Heartbeat> heartbeats;
+  private volatile Optional<AgentState> lastState = Optional.empty();
 
   private Agent(
       CheckpointFile checkpointFile,
       Identities identities,
       ContainerProcesses processes,
       AgentWorker worker,
-      EvidenceLoop loop) {
+      EvidenceLoop loop,
+      PrometheusRegistry registry) {
     this.checkpointFile = checkpointFile;
     this.identities = identities;
     this.processes = processes;
     this.worker = worker;
     this.loop = loop;
+    this.registry = registry;
+    registry.register(new AgentMetrics(this::state));
+    heartbeats =
+        List.of(
+            new Heartbeat("agent-epoll", loop.thread(), LOOP_PATIENCE),
+            new Heartbeat("agent-worker", worker.thread(), WORKER_PATIENCE));
   }
 
   /**
@@ -60,6 +96,7 @@ public final class Agent implements AutoCloseable {
     ContainerProcesses processes = new ContainerProcesses(config.procRoot(), nodeMemoryBytes);
     AgentWorker worker = null;
     EvidenceLoop loop = null;
+    PrometheusRegistry registry = new PrometheusRegistry();
     try {
       Node node = node(config);
       Optional<Checkpoint> last = checkpointFile.read();
@@ -76,11 +113,12 @@ public final class Agent implements AutoCloseable {
               new OomEventMapper(
                   identities, processes, new TaskCgroups(config.procRoot(), InstantSource.system()), nodeMemoryBytes,
                   workloads),
+              new KillMetrics(registry, config.metricsMaxSeries()),
               config.identityTimeout(), told);
       loop = new EvidenceLoop(config, node, identities, processes, worker, ofThisBoot);
       loop.start();
       worker.start();
-      return new Agent(checkpointFile, identities, processes, worker, loop);
+      return new Agent(checkpointFile, identities, processes, worker, loop, registry);
     } catch (IOException | RuntimeException e) {
       if (loop != null) {
         loop.close();
@@ -93,6 +131,42 @@ public final class Agent implements AutoCloseable {
       checkpointFile.close();
       throw e;
     }
+  }
+
+  @Override
+  public List<Check> alive() {
+    return heartbeats.stream().map(Heartbeat::check).toList();
+  }
+
+  /** It watches, or there would be no agent; its sources and its aggregator are told, and fail nothing. */
+  @Override
+  public List<Check> ready() {
+    List<Check> checks = new ArrayList<>(List.of(Check.ok("watching")));
+    state().ifPresent(state -> {
+      for (SourceStatus source : state.status().getSourcesList()) {
+        String how = source.getState() == State.ACTIVE ? "" : source.getState().name().toLowerCase(Locale.ROOT) + ": ";
+        checks.add(Check.note(source.getName(), how + source.getDetail()));
+      }
+      checks.add(Check.note("aggregator", state.awaySince().map(since -> "away since " + since).orElse("")));
+    });
+    return checks;
+  }
+
+  @Override
+  public PrometheusRegistry metrics() {
+    return registry;
+  }
+
+  private Optional<AgentState> state() {
+    try {
+      lastState =
+          Optional.of(loop.statusNow().thenCompose(worker::state).get(STATE_MILLIS, TimeUnit.MILLISECONDS));
+    } catch (ExecutionException | TimeoutException | RejectedExecutionException e) {
+      LOG.debug("the agent's state is that of a while ago", e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    return lastState;
   }
 
   /** The version of this build; empty when it does not run from its jar. */

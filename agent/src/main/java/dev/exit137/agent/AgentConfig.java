@@ -30,6 +30,7 @@ import java.util.Optional;
  * @param sampleInterval how often it is read where the memory of each cgroup with a limit is, for kills without a report;
  *     1 s to 1 h, 0 for never
  * @param spoolBytes what events that no aggregator has may take on the disk; the oldest go first; at least 4 MiB
+ * @param metricsMaxSeries for how many workloads each metric may have a series; 1 or more
  */
 public record AgentConfig(
     String nodeName,
@@ -45,7 +46,8 @@ public record AgentConfig(
     LabelFilter podLabels,
     Duration identityTimeout,
     Duration sampleInterval,
-    long spoolBytes) {
+    long spoolBytes,
+    int metricsMaxSeries) {
 
   public static final Path DEFAULT_STATE_DIR = Path.of("/var/lib/exit137");
   public static final Path DEFAULT_KMSG_PATH = Path.of("/dev/kmsg");
@@ -54,6 +56,7 @@ public record AgentConfig(
   public static final Duration DEFAULT_IDENTITY_TIMEOUT = Duration.ofMillis(250);
   public static final Duration DEFAULT_SAMPLE_INTERVAL = Duration.ofSeconds(10);
   public static final long DEFAULT_SPOOL_BYTES = 64L << 20;
+  public static final int DEFAULT_METRICS_MAX_SERIES = 1000;
 
   private static final Duration MIN_GRACE = Duration.ofMillis(10);
   private static final Duration MAX_GRACE = Duration.ofSeconds(60);
@@ -85,6 +88,9 @@ public record AgentConfig(
     if (spoolBytes < Spool.MIN_BYTES) {
       throw new IllegalArgumentException(
           "--spool-bytes must be at least " + (Spool.MIN_BYTES >> 20) + "MiB, and is " + spoolBytes + " bytes");
+    }
+    if (metricsMaxSeries < 1) {
+      throw new IllegalArgumentException("--metrics-max-series must be at least 1, and is " + metricsMaxSeries);
     }
     aggregators = List.copyOf(aggregators);
   }

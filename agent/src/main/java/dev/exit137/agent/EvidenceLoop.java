@@ -29,7 +29,9 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -379,6 +381,16 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
 
   private Losses losses() {
     return status.losses(kmsg, watcher, correlator, worker.checkpointFailures());
+  }
+
+  /** What the agent says of itself now. Any thread; never blocks. */
+  CompletableFuture<AgentStatus> statusNow() {
+    return CompletableFuture.supplyAsync(this::status, loop);
+  }
+
+  /** The thread, to learn whether it lives. */
+  Executor thread() {
+    return loop;
   }
 
   private AgentStatus status() {

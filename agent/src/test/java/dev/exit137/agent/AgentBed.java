@@ -66,7 +66,7 @@ abstract class AgentBed {
                 List.of(aggregator.address()), ClientSecurity.PLAINTEXT, AgentConfig.DEFAULT_COUNTER_GRACE,
                 new RuntimeSockets(List.of(criSocket()), List.of()), LabelFilter.DEFAULT,
                 AgentConfig.DEFAULT_IDENTITY_TIMEOUT, AgentConfig.DEFAULT_SAMPLE_INTERVAL,
-                AgentConfig.DEFAULT_SPOOL_BYTES),
+                AgentConfig.DEFAULT_SPOOL_BYTES, AgentConfig.DEFAULT_METRICS_MAX_SERIES),
             told);
   }
 

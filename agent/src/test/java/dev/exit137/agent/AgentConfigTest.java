@@ -19,7 +19,7 @@ class AgentConfigTest {
         nodeName, "", AgentConfig.DEFAULT_STATE_DIR, AgentConfig.DEFAULT_KMSG_PATH, Optional.empty(),
         AgentConfig.DEFAULT_PROC_ROOT, aggregators, ClientSecurity.PLAINTEXT, counterGrace, RuntimeSockets.USUAL,
         LabelFilter.DEFAULT, AgentConfig.DEFAULT_IDENTITY_TIMEOUT, AgentConfig.DEFAULT_SAMPLE_INTERVAL,
-        AgentConfig.DEFAULT_SPOOL_BYTES);
+        AgentConfig.DEFAULT_SPOOL_BYTES, AgentConfig.DEFAULT_METRICS_MAX_SERIES);
   }
 
   @Test
@@ -31,6 +31,7 @@ class AgentConfigTest {
     assertThat(AgentConfig.DEFAULT_IDENTITY_TIMEOUT).isEqualTo(Duration.ofMillis(250));
     assertThat(AgentConfig.DEFAULT_SAMPLE_INTERVAL).isEqualTo(Duration.ofSeconds(10));
     assertThat(AgentConfig.DEFAULT_SPOOL_BYTES).isEqualTo(64L << 20);
+    assertThat(AgentConfig.DEFAULT_METRICS_MAX_SERIES).isEqualTo(1000);
     assertThat(LabelFilter.DEFAULT.allowed()).containsExactly("app.kubernetes.io/*", "app");
     assertThat(RuntimeSockets.USUAL.cri()).contains(Path.of("/run/containerd/containerd.sock"), Path.of("/run/crio/crio.sock"));
   }

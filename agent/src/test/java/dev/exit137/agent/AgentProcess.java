@@ -36,7 +36,7 @@ final class AgentProcess {
                 List.of(args[4]), ClientSecurity.PLAINTEXT, AgentConfig.DEFAULT_COUNTER_GRACE,
                 new RuntimeSockets(List.of(stateDir.resolve("no-runtime.sock")), List.of()), LabelFilter.DEFAULT,
                 AgentConfig.DEFAULT_IDENTITY_TIMEOUT, AgentConfig.DEFAULT_SAMPLE_INTERVAL,
-                AgentConfig.DEFAULT_SPOOL_BYTES));
+                AgentConfig.DEFAULT_SPOOL_BYTES, AgentConfig.DEFAULT_METRICS_MAX_SERIES));
     while (System.in.read() >= 0) {
       // Nothing is said to it.
     }

@@ -1,8 +1,14 @@
 package dev.exit137.aggregator;
 
 import dev.exit137.aggregator.store.EventStore;
+import dev.exit137.proto.http.Check;
+import dev.exit137.proto.http.Heartbeat;
+import dev.exit137.proto.http.Observed;
+import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.io.IOException;
+import java.time.Duration;
 import java.time.InstantSource;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -11,16 +17,29 @@ import org.slf4j.LoggerFactory;
  * Takes the events of all agents, keeps them, and serves them to consumers. Its threads are daemons: whoever starts one
  * waits in {@link #awaitTermination()}. All methods may be called from any thread.
  */
-public final class Aggregator implements AutoCloseable {
+public final class Aggregator implements Observed, AutoCloseable {
+  /** The network's thread does nothing that takes long. */
+  private static final Duration NETWORK_PATIENCE = Duration.ofMinutes(1);
+  /** The store's waits for the disk. A slow one, or a full one, is mended by no restart. */
+  private static final Duration STORE_PATIENCE = Duration.ofMinutes(5);
+
   private static final Logger log = LoggerFactory.getLogger(Aggregator.class);
 
   private final EventStore store;
   private final GrpcServer server;
+  private final PrometheusRegistry metrics;
+  private final List<Heartbeat> heartbeats;
   private final CountDownLatch closed = new CountDownLatch(1);
 
-  private Aggregator(EventStore store, GrpcServer server) {
+  private Aggregator(EventStore store, GrpcServer server, PrometheusRegistry metrics) {
     this.store = store;
     this.server = server;
+    this.metrics = metrics;
+    metrics.register(new AggregatorMetrics(store, server));
+    heartbeats =
+        List.of(
+            new Heartbeat("exit137-grpc", server.thread(), NETWORK_PATIENCE),
+            new Heartbeat("exit137-store", store.writerThread(), STORE_PATIENCE));
   }
 
   /**
@@ -30,10 +49,11 @@ public final class Aggregator implements AutoCloseable {
    *     cannot be used
    */
   public static Aggregator start(AggregatorConfig config) throws IOException {
-    EventStore store = EventStore.open(config.dataDir(), config.retention(), InstantSource.system());
+    PrometheusRegistry metrics = new PrometheusRegistry();
+    EventStore store = EventStore.open(config.dataDir(), config.retention(), InstantSource.system(), metrics);
     try {
       GrpcServer server = GrpcServer.start(config, store);
-      return new Aggregator(store, server);
+      return new Aggregator(store, server, metrics);
     } catch (IOException | RuntimeException e) {
       store.close();
       throw e;
@@ -43,6 +63,24 @@ public final class Aggregator implements AutoCloseable {
   /** The TCP port that it listens on, also where the configuration asked for a free one. */
   public int port() {
     return server.port();
+  }
+
+  @Override
+  public List<Check> alive() {
+    return heartbeats.stream().map(Heartbeat::check).toList();
+  }
+
+  /** Whether it serves; consumers are served also while nothing can be stored, which is told. */
+  @Override
+  public List<Check> ready() {
+    return List.of(
+        server.isServing() ? Check.ok("serving") : Check.failed("serving", "has ended"),
+        Check.note("store", store.writeFailure().orElse("")));
+  }
+
+  @Override
+  public PrometheusRegistry metrics() {
+    return metrics;
   }
 
   /** Waits until {@link #close()} is done. */

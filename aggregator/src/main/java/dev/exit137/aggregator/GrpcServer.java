@@ -75,13 +75,14 @@ final class GrpcServer implements AutoCloseable {
   private final ThreadPoolExecutor ingestThread = executor("exit137-ingest", 1);
   private final ThreadPoolExecutor summaryThread = executor("exit137-summary", 1);
   private final ThreadPoolExecutor consumerThreads = executor("exit137-consume", CONSUMER_THREADS);
+  private final Refusals refusals = new Refusals();
+  private final ConnectedNodes connected = new ConnectedNodes();
   private final IngestService ingest;
   private final OomEventsService consume;
   private final Server server;
 
   private GrpcServer(InetSocketAddress address, AggregatorConfig config, EventStore store)
       throws UnusableFileException {
-    Refusals refusals = new Refusals();
     ServerCredentials credentials = credentials(config.access(), refusals);
     AccessControl accessControl = new AccessControl(config.access(), refusals);
     Peers peers = new Peers(config.peerLimits(), refusals);
@@ -92,7 +93,6 @@ final class GrpcServer implements AutoCloseable {
             Thread.ofPlatform().name("exit137-grpc").daemon().factory(),
             epoll ? EpollIoHandler.newFactory() : NioIoHandler.newFactory());
     Class<? extends ServerChannel> channel = epoll ? EpollServerSocketChannel.class : NioServerSocketChannel.class;
-    ConnectedNodes connected = new ConnectedNodes();
     ingest = new IngestService(store, connected, refusals);
     consume = new OomEventsService(store, connected, consumerThreads, eventLoop);
     NettyServerBuilder builder =
@@ -148,6 +148,31 @@ final class GrpcServer implements AutoCloseable {
 
   int port() {
     return server.getPort();
+  }
+
+  /** Whether it takes calls. */
+  boolean isServing() {
+    return !server.isShutdown();
+  }
+
+  /** What was refused. */
+  Refusals refusals() {
+    return refusals;
+  }
+
+  /** Agents that have a stream open. */
+  int connectedAgents() {
+    return connected.size();
+  }
+
+  /** Consumers' watches that are open. */
+  int watches() {
+    return consume.watches();
+  }
+
+  /** The thread of the network, to learn whether it lives. */
+  Executor thread() {
+    return eventLoop;
   }
 
   /** Ends all calls, those of agents after what they sent is answered, and waits for the threads. */

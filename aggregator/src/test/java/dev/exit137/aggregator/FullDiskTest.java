@@ -14,6 +14,7 @@ import io.grpc.health.v1.HealthCheckRequest;
 import io.grpc.health.v1.HealthCheckResponse;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.health.v1.HealthGrpc;
+import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
@@ -113,7 +114,7 @@ class FullDiskTest {
     BlockingQueue<Optional<String>> states = new LinkedBlockingQueue<>();
     fillTo(disk.resolve("ballast"), 22 << 20);
     try (EventStore store =
-        EventStore.open(disk, new Retention(Duration.ofSeconds(10), Retention.ANY_SIZE), now::get)) {
+        EventStore.open(disk, new Retention(Duration.ofSeconds(10), Retention.ANY_SIZE), now::get, new PrometheusRegistry())) {
       store.onWriteFailure(states::add);
       assertThat(states.take()).isEmpty();
       // One at a time, so that events and not the log take the room.

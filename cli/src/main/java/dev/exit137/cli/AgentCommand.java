@@ -6,6 +6,7 @@ import dev.exit137.agent.report.EventSink;
 import dev.exit137.cli.options.AgentOptions;
 import dev.exit137.cli.options.ConnectionOptions;
 import dev.exit137.cli.options.HostPort;
+import dev.exit137.cli.options.HttpOptions;
 import dev.exit137.cli.terminal.Terminal;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -33,6 +34,9 @@ final class AgentCommand implements Callable<Integer> {
   @Mixin
   private ConnectionOptions connectionOptions;
 
+  @Mixin
+  private HttpOptions httpOptions = new HttpOptions(9138);
+
   AgentCommand(Terminal terminal) {
     this.terminal = terminal;
   }
@@ -41,10 +45,12 @@ final class AgentCommand implements Callable<Integer> {
   public Integer call() throws Exception {
     terminal.stop().listen();
     AgentConfig config = options.config(terminal, aggregators, connectionOptions.security(aggregators));
-    try (EventSink events = options.eventSink(terminal);
-        Agent _ = Agent.start(config, events)) {
+    try (HttpSide http = HttpSide.open(httpOptions);
+        EventSink events = options.eventSink(terminal);
+        Agent agent = Agent.start(config, events)) {
       terminal.log("agent watches node " + config.nodeName() + ", events go to "
           + String.join(", ", config.aggregators()));
+      http.serve(terminal::log, agent);
       terminal.stop().await();
     }
     return 0;

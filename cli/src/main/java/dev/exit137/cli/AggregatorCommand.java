@@ -5,6 +5,7 @@ import dev.exit137.aggregator.AggregatorConfig;
 import dev.exit137.cli.options.AccessOptions;
 import dev.exit137.cli.options.AggregatorOptions;
 import dev.exit137.cli.options.HostPort;
+import dev.exit137.cli.options.HttpOptions;
 import dev.exit137.cli.terminal.Terminal;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -21,6 +22,9 @@ final class AggregatorCommand implements Callable<Integer> {
   @Mixin
   private AccessOptions accessOptions;
 
+  @Mixin
+  private HttpOptions httpOptions = new HttpOptions(9139);
+
   AggregatorCommand(Terminal terminal) {
     this.terminal = terminal;
   }
@@ -29,9 +33,11 @@ final class AggregatorCommand implements Callable<Integer> {
   public Integer call() throws Exception {
     terminal.stop().listen();
     AggregatorConfig config = options.config(terminal, accessOptions.config());
-    try (Aggregator aggregator = Aggregator.start(config)) {
+    try (HttpSide http = HttpSide.open(httpOptions);
+        Aggregator aggregator = Aggregator.start(config)) {
       terminal.log("aggregator listens on " + new HostPort(config.listenHost(), aggregator.port())
           + ", events are stored in " + config.dataDir());
+      http.serve(terminal::log, aggregator);
       terminal.stop().await();
     }
     return 0;

@@ -10,6 +10,7 @@ import dev.exit137.cli.client.EventStream;
 import dev.exit137.cli.options.HostPort;
 import dev.exit137.cli.terminal.Failure;
 import dev.exit137.cli.terminal.Terminal;
+import dev.exit137.proto.http.Observed;
 import dev.exit137.proto.security.ClientSecurity;
 import dev.exit137.proto.v1.WatchEventsRequest;
 import java.io.IOException;
@@ -67,6 +68,16 @@ public final class LocalNode implements AutoCloseable {
   /** The aggregator's stream. */
   public EventStream stream() {
     return stream;
+  }
+
+  /** What probes and Prometheus may ask. */
+  Observed agent() {
+    return agent;
+  }
+
+  /** Likewise. */
+  Observed aggregator() {
+    return aggregator;
   }
 
   /** Where the aggregator can be reached from this machine. */

@@ -4,6 +4,7 @@ import dev.exit137.agent.report.EventSink;
 import dev.exit137.aggregator.access.AccessConfig;
 import dev.exit137.cli.options.AgentOptions;
 import dev.exit137.cli.options.AggregatorOptions;
+import dev.exit137.cli.options.HttpOptions;
 import dev.exit137.cli.options.OutputOptions;
 import dev.exit137.cli.output.EventPrinter;
 import dev.exit137.cli.terminal.Terminal;
@@ -27,6 +28,9 @@ final class RunCommand implements Callable<Integer> {
   private AgentOptions agentOptions;
 
   @Mixin
+  private HttpOptions httpOptions = new HttpOptions(9139);
+
+  @Mixin
   private OutputOptions outputOptions;
 
   RunCommand(Terminal terminal) {
@@ -36,7 +40,8 @@ final class RunCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     terminal.stop().listen();
-    try (EventSink events = agentOptions.eventSink(terminal);
+    try (HttpSide http = HttpSide.open(httpOptions);
+        EventSink events = agentOptions.eventSink(terminal);
         LocalNode node = LocalNode.start(
             terminal,
             aggregatorOptions.config(terminal, AccessConfig.OPEN),
@@ -45,6 +50,7 @@ final class RunCommand implements Callable<Integer> {
       terminal.say("watching this machine for OOM kills; each is printed here as it comes (Ctrl-C ends)");
       terminal.say("in another terminal: bin/exit137 watch --server " + node.address());
       terminal.say("or: grpcurl -plaintext " + node.address() + " exit137.v1.OomEvents/WatchEvents");
+      http.serve(terminal::say, node.agent(), node.aggregator());
       if (agentOptions.logsEvents()) {
         // stdout is the agent's.
         node.stream().close();

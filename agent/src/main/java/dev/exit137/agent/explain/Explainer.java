@@ -3,6 +3,7 @@ package dev.exit137.agent.explain;
 import static java.util.stream.Collectors.joining;
 
 import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.OomKillEventOrBuilder;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -43,6 +44,11 @@ public final class Explainer {
           HistoryRules::repeated);
 
   private Explainer() {}
+
+  /** Whether it is proved that others than the victim filled the node, or the limit that they shared. */
+  public static boolean isInnocentVictim(OomKillEventOrBuilder event) {
+    return VictimRules.isInnocent(new Oom(event));
+  }
 
   /** Sets {@code explanation} and {@code recommendations} from the rest of the event. */
   public static void explain(OomKillEvent.Builder event) {

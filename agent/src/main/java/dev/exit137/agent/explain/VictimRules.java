@@ -62,6 +62,26 @@ final class VictimRules {
     return Math.abs(over) > container.getMemoryRequestErrorBytes() ? OptionalLong.of(over) : OptionalLong.empty();
   }
 
+  /**
+   * Whether others filled what the victim was killed for: it held less than half, and another process more, or it held
+   * next to nothing. Of a container on a full node, its request tells it. Who dies with a group was not chosen.
+   */
+  static boolean isInnocent(Oom oom) {
+    boolean shared = oom.isNode() ? !oom.isAskedFor() : oom.isVictimElsewhere();
+    if (!shared || oom.whole().isEmpty() || oom.victimHeld().isEmpty() || oom.incident().getGroupKill()) {
+      return false;
+    }
+    OptionalLong overRequest = overRequest(oom);
+    if (overRequest.isPresent()) {
+      return overRequest.getAsLong() < 0;
+    }
+    long held = oom.victimHeld().getAsLong();
+    boolean anotherHeldMore =
+        oom.largestTask().filter(task -> !oom.isVictim(task) && task.getRssBytes() > held).isPresent();
+    long whole = oom.whole().getAsLong();
+    return held < whole / 10 || (held < whole / 2 && anotherHeldMore);
+  }
+
   static List<Finding> memoryRequest(Oom oom) {
     OptionalLong difference = overRequest(oom);
     if (difference.isEmpty()) {

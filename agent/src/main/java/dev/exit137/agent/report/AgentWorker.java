@@ -15,7 +15,10 @@ import dev.exit137.proto.v1.OomKillEvent;
 import io.grpc.Status;
 import java.io.IOException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
 import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
@@ -44,6 +47,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   private final Outbox outbox;
   private final RefusedEvents refusedEvents;
   private final OomEventMapper mapper;
+  private final KillMetrics metrics;
   private final NameWait names;
   private final EventSink told;
   private final long droppedBefore;
@@ -89,6 +93,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
       Losses before,
       Identities identities,
       OomEventMapper mapper,
+      KillMetrics metrics,
       Duration identityTimeout,
       EventSink told) {
     this.checkpointFile = checkpointFile;
@@ -98,7 +103,8 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
     thread.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
     uplink = new Uplink(aggregators, security, thread, this, Uplink.Pace.USUAL);
     this.mapper = mapper;
-    names = new NameWait(identities, mapper, identityTimeout, outbox, thread, this::scheduleFlush, told);
+    this.metrics = metrics;
+    names = new NameWait(identities, mapper, identityTimeout, outbox, metrics, thread, this::scheduleFlush, told);
     this.told = told;
     droppedBefore = before.getLogEventsDropped();
     last.getUnacknowledgedList().forEach(this::takeOver);
@@ -209,8 +215,18 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   }
 
   @Override
-  public ByteString pollUnsent() {
-    return outbox.pollUnsent();
+  public OomKillEvent pollUnsent() {
+    ByteString next = outbox.pollUnsent();
+    if (next == null) {
+      return null;
+    }
+    try {
+      OomKillEvent event = OomKillEvent.parseFrom(next);
+      metrics.sent(event, Instant.now());
+      return event;
+    } catch (InvalidProtocolBufferException e) {
+      throw new IllegalStateException("an event that this agent wrote cannot be read", e);
+    }
   }
 
   @Override
@@ -224,7 +240,11 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
     if (status == null || outbox.isCareful()) {
       return null;
     }
-    AgentStatus.Builder now = status.toBuilder().setUnacknowledgedEvents(outbox.size()).addSources(outbox.status());
+    return withOutbox(status);
+  }
+
+  private AgentStatus withOutbox(AgentStatus ofLoop) {
+    AgentStatus.Builder now = ofLoop.toBuilder().setUnacknowledgedEvents(outbox.size()).addSources(outbox.status());
     addLosses(now.getLossesBuilder());
     return now.build();
   }
@@ -232,6 +252,17 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   private void addLosses(Losses.Builder losses) {
     outbox.addLosses(losses);
     losses.setLogEventsDropped(droppedBefore + told.dropped());
+  }
+
+  /** Completes a status with what this thread knows. Any thread; never blocks. */
+  public CompletableFuture<AgentState> state(AgentStatus ofLoop) {
+    return CompletableFuture.supplyAsync(
+        () -> new AgentState(withOutbox(ofLoop), spool.bytes(), uplink.awaySince()), thread);
+  }
+
+  /** The thread, to learn whether it lives. */
+  public Executor thread() {
+    return thread;
   }
 
   @Override

@@ -23,10 +23,13 @@ final class NameWait {
   private static final Logger LOG = LoggerFactory.getLogger(NameWait.class);
   private static final int MAX_WAITING = 256;
   private static final int MAX_REVISED = 4096;
+  /** Counted without a name after that; a runtime that is out may be back in minutes, and its answer names the event. */
+  private static final Duration COUNT_PATIENCE = Duration.ofSeconds(10);
 
   private static final class Waiting {
     private OomKillEvent event;
     private boolean isOut;
+    private boolean isCounted;
 
     Waiting(OomKillEvent event) {
       this.event = event;
@@ -37,6 +40,7 @@ final class NameWait {
   private final OomEventMapper mapper;
   private final Duration patience;
   private final Outbox outbox;
+  private final KillMetrics metrics;
   private final ScheduledExecutorService worker;
   private final Runnable ready;
   private final EventSink told;
@@ -53,6 +57,7 @@ final class NameWait {
       OomEventMapper mapper,
       Duration patience,
       Outbox outbox,
+      KillMetrics metrics,
       ScheduledExecutorService worker,
       Runnable ready,
       EventSink told) {
@@ -60,6 +65,7 @@ final class NameWait {
     this.mapper = mapper;
     this.patience = patience;
     this.outbox = outbox;
+    this.metrics = metrics;
     this.worker = worker;
     this.ready = ready;
     this.told = told;
@@ -74,9 +80,15 @@ final class NameWait {
         CgroupPath.parse(unnamed.getCgroupPath()).container().map(CgroupPath.ContainerRef::id);
     Optional<Identity> known = container.flatMap(identities::find);
     OomKillEvent event = known.map(identity -> mapper.name(unnamed, identity)).orElse(unnamed);
+    if (fresh.getRevision() > 1) {
+      metrics.revised(event);
+    }
     if (container.isEmpty() || known.filter(Identity::isWhole).isPresent()) {
-      waiting.remove(eventId);
+      Waiting before = waiting.remove(eventId);
       add(event);
+      if (before == null ? fresh.getRevision() == 1 : !before.isCounted) {
+        metrics.count(event);
+      }
       return;
     }
     Waiting before = waiting.get(eventId);
@@ -94,6 +106,11 @@ final class NameWait {
     waiting.put(eventId, wait);
     outbox.hold(event);
     worker.schedule(() -> goOut(eventId, wait), patience.toMillis(), TimeUnit.MILLISECONDS);
+    if (fresh.getRevision() == 1) {
+      worker.schedule(() -> count(wait, wait.event), COUNT_PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+    } else {
+      wait.isCounted = true;
+    }
     identities
         .lookUp(container.get())
         .whenComplete((identity, failure) -> worker.execute(() -> answered(eventId, wait, Optional.ofNullable(identity))));
@@ -107,6 +124,14 @@ final class NameWait {
     }
   }
 
+  /** Once, with a name if there is one in time. */
+  private void count(Waiting wait, OomKillEvent event) {
+    if (!wait.isCounted) {
+      wait.isCounted = true;
+      metrics.count(event);
+    }
+  }
+
   private void answered(String eventId, Waiting wait, Optional<Identity> identity) {
     if (!waiting.remove(eventId, wait)) {
       return;
@@ -114,6 +139,9 @@ final class NameWait {
     OomKillEvent event = wait.event;
     if (identity.isPresent()) {
       event = mapper.name(event, identity.get());
+    }
+    count(wait, event);
+    if (identity.isPresent()) {
       if (wait.isOut) {
         if (event.equals(wait.event)) {
           return;
@@ -156,5 +184,6 @@ final class NameWait {
     oldestFirst.remove();
     LOG.warn("more than {} events wait for a container's name: {} keeps what its path says", MAX_WAITING, oldest.getKey());
     release(oldest.getValue());
+    count(oldest.getValue(), oldest.getValue().event);
   }
 }

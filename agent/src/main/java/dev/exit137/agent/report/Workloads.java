@@ -127,13 +127,26 @@ public final class Workloads {
   /** As {@link WorkloadHistory#getWorkload} says; empty where it has no name of its own. */
   static String workload(OomKillEventOrBuilder event) {
     Container container = event.getContainer();
-    if (!container.getPod().getNamespace().isEmpty() && !container.getName().isEmpty()) {
+    String name = name(event);
+    if (isInPod(container)) {
+      return join(
+          container.getPod().getNamespace(), name.isEmpty() ? container.getPod().getName() : name, container.getName());
+    }
+    return name;
+  }
+
+  private static boolean isInPod(Container container) {
+    return !container.getPod().getNamespace().isEmpty() && !container.getName().isEmpty();
+  }
+
+  /** What its labels, Docker or systemd call it; empty for a pod without such a label. */
+  static String name(OomKillEventOrBuilder event) {
+    Container container = event.getContainer();
+    if (isInPod(container)) {
       Map<String, String> labels = container.getPod().getLabelsMap();
-      String app = labels.containsKey(LABEL_NAME)
+      return labels.containsKey(LABEL_NAME)
           ? join(labels.get(LABEL_NAME), labels.getOrDefault(LABEL_INSTANCE, ""))
           : labels.getOrDefault("app", "");
-      return join(
-          container.getPod().getNamespace(), app.isEmpty() ? container.getPod().getName() : app, container.getName());
     }
     if (event.containsComposeLabels(COMPOSE_PROJECT) && event.containsComposeLabels(COMPOSE_SERVICE)) {
       return join(

@@ -1,7 +1,5 @@
 package dev.exit137.agent.uplink;
 
-import com.google.protobuf.ByteString;
-import com.google.protobuf.InvalidProtocolBufferException;
 import dev.exit137.proto.security.ClientSecurity;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.EventAck;
@@ -19,7 +17,9 @@ import io.grpc.netty.shaded.io.netty.util.concurrent.DefaultThreadFactory;
 import io.grpc.stub.ClientCallStreamObserver;
 import io.grpc.stub.ClientResponseObserver;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ThreadLocalRandom;
@@ -46,8 +46,8 @@ public final class Uplink implements AutoCloseable {
     /** A stream is open: everything that is not acknowledged is to be sent on it. */
     void onConnected();
 
-    /** The next event for this stream, serialized; null when there is none, or enough is on its way. */
-    ByteString pollUnsent();
+    /** The next event for this stream; null when there is none, or enough is on its way. */
+    OomKillEvent pollUnsent();
 
     /** Events that were sent on this stream and are not acknowledged. */
     int inFlight();
@@ -91,6 +91,7 @@ public final class Uplink implements AutoCloseable {
   private long progressNanos;
   private boolean statusDue;
   private Status failureSaid;
+  private Optional<Instant> awaySince = Optional.of(Instant.now());
   private boolean closed;
 
   /** @param worker single-threaded; runs this object's callbacks */
@@ -130,23 +131,20 @@ public final class Uplink implements AutoCloseable {
   public void pump() {
     while (stream != null && stream.isReady()) {
       boolean idle = source.inFlight() == 0;
-      ByteString event = source.pollUnsent();
+      OomKillEvent event = source.pollUnsent();
       if (event == null) {
         return;
       }
       if (idle) {
         progressNanos = System.nanoTime();
       }
-      stream.onNext(PublishEventsRequest.newBuilder().setEvent(parse(event)).build());
+      stream.onNext(PublishEventsRequest.newBuilder().setEvent(event).build());
     }
   }
 
-  private static OomKillEvent parse(ByteString event) {
-    try {
-      return OomKillEvent.parseFrom(event);
-    } catch (InvalidProtocolBufferException e) {
-      throw new IllegalStateException("an event that this agent wrote cannot be read", e);
-    }
+  /** Since when there is no stream; empty while there is one. */
+  public Optional<Instant> awaySince() {
+    return awaySince;
   }
 
   /** Sends the agent's status, if there is a stream. */
@@ -186,6 +184,7 @@ public final class Uplink implements AutoCloseable {
       if (!connected) {
         connected = true;
         stream = call;
+        awaySince = Optional.empty();
         source.onConnected();
         statusDue = true;
       }
@@ -239,6 +238,7 @@ public final class Uplink implements AutoCloseable {
     private void ended(Status status) {
       ended = true;
       stream = null;
+      awaySince = awaySince.or(() -> Optional.of(Instant.now()));
       if (channel != null) {
         channel.shutdownNow();
       }

@@ -2,7 +2,6 @@ package dev.exit137.agent.uplink;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.google.protobuf.ByteString;
 import dev.exit137.agent.Await;
 import dev.exit137.proto.security.ClientSecurity;
 import dev.exit137.proto.v1.AgentStatus;
@@ -160,7 +159,7 @@ class BadNetworkTest {
   private static final class Events implements Uplink.Source {
     private final AtomicInteger acknowledged = new AtomicInteger();
     private final AtomicInteger refusals = new AtomicInteger();
-    private final Map<String, ByteString> known = new LinkedHashMap<>();
+    private final Map<String, OomKillEvent> known = new LinkedHashMap<>();
     private final ArrayDeque<String> unsent = new ArrayDeque<>();
     private final Set<String> open = new LinkedHashSet<>();
     private int inFlight;
@@ -168,7 +167,7 @@ class BadNetworkTest {
     void add(String id, int bytes) {
       OomKillEvent event =
           OomKillEvent.newBuilder().setEventId(id).setRevision(1).setUnit("x".repeat(bytes)).build();
-      known.put(id, event.toByteString());
+      known.put(id, event);
       open.add(id);
       unsent.add(id);
     }
@@ -181,7 +180,7 @@ class BadNetworkTest {
     }
 
     @Override
-    public ByteString pollUnsent() {
+    public OomKillEvent pollUnsent() {
       String next = unsent.pollFirst();
       inFlight += next == null ? 0 : 1;
       return next == null ? null : known.get(next);

@@ -150,6 +150,11 @@ public final class OomEventsService extends OomEventsGrpc.OomEventsImplBase impl
         });
   }
 
+  /** Watches that are open. */
+  public int watches() {
+    return watches.size();
+  }
+
   /** Ends every watch with UNAVAILABLE. */
   @Override
   public void close() {

@@ -12,6 +12,11 @@ public final class ConnectedNodes {
     return streams.containsKey(node);
   }
 
+  /** How many nodes' agents have a stream open. */
+  public int size() {
+    return streams.size();
+  }
+
   void add(String node) {
     streams.merge(node, 1, Integer::sum);
   }

@@ -5,6 +5,8 @@ import dev.exit137.aggregator.ProtoTimes;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
+import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import java.io.File;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -16,8 +18,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 import org.sqlite.SQLiteJDBCLoader;
 
 /**
@@ -30,22 +34,29 @@ public final class EventStore implements AutoCloseable {
   private static final String RESERVE_FILE = "reserve";
 
   private final DataDirLock lock;
+  private final Path file;
+  private final StoreCounts counts;
+  private final long rowsAtStart;
   private final WriteState state = new WriteState();
   private final StoreUpkeep upkeep;
   private final WriteQueue queue;
   private final Readers readers;
   private final UUID id;
 
-  private EventStore(DataDirLock lock, Path file, DiskReserve reserve, Retention retention, InstantSource clock)
+  private EventStore(
+      DataDirLock lock, Path file, DiskReserve reserve, Retention retention, InstantSource clock, StoreCounts counts)
       throws IOException, SQLException {
     this.lock = lock;
+    this.file = file;
+    this.counts = counts;
     Connection connection = StoreSchema.openWriter(file);
     try {
       id = StoreSchema.storeId(connection);
+      rowsAtStart = StoreSchema.rows(connection);
       upkeep = new StoreUpkeep(connection, retention, clock);
       readers = new Readers(file, state);
       queue = new WriteQueue(
-          new StoreWriter(connection), upkeep, state, reserve, StoreSchema.lastRowId(connection));
+          new StoreWriter(connection, counts), upkeep, state, reserve, StoreSchema.lastRowId(connection));
       queue.keepUpEvery(retention.checkInterval());
     } catch (SQLException e) {
       connection.close();
@@ -58,14 +69,17 @@ public final class EventStore implements AutoCloseable {
    *
    * @param retention how much it keeps
    * @param clock tells the age of what it keeps
+   * @param metrics gets what is counted of what is written
    * @throws IOException fit to be shown to a user as it is
    */
-  public static EventStore open(Path dataDir, Retention retention, InstantSource clock) throws IOException {
+  public static EventStore open(Path dataDir, Retention retention, InstantSource clock, PrometheusRegistry metrics)
+      throws IOException {
     loadSqlite();
     DataDirLock lock = DataDirLock.acquire(dataDir);
     Path file = dataDir.resolve(FILE);
     try {
-      return open(lock, file, new DiskReserve(dataDir.resolve(RESERVE_FILE)), retention, clock);
+      return open(
+          lock, file, new DiskReserve(dataDir.resolve(RESERVE_FILE)), retention, clock, new StoreCounts(metrics, clock));
     } catch (SQLException e) {
       lock.close();
       throw new IOException(
@@ -80,16 +94,16 @@ public final class EventStore implements AutoCloseable {
   }
 
   private static EventStore open(
-      DataDirLock lock, Path file, DiskReserve reserve, Retention retention, InstantSource clock)
+      DataDirLock lock, Path file, DiskReserve reserve, Retention retention, InstantSource clock, StoreCounts counts)
       throws IOException, SQLException {
     try {
-      return new EventStore(lock, file, reserve, retention, clock);
+      return new EventStore(lock, file, reserve, retention, clock, counts);
     } catch (SQLException e) {
       // SQLite needs small files of its own even to read; a disk may be too full for those.
       if (!reserve.release()) {
         throw e;
       }
-      return new EventStore(lock, file, reserve, retention, clock);
+      return new EventStore(lock, file, reserve, retention, clock, counts);
     }
   }
 
@@ -118,6 +132,30 @@ public final class EventStore implements AutoCloseable {
   /** The highest row id that retention has removed; 0 when it has removed nothing. */
   public long removedUpTo() {
     return upkeep.removedUpTo();
+  }
+
+  /** Events that it holds. */
+  public long events() {
+    RemovedEvents removed = removed();
+    return rowsAtStart + counts.addedRows() - removed.byAge() - removed.bySize();
+  }
+
+  /** What its files take on the disk. */
+  public long bytes() {
+    return Stream.of("", "-wal", "-shm")
+        .map(suffix -> file.resolveSibling(FILE + suffix).toFile())
+        .mapToLong(File::length)
+        .sum();
+  }
+
+  /** Why nothing can be stored; empty while it can. */
+  public Optional<String> writeFailure() {
+    return state.failure();
+  }
+
+  /** The thread that writes, to learn whether it lives. */
+  public Executor writerThread() {
+    return queue.thread();
   }
 
   /** What retention has removed since the store was opened. */

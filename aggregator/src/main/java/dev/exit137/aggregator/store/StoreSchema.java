@@ -143,6 +143,11 @@ final class StoreSchema {
     return number(connection, "SELECT seq FROM sqlite_sequence WHERE name = 'event'");
   }
 
+  /** Events that are there. */
+  static long rows(Connection connection) throws SQLException {
+    return number(connection, "SELECT count(*) FROM event");
+  }
+
   /** The highest row id that retention has removed; 0 when it has removed nothing. */
   static long removedUpTo(Connection connection) throws SQLException {
     return number(connection, "SELECT removed_up_to FROM meta");

@@ -20,6 +20,7 @@ import java.util.Set;
  */
 final class StoreWriter implements AutoCloseable {
   private final Connection connection;
+  private final StoreCounts counts;
   private final KnownIds known;
   private final PreparedStatement deleteRow;
   private final PreparedStatement insertEvent;
@@ -30,8 +31,9 @@ final class StoreWriter implements AutoCloseable {
   private final Set<ByteBuffer> gathered = new HashSet<>();
   private long lastRowId;
 
-  StoreWriter(Connection connection) throws SQLException {
+  StoreWriter(Connection connection, StoreCounts counts) throws SQLException {
     this.connection = connection;
+    this.counts = counts;
     known = new KnownIds(connection);
     deleteRow = connection.prepareStatement("DELETE FROM event WHERE row_id = ?");
     insertEvent =
@@ -56,6 +58,7 @@ final class StoreWriter implements AutoCloseable {
    * @return the highest row id ever given
    */
   long write(List<StoreWrite> batch) throws SQLException {
+    counts.begin();
     forgetGathered();
     lastRowId = Transaction.write(connection, () -> {
       seen(batch);
@@ -69,6 +72,7 @@ final class StoreWriter implements AutoCloseable {
       flush();
       return rowId;
     });
+    counts.committed();
     return lastRowId;
   }
 
@@ -125,11 +129,14 @@ final class StoreWriter implements AutoCloseable {
     }
     KnownIds.Known before = known.find(id);
     if (before.revision() >= revision) {
+      counts.onRepeated();
       return lastRowId;
     }
-    if (before.rowId() != 0) {
+    if (before.rowId() == 0) {
+      counts.onFresh(event);
+    } else {
       deleteRow.setLong(1, before.rowId());
-      deleteRow.executeUpdate();
+      counts.onRevised(deleteRow.executeUpdate());
     }
     long rowId = lastRowId + 1;
     insert(write, rowId);

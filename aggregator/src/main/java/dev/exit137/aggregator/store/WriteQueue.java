@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Executor;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
@@ -55,6 +56,11 @@ final class WriteQueue implements AutoCloseable {
   /** The highest row id ever given and committed. */
   long lastRowId() {
     return lastRowId;
+  }
+
+  /** The thread that writes. */
+  Executor thread() {
+    return thread;
   }
 
   /** Waits while the queue is full. */

@@ -18,6 +18,7 @@ import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.WatchEventsRequest;
 import dev.exit137.proto.v1.WatchEventsResponse;
 import io.grpc.Status;
+import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -47,7 +48,7 @@ class EventWatchTest {
 
   @BeforeEach
   void open() throws IOException {
-    store = EventStore.open(dataDir, new Retention(Retention.ANY_AGE, 8 << 20), InstantSource.system());
+    store = EventStore.open(dataDir, new Retention(Retention.ANY_AGE, 8 << 20), InstantSource.system(), new PrometheusRegistry());
   }
 
   @AfterEach

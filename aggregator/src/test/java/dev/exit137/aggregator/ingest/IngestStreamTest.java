@@ -12,6 +12,7 @@ import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.PublishEventsRequest;
 import dev.exit137.proto.v1.PublishEventsResponse;
+import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -35,7 +36,7 @@ class IngestStreamTest {
 
   @BeforeEach
   void open() throws IOException {
-    store = EventStore.open(dataDir, Retention.DEFAULT, InstantSource.system());
+    store = EventStore.open(dataDir, Retention.DEFAULT, InstantSource.system(), new PrometheusRegistry());
     stream = new IngestStream(
         store, agent, AnyPeer.unlimited(), Caller.ANYONE, new ConnectedNodes(), new Refusals(),
         which -> ended.countDown());

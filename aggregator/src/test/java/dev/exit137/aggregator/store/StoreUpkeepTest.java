@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.protobuf.ByteString;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
+import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -35,7 +36,7 @@ class StoreUpkeepTest {
   @BeforeEach
   void open() throws SQLException, IOException {
     connection = StoreSchema.openWriter(dataDir.resolve("events.db"));
-    writer = new StoreWriter(connection);
+    writer = new StoreWriter(connection, new StoreCounts(new PrometheusRegistry(), () -> now));
   }
 
   @AfterEach

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
+import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -12,6 +13,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -27,7 +29,7 @@ class StoreWriterTest {
   @BeforeEach
   void open() throws SQLException, IOException {
     connection = StoreSchema.openWriter(dataDir.resolve("events.db"));
-    writer = new StoreWriter(connection);
+    writer = new StoreWriter(connection, new StoreCounts(new PrometheusRegistry(), InstantSource.system()));
   }
 
   @AfterEach

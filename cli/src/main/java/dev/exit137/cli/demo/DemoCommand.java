@@ -110,7 +110,7 @@ public final class DemoCommand implements Callable<Integer> {
         LabelFilter.DEFAULT,
         AgentConfig.DEFAULT_IDENTITY_TIMEOUT,
         AgentConfig.DEFAULT_SAMPLE_INTERVAL,
-        AgentConfig.DEFAULT_SPOOL_BYTES);
+        AgentConfig.DEFAULT_SPOOL_BYTES, AgentConfig.DEFAULT_METRICS_MAX_SERIES);
   }
 
   /** Returns the victim's pid. */

@@ -125,6 +125,14 @@ public final class AgentOptions {
           + "there.")
   private boolean logEvents;
 
+  @Option(
+      names = "--metrics-max-series",
+      paramLabel = "N",
+      defaultValue = "1000",
+      description = "For how many workloads each metric has a series of its own; the others count together "
+          + "(default: ${DEFAULT-VALUE}).")
+  private int metricsMaxSeries;
+
   private static final class SizeInBytes implements ITypeConverter<Long> {
     @Override
     public Long convert(String text) {
@@ -162,7 +170,8 @@ public final class AgentOptions {
           new LabelFilter(podLabels),
           identityTimeout,
           sampleInterval,
-          spoolBytes);
+          spoolBytes,
+          metricsMaxSeries);
     } catch (IllegalArgumentException e) {
       throw new ParameterException(command.commandLine(), e.getMessage(), e);
     }

@@ -1,0 +1,14 @@
+package dev.exit137.agent.report;
+
+import dev.exit137.proto.v1.AgentStatus;
+import java.time.Instant;
+import java.util.Optional;
+
+/**
+ * How the agent is at one moment.
+ *
+ * @param status as it is sent to aggregators
+ * @param spoolBytes what the spool's files take
+ * @param awaySince since when no aggregator takes events; empty while one does
+ */
+public record AgentState(AgentStatus status, long spoolBytes, Optional<Instant> awaySince) {}

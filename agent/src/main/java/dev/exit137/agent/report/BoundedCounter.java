@@ -1,0 +1,48 @@
+package dev.exit137.agent.report;
+
+import io.prometheus.metrics.core.metrics.Counter;
+import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * Counts by workload, for as many workloads as it may: whoever may make containers can invent names without end, and each
+ * would stay for ever, here and in Prometheus. What comes after those counts under {@link #OTHERS}. Agent-worker thread.
+ */
+final class BoundedCounter {
+  /** Workload of those that have no series of their own. */
+  static final String OTHERS = "other_workloads";
+
+  private final Counter counter;
+  private final Counter overflows;
+  private final int maxSeries;
+  private final Set<List<String>> series = new HashSet<>();
+
+  /** @param overflows counts what counts under {@link #OTHERS} */
+  BoundedCounter(PrometheusRegistry registry, String name, String help, Counter overflows, int maxSeries) {
+    counter =
+        Counter.builder()
+            .name(name)
+            .help(help)
+            .labelNames("namespace", "workload", "container", "scope", "limit_owner")
+            .withoutExemplars()
+            .register(registry);
+    this.overflows = overflows;
+    this.maxSeries = maxSeries;
+  }
+
+  void add(KillLabels labels) {
+    List<String> own = labels.values();
+    if (series.contains(own) || (series.size() < maxSeries && series.add(own))) {
+      count(own);
+    } else {
+      overflows.inc();
+      count(new KillLabels("", OTHERS, "", labels.scope(), labels.limitOwner()).values());
+    }
+  }
+
+  private void count(List<String> labels) {
+    counter.labelValues(labels.toArray(String[]::new)).inc();
+  }
+}

@@ -1,0 +1,131 @@
+package dev.exit137.agent.report;
+
+import dev.exit137.agent.explain.Explainer;
+import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.OomKillEvent.Outcome;
+import dev.exit137.proto.v1.Victim;
+import io.prometheus.metrics.core.metrics.Counter;
+import io.prometheus.metrics.core.metrics.Histogram;
+import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * What is counted of events, each once, whatever its revisions. Those from before this agent was watching count apart, so
+ * that a first start looks like no accident. Agent-worker thread.
+ */
+public final class KillMetrics {
+  private static final int MAX_REMEMBERED = 1024;
+  private static final double[] MEMORY_BOUNDS = powersOf4(1 << 20, 10);
+  private static final double[] LATENCY_BOUNDS = {
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600
+  };
+
+  private final BoundedCounter kills;
+  private final BoundedCounter incidents;
+  private final BoundedCounter recoveredKills;
+  private final BoundedCounter recoveredIncidents;
+  private final BoundedCounter innocent;
+  private final Histogram memory;
+  private final Histogram sendLatency;
+  private final Map<String, Boolean> countedIncidents = remembered();
+  private final Map<String, Boolean> sentEvents = remembered();
+
+  /** @param maxSeries of each counter */
+  public KillMetrics(PrometheusRegistry registry, int maxSeries) {
+    Counter overflows =
+        Counter.builder()
+            .name("exit137_series_overflows_total")
+            .help("Additions to counters under workload=\"" + BoundedCounter.OTHERS + "\", past --metrics-max-series.")
+            .withoutExemplars()
+            .register(registry);
+    kills =
+        new BoundedCounter(registry, "exit137_oom_kills_total", "Processes that the OOM killer killed.", overflows, maxSeries);
+    incidents =
+        new BoundedCounter(
+            registry, "exit137_oom_incidents_total", "OOMs, however many processes each killed.", overflows, maxSeries);
+    recoveredKills =
+        new BoundedCounter(
+            registry, "exit137_recovered_oom_kills_total", "Processes killed before this agent was watching.", overflows,
+            maxSeries);
+    recoveredIncidents =
+        new BoundedCounter(
+            registry, "exit137_recovered_oom_incidents_total", "OOMs from before this agent was watching.", overflows,
+            maxSeries);
+    innocent =
+        new BoundedCounter(
+            registry, "exit137_innocent_victim_kills_total",
+            "Processes killed at a limit that they shared, or on a full node, while others held more.", overflows, maxSeries);
+    memory =
+        Histogram.builder()
+            .name("exit137_oom_kill_memory_bytes")
+            .help("Resident memory of the process that was killed.")
+            .classicOnly()
+            .classicUpperBounds(MEMORY_BOUNDS)
+            .withoutExemplars()
+            .register(registry);
+    sendLatency =
+        Histogram.builder()
+            .name("exit137_send_latency_seconds")
+            .help("From the kernel's record of a kill until its event was first handed to an aggregator.")
+            .classicOnly()
+            .classicUpperBounds(LATENCY_BOUNDS)
+            .withoutExemplars()
+            .register(registry);
+  }
+
+  private static double[] powersOf4(double first, int count) {
+    double[] bounds = new double[count];
+    for (int i = 0; i < count; i++) {
+      bounds[i] = first * Math.pow(4, i);
+    }
+    return bounds;
+  }
+
+  private static Map<String, Boolean> remembered() {
+    return new LinkedHashMap<>(16, 0.75f, true) {
+      @Override
+      protected boolean removeEldestEntry(Map.Entry<String, Boolean> eldest) {
+        return size() > MAX_REMEMBERED;
+      }
+    };
+  }
+
+  /** Counts an event with the names that it has; to be called once for each. */
+  void count(OomKillEvent event) {
+    KillLabels labels = KillLabels.of(event);
+    boolean recovered = event.getRecovered();
+    if (countedIncidents.put(event.getIncident().getId(), true) == null) {
+      (recovered ? recoveredIncidents : incidents).add(labels);
+    }
+    if (event.getOutcome() != Outcome.KILLED) {
+      return;
+    }
+    (recovered ? recoveredKills : kills).add(labels);
+    if (recovered) {
+      return;
+    }
+    if (Explainer.isInnocentVictim(event)) {
+      innocent.add(labels);
+    }
+    Victim victim = event.getVictim();
+    if (victim.hasAnonRssBytes()) {
+      memory.observe(victim.getAnonRssBytes() + victim.getFileRssBytes() + victim.getShmemRssBytes());
+    }
+  }
+
+  /** A better telling of an event that was counted: its incident may have another id by now. */
+  void revised(OomKillEvent event) {
+    countedIncidents.put(event.getIncident().getId(), true);
+  }
+
+  /** An event is handed to an aggregator, for the first time or again. */
+  void sent(OomKillEvent event, Instant now) {
+    if (!event.getRecovered() && event.hasTime() && sentEvents.put(event.getEventId(), true) == null) {
+      Instant killed = Instant.ofEpochSecond(event.getTime().getSeconds(), event.getTime().getNanos());
+      sendLatency.observe(Math.max(0, Duration.between(killed, now).toNanos() / 1e9));
+    }
+  }
+}

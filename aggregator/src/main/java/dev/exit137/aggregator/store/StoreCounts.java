@@ -1,0 +1,108 @@
+package dev.exit137.aggregator.store;
+
+import dev.exit137.aggregator.ProtoTimes;
+import dev.exit137.proto.v1.OomKillEvent;
+import io.prometheus.metrics.core.metrics.Counter;
+import io.prometheus.metrics.core.metrics.Histogram;
+import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * What became of the events that agents sent, counted when it is on the disk. Used by the store's writer thread, but for
+ * the number of rows.
+ */
+final class StoreCounts {
+  private static final double[] LATENCY_BOUNDS = {
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600
+  };
+
+  private final InstantSource clock;
+  private final Counter stored;
+  private final Counter revised;
+  private final Counter repeated;
+  private final Histogram latency;
+
+  // Of the batch that is being written.
+  private final List<OomKillEvent> fresh = new ArrayList<>();
+  private int revisions;
+  private int repetitions;
+  private int rows;
+
+  private volatile long addedRows;
+
+  /** @param clock for the time when something is on the disk */
+  StoreCounts(PrometheusRegistry registry, InstantSource clock) {
+    this.clock = clock;
+    stored =
+        counter("exit137_events_stored_total", "Events that were stored for the first time.")
+            .labelNames("recovered")
+            .register(registry);
+    stored.initLabelValues("false");
+    stored.initLabelValues("true");
+    revised =
+        counter("exit137_events_revised_total", "Events whose stored revision was replaced by a higher one.")
+            .register(registry);
+    repeated =
+        counter("exit137_events_repeated_total", "Events that came again in a revision that had been stored.")
+            .register(registry);
+    latency =
+        Histogram.builder()
+            .name("exit137_store_latency_seconds")
+            .help("From the kernel's record of a kill until its event was stored, by two machines' clocks.")
+            .classicOnly()
+            .classicUpperBounds(LATENCY_BOUNDS)
+            .withoutExemplars()
+            .register(registry);
+  }
+
+  private static Counter.Builder counter(String name, String help) {
+    return Counter.builder().name(name).help(help).withoutExemplars();
+  }
+
+  /** A batch begins; what was said of one before that was not committed is forgotten. */
+  void begin() {
+    fresh.clear();
+    revisions = 0;
+    repetitions = 0;
+    rows = 0;
+  }
+
+  void onFresh(OomKillEvent event) {
+    fresh.add(event);
+    rows++;
+  }
+
+  /** @param removedRows 0 where the row of the revision before is gone already */
+  void onRevised(int removedRows) {
+    revisions++;
+    rows += 1 - removedRows;
+  }
+
+  void onRepeated() {
+    repetitions++;
+  }
+
+  /** The batch is on the disk. */
+  void committed() {
+    Instant now = clock.instant();
+    for (OomKillEvent event : fresh) {
+      stored.labelValues(Boolean.toString(event.getRecovered())).inc();
+      if (!event.getRecovered() && event.hasTime()) {
+        Instant killed = Instant.EPOCH.plusNanos(ProtoTimes.epochNanos(event.getTime()));
+        latency.observe(Math.max(0, Duration.between(killed, now).toMillis() / 1000.0));
+      }
+    }
+    revised.inc(revisions);
+    repeated.inc(repetitions);
+    addedRows += rows;
+  }
+
+  /** Rows added so far, less those replaced; for any thread. */
+  long addedRows() {
+    return addedRows;
+  }
+}

@@ -1,0 +1,57 @@
+package dev.exit137.cli;
+
+import dev.exit137.cli.options.HostPort;
+import dev.exit137.cli.options.HttpOptions;
+import dev.exit137.proto.http.HttpEndpoint;
+import dev.exit137.proto.http.Observed;
+import dev.exit137.proto.http.Pages;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/** Probes and metrics of this process, if somebody is to see them. */
+final class HttpSide implements AutoCloseable {
+  private final Optional<HttpEndpoint> endpoint;
+  private final String problem;
+
+  private HttpSide(Optional<HttpEndpoint> endpoint, String problem) {
+    this.endpoint = endpoint;
+    this.problem = problem;
+  }
+
+  /**
+   * Listens, before anything else is begun. Where nobody said where, and another program has the usual port, there is no
+   * HTTP: what a daemon is for matters more.
+   *
+   * @throws IOException the address that was given cannot be listened on
+   */
+  static HttpSide open(HttpOptions options) throws IOException {
+    try {
+      return new HttpSide(options.bind(), "");
+    } catch (IOException e) {
+      if (options.isGiven()) {
+        throw e;
+      }
+      return new HttpSide(Optional.empty(), e.getMessage());
+    }
+  }
+
+  /** Begins to answer for the daemons of this process, and says where. */
+  void serve(Consumer<String> log, Observed... parts) {
+    if (!problem.isEmpty()) {
+      log.accept(problem + "; going on without /livez, /readyz and /metrics");
+    }
+    endpoint.ifPresent(http -> {
+      http.serve(new Pages(parts));
+      InetSocketAddress address = http.address();
+      HostPort where = new HostPort(address.getAddress().getHostAddress(), address.getPort());
+      log.accept("http://" + where + " has /livez, /readyz and /metrics");
+    });
+  }
+
+  @Override
+  public void close() {
+    endpoint.ifPresent(HttpEndpoint::close);
+  }
+}

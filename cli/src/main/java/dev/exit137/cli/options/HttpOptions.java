@@ -1,0 +1,69 @@
+package dev.exit137.cli.options;
+
+import dev.exit137.proto.http.HttpEndpoint;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.util.Optional;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Option;
+
+/** Where probes and Prometheus find a daemon. */
+public final class HttpOptions {
+  private static final String OFF = "off";
+
+  private final HostPort usual;
+
+  @Option(
+      names = "--http-listen",
+      paramLabel = "HOST:PORT",
+      converter = ToListenOrOff.class,
+      description = "Where to serve /livez, /readyz and /metrics; off, or nothing, for nowhere (default: 127.0.0.1:9138 for "
+          + "an agent, 127.0.0.1:9139 otherwise; where that is taken, nowhere).")
+  private Listen listen;
+
+  /** @param port on loopback, where nothing else is said */
+  public HttpOptions(int port) {
+    usual = new HostPort("127.0.0.1", port);
+  }
+
+  /** Whether anybody said where. */
+  public boolean isGiven() {
+    return listen != null;
+  }
+
+  /**
+   * Listens.
+   *
+   * @return empty where nothing shall be served
+   * @throws IOException fit to be shown to a user: the address cannot be listened on
+   */
+  public Optional<HttpEndpoint> bind() throws IOException {
+    Optional<HostPort> address = isGiven() ? listen.address() : Optional.of(usual);
+    if (address.isEmpty()) {
+      return Optional.empty();
+    }
+    String where = "cannot listen on " + address.get() + " for HTTP: ";
+    InetSocketAddress resolved = new InetSocketAddress(address.get().host(), address.get().port());
+    if (resolved.isUnresolved()) {
+      throw new IOException(where + "the host is not known; give one of this machine with --http-listen HOST:PORT");
+    }
+    try {
+      return Optional.of(HttpEndpoint.bind(resolved));
+    } catch (IOException e) {
+      throw new IOException(
+          where + e.getMessage() + "; stop what uses it, or give another with --http-listen HOST:PORT, or off", e);
+    }
+  }
+
+  /** Where to listen; empty for nowhere. */
+  private record Listen(Optional<HostPort> address) {}
+
+  /** Of the text of the option. */
+  static final class ToListenOrOff implements ITypeConverter<Listen> {
+    @Override
+    public Listen convert(String text) {
+      return new Listen(
+          text.isEmpty() || text.equals(OFF) ? Optional.empty() : Optional.of(new HostPort.ToListen().convert(text)));
+    }
+  }
+}

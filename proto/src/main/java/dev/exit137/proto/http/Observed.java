@@ -1,0 +1,16 @@
+package dev.exit137.proto.http;
+
+import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import java.util.List;
+
+/** A daemon, or a part of one, as the probes and Prometheus see it. For any thread; nothing here waits for long. */
+public interface Observed {
+  /** Whether its threads live. What a restart does not mend fails none of these. */
+  List<Check> alive();
+
+  /** Whether it does its work, and how what it works with is. */
+  List<Check> ready();
+
+  /** What it counts. */
+  PrometheusRegistry metrics();
+}

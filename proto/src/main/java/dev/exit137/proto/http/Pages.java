@@ -1,0 +1,58 @@
+package dev.exit137.proto.http;
+
+import dev.exit137.proto.metrics.ProcessMetrics;
+import io.prometheus.metrics.expositionformats.PrometheusTextFormatWriter;
+import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import io.prometheus.metrics.model.snapshots.MetricSnapshots;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.List;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/** The three pages of a process, of one daemon or of two. */
+public final class Pages {
+  private static final PrometheusTextFormatWriter FORMAT = PrometheusTextFormatWriter.create();
+
+  private final List<Observed> parts;
+  private final PrometheusRegistry process = ProcessMetrics.registry();
+
+  /** @param parts whose metrics have names of their own */
+  public Pages(Observed... parts) {
+    this.parts = List.of(parts);
+  }
+
+  /** The page at a path. */
+  Answer at(String path) {
+    return switch (path) {
+      case "/livez" -> probe(Observed::alive);
+      case "/readyz" -> probe(Observed::ready);
+      case "/metrics" -> metrics();
+      default -> Answer.text(404, "there are /livez, /readyz and /metrics\n");
+    };
+  }
+
+  private Answer probe(Function<Observed, List<Check>> question) {
+    List<Check> checks = parts.stream().flatMap(part -> question.apply(part).stream()).toList();
+    boolean passed = checks.stream().allMatch(Check::passed);
+    String lines = checks.stream().map(check -> check + "\n").collect(Collectors.joining());
+    return Answer.text(passed ? 200 : 503, lines);
+  }
+
+  private Answer metrics() {
+    MetricSnapshots all =
+        new MetricSnapshots(
+            Stream.concat(parts.stream().map(Observed::metrics), Stream.of(process))
+                .flatMap(registry -> registry.scrape().stream())
+                .toList());
+    ByteArrayOutputStream body = new ByteArrayOutputStream();
+    try {
+      FORMAT.write(body, all);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return new Answer(200, FORMAT.getContentType(), body.toByteArray());
+  }
+}

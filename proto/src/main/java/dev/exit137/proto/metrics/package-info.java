@@ -1,0 +1,2 @@
+/** What both daemons need to be counted by Prometheus. */
+package dev.exit137.proto.metrics;
