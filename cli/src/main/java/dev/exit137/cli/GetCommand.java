@@ -19,11 +19,13 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** One event. */
-@Command(name = "get", description = "Shows one event; -o json has every field.")
+@Command(
+    name = "get",
+    description = "Shows one event on a page: what happened, what to do, where the memory was; -o json has every field.")
 final class GetCommand implements Callable<Integer> {
   private final Terminal terminal;
 
-  @Parameters(paramLabel = "ID", description = "The event's id (eventId in JSON).")
+  @Parameters(paramLabel = "ID", description = "The event's id: the last column of list and watch, eventId in JSON.")
   private String id;
 
   @Option(

@@ -15,7 +15,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
 /** All agents. */
-@Command(name = "nodes", description = "Lists the agents that have ever reported, and what each has lost.")
+@Command(name = "nodes", description = "Lists the agents that were heard of lately, and what each has lost.")
 final class NodesCommand implements Callable<Integer> {
   private final Terminal terminal;
 

@@ -110,6 +110,15 @@ class QueryTest {
   }
 
   @Test
+  void aLongSentenceGoesOnUnderItsBeginning() {
+    aggregator.store(Events.inCgroup(7).setExplanation("It asked for " + "much and ".repeat(10) + "more.").build());
+    assertThat(run("get", "boot/kmsg/7")).isZero();
+    assertThat(session.out()).endsWith(
+        "why        It asked for much and much and much and much and much and much and much and much and much",
+        "           and much and more.");
+  }
+
+  @Test
   void getShowsWhereTheMemoryWasAndWhoHeldIt() throws Exception {
     OomKillEvent.Builder event = Events.inCgroup(7);
     event.getIncidentBuilder()

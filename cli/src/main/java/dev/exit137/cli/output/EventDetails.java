@@ -10,6 +10,8 @@ import java.util.stream.Collectors;
 
 /** One kill on a page: what the line says, and what there was no room for. */
 public final class EventDetails {
+  private static final int TEXT_WIDTH = 89;
+
   private EventDetails() {}
 
   /** The lines of the page; what is not known has none. */
@@ -29,8 +31,8 @@ public final class EventDetails {
     add(lines, "incident", event.getIncident().getId() + ", kills so far: " + event.getIncident().getKillsSoFar());
     add(lines, "certainty", word(event.getCertainty()) + event.getEvidenceList().stream()
         .map(EventDetails::word).collect(Collectors.joining(", ", " (", ")")));
-    add(lines, "why", event.getExplanation());
-    event.getRecommendationsList().forEach(recommendation -> add(lines, "advice", recommendation));
+    addText(lines, "why", event.getExplanation());
+    event.getRecommendationsList().forEach(recommendation -> addText(lines, "advice", recommendation));
     return lines;
   }
 
@@ -49,6 +51,15 @@ public final class EventDetails {
   private static void add(List<String> lines, String name, String value) {
     if (!value.isEmpty()) {
       lines.add(String.format(Locale.ROOT, "%-10s %s", name, Text.printable(value)));
+    }
+  }
+
+  /** On as many lines as it takes. */
+  private static void addText(List<String> lines, String name, String text) {
+    String label = name;
+    for (String line : Text.wrap(text, TEXT_WIDTH)) {
+      add(lines, label, line);
+      label = "";
     }
   }
 }

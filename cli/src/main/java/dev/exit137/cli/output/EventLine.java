@@ -12,9 +12,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
-/** One kill on one line, in columns: when, on which node, where, who, how much it held, whose limit was hit. */
+/** One kill on one line, in columns: when, on which node, where, who, how much it held, whose limit was hit, its id. */
 final class EventLine {
-  private static final String COLUMNS = "%-23s  %-14s  %-34s  %-23s  %10s  %s";
+  private static final String COLUMNS = "%-23s  %-14s  %-34s  %-23s  %10s  %-20s  %s";
   private static final int SHORT_ID_LENGTH = 12;
 
   private EventLine() {}
@@ -22,7 +22,8 @@ final class EventLine {
   /** The names of the columns; of the times, with how far they are from UTC. */
   static String header(ZoneId zone, Instant time) {
     return String.format(
-        Locale.ROOT, COLUMNS, "TIME (" + Text.offset(zone, time) + ")", "NODE", "WHERE", "VICTIM", "HELD", "LIMIT");
+        Locale.ROOT, COLUMNS, "TIME (" + Text.offset(zone, time) + ")", "NODE", "WHERE", "VICTIM", "HELD", "LIMIT",
+        "EVENT");
   }
 
   static String of(OomKillEvent event, ZoneId zone) {
@@ -34,7 +35,8 @@ final class EventLine {
         where(event),
         victim(event),
         held(event),
-        limit(event)));
+        limit(event, !isSaidByWhere(event)),
+        Text.printable(event.getEventId())));
     markers(event).forEach(marker -> line.append("  [").append(marker).append(']'));
     return line.toString();
   }
@@ -83,6 +85,17 @@ final class EventLine {
   }
 
   static String limit(OomKillEvent event) {
+    return limit(event, true);
+  }
+
+  /** The column before says which cgroup it is where the limit is the victim's own, or its pod's. */
+  private static boolean isSaidByWhere(OomKillEvent event) {
+    Limit limit = event.getIncident().getLimit();
+    return limit.getCgroup().equals(event.getCgroupPath())
+        || limit.getOwner() == Limit.Owner.POD && event.getCgroupPath().startsWith(limit.getCgroup() + "/");
+  }
+
+  private static String limit(OomKillEvent event, boolean withCgroup) {
     Incident incident = event.getIncident();
     Limit limit = incident.getLimit();
     String owner = switch (limit.getOwner()) {
@@ -94,7 +107,7 @@ final class EventLine {
     };
     return owner
         + (limit.hasLimitBytes() ? " " + Text.bytes(limit.getLimitBytes()) : "")
-        + (limit.getCgroup().isEmpty() ? "" : " " + Text.printable(limit.getCgroup()));
+        + (!withCgroup || limit.getCgroup().isEmpty() ? "" : " " + Text.printable(limit.getCgroup()));
   }
 
   static List<String> markers(OomKillEvent event) {

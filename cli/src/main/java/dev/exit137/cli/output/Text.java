@@ -5,11 +5,17 @@ import dev.exit137.agent.explain.Sizes;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
+import java.util.regex.Pattern;
 
 /** Small pieces of text output. */
 public final class Text {
   private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("uuuu-MM-dd HH:mm:ss.SSS", Locale.ROOT);
+  // A number and its unit stay together, and so does (pid 5).
+  private static final Pattern GLUED = Pattern.compile("(?<=\\d) (?=[KMGTPE]?i?B\\b|%)|(?<=\\(pid) ");
+  private static final char GLUE = '\u00a0';
 
   private Text() {}
 
@@ -51,5 +57,34 @@ public final class Text {
       }
     });
     return text.toString();
+  }
+
+  /** Lines of words; a word that is too long goes on in the next, a path after a slash. */
+  public static List<String> wrap(String text, int width) {
+    String printable = printable(text);
+    if (printable.length() <= width) {
+      return List.of(printable.strip());
+    }
+    List<String> lines = new ArrayList<>();
+    StringBuilder line = new StringBuilder();
+    for (String word : GLUED.matcher(printable).replaceAll(String.valueOf(GLUE)).split(" ")) {
+      if (!line.isEmpty() && line.length() + 1 + word.length() > width) {
+        lines.add(unglued(line));
+        line.setLength(0);
+      }
+      line.append(line.isEmpty() ? "" : " ").append(word);
+      while (line.length() > width) {
+        int slash = line.lastIndexOf("/", width - 1);
+        int end = slash > width / 2 ? slash + 1 : width;
+        lines.add(unglued(line.subSequence(0, end)));
+        line.delete(0, end);
+      }
+    }
+    lines.add(unglued(line));
+    return lines;
+  }
+
+  private static String unglued(CharSequence line) {
+    return line.toString().replace(GLUE, ' ');
   }
 }

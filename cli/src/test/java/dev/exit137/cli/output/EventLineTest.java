@@ -21,10 +21,10 @@ class EventLineTest {
   void theColumnsStandUnderTheirNames() {
     assertThat(EventLine.header(ZoneOffset.UTC, Instant.EPOCH)).isEqualTo(
         "TIME (UTC)               NODE            WHERE                               "
-            + "VICTIM                         HELD  LIMIT");
+            + "VICTIM                         HELD  LIMIT                 EVENT");
     assertThat(line(Events.inCgroup(4711))).isEqualTo(
         "2026-05-01 12:30:00.125  node-1          /scratch                            "
-            + "tail(4711)                 31.4 MiB  cgroup 32.0 MiB /scratch");
+            + "tail(4711)                 31.4 MiB  cgroup 32.0 MiB       boot/kmsg/4711");
   }
 
   @Test
@@ -34,9 +34,15 @@ class EventLineTest {
 
   @Test
   void aVictimAtItsPodsLimitIsShownByPodAndContainerAndTheLimitAsThePods() {
-    assertThat(line(Events.inPod())).isEqualTo(
+    assertThat(line(Events.inPod().setCgroupPath("/kubepods/pod1-2-3/0123456789ab"))).isEqualTo(
         "2026-05-01 12:30:00.125  node-1          shop/cart-0/app                     "
-            + "java(4242)                  2.0 GiB  pod 3.0 GiB /kubepods/pod1-2-3");
+            + "java(4242)                  2.0 GiB  pod 3.0 GiB           boot/kmsg/4242");
+  }
+
+  @Test
+  void aLimitElsewhereIsNamedByItsCgroup() {
+    OomKillEvent.Builder event = Events.inPod().setCgroupPath("/kubepods/pod1-2-30/app");
+    assertThat(line(event)).contains("  pod 3.0 GiB /kubepods/pod1-2-3  boot/kmsg/4242");
   }
 
   @Test
@@ -52,7 +58,7 @@ class EventLineTest {
   void anOomOfTheNodeBlamesNoCgroup() {
     OomKillEvent.Builder event = Events.inCgroup(1).setScope(OomKillEvent.Scope.GLOBAL);
     event.getIncidentBuilder().setLimit(Limit.newBuilder().setOwner(Limit.Owner.NODE));
-    assertThat(line(event)).endsWith("  the node's memory");
+    assertThat(line(event)).contains("  the node's memory     boot/kmsg/1");
   }
 
   @ParameterizedTest

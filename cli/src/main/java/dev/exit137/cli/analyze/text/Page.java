@@ -5,7 +5,6 @@ import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.regex.Pattern;
 
 /** Labelled lines of text, at most 100 columns wide. For one thread. */
 final class Page {
@@ -13,9 +12,6 @@ final class Page {
   private static final String LABEL = "  %-9s";
   private static final int INDENT = 11;
   private static final int BAR_WIDTH = 24;
-  // A number and its unit stay together, and so does (pid 5).
-  private static final Pattern GLUED = Pattern.compile("(?<=\\d) (?=[KMGTPE]?i?B\\b|%)|(?<=\\(pid) ");
-  private static final char GLUE = '\u00a0';
 
   private final PrintWriter out;
 
@@ -24,11 +20,11 @@ final class Page {
   }
 
   void title(String text) {
-    wrap(text, WIDTH).forEach(out::println);
+    Text.wrap(text, WIDTH).forEach(out::println);
   }
 
   void paragraph(String text) {
-    wrap(text, WIDTH - 2).forEach(line -> out.println("  " + line));
+    Text.wrap(text, WIDTH - 2).forEach(line -> out.println("  " + line));
   }
 
   void blank() {
@@ -38,7 +34,7 @@ final class Page {
   /** What the label is for, as many lines as it takes; nothing where there is nothing to say. */
   void entry(String label, String text) {
     if (!text.isEmpty()) {
-      entry(label, wrap(text, WIDTH - INDENT));
+      entry(label, Text.wrap(text, WIDTH - INDENT));
     }
   }
 
@@ -56,7 +52,7 @@ final class Page {
     List<String> lines = new ArrayList<>();
     for (String text : texts) {
       String dash = "- ";
-      for (String line : wrap(text, WIDTH - INDENT - 2)) {
+      for (String line : Text.wrap(text, WIDTH - INDENT - 2)) {
         lines.add(dash + line);
         dash = "  ";
       }
@@ -71,35 +67,6 @@ final class Page {
 
   /** The text in the columns that an entry has beside a name of its own. */
   static List<String> wrapBeside(int nameWidth, String text) {
-    return wrap(text, WIDTH - INDENT - nameWidth);
-  }
-
-  /** Lines of words; a word that is too long goes on in the next, a path after a slash. */
-  private static List<String> wrap(String text, int width) {
-    String printable = Text.printable(text);
-    if (printable.length() <= width) {
-      return List.of(printable.strip());
-    }
-    List<String> lines = new ArrayList<>();
-    StringBuilder line = new StringBuilder();
-    for (String word : GLUED.matcher(printable).replaceAll(String.valueOf(GLUE)).split(" ")) {
-      if (!line.isEmpty() && line.length() + 1 + word.length() > width) {
-        lines.add(unglued(line));
-        line.setLength(0);
-      }
-      line.append(line.isEmpty() ? "" : " ").append(word);
-      while (line.length() > width) {
-        int slash = line.lastIndexOf("/", width - 1);
-        int end = slash > width / 2 ? slash + 1 : width;
-        lines.add(unglued(line.subSequence(0, end)));
-        line.delete(0, end);
-      }
-    }
-    lines.add(unglued(line));
-    return lines;
-  }
-
-  private static String unglued(CharSequence line) {
-    return line.toString().replace(GLUE, ' ');
+    return Text.wrap(text, WIDTH - INDENT - nameWidth);
   }
 }
