@@ -2,12 +2,18 @@
 FROM docker.io/library/maven:3-eclipse-temurin-25 AS build
 WORKDIR /src
 COPY . .
-RUN mvn -B -ntp -q -Dmaven.test.skip=true -pl cli -am package
+RUN mvn -B -ntp -q -Dmaven.test.skip=true -pl cli -am package && bin/make-runtime /opt/exit137
 
-FROM docker.io/library/eclipse-temurin:25-jre
-COPY bin/exit137 bin/find-java /opt/exit137/bin/
-COPY --from=build /src/cli/target/dist/lib /opt/exit137/lib
-RUN ln -s /opt/exit137/bin/exit137 /usr/local/bin/exit137
-EXPOSE 9137
-ENTRYPOINT ["/usr/local/bin/exit137"]
+# glibc and its certificates; no shell, no package manager.
+FROM gcr.io/distroless/cc-debian12
+COPY --from=build /opt/exit137 /opt/exit137
+# The agent needs root, to read the kernel's log; nothing else does.
+USER 65532:65532
+ENV MALLOC_ARENA_MAX=1
+EXPOSE 9137 9138 9139
+# A daemon also takes JDK_JAVA_OPTIONS=@/opt/exit137/agent.args, or aggregator.args: its heap and its cache.
+ENTRYPOINT ["/opt/exit137/runtime/bin/java", "@/opt/exit137/jvm.args", "dev.exit137.cli.Main"]
 CMD ["--help"]
+LABEL org.opencontainers.image.title="exit137" \
+      org.opencontainers.image.description="Who killed my container, and why: the kernel's own OOM evidence as events" \
+      org.opencontainers.image.version="0.1.0"
