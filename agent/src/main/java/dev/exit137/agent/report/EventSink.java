@@ -2,7 +2,7 @@ package dev.exit137.agent.report;
 
 import dev.exit137.proto.v1.OomKillEvent;
 
-/** Is told of each event as it goes out, beside the aggregator. Agent-worker thread; must not wait. */
+/** Is told of each event as it goes out, beside the aggregator. Agent-worker thread; must not wait for long. */
 public interface EventSink extends AutoCloseable {
   /** Wants none. */
   EventSink NONE =

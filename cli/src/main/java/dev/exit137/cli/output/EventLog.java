@@ -4,17 +4,19 @@ import dev.exit137.agent.report.EventSink;
 import dev.exit137.cli.terminal.LineWriter;
 import dev.exit137.cli.terminal.Terminal;
 import dev.exit137.proto.v1.OomKillEvent;
+import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Each event of an agent as a line of JSON on stdout, for whatever collects the logs of containers. The agent does not
- * wait for stdout: what it does not take is counted, and the aggregator has it all the same.
+ * Each event of an agent as a line of JSON on stdout, for whatever collects the logs of containers. An stdout that stands
+ * still holds the agent up for a second, once: what it does not take is counted, and the aggregator has it all the same.
  */
 public final class EventLog implements EventSink {
   private static final Logger LOG = LoggerFactory.getLogger(EventLog.class);
-  /** Of serialized events; some hundreds of the usual size. */
-  private static final long ROOM_BYTES = 1 << 20;
+  /** Of serialized events; in memory they are some times larger. */
+  private static final long ROOM_BYTES = 256 << 10;
+  private static final long STANDSTILL_NANOS = TimeUnit.SECONDS.toNanos(1);
 
   private final LineWriter lines;
   private long droppedBefore;
@@ -25,7 +27,7 @@ public final class EventLog implements EventSink {
 
   @Override
   public void add(OomKillEvent event) {
-    lines.add(event.getSerializedSize(), () -> JsonLines.line(event));
+    lines.addPatiently(event.getSerializedSize(), () -> JsonLines.line(event), STANDSTILL_NANOS);
     long dropped = dropped();
     if (dropped > droppedBefore) {
       droppedBefore = dropped;

@@ -3,12 +3,12 @@ package dev.exit137.cli.terminal;
 import java.io.PrintStream;
 import java.util.ArrayDeque;
 import java.util.Queue;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 
 /**
- * Lines on their way to a stream that may stand still, such as a pipe whose reader hangs: whoever writes never waits for
- * it. One thread of its own makes and writes them; a line that there is no room for is counted and gone. Safe for all
- * threads.
+ * Lines on their way to a stream that may stand still, such as a pipe whose reader hangs: nobody waits for that. One
+ * thread of its own makes and writes them; a line that there is no room for is counted and gone. Safe for all threads.
  */
 public final class LineWriter implements AutoCloseable {
   private static final long CLOSE_TIMEOUT_MILLIS = 1000;
@@ -20,7 +20,9 @@ public final class LineWriter implements AutoCloseable {
   private final Queue<Line> lines = new ArrayDeque<>();
   private final Thread thread;
   private long waitingBytes;
+  private long written;
   private long dropped;
+  private boolean stalled;
   private boolean closed;
 
   /**
@@ -44,13 +46,42 @@ public final class LineWriter implements AutoCloseable {
    * @param text makes it, without its end, on the writer's thread
    */
   public synchronized void add(long bytes, Supplier<String> text) {
-    if (closed || !lines.isEmpty() && waitingBytes + bytes > roomBytes) {
+    if (closed || isFullFor(bytes)) {
       dropped++;
       return;
     }
     lines.add(new Line(bytes, text));
     waitingBytes += bytes;
     notifyAll();
+  }
+
+  /**
+   * Takes a line, and waits for room while the stream moves. One that stands still for so long is not waited for again
+   * before it moves.
+   */
+  public synchronized void addPatiently(long bytes, Supplier<String> text, long standstillNanos) {
+    while (isFullFor(bytes) && !stalled && !closed) {
+      stalled = !awaitWritten(standstillNanos);
+    }
+    add(bytes, text);
+  }
+
+  private boolean isFullFor(long bytes) {
+    return !lines.isEmpty() && waitingBytes + bytes > roomBytes;
+  }
+
+  /** Whether a line was written in that time. */
+  private boolean awaitWritten(long nanos) {
+    long before = written;
+    long start = System.nanoTime();
+    try {
+      for (long left = nanos; written == before && left > 0; left = nanos - (System.nanoTime() - start)) {
+        TimeUnit.NANOSECONDS.timedWait(this, left);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    return written > before;
   }
 
   /** Lines that there was no room for, or that nobody reads any more. */
@@ -63,9 +94,7 @@ public final class LineWriter implements AutoCloseable {
       for (Line line = next(); line != null; line = next()) {
         out.print(line.text.get() + "\n");
         // Flushes, too: a reader of a pipe sees the line at once.
-        if (out.checkError()) {
-          drop();
-        }
+        onWritten(!out.checkError());
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -81,8 +110,11 @@ public final class LineWriter implements AutoCloseable {
     return line;
   }
 
-  private synchronized void drop() {
-    dropped++;
+  private synchronized void onWritten(boolean isRead) {
+    written++;
+    dropped += isRead ? 0 : 1;
+    stalled = false;
+    notifyAll();
   }
 
   /** Writes what waits, for a second at most. */

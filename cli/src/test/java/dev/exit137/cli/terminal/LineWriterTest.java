@@ -53,6 +53,38 @@ class LineWriterTest {
   }
 
   @Test
+  void aPipeThatMovesIsWaitedForHoweverMuchComesAtOnce() {
+    LineWriter writer = new LineWriter("test", print(read), 10);
+    IntStream.range(0, 1000).forEach(i -> writer.addPatiently(5, () -> "line" + i % 10, Long.MAX_VALUE));
+    writer.close();
+    assertThat(writer.dropped()).isZero();
+    assertThat(read.toString(StandardCharsets.UTF_8).lines()).hasSize(1000);
+  }
+
+  @Test
+  void aPipeThatStandsStillIsWaitedForOnceAndAgainOnlyWhenItMoves() throws Exception {
+    LineWriter writer = new LineWriter("test", print(new StalledPipe()), 10);
+    add(writer, "first");
+    stuck.await();
+    IntStream.range(0, 3).forEach(i -> writer.addPatiently(5, () -> "line" + i, 1));
+    assertThat(writer.dropped()).isEqualTo(1);
+    // Would wait for ever, were it not known by now that nobody reads.
+    IntStream.range(0, 1000).forEach(i -> writer.addPatiently(5, () -> "later", Long.MAX_VALUE));
+    assertThat(writer.dropped()).isEqualTo(1001);
+
+    reading.countDown();
+    long dropped;
+    do {
+      dropped = writer.dropped();
+      writer.addPatiently(5, () -> "again", Long.MAX_VALUE);
+    } while (writer.dropped() > dropped);
+    IntStream.range(0, 100).forEach(i -> writer.addPatiently(5, () -> "again", Long.MAX_VALUE));
+    writer.close();
+    assertThat(writer.dropped()).isEqualTo(dropped);
+    assertThat(read.toString(StandardCharsets.UTF_8)).startsWith("first\nline0\nline1\n").endsWith("again\n");
+  }
+
+  @Test
   void aLineThatIsLongerThanTheRoomIsWrittenAllTheSame() {
     LineWriter writer = new LineWriter("test", print(read), 10);
     add(writer, "x".repeat(100));
