@@ -1,11 +1,19 @@
 package dev.exit137.cli.manifests;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.exit137.cli.Session;
 import io.fabric8.kubernetes.api.model.Container;
 import io.fabric8.kubernetes.api.model.EnvVar;
 import io.fabric8.kubernetes.api.model.PodTemplateSpec;
+import io.fabric8.kubernetes.api.model.Probe;
 import io.fabric8.kubernetes.api.model.VolumeMount;
 import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
@@ -62,6 +70,8 @@ final class DaemonPod implements AutoCloseable {
   }
 
   DaemonPod start() {
+    assertThat(value("EXIT137_HTTP_LISTEN")).contains("0.0.0.0:" + container.getPorts().getLast().getContainerPort());
+    with("EXIT137_HTTP_LISTEN", "0.0.0.0:0");
     List<String> args = container.getArgs().stream().map(this::mounted).toList();
     exitCode = session.start(args.toArray(String[]::new));
     return this;
@@ -77,6 +87,20 @@ final class DaemonPod implements AutoCloseable {
       }
     } while (!line.contains(words));
     return line;
+  }
+
+  /** Asks, as the kubelet does, what each probe asks. */
+  void assertThatProbesSucceed() throws Exception {
+    String line = awaitLine("has /livez");
+    int port = Integer.parseInt(line.replaceFirst(".*http://[^ ]*:(\\d+) has /livez.*", "$1"));
+    for (Probe probe : List.of(
+        container.getStartupProbe(), container.getLivenessProbe(), container.getReadinessProbe())) {
+      URI uri = URI.create("http://127.0.0.1:" + port + probe.getHttpGet().getPath());
+      try (HttpClient client = HttpClient.newHttpClient()) {
+        HttpResponse<String> answer = client.send(HttpRequest.newBuilder(uri).build(), BodyHandlers.ofString());
+        assertThat(answer.statusCode()).as(uri + " " + answer.body()).isEqualTo(200);
+      }
+    }
   }
 
   @Override

@@ -83,6 +83,8 @@ class ProgramTest {
       try (DaemonPod agent = agent(manifests, cluster, address)) {
         agent.awaitLine("agent watches node " + DaemonPod.NODE);
         assertThat(nodes(address, reader(name, cluster))).contains("\"name\":\"" + DaemonPod.NODE + "\"");
+        aggregator.assertThatProbesSucceed();
+        agent.assertThatProbesSucceed();
       }
     }
   }

@@ -104,7 +104,7 @@ class WiringTest {
           .allSatisfy(port -> assertThat(portNumbers(pod)).contains(port));
     }));
     manifests.pods().forEach(pod -> pod.getSpec().getContainers().forEach(container ->
-        assertThat(probes(container)).filteredOn(probe -> probe.getHttpGet() != null)
+        assertThat(probes(container)).hasSize(3)
             .allSatisfy(probe -> assertThat(portNames(pod)).contains(probe.getHttpGet().getPort().getStrVal()))));
   }
 
