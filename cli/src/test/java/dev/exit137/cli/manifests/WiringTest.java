@@ -7,6 +7,7 @@ import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import dev.exit137.agent.identity.RuntimeSockets;
 import io.fabric8.kubernetes.api.model.Container;
 import io.fabric8.kubernetes.api.model.ContainerPort;
+import io.fabric8.kubernetes.api.model.EnvVar;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.IntOrString;
 import io.fabric8.kubernetes.api.model.LabelSelector;
@@ -26,7 +27,9 @@ import io.fabric8.kubernetes.api.model.apps.StatefulSet;
 import io.fabric8.kubernetes.api.model.networking.v1.NetworkPolicy;
 import io.fabric8.kubernetes.api.model.networking.v1.NetworkPolicyPort;
 import io.fabric8.kubernetes.api.model.policy.v1.PodDisruptionBudget;
+import io.fabric8.openshift.api.model.monitoring.v1.PrometheusRule;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
@@ -35,7 +38,9 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** What a cluster takes without a word, and what then does not work: names that lead nowhere, rights that nobody meant. */
@@ -264,5 +269,24 @@ class WiringTest {
         .filteredOn(certificate -> !certificate.at("/spec/isCA").asBoolean())
         .hasSize(3)
         .allSatisfy(each -> assertThat(each.at("/spec/privateKey/encoding").asText()).isEqualTo("PKCS8"));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"mtls, unprivileged", "token, unprivileged", "token, cri-dockerd"})
+  void componentsGoTogetherAndWithMonitoring(String one, String other, @TempDir Path directory) throws Exception {
+    // Absolute paths are not taken.
+    Path k8s = directory.toRealPath().relativize(Kustomize.K8S.toRealPath());
+    Files.writeString(directory.resolve("kustomization.yaml"), """
+        resources: [%1$s/overlays/monitoring]
+        components: [%1$s/components/%2$s, %1$s/components/%3$s]
+        """.formatted(k8s, one, other));
+    Manifests manifests = Manifests.of(directory);
+    assertThat(manifests.objects().stream().flatMap(object -> Strictly.look(object).stream())).isEmpty();
+    assertThat(manifests.all(PrometheusRule.class)).hasSize(1);
+    Container agent = manifests.containers().getFirst();
+    assertThat(agent.getEnv()).extracting(EnvVar::getName).contains("EXIT137_TLS_CA").doesNotContain("EXIT137_PLAINTEXT");
+    assertThat(agent.getSecurityContext().getPrivileged()).isEqualTo(other.equals("unprivileged") ? null : true);
+    assertThat(agent.getEnv()).extracting(EnvVar::getValue).filteredOn("unix:///host/run/cri-dockerd.sock"::equals)
+        .hasSize(other.equals("cri-dockerd") ? 1 : 0);
   }
 }
