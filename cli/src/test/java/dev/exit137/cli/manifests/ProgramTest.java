@@ -24,6 +24,8 @@ import picocli.CommandLine.Model.CommandSpec;
 
 /** What the manifests say to the program: it knows every flag, finds every path, and starts. */
 class ProgramTest {
+  private static final String JVM_FLAGS = "JDK_JAVA_OPTIONS";
+
   @TempDir
   private Path directory;
 
@@ -44,8 +46,18 @@ class ProgramTest {
       assertThat(container.getArgs()).filteredOn(arg -> arg.startsWith("--"))
           .allSatisfy(arg -> assertThat(command.optionsMap()).containsKey(arg.replaceFirst("=.*", "")));
       assertThat(container.getEnv()).extracting(EnvVar::getName).doesNotHaveDuplicates()
-          .filteredOn(variable -> !variable.equals("EXIT137_JAVA_OPTS"))
+          .filteredOn(variable -> !variable.equals(JVM_FLAGS))
           .isSubsetOf(command.options().stream().flatMap(option -> EnvironmentDefaults.twin(option).stream()).toList());
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("names")
+  void eachDaemonHasTheFlagsThatBinMakeRuntimeWroteForIt(String name) {
+    for (Container container : Manifests.of(name).containers()) {
+      assertThat(container.getEnv()).filteredOn(variable -> variable.getName().equals(JVM_FLAGS))
+          .extracting(EnvVar::getValue)
+          .containsExactly("@/opt/exit137/" + container.getArgs().getFirst() + ".args");
     }
   }
 
