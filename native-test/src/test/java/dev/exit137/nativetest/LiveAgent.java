@@ -62,7 +62,8 @@ final class LiveAgent implements AutoCloseable {
     }
   }
 
-  private static int freePort() throws IOException {
+  /** One that was free a moment ago. */
+  static int freePort() throws IOException {
     try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
       return socket.getLocalPort();
     }

@@ -39,6 +39,18 @@ final class ScratchCgroup implements AutoCloseable {
     return cgroup;
   }
 
+  /** One within it, with a limit of its own; to be closed before this one. */
+  ScratchCgroup child(String name) {
+    try {
+      if (!IS_V1) {
+        Files.writeString(directory.resolve("cgroup.subtree_control"), "+memory");
+      }
+      return new ScratchCgroup(Files.createDirectory(directory.resolve(name)));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   /** The last part of its path. */
   String name() {
     return directory.getFileName().toString();
