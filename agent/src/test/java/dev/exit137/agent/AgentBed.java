@@ -3,6 +3,7 @@ package dev.exit137.agent;
 import dev.exit137.agent.identity.LabelFilter;
 import dev.exit137.agent.identity.RuntimeSockets;
 import dev.exit137.agent.report.EventSink;
+import dev.exit137.proto.http.Observed;
 import dev.exit137.proto.security.ClientSecurity;
 import dev.exit137.proto.state.v1.Checkpoint;
 import dev.exit137.proto.state.v1.SpoolSegment;
@@ -73,6 +74,11 @@ abstract class AgentBed {
   /** Where the agent looks for a container runtime. */
   Path criSocket() {
     return directory.resolve("cri.sock");
+  }
+
+  /** As probes and Prometheus see the agent. */
+  Observed observed() {
+    return agent;
   }
 
   void stop() {

@@ -41,6 +41,9 @@ class UsageTest {
       run --spool-bytes 1MiB        | --spool-bytes must be at least 4MiB, and is 1048576 bytes | run
       agent --counter-grace 5       | '5' is not a duration                         | agent
       agent --counter-grace 2m      | --counter-grace must be between 10ms and 60s  | agent
+      agent --http-listen nowhere   | 'nowhere' is not HOST:PORT                    | agent
+      run --http-listen h:70000     | port of 'h:70000' must be a number from 0     | run
+      run --metrics-max-series 0    | --metrics-max-series must be at least 1, and is 0 | run
       list --since yesterday        | 'yesterday' is not a time                     | list
       list --scope memgc            | 'memgc' is not a scope                        | list
       list --limit 0                | --limit must be 1 or more, and is 0           | list

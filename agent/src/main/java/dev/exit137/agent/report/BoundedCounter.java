@@ -30,6 +30,8 @@ final class BoundedCounter {
             .register(registry);
     this.overflows = overflows;
     this.maxSeries = maxSeries;
+    // That there were none is known from the start.
+    counter.initLabelValues("", "", "", "", "");
   }
 
   void add(KillLabels labels) {

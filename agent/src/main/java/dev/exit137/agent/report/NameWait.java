@@ -23,8 +23,8 @@ final class NameWait {
   private static final Logger LOG = LoggerFactory.getLogger(NameWait.class);
   private static final int MAX_WAITING = 256;
   private static final int MAX_REVISED = 4096;
-  /** Counted without a name after that; a runtime that is out may be back in minutes, and its answer names the event. */
-  private static final Duration COUNT_PATIENCE = Duration.ofSeconds(10);
+  /** Counted without a name after that: a runtime that is out may be so for long. */
+  private static final Duration COUNT_PATIENCE = Duration.ofMinutes(1);
 
   private static final class Waiting {
     private OomKillEvent event;
@@ -106,10 +106,12 @@ final class NameWait {
     waiting.put(eventId, wait);
     outbox.hold(event);
     worker.schedule(() -> goOut(eventId, wait), patience.toMillis(), TimeUnit.MILLISECONDS);
-    if (fresh.getRevision() == 1) {
-      worker.schedule(() -> count(wait, wait.event), COUNT_PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
-    } else {
+    if (fresh.getRevision() > 1) {
       wait.isCounted = true;
+    } else if (known.isPresent()) {
+      count(wait);
+    } else {
+      worker.schedule(() -> count(wait), COUNT_PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
     }
     identities
         .lookUp(container.get())
@@ -125,10 +127,10 @@ final class NameWait {
   }
 
   /** Once, with a name if there is one in time. */
-  private void count(Waiting wait, OomKillEvent event) {
+  private void count(Waiting wait) {
     if (!wait.isCounted) {
       wait.isCounted = true;
-      metrics.count(event);
+      metrics.count(wait.event);
     }
   }
 
@@ -136,23 +138,17 @@ final class NameWait {
     if (!waiting.remove(eventId, wait)) {
       return;
     }
-    OomKillEvent event = wait.event;
-    if (identity.isPresent()) {
-      event = mapper.name(event, identity.get());
-    }
-    count(wait, event);
-    if (identity.isPresent()) {
-      if (wait.isOut) {
-        if (event.equals(wait.event)) {
-          return;
-        }
-        event = event.toBuilder().setRevision(event.getRevision() + 1).build();
-        remember(eventId);
+    OomKillEvent before = wait.event;
+    wait.event = identity.map(known -> mapper.name(before, known)).orElse(before);
+    count(wait);
+    if (wait.isOut) {
+      if (wait.event.equals(before)) {
+        return;
       }
-    } else if (wait.isOut) {
-      return;
+      wait.event = wait.event.toBuilder().setRevision(before.getRevision() + 1).build();
+      remember(eventId);
     }
-    add(event);
+    add(wait.event);
     ready.run();
   }
 
@@ -184,6 +180,6 @@ final class NameWait {
     oldestFirst.remove();
     LOG.warn("more than {} events wait for a container's name: {} keeps what its path says", MAX_WAITING, oldest.getKey());
     release(oldest.getValue());
-    count(oldest.getValue(), oldest.getValue().event);
+    count(oldest.getValue());
   }
 }

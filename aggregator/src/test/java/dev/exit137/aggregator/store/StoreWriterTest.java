@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import io.prometheus.metrics.model.snapshots.CounterSnapshot.CounterDataPointSnapshot;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -24,12 +25,15 @@ import org.junit.jupiter.api.io.TempDir;
 class StoreWriterTest {
   @TempDir private Path dataDir;
   private Connection connection;
+  private final PrometheusRegistry metrics = new PrometheusRegistry();
+  private StoreCounts counts;
   private StoreWriter writer;
 
   @BeforeEach
   void open() throws SQLException, IOException {
     connection = StoreSchema.openWriter(dataDir.resolve("events.db"));
-    writer = new StoreWriter(connection, new StoreCounts(new PrometheusRegistry(), InstantSource.system()));
+    counts = new StoreCounts(metrics, InstantSource.system());
+    writer = new StoreWriter(connection, counts);
   }
 
   @AfterEach
@@ -43,6 +47,8 @@ class StoreWriterTest {
 
     assertThat(stored()).containsExactly("2 b 1", "3 a 2");
     assertThat(lastRowId).isEqualTo(3);
+    assertThat(counts.addedRows()).isEqualTo(2);
+    assertThat(counted()).containsExactly("events_repeated 2.0", "events_revised 1.0", "events_stored 2.0");
   }
 
   @Test
@@ -55,6 +61,18 @@ class StoreWriterTest {
 
     assertThat(stored()).containsExactly("1 a 1");
     assertThat(lastRowId).isEqualTo(1);
+    assertThat(counts.addedRows()).as("what failed counts nothing").isEqualTo(1);
+    assertThat(counted()).containsExactly("events_stored 1.0");
+  }
+
+  private List<String> counted() {
+    return metrics.scrape().stream()
+        .flatMap(metric -> metric.getDataPoints().stream()
+            .filter(CounterDataPointSnapshot.class::isInstance)
+            .map(point -> ((CounterDataPointSnapshot) point).getValue())
+            .filter(value -> value > 0)
+            .map(value -> metric.getMetadata().getName().replace("exit137_", "") + " " + value))
+        .toList();
   }
 
   private void run(String sql) throws SQLException {

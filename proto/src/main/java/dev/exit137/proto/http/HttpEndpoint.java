@@ -9,6 +9,7 @@ import java.nio.channels.Selector;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -28,7 +29,7 @@ public final class HttpEndpoint implements AutoCloseable {
 
   private static final int MAX_CONNECTIONS = 64;
   private static final int MAX_REQUEST_BYTES = 8 << 10;
-  private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(10);
+  private static final Duration PATIENCE = Duration.ofSeconds(10);
   private static final long ACCEPT_AGAIN_NANOS = TimeUnit.SECONDS.toNanos(1);
   private static final long CLOSE_SECONDS = 2;
   // Java copies what it writes, and keeps room for the largest piece.
@@ -55,6 +56,7 @@ public final class HttpEndpoint implements AutoCloseable {
   }
 
   private final ServerSocketChannel server;
+  private final long patienceNanos;
   private final Selector selector;
   private final SelectionKey accepting;
   private final Thread thread = Thread.ofPlatform().name("exit137-http").daemon().unstarted(this::run);
@@ -64,8 +66,9 @@ public final class HttpEndpoint implements AutoCloseable {
   private long acceptAgainNanos;
   private volatile boolean closed;
 
-  private HttpEndpoint(ServerSocketChannel server) throws IOException {
+  private HttpEndpoint(ServerSocketChannel server, Duration patience) throws IOException {
     this.server = server;
+    patienceNanos = patience.toNanos();
     selector = Selector.open();
     server.configureBlocking(false);
     accepting = server.register(selector, SelectionKey.OP_ACCEPT);
@@ -74,14 +77,19 @@ public final class HttpEndpoint implements AutoCloseable {
   /**
    * Listens. Whoever connects waits until pages are served.
    *
-   * @throws IOException it cannot; the cause's message says why
+   * @throws IOException it cannot; the message says why
    */
   public static HttpEndpoint bind(InetSocketAddress address) throws IOException {
+    return bind(address, PATIENCE);
+  }
+
+  /** @param patience how long a client may take, from its connection to its end */
+  static HttpEndpoint bind(InetSocketAddress address, Duration patience) throws IOException {
     ServerSocketChannel server = ServerSocketChannel.open();
     try {
       server.setOption(StandardSocketOptions.SO_REUSEADDR, true);
       server.bind(address);
-      return new HttpEndpoint(server);
+      return new HttpEndpoint(server, patience);
     } catch (IOException e) {
       server.close();
       throw e;
@@ -131,7 +139,7 @@ public final class HttpEndpoint implements AutoCloseable {
 
   /** Until there is something to do though nobody comes; 0 for ever. */
   private long sleepMillis(long now) {
-    long until = connections.isEmpty() ? Long.MAX_VALUE : connections.iterator().next().sinceNanos + PATIENCE_NANOS - now;
+    long until = connections.isEmpty() ? Long.MAX_VALUE : connections.iterator().next().sinceNanos + patienceNanos - now;
     if (accepting.isValid() && accepting.interestOps() == 0) {
       until = Math.min(until, acceptAgainNanos - now);
     }
@@ -140,7 +148,7 @@ public final class HttpEndpoint implements AutoCloseable {
 
   private void dropExpired(long now) {
     List.copyOf(connections).stream()
-        .takeWhile(connection -> now - connection.sinceNanos > PATIENCE_NANOS)
+        .takeWhile(connection -> now - connection.sinceNanos > patienceNanos)
         .forEach(this::drop);
   }
 
