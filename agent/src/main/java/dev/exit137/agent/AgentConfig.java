@@ -94,4 +94,24 @@ public record AgentConfig(
     }
     aggregators = List.copyOf(aggregators);
   }
+
+  /** The same, with another aggregator ({@code HOST:PORT}). */
+  public AgentConfig sendingTo(String aggregator) {
+    return new AgentConfig(
+        nodeName,
+        clusterName,
+        stateDir,
+        kmsgPath,
+        cgroupRoot,
+        procRoot,
+        List.of(aggregator),
+        security,
+        counterGrace,
+        runtimeSockets,
+        podLabels,
+        identityTimeout,
+        sampleInterval,
+        spoolBytes,
+        metricsMaxSeries);
+  }
 }

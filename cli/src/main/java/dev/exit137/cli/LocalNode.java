@@ -16,7 +16,6 @@ import dev.exit137.proto.v1.WatchEventsRequest;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Set;
-import java.util.function.Function;
 
 /**
  * An agent and an aggregator in this process, and a consumer of the aggregator's stream: the whole way of an event,
@@ -43,7 +42,7 @@ public final class LocalNode implements AutoCloseable {
   /**
    * Starts all three.
    *
-   * @param agentConfig makes the agent's settings from the address of the aggregator
+   * @param agentConfig the agent's settings, but that it sends its events to the aggregator here
    * @param events is told of each event of the agent; the caller closes it
    * @throws IOException one of them cannot start
    * @throws Failure the stream cannot be opened
@@ -51,13 +50,13 @@ public final class LocalNode implements AutoCloseable {
   public static LocalNode start(
       Terminal terminal,
       AggregatorConfig aggregatorConfig,
-      Function<HostPort, AgentConfig> agentConfig,
+      AgentConfig agentConfig,
       EventSink events)
       throws IOException, Failure, InterruptedException {
     LocalNode node = new LocalNode(terminal, aggregatorConfig);
     try {
       node.stream.connect();
-      node.agent = Agent.start(agentConfig.apply(node.address), events);
+      node.agent = Agent.start(agentConfig.sendingTo(node.address.toString()), events);
       return node;
     } catch (Throwable e) {
       node.close();

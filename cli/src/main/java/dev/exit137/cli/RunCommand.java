@@ -1,9 +1,12 @@
 package dev.exit137.cli;
 
+import dev.exit137.agent.AgentConfig;
 import dev.exit137.agent.report.EventSink;
+import dev.exit137.aggregator.AggregatorConfig;
 import dev.exit137.aggregator.access.AccessConfig;
 import dev.exit137.cli.options.AgentOptions;
 import dev.exit137.cli.options.AggregatorOptions;
+import dev.exit137.cli.options.HostPort;
 import dev.exit137.cli.options.HttpOptions;
 import dev.exit137.cli.options.OutputOptions;
 import dev.exit137.cli.output.EventPrinter;
@@ -40,13 +43,15 @@ final class RunCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     terminal.stop().listen();
+    // Every setting is checked before a port is taken or a store made.
+    AggregatorConfig aggregator = aggregatorOptions.config(terminal, AccessConfig.OPEN);
+    AgentConfig agent = agentOptions.config(
+        terminal,
+        List.of(new HostPort(aggregator.listenHost(), aggregator.listenPort())),
+        ClientSecurity.PLAINTEXT);
     try (HttpSide http = HttpSide.open(httpOptions);
         EventSink events = agentOptions.eventSink(terminal);
-        LocalNode node = LocalNode.start(
-            terminal,
-            aggregatorOptions.config(terminal, AccessConfig.OPEN),
-            address -> agentOptions.config(terminal, List.of(address), ClientSecurity.PLAINTEXT),
-            events)) {
+        LocalNode node = LocalNode.start(terminal, aggregator, agent, events)) {
       terminal.say("watching this machine for OOM kills; each is printed here as it comes (Ctrl-C ends)");
       terminal.say("in another terminal: bin/exit137 watch --server " + node.address());
       terminal.say("or: grpcurl -plaintext " + node.address() + " exit137.v1.OomEvents/WatchEvents");

@@ -100,6 +100,14 @@ class UsageTest {
   }
 
   @Test
+  void runWithABadSettingOfTheAgentLeavesNoStoreBehind(@TempDir Path directory) {
+    Path data = directory.resolve("data");
+    assertThat(session.run("run", "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0",
+        "--data-dir", data.toString(), "--counter-grace", "5s", "--spool-bytes", "1MiB")).isEqualTo(2);
+    assertThat(data).doesNotExist();
+  }
+
+  @Test
   void aDataDirectoryThatIsAFileIsAFailureInOneLine(@TempDir Path directory) throws Exception {
     Path file = Files.createFile(directory.resolve("data"));
     assertThat(session.run("aggregator", "--listen", "127.0.0.1:0", "--data-dir", file.toString())).isEqualTo(1);

@@ -8,7 +8,6 @@ import dev.exit137.agent.cgroup.CgroupMount;
 import dev.exit137.aggregator.AggregatorConfig;
 import dev.exit137.cli.LocalNode;
 import dev.exit137.cli.log.ProgramLog;
-import dev.exit137.cli.options.HostPort;
 import dev.exit137.cli.options.OutputOptions;
 import dev.exit137.cli.options.StateDirectory;
 import dev.exit137.cli.output.EventPrinter;
@@ -69,8 +68,8 @@ public final class DemoCommand implements Callable<Integer> {
     terminal.stop().listen();
     Path state = Files.createTempDirectory("exit137-demo-");
     try (ScratchCgroup cgroup = makeCgroup(mount);
-        LocalNode node = LocalNode.start(
-            terminal, aggregatorConfig(state), server -> agentConfig(state, server), EventSink.NONE)) {
+        LocalNode node =
+            LocalNode.start(terminal, aggregatorConfig(state), agentConfig(state), EventSink.NONE)) {
       terminal.say("agent and aggregator run, cgroup " + cgroup.path() + " is limited to 32 MiB");
       ExpectedKill kill = new ExpectedKill(letTheKernelKill(cgroup), VICTIM_COMM, cgroup.path());
       terminal.say("the kernel has killed " + kill.comm() + "(" + kill.pid() + "); waiting for the event");
@@ -95,7 +94,7 @@ public final class DemoCommand implements Callable<Integer> {
     return new AggregatorConfig("127.0.0.1", 0, state.resolve("aggregator"));
   }
 
-  private static AgentConfig agentConfig(Path state, HostPort server) {
+  private static AgentConfig agentConfig(Path state) {
     return new AgentConfig(
         "demo",
         "",
@@ -103,7 +102,7 @@ public final class DemoCommand implements Callable<Integer> {
         AgentConfig.DEFAULT_KMSG_PATH,
         Optional.empty(),
         AgentConfig.DEFAULT_PROC_ROOT,
-        List.of(server.toString()),
+        List.of("127.0.0.1:" + AggregatorConfig.DEFAULT_LISTEN_PORT),
         ClientSecurity.PLAINTEXT,
         AgentConfig.DEFAULT_COUNTER_GRACE,
         RuntimeSockets.USUAL,
