@@ -26,7 +26,7 @@ public final class LineWriter implements AutoCloseable {
   private boolean closed;
 
   /**
-   * Starts its thread, which keeps no process alive.
+   * Its thread starts with the first line, and keeps no process alive.
    *
    * @param name of the thread
    * @param roomBytes that may wait; one line may always
@@ -36,7 +36,6 @@ public final class LineWriter implements AutoCloseable {
     this.roomBytes = roomBytes;
     thread = new Thread(this::run, name);
     thread.setDaemon(true);
-    thread.start();
   }
 
   /**
@@ -49,6 +48,9 @@ public final class LineWriter implements AutoCloseable {
     if (closed || isFullFor(bytes)) {
       dropped++;
       return;
+    }
+    if (thread.getState() == Thread.State.NEW) {
+      thread.start();
     }
     lines.add(new Line(bytes, text));
     waitingBytes += bytes;
