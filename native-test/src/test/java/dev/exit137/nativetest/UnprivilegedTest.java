@@ -72,7 +72,8 @@ class UnprivilegedTest {
     List<String> command = with(asNobody, Bed.exit137(), "run", "-o", "json", "--node-name", "bed",
         "--listen", "127.0.0.1:0", "--data-dir", state.resolve("data").toString(),
         "--state-dir", state.resolve("agent").toString(), "--cgroup-root", "/sys/fs/cgroup");
-    agent = new ProcessBuilder(with(List.of("unshare", "--pid", "--fork", "--mount-proc"), command.toArray(String[]::new)))
+    List<String> alone = List.of("unshare", "--pid", "--fork", "--mount-proc");
+    agent = new ProcessBuilder(with(alone, command.toArray(String[]::new)))
         .redirectInput(Path.of("/dev/null").toFile())
         .redirectOutput(out.resolve("events.jsonl").toFile())
         .redirectError(out.resolve("log").toFile())

@@ -13,8 +13,8 @@ import java.util.Optional;
 import javax.net.ssl.SSLSocketFactory;
 
 /**
- * Fetches the keys of a cluster. Its API server has them at /openid/v1/jwks: by the cluster's own authority, for whoever
- * shows a token of any service account.
+ * Fetches the keys of a cluster. Its API server has them at /openid/v1/jwks: by the cluster's own authority, for
+ * whoever shows a token of any service account.
  */
 final class KeyFetcher extends DefaultResourceRetriever {
   private static final int TIMEOUT_MILLIS = 2_000;

@@ -49,14 +49,16 @@ final class DaemonPod implements AutoCloseable {
     return container.getVolumeMounts().stream()
         .filter(mount -> Path.of(value).startsWith(mount.getMountPath()))
         .max(Comparator.comparing(mount -> mount.getMountPath().length()))
-        .map(mount -> volumes.resolve(mount.getName()).resolve(Path.of(mount.getMountPath()).relativize(Path.of(value))))
-        .map(Path::toString)
+        .map(mount -> volume(mount.getName()) + value.substring(mount.getMountPath().length()))
         .orElse(value);
   }
 
   /** What a variable's value is in the manifest. */
   Optional<String> value(String variable) {
-    return container.getEnv().stream().filter(each -> each.getName().equals(variable)).map(EnvVar::getValue).findFirst();
+    return container.getEnv().stream()
+        .filter(each -> each.getName().equals(variable))
+        .map(EnvVar::getValue)
+        .findFirst();
   }
 
   /** The directory of a volume, for what the cluster puts in there. */

@@ -107,7 +107,11 @@ final class FakeCluster implements AutoCloseable {
   }
 
   Map<String, String> secret(String name) {
-    return secrets.stream().filter(each -> each.getMetadata().getName().equals(name)).findFirst().orElseThrow().getData();
+    return secrets.stream()
+        .filter(each -> each.getMetadata().getName().equals(name))
+        .findFirst()
+        .orElseThrow()
+        .getData();
   }
 
   private void write(ProjectedVolumeSource projected, String account, Path directory) throws Exception {

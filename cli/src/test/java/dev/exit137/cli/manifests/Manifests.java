@@ -39,7 +39,7 @@ record Manifests(List<HasMetadata> objects) {
 
   private static final YAMLMapper YAML = mapper();
 
-  /** As strict as the API server: no key twice, no number or boolean where a string belongs, nor the other way round. */
+  /** As strict as the API server: no key twice, no number or boolean where a string belongs, nor a string for one. */
   private static YAMLMapper mapper() {
     YAMLMapper.Builder builder = YAMLMapper.builder()
         .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)

@@ -17,6 +17,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -25,6 +26,8 @@ import picocli.CommandLine.Model.CommandSpec;
 /** What the manifests say to the program: it knows every flag, finds every path, and starts. */
 class ProgramTest {
   private static final String JVM_FLAGS = "JDK_JAVA_OPTIONS";
+  private static final long PATIENCE_NANOS = 120_000_000_000L;
+  private static final long PROBE_NANOS = 20_000_000;
 
   @TempDir
   private Path directory;
@@ -142,7 +145,8 @@ class ProgramTest {
     if (!name.endsWith("mtls") && !name.endsWith("token")) {
       return List.of("--plaintext");
     }
-    List<String> flags = new ArrayList<>(List.of("--tls-server-name", "localhost", "--tls-ca", file(cluster, "ca.crt")));
+    List<String> flags =
+        new ArrayList<>(List.of("--tls-server-name", "localhost", "--tls-ca", file(cluster, "ca.crt")));
     if (name.endsWith("mtls")) {
       flags.addAll(List.of("--tls-cert", file(cluster, "tls.crt"), "--tls-key", file(cluster, "tls.key")));
     } else {
@@ -159,13 +163,15 @@ class ProgramTest {
 
   /** Asks until the agent's first status has come. */
   private static String nodes(String address, List<String> flags) {
-    long deadline = System.nanoTime() + 120_000_000_000L;
     Session client = new Session();
     List<String> command = new ArrayList<>(List.of("nodes", "--server", address, "-o", "json"));
     command.addAll(flags);
-    do {
+    long begin = System.nanoTime();
+    client.run(command.toArray(String[]::new));
+    while (client.out().isEmpty() && System.nanoTime() - begin < PATIENCE_NANOS) {
+      LockSupport.parkNanos(PROBE_NANOS);
       client.run(command.toArray(String[]::new));
-    } while (client.out().isEmpty() && System.nanoTime() < deadline);
+    }
     assertThat(client.out()).as("nodes; stderr: %s", client.err()).isNotEmpty();
     return client.out().getFirst();
   }
