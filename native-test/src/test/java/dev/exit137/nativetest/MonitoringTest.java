@@ -47,8 +47,9 @@ class MonitoringTest {
     kubepods = root.child("kubepods");
     pod = kubepods.child(POD);
     pod.limit(64 << 20);
-    holding = pod.child("4f0c".repeat(16));
-    innocent = pod.child("beef".repeat(16));
+    // No runtime is asked for their names, and waited for.
+    holding = pod.child("holding");
+    innocent = pod.child("innocent");
     // The agent finds it in the kernel's log.
     kill(unit);
     String ingest = "127.0.0.1:" + LiveAgent.freePort();
