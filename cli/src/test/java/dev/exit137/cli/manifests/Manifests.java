@@ -12,6 +12,7 @@ import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.Container;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.Namespace;
+import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodTemplateSpec;
 import io.fabric8.kubernetes.api.model.ResourceQuota;
 import io.fabric8.kubernetes.api.model.Secret;
@@ -34,7 +35,7 @@ import java.util.stream.Stream;
 record Manifests(List<HasMetadata> objects) {
   private static final List<Class<? extends HasMetadata>> KINDS = List.of(
       Namespace.class, ServiceAccount.class, Service.class, ConfigMap.class, Secret.class, ResourceQuota.class,
-      DaemonSet.class, StatefulSet.class, PodDisruptionBudget.class, NetworkPolicy.class,
+      Pod.class, DaemonSet.class, StatefulSet.class, PodDisruptionBudget.class, NetworkPolicy.class,
       PrometheusRule.class, ServiceMonitor.class, PodMonitor.class);
 
   private static final YAMLMapper YAML = mapper();

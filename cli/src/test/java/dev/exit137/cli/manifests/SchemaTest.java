@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.fabric8.kubernetes.api.model.HasMetadata;
+import java.nio.file.Files;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -23,6 +24,13 @@ class SchemaTest {
     assertThat(Manifests.of(name).objects())
         .isNotEmpty()
         .allSatisfy(object -> assertThat(Strictly.look(object)).isEmpty());
+  }
+
+  @Test
+  void thePodOfTheDemoIsOneThatAnyNamespaceTakes() throws Exception {
+    String yaml = Files.readString(Kustomize.K8S.resolve("demo.yaml"));
+    assertThat(Manifests.parse(yaml).objects()).singleElement()
+        .satisfies(pod -> assertThat(Strictly.look(pod)).isEmpty());
   }
 
   @ParameterizedTest

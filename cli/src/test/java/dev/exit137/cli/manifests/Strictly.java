@@ -34,7 +34,7 @@ final class Strictly {
       entry("VolumeMount.mountPropagation", Set.of("None", "HostToContainer", "Bidirectional")),
       entry("SeccompProfile.type", Set.of("RuntimeDefault", "Unconfined", "Localhost")),
       entry("PodSecurityContext.fsGroupChangePolicy", Set.of("OnRootMismatch", "Always")),
-      entry("PodSpec.restartPolicy", Set.of("Always")),
+      entry("PodSpec.restartPolicy", Set.of("Always", "OnFailure", "Never")),
       entry("PodSpec.dnsPolicy", Set.of("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")),
       entry("Container.imagePullPolicy", Set.of("Always", "IfNotPresent", "Never")),
       entry("ContainerPort.protocol", PROTOCOLS),
