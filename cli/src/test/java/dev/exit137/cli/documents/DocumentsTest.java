@@ -100,6 +100,16 @@ class DocumentsTest {
 
   @ParameterizedTest
   @MethodSource("documents")
+  void everyManifestThatIsAppliedIsThere(Document document) {
+    for (List<String> call : document.calls("kubectl apply")) {
+      String path = call.getLast();
+      assertThat(path.startsWith("-") || Files.exists(Document.ROOT.resolve(path)))
+          .as("%s: %s", document.file(), String.join(" ", call)).isTrue();
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("documents")
   void everyCallOfGrpcurlFitsTheContract(Document document) {
     ServiceDescriptor service = ListEventsRequest.getDescriptor().getFile().findServiceByName("OomEvents");
     for (List<String> call : document.calls("grpcurl")) {
