@@ -20,7 +20,8 @@ import dev.exit137.proto.v1.Losses;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.SourceStatus;
 import dev.exit137.proto.v1.SourceStatus.State;
-import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import io.prometheus.metrics.model.snapshots.MetricSnapshot;
+import io.prometheus.metrics.model.snapshots.MetricSnapshots;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -35,6 +36,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -54,7 +56,7 @@ public final class Agent implements Observed, AutoCloseable {
   private final ContainerProcesses processes;
   private final AgentWorker worker;
   private final EvidenceLoop loop;
-  private final PrometheusRegistry registry;
+  private final KillMetrics kills;
   private final List<Heartbeat> heartbeats;
   private volatile Optional<AgentState> lastState = Optional.empty();
 
@@ -64,14 +66,13 @@ public final class Agent implements Observed, AutoCloseable {
       ContainerProcesses processes,
       AgentWorker worker,
       EvidenceLoop loop,
-      PrometheusRegistry registry) {
+      KillMetrics kills) {
     this.checkpointFile = checkpointFile;
     this.identities = identities;
     this.processes = processes;
     this.worker = worker;
     this.loop = loop;
-    this.registry = registry;
-    registry.register(new AgentMetrics(this::state));
+    this.kills = kills;
     heartbeats =
         List.of(
             new Heartbeat("agent-epoll", loop.thread(), LOOP_PATIENCE),
@@ -96,7 +97,7 @@ public final class Agent implements Observed, AutoCloseable {
     ContainerProcesses processes = new ContainerProcesses(config.procRoot(), nodeMemoryBytes);
     AgentWorker worker = null;
     EvidenceLoop loop = null;
-    PrometheusRegistry registry = new PrometheusRegistry();
+    KillMetrics kills = new KillMetrics(config.metricsMaxSeries());
     try {
       Node node = node(config);
       Optional<Checkpoint> last = checkpointFile.read();
@@ -113,12 +114,11 @@ public final class Agent implements Observed, AutoCloseable {
               new OomEventMapper(
                   identities, processes, new TaskCgroups(config.procRoot(), InstantSource.system()), nodeMemoryBytes,
                   workloads),
-              new KillMetrics(registry, config.metricsMaxSeries()),
-              config.identityTimeout(), told);
+              kills, config.identityTimeout(), told);
       loop = new EvidenceLoop(config, node, identities, processes, worker, ofThisBoot);
       loop.start();
       worker.start();
-      return new Agent(checkpointFile, identities, processes, worker, loop, registry);
+      return new Agent(checkpointFile, identities, processes, worker, loop, kills);
     } catch (IOException | RuntimeException e) {
       if (loop != null) {
         loop.close();
@@ -153,8 +153,9 @@ public final class Agent implements Observed, AutoCloseable {
   }
 
   @Override
-  public PrometheusRegistry metrics() {
-    return registry;
+  public MetricSnapshots metrics() {
+    List<MetricSnapshot> now = state().map(AgentMetrics::of).orElse(List.of());
+    return new MetricSnapshots(Stream.concat(kills.snapshots().stream(), now.stream()).toList());
   }
 
   private Optional<AgentState> state() {

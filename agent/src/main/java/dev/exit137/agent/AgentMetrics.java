@@ -7,42 +7,28 @@ import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.Losses;
 import dev.exit137.proto.v1.SourceStatus;
 import dev.exit137.proto.v1.SourceStatus.State;
-import io.prometheus.metrics.model.registry.MultiCollector;
 import io.prometheus.metrics.model.snapshots.Labels;
 import io.prometheus.metrics.model.snapshots.MetricSnapshot;
-import io.prometheus.metrics.model.snapshots.MetricSnapshots;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
-import java.util.function.Supplier;
 
 /** The agent's status for Prometheus: the same figures that {@code exit137 nodes} shows, and nothing counted twice. */
-final class AgentMetrics implements MultiCollector {
-  private final Supplier<Optional<AgentState>> states;
+final class AgentMetrics {
+  private AgentMetrics() {}
 
-  /** @param states how the agent is now */
-  AgentMetrics(Supplier<Optional<AgentState>> states) {
-    this.states = states;
-  }
-
-  @Override
-  public MetricSnapshots collect() {
-    return new MetricSnapshots(states.get().map(AgentMetrics::metrics).orElse(List.of()));
-  }
-
-  private static List<MetricSnapshot> metrics(AgentState state) {
+  static List<MetricSnapshot> of(AgentState state) {
     AgentStatus status = state.status();
     List<MetricSnapshot> metrics = new ArrayList<>();
     metrics.add(
         Samples.counter(
-            "exit137_losses_total", "Evidence that was lost or is not certain, since the node's boot, by the names of Losses.",
+            "exit137_losses_total", "Evidence lost or not certain, since the node's boot, by the names of Losses.",
             "kind", losses(status.getLosses())));
     metrics.add(
         Samples.counter(
-            "exit137_ambiguous_kills_total", "Kills whose cgroup was not certain when they were reported, since the boot.",
+            "exit137_ambiguous_kills_total", "Kills whose cgroup was not certain when reported, since the boot.",
             status.getLosses().getKillsAmbiguous()));
     if (status.getBalance().hasUnaccounted()) {
       metrics.add(
@@ -52,7 +38,8 @@ final class AgentMetrics implements MultiCollector {
     }
     metrics.add(
         Samples.gauge(
-            "exit137_source_in_use", "Whether a source of evidence is in use.", "source", sources(status.getSourcesList())));
+            "exit137_source_in_use", "Whether a source of evidence is in use.", "source",
+            sources(status.getSourcesList())));
     metrics.add(
         Samples.gauge("exit137_watched_cgroups", "Memory cgroups that are watched.", status.getWatchedCgroups()));
     metrics.add(Samples.gauge("exit137_spool_bytes", "What the spool takes on the disk.", state.spoolBytes()));
@@ -61,7 +48,8 @@ final class AgentMetrics implements MultiCollector {
             "exit137_spool_events", "Events that no aggregator has acknowledged.", status.getUnacknowledgedEvents()));
     metrics.add(
         Samples.gauge(
-            "exit137_aggregator_connected", "Whether an aggregator takes events.", state.awaySince().isEmpty() ? 1 : 0));
+            "exit137_aggregator_connected", "Whether an aggregator takes events.",
+            state.awaySince().isEmpty() ? 1 : 0));
     metrics.add(
         Samples.info(
             "exit137_agent_info", "What runs where.",

@@ -52,7 +52,9 @@ class MetricsTest extends AgentBed {
       cri.keepSilent(false);
       assertThat(stream.nextEvents(1).getFirst().getContainer().getName()).isEqualTo("web");
       assertThat(counted(KILLS)).containsExactly(
-          Map.entry("{container=\"web\",limit_owner=\"container\",namespace=\"shop\",scope=\"memcg\",workload=\"cart\"}", 1.0));
+          Map.entry(
+              "{container=\"web\",limit_owner=\"container\",namespace=\"shop\",scope=\"memcg\",workload=\"cart\"}",
+              1.0));
     }
   }
 

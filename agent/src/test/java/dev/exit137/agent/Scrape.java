@@ -1,7 +1,7 @@
 package dev.exit137.agent;
 
 import io.prometheus.metrics.expositionformats.PrometheusTextFormatWriter;
-import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import io.prometheus.metrics.model.snapshots.MetricSnapshots;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -14,10 +14,10 @@ public final class Scrape {
   private Scrape() {}
 
   /** Each series as it is written, with its labels in the order of their names, and its value. */
-  public static Map<String, Double> of(PrometheusRegistry registry) {
+  public static Map<String, Double> of(MetricSnapshots metrics) {
     ByteArrayOutputStream text = new ByteArrayOutputStream();
     try {
-      PrometheusTextFormatWriter.create().write(text, registry.scrape());
+      PrometheusTextFormatWriter.create().write(text, metrics);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -33,9 +33,9 @@ public final class Scrape {
   }
 
   /** The series of one metric that are not 0, without its name. */
-  public static Map<String, Double> counted(PrometheusRegistry registry, String metric) {
+  public static Map<String, Double> counted(MetricSnapshots metrics, String metric) {
     Map<String, Double> counted = new LinkedHashMap<>();
-    of(registry).forEach((series, value) -> {
+    of(metrics).forEach((series, value) -> {
       if (value != 0 && (series.equals(metric) || series.startsWith(metric + "{"))) {
         counted.put(series.substring(metric.length()), value);
       }

@@ -5,6 +5,7 @@ import dev.exit137.proto.http.Check;
 import dev.exit137.proto.http.Heartbeat;
 import dev.exit137.proto.http.Observed;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import io.prometheus.metrics.model.snapshots.MetricSnapshots;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.InstantSource;
@@ -79,8 +80,8 @@ public final class Aggregator implements Observed, AutoCloseable {
   }
 
   @Override
-  public PrometheusRegistry metrics() {
-    return metrics;
+  public MetricSnapshots metrics() {
+    return metrics.scrape();
   }
 
   /** Waits until {@link #close()} is done. */

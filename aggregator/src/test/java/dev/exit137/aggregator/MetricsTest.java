@@ -26,7 +26,10 @@ class MetricsTest {
   void anEventIsStoredOnceHoweverOftenItComes() throws IOException {
     try (Fixture fixture = new Fixture(dataDir)) {
       fixture.publish(
-          fresh("a").build(), fresh("a").build(), fresh("a").setRevision(2).build(), fresh("b").setRecovered(true).build());
+          fresh("a").build(),
+          fresh("a").build(),
+          fresh("a").setRevision(2).build(),
+          fresh("b").setRecovered(true).build());
       assertThat(metrics(fixture)).contains(
           "exit137_events_stored_total{recovered=\"false\"} 1.0",
           "exit137_events_stored_total{recovered=\"true\"} 1.0",
@@ -71,7 +74,8 @@ class MetricsTest {
         agent.finish();
       }
       assertThat(metrics(fixture)).contains(
-          "exit137_node_losses{kind=\"kmsg_records_overwritten\"} 42.0", "exit137_node_losses{kind=\"kills_ambiguous\"} 0.0");
+          "exit137_node_losses{kind=\"kmsg_records_overwritten\"} 42.0",
+          "exit137_node_losses{kind=\"kills_ambiguous\"} 0.0");
     }
   }
 
@@ -93,7 +97,7 @@ class MetricsTest {
 
   private static List<String> metrics(Fixture fixture) throws IOException {
     ByteArrayOutputStream text = new ByteArrayOutputStream();
-    PrometheusTextFormatWriter.create().write(text, fixture.aggregator().metrics().scrape());
+    PrometheusTextFormatWriter.create().write(text, fixture.aggregator().metrics());
     return text.toString(StandardCharsets.UTF_8).lines().toList();
   }
 }

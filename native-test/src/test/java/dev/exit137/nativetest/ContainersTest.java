@@ -175,6 +175,9 @@ class ContainersTest {
     assertThat(event.getRecommendationsList())
         .anyMatch(advice -> advice.startsWith("Look at everything that shares the limit, not only at the victim"))
         .anyMatch(advice -> advice.startsWith("Check that oom_score_adj says what should go first"));
+    agent.awaitCounted(
+        "exit137_innocent_victim_kills_total{container=\"sidecar\",limit_owner=\"pod\",namespace=\"bed\",scope=\"memcg\","
+            + "workload=\"shared\"}", 1);
     assertThat(containerd.isRunning(holder.id())).isTrue();
     assertThat(agent.received()).extracting(e -> e.getContainer().getId()).doesNotContain(holder.id());
     pods.remove(pod);
@@ -195,9 +198,9 @@ class ContainersTest {
   }
 
   @Test
-  void containerRemovedAtOnceAfterItsDeathHasItsName() {
+  void containerRemovedAtOnceAfterItsDeathHasItsNameAndStaysCounted() {
     Pod pod = pods.make("brief");
-    Container app = pods.start(pod, "app", LIMIT_BYTES, Pods.EATS);
+    Container app = pods.start(pod, "gone", LIMIT_BYTES, Pods.EATS);
     app.open();
     awaitDeath(app);
     pods.remove(pod);
@@ -206,6 +209,9 @@ class ContainersTest {
     assertNames(event, app);
     assertThat(event.getVictim().hasIsContainerInit() && !event.getVictim().getIsContainerInit())
         .as("unknown, where the runtime had no time to say: never wrong").isFalse();
+    agent.awaitCounted(
+        "exit137_oom_kills_total{container=\"gone\",limit_owner=\"container\",namespace=\"bed\",scope=\"memcg\","
+            + "workload=\"brief\"}", 1);
   }
 
   @Test

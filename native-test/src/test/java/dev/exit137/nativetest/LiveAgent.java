@@ -14,6 +14,7 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -76,7 +77,7 @@ final class LiveAgent implements AutoCloseable {
     log = directory.resolve("run.log");
     process = new ProcessBuilder(
             "timeout", "-k", "5", "3600", Bed.exit137(), "run", "-o", "json", "--node-name", "bed",
-            "--listen", address, "--data-dir", directory.resolve("data").toString(),
+            "--listen", address, "--http-listen", "127.0.0.1:0", "--data-dir", directory.resolve("data").toString(),
             "--state-dir", directory.resolve("state").toString(), "--" + runtime + "-endpoint", "unix://" + socket)
         .redirectInput(Path.of("/dev/null").toFile())
         .redirectOutput(out.toFile())
@@ -104,6 +105,26 @@ final class LiveAgent implements AutoCloseable {
     return Bed.await(what, LIMIT,
         () -> received().stream().filter(event -> event.getCgroupPath().startsWith(cgroup)).toList(),
         events -> events.stream().anyMatch(wanted));
+  }
+
+  /** Waits until Prometheus would find this value of a series; labels in the order of their names. */
+  void awaitCounted(String series, double value) {
+    URI metrics = URI.create(Bed.await("where metrics are", LIMIT, () -> Bed.lines(log),
+            lines -> lines.stream().anyMatch(line -> line.contains("/metrics")))
+        .stream().filter(line -> line.contains("/metrics")).findFirst().orElseThrow()
+        .replaceFirst(".*(http://\\S+) has .*", "$1/metrics"));
+    String metric = series.substring(0, series.indexOf('{') + 1);
+    Bed.await(
+        series + " " + value, LIMIT, () -> get(metrics).stream().filter(line -> line.startsWith(metric)).toList(),
+        lines -> lines.contains(series + " " + value));
+  }
+
+  private static List<String> get(URI page) {
+    try (InputStream body = page.toURL().openStream()) {
+      return new String(body.readAllBytes(), UTF_8).lines().toList();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   /** How the agent says that it stands with the runtime. */

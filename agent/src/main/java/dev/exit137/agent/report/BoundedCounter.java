@@ -7,8 +7,9 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Counts by workload, for as many workloads as it may: whoever may make containers can invent names without end, and each
- * would stay for ever, here and in Prometheus. What comes after those counts under {@link #OTHERS}. Agent-worker thread.
+ * Counts by workload, for as many workloads as it may: whoever may make containers can invent names without end, and
+ * each would stay for ever, here and in Prometheus. What comes after those counts under {@link #OTHERS}. Agent-worker
+ * thread.
  */
 final class BoundedCounter {
   /** Workload of those that have no series of their own. */

@@ -7,14 +7,15 @@ import dev.exit137.proto.v1.Victim;
 import io.prometheus.metrics.core.metrics.Counter;
 import io.prometheus.metrics.core.metrics.Histogram;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import io.prometheus.metrics.model.snapshots.MetricSnapshots;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * What is counted of events, each once, whatever its revisions. Those from before this agent was watching count apart, so
- * that a first start looks like no accident. Agent-worker thread.
+ * What is counted of events, each once, whatever its revisions. Those from before this agent was watching count apart,
+ * so that a first start looks like no accident. Agent-worker thread.
  */
 public final class KillMetrics {
   private static final int MAX_REMEMBERED = 1024;
@@ -23,57 +24,75 @@ public final class KillMetrics {
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600
   };
 
-  private final BoundedCounter kills;
-  private final BoundedCounter incidents;
-  private final BoundedCounter recoveredKills;
-  private final BoundedCounter recoveredIncidents;
-  private final BoundedCounter innocent;
-  private final Histogram memory;
-  private final Histogram sendLatency;
+  private final int maxSeries;
   private final Map<String, Boolean> countedIncidents = remembered();
   private final Map<String, Boolean> sentEvents = remembered();
+  private Counters counters;
 
   /** @param maxSeries of each counter */
-  public KillMetrics(PrometheusRegistry registry, int maxSeries) {
-    Counter overflows =
+  public KillMetrics(int maxSeries) {
+    this.maxSeries = maxSeries;
+  }
+
+  /** Made when first needed: Prometheus' library takes a while to load, and watching shall not wait for it. */
+  private synchronized Counters counters() {
+    if (counters == null) {
+      counters = new Counters(maxSeries);
+    }
+    return counters;
+  }
+
+  /** For Prometheus. Any thread. */
+  public MetricSnapshots snapshots() {
+    return counters().registry.scrape();
+  }
+
+  private static final class Counters {
+    private final PrometheusRegistry registry = new PrometheusRegistry();
+    private final Counter overflows =
         Counter.builder()
             .name("exit137_series_overflows_total")
             .help("Additions to counters under workload=\"" + BoundedCounter.OTHERS + "\", past --metrics-max-series.")
             .withoutExemplars()
             .register(registry);
-    kills =
-        new BoundedCounter(registry, "exit137_oom_kills_total", "Processes that the OOM killer killed.", overflows, maxSeries);
-    incidents =
-        new BoundedCounter(
-            registry, "exit137_oom_incidents_total", "OOMs, however many processes each killed.", overflows, maxSeries);
-    recoveredKills =
-        new BoundedCounter(
-            registry, "exit137_recovered_oom_kills_total", "Processes killed before this agent was watching.", overflows,
-            maxSeries);
-    recoveredIncidents =
-        new BoundedCounter(
-            registry, "exit137_recovered_oom_incidents_total", "OOMs from before this agent was watching.", overflows,
-            maxSeries);
-    innocent =
-        new BoundedCounter(
-            registry, "exit137_innocent_victim_kills_total",
-            "Processes killed at a limit that they shared, or on a full node, while others held more.", overflows, maxSeries);
-    memory =
-        Histogram.builder()
-            .name("exit137_oom_kill_memory_bytes")
-            .help("Resident memory of the process that was killed.")
-            .classicOnly()
-            .classicUpperBounds(MEMORY_BOUNDS)
-            .withoutExemplars()
-            .register(registry);
-    sendLatency =
-        Histogram.builder()
-            .name("exit137_send_latency_seconds")
-            .help("From the kernel's record of a kill until its event was first handed to an aggregator.")
-            .classicOnly()
-            .classicUpperBounds(LATENCY_BOUNDS)
-            .withoutExemplars()
-            .register(registry);
+    private final BoundedCounter kills;
+    private final BoundedCounter incidents;
+    private final BoundedCounter recoveredKills;
+    private final BoundedCounter recoveredIncidents;
+    private final BoundedCounter innocent;
+    private final Histogram memory =
+        histogram("exit137_oom_kill_memory_bytes", "Resident memory of the process that was killed.", MEMORY_BOUNDS);
+    private final Histogram sendLatency =
+        histogram(
+            "exit137_send_latency_seconds",
+            "From the kernel's record of a kill until its event was first handed to an aggregator.", LATENCY_BOUNDS);
+
+    Counters(int maxSeries) {
+      kills = counter("exit137_oom_kills_total", "Processes that the OOM killer killed.", maxSeries);
+      incidents = counter("exit137_oom_incidents_total", "OOMs, however many processes each killed.", maxSeries);
+      recoveredKills =
+          counter("exit137_recovered_oom_kills_total", "Processes killed before this agent was watching.", maxSeries);
+      recoveredIncidents =
+          counter("exit137_recovered_oom_incidents_total", "OOMs from before this agent was watching.", maxSeries);
+      innocent =
+          counter(
+              "exit137_innocent_victim_kills_total",
+              "Processes killed at a limit that they shared, or on a full node, while others held more.", maxSeries);
+    }
+
+    private BoundedCounter counter(String name, String help, int maxSeries) {
+      return new BoundedCounter(registry, name, help, overflows, maxSeries);
+    }
+
+    private Histogram histogram(String name, String help, double[] bounds) {
+      return Histogram.builder()
+          .name(name)
+          .help(help)
+          .classicOnly()
+          .classicUpperBounds(bounds)
+          .withoutExemplars()
+          .register(registry);
+    }
   }
 
   private static double[] powersOf4(double first, int count) {
@@ -95,24 +114,25 @@ public final class KillMetrics {
 
   /** Counts an event with the names that it has; to be called once for each. */
   void count(OomKillEvent event) {
+    Counters count = counters();
     KillLabels labels = KillLabels.of(event);
     boolean recovered = event.getRecovered();
     if (countedIncidents.put(event.getIncident().getId(), true) == null) {
-      (recovered ? recoveredIncidents : incidents).add(labels);
+      (recovered ? count.recoveredIncidents : count.incidents).add(labels);
     }
     if (event.getOutcome() != Outcome.KILLED) {
       return;
     }
-    (recovered ? recoveredKills : kills).add(labels);
+    (recovered ? count.recoveredKills : count.kills).add(labels);
     if (recovered) {
       return;
     }
     if (Explainer.isInnocentVictim(event)) {
-      innocent.add(labels);
+      count.innocent.add(labels);
     }
     Victim victim = event.getVictim();
     if (victim.hasAnonRssBytes()) {
-      memory.observe(victim.getAnonRssBytes() + victim.getFileRssBytes() + victim.getShmemRssBytes());
+      count.memory.observe(victim.getAnonRssBytes() + victim.getFileRssBytes() + victim.getShmemRssBytes());
     }
   }
 
@@ -125,7 +145,7 @@ public final class KillMetrics {
   void sent(OomKillEvent event, Instant now) {
     if (!event.getRecovered() && event.hasTime() && sentEvents.put(event.getEventId(), true) == null) {
       Instant killed = Instant.ofEpochSecond(event.getTime().getSeconds(), event.getTime().getNanos());
-      sendLatency.observe(Math.max(0, Duration.between(killed, now).toNanos() / 1e9));
+      counters().sendLatency.observe(Math.max(0, Duration.between(killed, now).toNanos() / 1e9));
     }
   }
 }

@@ -7,7 +7,6 @@ import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Outcome;
 import dev.exit137.proto.v1.OomKillEvent.Scope;
-import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.time.Instant;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -17,8 +16,7 @@ class KillMetricsTest {
   private static final String KILLS = "exit137_oom_kills_total";
   private static final String INCIDENTS = "exit137_oom_incidents_total";
 
-  private final PrometheusRegistry registry = new PrometheusRegistry();
-  private final KillMetrics metrics = new KillMetrics(registry, MAX_SERIES);
+  private final KillMetrics metrics = new KillMetrics(MAX_SERIES);
 
   @Test
   void aGroupOfProcessesKilledTogetherIsOneIncident() {
@@ -52,9 +50,10 @@ class KillMetricsTest {
   void whatIsNotKnownIsEmptyAndEnumsAreInLowerCase() {
     OomKillEvent.Builder event = OomKillEvent.newBuilder().setOutcome(Outcome.KILLED).setScope(Scope.UNKNOWN);
     metrics.count(event.build());
-    event.setScope(Scope.CPUSET).getIncidentBuilder().setId("2").getLimitBuilder().setOwner(Limit.Owner.NODE_ALLOCATABLE);
+    event.setScope(Scope.CPUSET).getIncidentBuilder().setId("2")
+        .getLimitBuilder().setOwner(Limit.Owner.NODE_ALLOCATABLE);
     metrics.count(event.build());
-    assertThat(Scrape.counted(registry, KILLS)).containsOnlyKeys(
+    assertThat(Scrape.counted(metrics.snapshots(), KILLS)).containsOnlyKeys(
         "{container=\"\",limit_owner=\"\",namespace=\"\",scope=\"\",workload=\"\"}",
         "{container=\"\",limit_owner=\"node_allocatable\",namespace=\"\",scope=\"cpuset\",workload=\"\"}");
   }
@@ -67,7 +66,7 @@ class KillMetricsTest {
       event.getContainerBuilder().getPodBuilder().setName("nightly-" + pod);
       metrics.count(event.build());
     }
-    assertThat(Scrape.counted(registry, KILLS)).containsExactly(Map.entry(series("job", "shop", ""), 50.0));
+    assertThat(Scrape.counted(metrics.snapshots(), KILLS)).containsExactly(Map.entry(series("job", "shop", ""), 50.0));
   }
 
   @Test
@@ -76,20 +75,21 @@ class KillMetricsTest {
     for (int name = 0; name < names; name++) {
       metrics.count(kill("namespace-" + name, "app-" + name, "c").setEventId("kill-" + name).build());
     }
-    Map<String, Double> counted = Scrape.counted(registry, KILLS);
+    Map<String, Double> counted = Scrape.counted(metrics.snapshots(), KILLS);
     assertThat(counted).hasSize(MAX_SERIES + 1).containsEntry(series("", "", "other_workloads"), names - 10.0);
     assertThat(sum(KILLS)).isEqualTo(names);
-    assertThat(Scrape.of(registry).get("exit137_series_overflows_total"))
+    assertThat(Scrape.of(metrics.snapshots()).get("exit137_series_overflows_total"))
         .as("kills; their one incident is that of the first").isEqualTo(names - 10.0);
     // Who has a series keeps it.
     metrics.count(kill("namespace-0", "app-0", "c").setEventId("again").build());
-    assertThat(Scrape.counted(registry, KILLS)).containsEntry(series("c", "namespace-0", "app-0"), 2.0);
+    assertThat(Scrape.counted(metrics.snapshots(), KILLS)).containsEntry(series("c", "namespace-0", "app-0"), 2.0);
   }
 
   @Test
   void aHostileNameIsOneSeriesInOneLine() {
-    metrics.count(kill("a\"b\\c\nexit137_oom_kills_total 1000", "x".repeat(1 << 20), "\uD83D\uDE00".repeat(100)).build());
-    String series = Scrape.counted(registry, KILLS).keySet().iterator().next();
+    String namespace = "a\"b\\c\nexit137_oom_kills_total 1000";
+    metrics.count(kill(namespace, "x".repeat(1 << 20), "\uD83D\uDE00".repeat(100)).build());
+    String series = Scrape.counted(metrics.snapshots(), KILLS).keySet().iterator().next();
     assertThat(series)
         .contains("namespace=\"a\\\"b\\\\c\\nexit137_oom_kills_total 1000\"")
         .contains("workload=\"" + "x".repeat(127) + "…\"")
@@ -103,8 +103,9 @@ class KillMetricsTest {
     OomKillEvent event = kill("shop", "cart", "web").build();
     metrics.sent(event, Instant.ofEpochSecond(1_700_000_002));
     metrics.sent(event, Instant.ofEpochSecond(1_700_000_900));
-    metrics.sent(event.toBuilder().setEventId("from-before").setRecovered(true).build(), Instant.ofEpochSecond(1_800_000_000));
-    Map<String, Double> series = Scrape.of(registry);
+    OomKillEvent before = event.toBuilder().setEventId("from-before").setRecovered(true).build();
+    metrics.sent(before, Instant.ofEpochSecond(1_800_000_000));
+    Map<String, Double> series = Scrape.of(metrics.snapshots());
     assertThat(series)
         .containsEntry("exit137_send_latency_seconds_count", 1.0)
         .containsEntry("exit137_send_latency_seconds_sum", 2.0)
@@ -124,7 +125,7 @@ class KillMetricsTest {
   }
 
   private double sum(String metric) {
-    return Scrape.counted(registry, metric).values().stream().mapToDouble(Double::doubleValue).sum();
+    return Scrape.counted(metrics.snapshots(), metric).values().stream().mapToDouble(Double::doubleValue).sum();
   }
 
   private static String series(String container, String namespace, String workload) {

@@ -21,8 +21,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Answers GET and HEAD, one request a connection, on one thread, exit137-http, that never waits for a client. Whoever
- * sends slowly or does not read is dropped after a while, and sooner where others come: the oldest connection goes first,
- * so a probe is answered however many there are.
+ * sends slowly or does not read is dropped after a while, and sooner where others come: the oldest connection goes
+ * first, so a probe is answered however many there are.
  */
 public final class HttpEndpoint implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(HttpEndpoint.class);
@@ -139,7 +139,8 @@ public final class HttpEndpoint implements AutoCloseable {
 
   /** Until there is something to do though nobody comes; 0 for ever. */
   private long sleepMillis(long now) {
-    long until = connections.isEmpty() ? Long.MAX_VALUE : connections.iterator().next().sinceNanos + patienceNanos - now;
+    long until =
+        connections.isEmpty() ? Long.MAX_VALUE : connections.iterator().next().sinceNanos + patienceNanos - now;
     if (accepting.isValid() && accepting.interestOps() == 0) {
       until = Math.min(until, acceptAgainNanos - now);
     }

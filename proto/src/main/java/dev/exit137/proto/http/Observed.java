@@ -1,6 +1,6 @@
 package dev.exit137.proto.http;
 
-import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import io.prometheus.metrics.model.snapshots.MetricSnapshots;
 import java.util.List;
 
 /** A daemon, or a part of one, as the probes and Prometheus see it. For any thread; nothing here waits for long. */
@@ -11,6 +11,6 @@ public interface Observed {
   /** Whether it does its work, and how what it works with is. */
   List<Check> ready();
 
-  /** What it counts. */
-  PrometheusRegistry metrics();
+  /** What it has counted, and how it is now. */
+  MetricSnapshots metrics();
 }

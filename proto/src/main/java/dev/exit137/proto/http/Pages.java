@@ -44,8 +44,8 @@ public final class Pages {
   private Answer metrics() {
     MetricSnapshots all =
         new MetricSnapshots(
-            Stream.concat(parts.stream().map(Observed::metrics), Stream.of(process))
-                .flatMap(registry -> registry.scrape().stream())
+            Stream.concat(parts.stream().map(Observed::metrics), Stream.of(process.scrape()))
+                .flatMap(MetricSnapshots::stream)
                 .toList());
     ByteArrayOutputStream body = new ByteArrayOutputStream();
     try {

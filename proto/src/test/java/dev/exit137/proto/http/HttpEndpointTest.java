@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.exit137.proto.metrics.Samples;
 import io.prometheus.metrics.model.registry.Collector;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import io.prometheus.metrics.model.snapshots.MetricSnapshots;
 import java.io.IOException;
 import java.net.BindException;
 import java.net.InetAddress;
@@ -53,8 +54,8 @@ class HttpEndpointTest {
       }
 
       @Override
-      public PrometheusRegistry metrics() {
-        return registry;
+      public MetricSnapshots metrics() {
+        return registry.scrape();
       }
     }));
   }
@@ -70,7 +71,9 @@ class HttpEndpointTest {
   @Test
   void aProbeSucceedsWithALineForEachCheckAndFailsWithThemWhenOneFails() throws IOException {
     alive = List.of(Check.ok("loop"), Check.note("aggregator", "away since noon"));
-    assertThat(get("/livez")).startsWith("HTTP/1.1 200 OK\r\n").endsWith("\r\n\r\nloop ok\naggregator away since noon\n");
+    assertThat(get("/livez"))
+        .startsWith("HTTP/1.1 200 OK\r\n")
+        .endsWith("\r\n\r\nloop ok\naggregator away since noon\n");
 
     alive = List.of(Check.ok("worker"), Check.failed("loop", "has ended"));
     assertThat(get("/livez")).startsWith("HTTP/1.1 503 ").endsWith("\r\n\r\nworker ok\nloop has ended\n");
