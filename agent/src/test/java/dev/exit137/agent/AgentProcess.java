@@ -8,7 +8,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 
-/** An agent in a process of its own, to be killed. */
+/** An agent in a process of its own, with the launcher's flags. */
 final class AgentProcess {
   private AgentProcess() {}
 
@@ -16,8 +16,7 @@ final class AgentProcess {
   static Process start(FakeHost host, Path stateDir, String aggregator, Path log) throws IOException {
     return new ProcessBuilder(
             Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow",
-            "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx48m",
+            "@../bin/jvm.args", "@../bin/agent.args",
             "-cp", System.getProperty("java.class.path"), AgentProcess.class.getName(),
             stateDir.toString(), host.kmsg.path().toString(), host.cgroupRoot().toString(), host.procRoot().toString(),
             aggregator)

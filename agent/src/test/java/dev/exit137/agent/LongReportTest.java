@@ -54,6 +54,12 @@ class LongReportTest extends AgentBed {
   }
 
   private void killWithReport(int tasks) {
+    printReport(host, tasks);
+    host.kill("/a", VICTIM);
+  }
+
+  /** Of a kill that is still to come. */
+  static void printReport(FakeHost host, int tasks) {
     host.kmsg.record("hog invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0");
     host.kmsg.record("memory: usage 32768kB, limit 32768kB, failcnt 30");
     host.kmsg.record("Memory cgroup stats for /a:");
@@ -63,7 +69,6 @@ class LongReportTest extends AgentBed {
     for (int pid = 1; pid <= tasks; pid++) {
       host.kmsg.record(row(pid));
     }
-    host.kill("/a", VICTIM);
   }
 
   private static String row(int pid) {

@@ -124,9 +124,9 @@ class MemorySamplerTest {
     tick();
     long[] sampled = new long[1];
     watcher.tree().forEach(cgroup -> sampled[0] += cgroup.sampledBefore(nowNanos).isPresent() ? 1 : 0);
-    assertThat(sampled[0]).as("the root has its turn, too").isBetween(7L, 8L);
+    assertThat(sampled[0]).as("the root has its turn, too").isBetween(3L, 4L);
 
-    for (int second = 0; second < 26; second++) {
+    for (int second = 0; second < 52; second++) {
       tick();
     }
     sampled[0] = 0;
