@@ -8,14 +8,14 @@ import java.util.function.Predicate;
 /**
  * Keeps of each cgroup that has a limit, and has used half of it, where its memory was last. For the kills whose report
  * the kernel leaves out: it prints 10 in 5 s. A cgroup is looked at when it is at its limit, which v2 tells, and every
- * interval; on a large node less often, so that an idle node costs less than 0.1 % of a processor.
+ * interval; on a large node less often, so that all of an idle agent costs less than 0.1 % of a processor.
  *
  * <p>What was read while a kill was counted may be from after it: then what was read before is kept. Owned by the
  * agent-epoll thread; allocates once per cgroup.
  */
 final class MemorySampler {
   private static final long TICK_NANOS = 1_000_000_000L;
-  private static final int MAX_LOOKS_PER_TICK = 8;
+  private static final int MAX_LOOKS_PER_TICK = 4;
   /** A look is two small files, a sample some five, of which memory.stat makes the kernel add up all processors' counts. */
   private static final int MAX_SAMPLES_PER_TICK = 8;
 

@@ -18,6 +18,8 @@ final class RuntimeLink {
   private static final Logger LOG = LoggerFactory.getLogger(RuntimeLink.class);
   /** A list repairs whatever the cgroups and the event stream did not tell. */
   private static final int LIST_EVERY_TICKS = 5;
+  /** Most of the usual places have no socket, and an idle agent is to cost nothing. */
+  private static final int LOOK_EVERY_TICKS = 5;
 
   /** What a link tells of. */
   interface Listener {
@@ -38,6 +40,7 @@ final class RuntimeLink {
   private boolean hasNoEvents;
   private boolean answered;
   private boolean refuses;
+  private int ticksToLook;
   private int ticksToList;
   /** Why it fails; empty when it does not, null when there is no socket. */
   private volatile String problem;
@@ -76,11 +79,11 @@ final class RuntimeLink {
 
   /** To be called about once a second. */
   void tick() {
-    if (runtime == null) {
-      if (!Files.exists(socket)) {
-        return;
+    if (runtime == null && --ticksToLook <= 0) {
+      ticksToLook = LOOK_EVERY_TICKS;
+      if (Files.exists(socket)) {
+        open();
       }
-      open();
     }
     if (runtime != null && !listing && (!answered || --ticksToList <= 0)) {
       list();
