@@ -30,7 +30,7 @@ test:
 	@$(MVN) verify
 
 # How fast it is, in one table: the reader and the parsers, `analyze` on a log of 1 GB, and the aggregator under load. Takes
-# some minutes; make bench ONLY=load measures the aggregator alone.
+# some minutes; make bench ONLY=load measures the aggregator alone, ONLY=footprint what an agent costs.
 ONLY ?=
 bench:
 	@bin/setup bench

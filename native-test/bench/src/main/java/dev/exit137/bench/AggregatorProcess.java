@@ -66,6 +66,11 @@ final class AggregatorProcess implements AutoCloseable {
     return work.resolve("aggregator");
   }
 
+  /** Where it listens. */
+  String address() {
+    return "127.0.0.1:" + port;
+  }
+
   /** The file that the last one left. */
   static Path store(Path work) {
     return data(work).resolve("events.db");

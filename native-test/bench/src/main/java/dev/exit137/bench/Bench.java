@@ -21,7 +21,7 @@ import org.openjdk.jmh.runner.options.VerboseMode;
 /**
  * {@code make bench}: runs every benchmark under the launcher's flags and prints one table, line by line. {@code Bench ROOT}, the
  * repository's top level; what it writes is below {@code native-test/bench/target}. {@code Bench ROOT load} measures the
- * aggregator alone. A target that is missed is said, and
+ * aggregator alone, {@code Bench ROOT footprint} what the agent costs a node. A target that is missed is said, and
  * is no failure.
  */
 public final class Bench {
@@ -45,13 +45,23 @@ public final class Bench {
     System.out.printf("exit137 on Linux %s, %s, %d CPUs, Java %s%n%s%n", System.getProperty("os.version"),
         cpuModel(), Runtime.getRuntime().availableProcessors(), Runtime.version(), String.join(" ", bench.jvmFlags));
     if (args.length > 1) {
-      bench.load();
+      switch (args[1]) {
+        case "load" -> bench.load();
+        case "footprint" -> bench.footprint();
+        default -> throw new IllegalArgumentException("ONLY=" + args[1] + ": load or footprint");
+      }
       return;
     }
     bench.reader().forEach(System.out::println);
     bench.parser().forEach(System.out::println);
     new AnalyzeBench(bench.root, bench.work).run(bench.fixtures).forEach(System.out::println);
+    bench.footprint();
     bench.load();
+  }
+
+  private void footprint() throws Exception {
+    System.err.println("bench: what the agent costs a node");
+    new FootprintBench(root, work).run().forEach(System.out::println);
   }
 
   private void load() throws Exception {
