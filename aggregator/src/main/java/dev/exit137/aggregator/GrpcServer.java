@@ -4,6 +4,7 @@ import dev.exit137.aggregator.access.AccessConfig;
 import dev.exit137.aggregator.access.AccessControl;
 import dev.exit137.aggregator.access.Refusals;
 import dev.exit137.aggregator.consume.OomEventsService;
+import dev.exit137.aggregator.consume.ResumeTokenHeader;
 import dev.exit137.aggregator.ingest.ConnectedNodes;
 import dev.exit137.aggregator.ingest.IngestService;
 import dev.exit137.aggregator.peer.Peers;
@@ -111,6 +112,7 @@ final class GrpcServer implements AutoCloseable {
             .maxConcurrentCallsPerConnection(MAX_CALLS_PER_CONNECTION)
             .maxConnectionIdle(MAX_CONNECTION_IDLE_MINUTES, TimeUnit.MINUTES)
             .maxRstFramesPerWindow(MAX_RST_FRAMES, RST_FRAMES_SECONDS)
+            .intercept(new ResumeTokenHeader(store))
             .intercept(accessControl)
             // The last one is asked first: who asks too much is not even looked at.
             .intercept(peers)

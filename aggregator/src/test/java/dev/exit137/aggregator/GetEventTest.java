@@ -4,12 +4,18 @@ import static dev.exit137.aggregator.Fixture.event;
 import static dev.exit137.aggregator.Fixture.failureOf;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.exit137.aggregator.consume.ResumeTokenHeader;
 import dev.exit137.proto.v1.GetEventRequest;
+import dev.exit137.proto.v1.ListNodesRequest;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.WatchEventsRequest;
+import io.grpc.Metadata;
 import io.grpc.Status;
+import io.grpc.stub.MetadataUtils;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -37,6 +43,24 @@ class GetEventTest {
 
     assertThat(get("event-1", "")).isEqualTo(sent);
     assertThat(get("event-1", "").getUnknownFields().hasField(1000)).isTrue();
+  }
+
+  @Test
+  void aWatchGoesOnWhereTheEventWasRead() {
+    fixture.publish(event(1), event(2));
+    var headers = new AtomicReference<Metadata>();
+    var consumer = fixture.consumer()
+        .withInterceptors(MetadataUtils.newCaptureMetadataInterceptor(headers, new AtomicReference<>()));
+    consumer.getEvent(GetEventRequest.newBuilder().setEventId("event-1").build());
+    String token = headers.get().get(ResumeTokenHeader.RESUME_TOKEN);
+
+    OomKillEvent betterKnown = event(1).toBuilder().setRevision(2).build();
+    fixture.publish(betterKnown);
+
+    WatchEventsRequest fromThere = WatchEventsRequest.newBuilder().setResumeToken(token).build();
+    assertThat(fixture.watch(fromThere).nextEvent().getEvent()).isEqualTo(betterKnown);
+    consumer.listNodes(ListNodesRequest.getDefaultInstance());
+    assertThat(headers.get().get(ResumeTokenHeader.RESUME_TOKEN)).isNotEmpty().isNotEqualTo(token);
   }
 
   @Test

@@ -1,0 +1,45 @@
+package dev.exit137.aggregator.consume;
+
+import dev.exit137.aggregator.store.EventStore;
+import dev.exit137.aggregator.store.ResumeToken;
+import dev.exit137.proto.v1.OomEventsGrpc;
+import io.grpc.ForwardingServerCall.SimpleForwardingServerCall;
+import io.grpc.Metadata;
+import io.grpc.ServerCall;
+import io.grpc.ServerCallHandler;
+import io.grpc.ServerInterceptor;
+import java.util.Set;
+
+/** The resume token of the answers whose message has no place for one: an event, or the nodes (oom_events.proto). */
+public final class ResumeTokenHeader implements ServerInterceptor {
+  public static final Metadata.Key<String> RESUME_TOKEN =
+      Metadata.Key.of("exit137-resume-token", Metadata.ASCII_STRING_MARSHALLER);
+
+  private static final Set<String> METHODS = Set.of(
+      OomEventsGrpc.getGetEventMethod().getFullMethodName(), OomEventsGrpc.getListNodesMethod().getFullMethodName());
+
+  private final EventStore store;
+
+  public ResumeTokenHeader(EventStore store) {
+    this.store = store;
+  }
+
+  @Override
+  public <Q, P> ServerCall.Listener<Q> interceptCall(
+      ServerCall<Q, P> call, Metadata headers, ServerCallHandler<Q, P> next) {
+    if (!METHODS.contains(call.getMethodDescriptor().getFullMethodName())) {
+      return next.startCall(call, headers);
+    }
+    // Before anything is read: what is stored meanwhile may come twice, and is never missed.
+    String token = ResumeToken.after(store.id(), store.lastRowId()).encode();
+    return next.startCall(
+        new SimpleForwardingServerCall<>(call) {
+          @Override
+          public void sendHeaders(Metadata answer) {
+            answer.put(RESUME_TOKEN, token);
+            super.sendHeaders(answer);
+          }
+        },
+        headers);
+  }
+}
