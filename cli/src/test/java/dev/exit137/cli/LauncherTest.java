@@ -70,7 +70,8 @@ class LauncherTest {
   void theLauncherShipsTheFlagsThatTheTestsProveThingsUnder() throws Exception {
     Path lib = jar("cli/target/dist/lib");
     assertThat(launch(Map.of(), "list", "two words")).isEqualTo(new Result(0, List.of(
-        "arenas=1", "@" + root.resolve("bin/jvm.args"), "-cp", lib + "/*", "dev.exit137.cli.Main", "list", "two words")));
+        "arenas=1", "@" + root.resolve("bin/jvm.args"), "-cp", lib + "/*",
+        "dev.exit137.cli.Main", "list", "two words")));
     assertThat(Files.readAllLines(BIN.resolve("jvm.args")))
         .filteredOn(line -> !line.startsWith("#"))
         .containsExactly(System.getProperty("exit137.jvm.flags").split(" "));

@@ -38,8 +38,7 @@ final class Containerd implements AutoCloseable {
       containerd.launch();
       Path image = containerd.directory.resolve("image.tar");
       run(logs, "image", SOURCE.resolve("image.sh").toString(), image.toString());
-      run(logs, "import", "ctr", "-a", containerd.socket().toString(), "-n", "k8s.io", "images", "import",
-          "--snapshotter", "native", image.toString());
+      containerd.importImages(image);
       return containerd;
     } catch (RuntimeException | AssertionError e) {
       containerd.close();
@@ -63,6 +62,12 @@ final class Containerd implements AutoCloseable {
         Grpc.newChannelBuilder("unix://" + socket(), InsecureChannelCredentials.create())
             .overrideAuthority("localhost")
             .build();
+  }
+
+  /** @param archive as `docker save` writes it */
+  void importImages(Path archive) {
+    run(logs, "import", "ctr", "-a", socket().toString(), "-n", "k8s.io", "images", "import",
+        "--snapshotter", "native", archive.toString());
   }
 
   /** Starts it, at first or after {@link #stop}. */

@@ -38,7 +38,7 @@ import org.junit.jupiter.api.Timeout;
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class ContainersTest {
   /** The hierarchy with the memory controller: cgroup v1's, where that has it. */
-  private static final Path MEMORY =
+  static final Path MEMORY =
       Stream.of(Path.of("/sys/fs/cgroup/memory"), Path.of("/sys/fs/cgroup"))
           .filter(root -> Files.exists(root.resolve("cgroup.procs")))
           .findFirst()
@@ -55,7 +55,7 @@ class ContainersTest {
 
   @BeforeAll
   static void start() {
-    skipWhereContainerdCannotRun();
+    skipWhereContainerdCannotRun("containers of a real runtime");
     out = Bed.freshDirectory("containers");
     try {
       containerd = Containerd.start(out);
@@ -68,8 +68,7 @@ class ContainersTest {
     }
   }
 
-  private static void skipWhereContainerdCannotRun() {
-    String bed = "containers of a real runtime";
+  static void skipWhereContainerdCannotRun(String bed) {
     if (!System.getProperty("user.name").equals("root")) {
       Bed.skip(bed, "not root, so containerd cannot run here");
     }

@@ -19,6 +19,7 @@ import dev.exit137.nativetest.cri.RunPodSandboxRequest;
 import dev.exit137.nativetest.cri.StartContainerRequest;
 import dev.exit137.nativetest.cri.StopPodSandboxRequest;
 import io.grpc.StatusRuntimeException;
+import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -106,6 +107,17 @@ final class Pods implements AutoCloseable {
 
   /** @param limitBytes of the whole pod */
   Pod make(String name, OptionalLong limitBytes) {
+    return make(name, limitBytes, LinuxSandboxSecurityContext.newBuilder().setNamespaceOptions(NAMESPACES));
+  }
+
+  /** One whose containers may be privileged, and see the processes of the host. */
+  Pod makePrivileged(String name) {
+    NamespaceOption host = NAMESPACES.toBuilder().setPid(NamespaceMode.NODE).build();
+    return make(name, OptionalLong.empty(),
+        LinuxSandboxSecurityContext.newBuilder().setNamespaceOptions(host).setPrivileged(true));
+  }
+
+  private Pod make(String name, OptionalLong limitBytes, LinuxSandboxSecurityContext.Builder security) {
     String uid = UUID.randomUUID().toString();
     String cgroup = parent + "/kubepods/burstable/pod" + uid;
     Path directory = containerd.directory("pods/" + uid);
@@ -120,10 +132,7 @@ final class Pods implements AutoCloseable {
             .setLogDirectory(directory.toString())
             .putLabels("app.kubernetes.io/name", name)
             .putLabels("not-allowed", "x")
-            .setLinux(
-                LinuxPodSandboxConfig.newBuilder()
-                    .setCgroupParent(cgroup)
-                    .setSecurityContext(LinuxSandboxSecurityContext.newBuilder().setNamespaceOptions(NAMESPACES)))
+            .setLinux(LinuxPodSandboxConfig.newBuilder().setCgroupParent(cgroup).setSecurityContext(security))
             .build();
     String sandbox =
         containerd.cri().runPodSandbox(RunPodSandboxRequest.newBuilder().setConfig(config).build()).getPodSandboxId();
@@ -182,6 +191,11 @@ final class Pods implements AutoCloseable {
                             .setOomScoreAdj(oomScoreAdj))
                     .setSecurityContext(LinuxContainerSecurityContext.newBuilder().setNamespaceOptions(NAMESPACES)))
             .build();
+    return launch(pod, config);
+  }
+
+  /** Starts what may be dead at once. */
+  Container launch(Pod pod, ContainerConfig config) {
     String id =
         containerd.cri()
             .createContainer(
@@ -192,7 +206,7 @@ final class Pods implements AutoCloseable {
                     .build())
             .getContainerId();
     containerd.cri().startContainer(StartContainerRequest.newBuilder().setContainerId(id).build());
-    return new Container(pod, name, id, 0);
+    return new Container(pod, config.getMetadata().getName(), id, 0);
   }
 
   /** With all its containers, whatever they do. */
@@ -216,30 +230,31 @@ final class Pods implements AutoCloseable {
   @Override
   public void close() {
     try (Stream<Path> hierarchies = isV2 ? Stream.of(memoryRoot) : Files.list(Path.of("/sys/fs/cgroup"))) {
-      for (Path hierarchy : hierarchies.toList()) {
-        Path root = Path.of(hierarchy + parent);
-        if (Files.isDirectory(root)) {
-          remove(root);
-        }
-      }
+      hierarchies.forEach(hierarchy -> remove(new File(hierarchy + parent)));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
   }
 
-  private static void remove(Path root) throws IOException {
-    List<Path> cgroups;
-    try (Stream<Path> tree = Files.walk(root)) {
-      cgroups = tree.filter(Files::isDirectory).toList().reversed();
+  /** The runtime removes cgroups, too, and a large process is still there when it is not listed any more. */
+  private static void remove(File cgroup) {
+    File[] below = cgroup.listFiles(File::isDirectory);
+    if (below != null) {
+      Stream.of(below).forEach(Pods::remove);
     }
-    for (Path cgroup : cgroups) {
-      Bed.await(cgroup + " without processes", LIMIT, () -> {
-        List<String> pids = Bed.lines(cgroup.resolve("cgroup.procs"));
-        pids.stream().map(Long::parseLong).flatMap(pid -> ProcessHandle.of(pid).stream())
-            .forEach(ProcessHandle::destroyForcibly);
-        return pids;
-      }, List::isEmpty);
-      Files.delete(cgroup);
+    Bed.await("the end of " + cgroup, LIMIT, () -> {
+      pids(cgroup)
+          .flatMap(pid -> ProcessHandle.of(Long.parseLong(pid)).stream())
+          .forEach(ProcessHandle::destroyForcibly);
+      return cgroup.delete() || !cgroup.exists();
+    }, isGone -> isGone);
+  }
+
+  private static Stream<String> pids(File cgroup) {
+    try {
+      return Files.readAllLines(cgroup.toPath().resolve("cgroup.procs")).stream();
+    } catch (IOException e) {
+      return Stream.empty();
     }
   }
 }
