@@ -16,7 +16,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 
-/** The tables of docs/events.md, as Markdown: the .proto files' own comments, for some messages and all that they hold. */
+/** The tables of docs/events.md: the .proto files' own comments, for some messages and all that they hold. */
 final class EventReference {
   private static final String PACKAGE = ".exit137.v1.";
 

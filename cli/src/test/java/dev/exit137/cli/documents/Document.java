@@ -55,7 +55,7 @@ record Document(Path file, List<String> blocks, List<String> prose) {
     return CODE.matcher(String.join(" ", prose)).results().map(match -> match.group(1)).toList();
   }
 
-  /** Every call of `program`, in words: in blocks at a line's beginning or behind a pipe, in prose between backquotes. */
+  /** Every call of the program, in words: in blocks first in a line or behind a pipe, in prose between backquotes. */
   List<List<String>> calls(String program) {
     return Stream.concat(
             blocks.stream()
