@@ -32,7 +32,7 @@ final class Headline {
       return "The OOM killer killed a process"
           + (cgroup.isEmpty() || cgroup.equals(oom.limit().getCgroup()) ? "" : in(oom, cgroup))
           + (reason.isEmpty() ? "" : " because " + reason)
-          + (counted ? "; only a counter saw it, and the kernel's record of it is lost." : ".");
+          + (counted ? "; only a counter saw it, and no record of it was read in the kernel's log." : ".");
     }
     int others = oom.incident().getGroupKill() ? oom.incident().getKillsSoFar() - 1 : 0;
     String held = oom.victimHeld().isPresent() ? ", which held " + Sizes.text(oom.victimHeld().getAsLong()) : "";

@@ -415,7 +415,7 @@ class ExplainerTest {
           e.getIncidentBuilder().clearTaskMemcg().clearTrigger();
         },
             "The OOM killer killed a process in cgroup /db/worker because cgroup /db reached its memory limit of "
-                + "512.0 MiB; only a counter saw it, and the kernel's record of it is lost."),
+                + "512.0 MiB; only a counter saw it, and no record of it was read in the kernel's log."),
         of("the counters contradict the kernel's line", memcg(), e -> e
             .getIncidentBuilder().clearTrigger().getLimitBuilder().addContradictedBy("/").addContradictedBy("/x"),
             "The kernel killed mysqld (pid 4711), which held 480.0 MiB, because cgroup /db reached its memory limit of "

@@ -22,8 +22,8 @@ import org.slf4j.LoggerFactory;
 /**
  * Answers GET and HEAD, one request a connection, on one thread, exit137-http, that never waits for a client. Whoever
  * sends slowly or does not read is dropped after a while, and sooner where others come: the oldest connection goes
- * first, so a probe is answered however many there are. The JDK's com.sun.net.httpserver waits on a thread for each client: few
- * that send nothing keep the kubelet from an answer, and it ends a healthy daemon.
+ * first, so a probe is answered however many there are. The JDK's com.sun.net.httpserver waits on a thread for each
+ * client: few that send nothing keep the kubelet from its answer, and it ends a healthy daemon.
  */
 public final class HttpEndpoint implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(HttpEndpoint.class);
