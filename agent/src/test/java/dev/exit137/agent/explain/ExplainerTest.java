@@ -408,8 +408,8 @@ class ExplainerTest {
         of("only a counter saw it", OomKillEvent.newBuilder(), e -> e
             .setScope(Scope.UNKNOWN).setOutcome(Outcome.KILLED).setCgroupPath("/db")
             .addEvidence(Evidence.MEMORY_EVENTS),
-            "The OOM killer killed a process in cgroup /db; only a counter saw it, and the kernel's record of it is "
-                + "lost."),
+            "The OOM killer killed a process in cgroup /db; only a counter saw it, and no record of it was "
+                + "read in the kernel's log."),
         of("only counters saw it, and one names the limit", memcg().clearVictim(), e -> {
           e.setCgroupPath("/db/worker").addEvidence(Evidence.MEMORY_EVENTS);
           e.getIncidentBuilder().clearTaskMemcg().clearTrigger();
