@@ -106,6 +106,8 @@ final class StoreSchema {
       run(connection, "PRAGMA journal_mode = WAL");
       // An acknowledged event must survive a power cut; WAL's default, NORMAL, keeps only the file consistent.
       run(connection, "PRAGMA synchronous = FULL");
+      // In KiB if negative: the inner pages of all indexes, which are written at random, stay in memory in a storm.
+      run(connection, "PRAGMA cache_size = -16384");
       // What the log has grown to in a storm goes back to the disk.
       run(connection, "PRAGMA journal_size_limit = " + MAX_IDLE_LOG_BYTES);
       long version = number(connection, "PRAGMA user_version");

@@ -22,9 +22,31 @@ public sealed interface StoreWrite {
   /**
    * An event to store, unless the store has it in this revision or a higher one.
    *
+   * @param event what of it fills columns or is counted; the rest need not wait for the disk beside its bytes, of which
+   *     it takes several times the memory
    * @param body the event's bytes, which are stored
    */
   record Event(OomKillEvent event, byte[] body, Instant receivedAt, Listener listener) implements StoreWrite {
+    /** Of the whole event. */
+    public Event {
+      OomKillEvent.Builder columns =
+          OomKillEvent.newBuilder()
+              .setEventId(event.getEventId())
+              .setRevision(event.getRevision())
+              .setRecovered(event.getRecovered())
+              .setNode(event.getNode())
+              .setScopeValue(event.getScopeValue())
+              .setOutcomeValue(event.getOutcomeValue())
+              .setContainer(event.getContainer())
+              .setUnit(event.getUnit())
+              .putAllComposeLabels(event.getComposeLabelsMap());
+      if (event.hasTime()) {
+        columns.setTime(event.getTime());
+      }
+      columns.getIncidentBuilder().setId(event.getIncident().getId()).setLimit(event.getIncident().getLimit());
+      event = columns.build();
+    }
+
     @Override
     public String node() {
       return event.getNode().getName();
