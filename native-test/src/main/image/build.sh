@@ -21,12 +21,12 @@ base() {
 }
 
 # The programs are mounted below.
-mkdir -p "$work"/rootfs/{etc,usr,root/.m2,tmp,src}
+mkdir -p "$work"/rootfs/{etc,usr,root,m2,tmp,src}
 ln -s usr/bin usr/lib usr/lib64 "$work/rootfs"
 for directory in /etc/alternatives /etc/maven /etc/java* /etc/ssl; do
   if [ -d "$directory" ]; then cp -R "$directory" "$work/rootfs/etc"; fi
 done
-sed -i 's#<settings [^>]*>#&<offline>true</offline>#' "$work/rootfs/etc/maven/settings.xml"
+sed -i 's#<settings [^>]*>#&<offline>true</offline><localRepository>/m2</localRepository>#' "$work/rootfs/etc/maven/settings.xml"
 base docker.io/library/maven:3-eclipse-temurin-25
 
 mkdir -p "$work/rootfs/tmp"
@@ -34,5 +34,5 @@ dpkg -L libc6 libgcc-s1 | grep '\.so' | tar -c --no-recursion -T - | tar -x -C "
 base gcr.io/distroless/cc-debian12
 
 buildah build --isolation chroot --pull-never -t exit137:0.1.0 \
-  -v /usr:/usr:ro -v "$JAVA_HOME:$JAVA_HOME:ro" -v "$HOME/.m2:/root/.m2:ro" "$repository"
+  -v /usr:/usr:ro -v "$JAVA_HOME:$JAVA_HOME:ro" -v "$HOME/.m2/repository:/m2:ro" "$repository"
 buildah push -q exit137:0.1.0 "docker-archive:$archive:exit137:0.1.0"
