@@ -12,6 +12,7 @@ import dev.exit137.agent.report.OomEventMapper;
 import dev.exit137.agent.report.TaskCgroups;
 import dev.exit137.agent.report.Workloads;
 import dev.exit137.agent.spool.Spool;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.http.Check;
 import dev.exit137.proto.http.Heartbeat;
 import dev.exit137.proto.http.Observed;
@@ -82,15 +83,13 @@ public final class Agent implements Observed, AutoCloseable {
   /**
    * Starts the agent's threads; what happened before is read, and the node is watched, when it returns.
    *
+   * @param told of each event as it goes out to the aggregator
+   * @param clock the node's wall clock
+   * @param guard of this process
    * @throws IOException the state directory cannot be used, or nothing at all can be watched; the message is fit for
    *     a user
    */
-  public static Agent start(AgentConfig config) throws IOException {
-    return start(config, EventSink.NONE);
-  }
-
-  /** The same. @param told of each event as it goes out to the aggregator */
-  public static Agent start(AgentConfig config, EventSink told) throws IOException {
+  public static Agent start(AgentConfig config, EventSink told, InstantSource clock, Guard guard) throws IOException {
     CheckpointFile checkpointFile = new CheckpointFile(config.stateDir());
     Identities identities = new Identities(config.runtimeSockets(), config.podLabels(), config.procRoot());
     OptionalLong nodeMemoryBytes = MemoryRequest.nodeMemoryBytes(config.procRoot());
@@ -112,10 +111,10 @@ public final class Agent implements Observed, AutoCloseable {
               checkpointFile, new Spool(config.stateDir().resolve("spool"), config.spoolBytes()), config.aggregators(),
               config.security(), last.orElse(Checkpoint.getDefaultInstance()), before, identities,
               new OomEventMapper(
-                  identities, processes, new TaskCgroups(config.procRoot(), InstantSource.system()), nodeMemoryBytes,
+                  identities, processes, new TaskCgroups(config.procRoot(), clock), nodeMemoryBytes,
                   workloads),
-              kills, config.identityTimeout(), told);
-      loop = new EvidenceLoop(config, node, identities, processes, worker, ofThisBoot);
+              kills, config.identityTimeout(), told, clock, guard);
+      loop = new EvidenceLoop(config, node, identities, processes, worker, ofThisBoot, clock, guard);
       loop.start();
       worker.start();
       return new Agent(checkpointFile, identities, processes, worker, loop, kills);

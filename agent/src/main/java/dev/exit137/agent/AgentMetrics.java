@@ -1,10 +1,9 @@
 package dev.exit137.agent;
 
-import com.google.protobuf.Descriptors.FieldDescriptor;
 import dev.exit137.agent.report.AgentState;
+import dev.exit137.proto.metrics.LossKinds;
 import dev.exit137.proto.metrics.Samples;
 import dev.exit137.proto.v1.AgentStatus;
-import dev.exit137.proto.v1.Losses;
 import dev.exit137.proto.v1.SourceStatus;
 import dev.exit137.proto.v1.SourceStatus.State;
 import io.prometheus.metrics.model.snapshots.Labels;
@@ -25,7 +24,7 @@ final class AgentMetrics {
     metrics.add(
         Samples.counter(
             "exit137_losses_total", "Evidence lost or not certain, since the node's boot, by the names of Losses.",
-            "kind", losses(status.getLosses())));
+            "kind", LossKinds.of(status.getLosses())));
     metrics.add(
         Samples.counter(
             "exit137_ambiguous_kills_total", "Kills whose cgroup was not certain when reported, since the boot.",
@@ -58,14 +57,6 @@ final class AgentMetrics {
                 "kernel_release", status.getNode().getKernelRelease(),
                 "cgroup_version", status.getCgroupMode().name().toLowerCase(Locale.ROOT))));
     return metrics;
-  }
-
-  private static Map<String, Long> losses(Losses losses) {
-    Map<String, Long> kinds = new LinkedHashMap<>();
-    for (FieldDescriptor field : Losses.getDescriptor().getFields()) {
-      kinds.put(field.getName(), (Long) losses.getField(field));
-    }
-    return kinds;
   }
 
   private static Map<String, Integer> sources(List<SourceStatus> all) {

@@ -13,6 +13,7 @@ import dev.exit137.agent.incident.IncidentAssembler;
 import dev.exit137.agent.kmsg.KmsgRecordFlyweight;
 import dev.exit137.agent.kmsg.KmsgSource;
 import dev.exit137.agent.report.AgentWorker;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.state.v1.Checkpoint;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.Losses;
@@ -26,22 +27,18 @@ import io.netty.channel.epoll.EpollIoOps;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * The agent-epoll thread: one Netty loop with the inotify and the kmsg descriptor. It reads, parses, correlates and
  * reads the cgroup's files at once, and hands events to the agent-worker; it must not wait for anything.
  */
 final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
-  private static final Logger LOG = LoggerFactory.getLogger(EvidenceLoop.class);
   private static final long TICK_MILLIS = 1000;
   private static final long REVIEW_MILLIS = 50;
   private static final long QUIET_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
@@ -55,6 +52,8 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
   private final Identities identities;
   private final ContainerProcesses processes;
   private final AgentWorker worker;
+  private final InstantSource clock;
+  private final Guard guard;
   private final Checkpoint remembered;
   private final StatusReporter status;
   private final KillBalance balance;
@@ -79,6 +78,8 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
 
   /**
    * @param remembered the checkpoint of this boot; empty where there is none
+   * @param clock the node's wall clock
+   * @param guard of this process
    * @throws IOException neither the kernel's log nor any cgroup can be read
    */
   EvidenceLoop(
@@ -87,14 +88,18 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
       Identities identities,
       ContainerProcesses processes,
       AgentWorker worker,
-      Optional<Checkpoint> remembered)
+      Optional<Checkpoint> remembered,
+      InstantSource clock,
+      Guard guard)
       throws IOException {
     this.config = config;
     this.identities = identities;
     this.processes = processes;
     this.worker = worker;
+    this.clock = clock;
+    this.guard = guard;
     this.remembered = remembered.orElse(Checkpoint.getDefaultInstance());
-    status = new StatusReporter(node, this.remembered.getLosses());
+    status = new StatusReporter(node, this.remembered.getLosses(), clock);
     balance = new KillBalance(config.procRoot());
     remembered.ifPresent(
         c ->
@@ -110,7 +115,7 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
     correlator =
         new Correlator(
             node, config.procRoot(), watcher, balance,
-            this::report, new KernelClock(System::nanoTime, InstantSource.system()), remembered.isPresent());
+            this::report, new KernelClock(System::nanoTime, clock), remembered.isPresent());
     assembler = new IncidentAssembler(correlator);
   }
 
@@ -177,7 +182,7 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
     if (watcher.isEmpty() && status.isKmsgUnavailable()) {
       throw new IllegalStateException("there is nothing to watch: " + status.problems());
     }
-    loop.scheduleAtFixedRate(guarded(this::tick), TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
+    loop.scheduleAtFixedRate(guard.guarded("tick", this::tick), TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
     steadySinceNanos = System.nanoTime();
     changed = true;
     // It is the first on the stream, whatever else is there to send.
@@ -283,7 +288,7 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
   private void scheduleReview() {
     if (!reviewScheduled && live) {
       reviewScheduled = true;
-      loop.schedule(guarded(this::review), REVIEW_MILLIS, TimeUnit.MILLISECONDS);
+      loop.schedule(guard.guarded("review", this::review), REVIEW_MILLIS, TimeUnit.MILLISECONDS);
     }
   }
 
@@ -357,7 +362,7 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
 
   private void settle(long now) {
     boolean settled =
-        watcher.map(w -> correlator.surplus().settle(w, Instant.now(), now, !settledOnce)).orElse(true);
+        watcher.map(w -> correlator.surplus().settle(w, clock.instant(), now, !settledOnce)).orElse(true);
     if (!settled) {
       steadySinceNanos = now;
       scheduleReview();
@@ -397,22 +402,12 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
     return status.status(watcher, balance, losses(), identities.status());
   }
 
-  /** An exception out of a task of the loop would silently end its repetition. */
-  private static Runnable guarded(Runnable task) {
-    return () -> {
-      try {
-        task.run();
-      } catch (RuntimeException e) {
-        LOG.error("the agent's loop goes on after a failure", e);
-      }
-    };
-  }
-
   /** Ends the loop; a last cut is handed to the worker first. */
   @Override
   public void close() {
     loop.submit(
-            guarded(
+            guard.guarded(
+                "loop",
                 () -> {
                   // A report of which only the head was read is read again after the next start.
                   if (live && assembler.incident().kills() > 0) {

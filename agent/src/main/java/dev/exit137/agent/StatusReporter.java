@@ -18,6 +18,7 @@ import dev.exit137.proto.v1.SourceStatus;
 import dev.exit137.proto.v1.SourceStatus.State;
 import java.io.IOException;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -30,16 +31,19 @@ final class StatusReporter {
 
   private final Node node;
   private final Losses before;
-  private final Instant startedAt = Instant.now();
+  private final InstantSource clock;
+  private final Instant startedAt;
   private CgroupMode cgroupMode = CgroupMode.NONE;
   private String kmsgProblem = "";
   private String countersProblem = "";
   private long backpressurePauses;
 
   /** @param before losses of earlier runs in this boot */
-  StatusReporter(Node node, Losses before) {
+  StatusReporter(Node node, Losses before, InstantSource clock) {
     this.node = node;
     this.before = before;
+    this.clock = clock;
+    startedAt = clock.instant();
   }
 
   /** Finds the memory hierarchy, and says aloud where there is none. */
@@ -114,7 +118,7 @@ final class StatusReporter {
             .setNode(node)
             .setAgentVersion(Agent.version())
             .setStartedAt(EventFactory.timestamp(startedAt))
-            .setReportedAt(EventFactory.timestamp(Instant.now()))
+            .setReportedAt(EventFactory.timestamp(clock.instant()))
             .setCgroupMode(cgroupMode)
             .setWatchedCgroups(watcher.map(w -> w.tree().size()).orElse(0))
             .setLosses(losses);

@@ -3,6 +3,7 @@ package dev.exit137.agent;
 import dev.exit137.agent.identity.LabelFilter;
 import dev.exit137.agent.identity.RuntimeSockets;
 import dev.exit137.agent.report.EventSink;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.http.Observed;
 import dev.exit137.proto.security.ClientSecurity;
 import dev.exit137.proto.state.v1.Checkpoint;
@@ -14,6 +15,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -55,6 +57,9 @@ abstract class AgentBed {
     host.close();
   }
 
+  /** What an agent of this bed survived. */
+  final Guard guard = new Guard();
+
   void start() throws IOException {
     start(host.kmsg.path(), host.cgroupRoot());
   }
@@ -68,7 +73,7 @@ abstract class AgentBed {
                 new RuntimeSockets(List.of(criSocket()), List.of()), LabelFilter.DEFAULT,
                 AgentConfig.DEFAULT_IDENTITY_TIMEOUT, AgentConfig.DEFAULT_SAMPLE_INTERVAL,
                 AgentConfig.DEFAULT_SPOOL_BYTES, AgentConfig.DEFAULT_METRICS_MAX_SERIES),
-            told);
+            told, InstantSource.system(), guard);
   }
 
   /** Where the agent looks for a container runtime. */

@@ -2,9 +2,12 @@ package dev.exit137.agent;
 
 import dev.exit137.agent.identity.LabelFilter;
 import dev.exit137.agent.identity.RuntimeSockets;
+import dev.exit137.agent.report.EventSink;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.security.ClientSecurity;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
 
@@ -35,7 +38,8 @@ final class AgentProcess {
                 List.of(args[4]), ClientSecurity.PLAINTEXT, AgentConfig.DEFAULT_COUNTER_GRACE,
                 new RuntimeSockets(List.of(stateDir.resolve("no-runtime.sock")), List.of()), LabelFilter.DEFAULT,
                 AgentConfig.DEFAULT_IDENTITY_TIMEOUT, AgentConfig.DEFAULT_SAMPLE_INTERVAL,
-                AgentConfig.DEFAULT_SPOOL_BYTES, AgentConfig.DEFAULT_METRICS_MAX_SERIES));
+                AgentConfig.DEFAULT_SPOOL_BYTES, AgentConfig.DEFAULT_METRICS_MAX_SERIES),
+            EventSink.NONE, InstantSource.system(), new Guard());
     while (System.in.read() >= 0) {
       // Nothing is said to it.
     }

@@ -1,6 +1,7 @@
 package dev.exit137.aggregator;
 
 import dev.exit137.aggregator.store.EventStore;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.http.Check;
 import dev.exit137.proto.http.Heartbeat;
 import dev.exit137.proto.http.Observed;
@@ -46,14 +47,16 @@ public final class Aggregator implements Observed, AutoCloseable {
   /**
    * Opens the store and listens.
    *
+   * @param clock the wall clock
+   * @param guard of this process
    * @throws IOException fit to be shown to a user as it is: the address cannot be listened on, or the data directory
    *     cannot be used
    */
-  public static Aggregator start(AggregatorConfig config) throws IOException {
+  public static Aggregator start(AggregatorConfig config, InstantSource clock, Guard guard) throws IOException {
     PrometheusRegistry metrics = new PrometheusRegistry();
-    EventStore store = EventStore.open(config.dataDir(), config.retention(), InstantSource.system(), metrics);
+    EventStore store = EventStore.open(config.dataDir(), config.retention(), clock, metrics);
     try {
-      GrpcServer server = GrpcServer.start(config, store);
+      GrpcServer server = GrpcServer.start(config, store, clock, guard);
       return new Aggregator(store, server, metrics);
     } catch (IOException | RuntimeException e) {
       store.close();

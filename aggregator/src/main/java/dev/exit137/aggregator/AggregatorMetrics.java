@@ -1,9 +1,9 @@
 package dev.exit137.aggregator;
 
-import com.google.protobuf.Descriptors.FieldDescriptor;
 import dev.exit137.aggregator.access.Refusals;
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.aggregator.store.StoredNode;
+import dev.exit137.proto.metrics.LossKinds;
 import dev.exit137.proto.metrics.Samples;
 import dev.exit137.proto.v1.Losses;
 import io.prometheus.metrics.model.registry.MultiCollector;
@@ -63,11 +63,9 @@ final class AggregatorMetrics implements MultiCollector {
   }
 
   private Map<String, Long> losses() throws SQLException {
-    List<StoredNode> nodes = store.nodes();
-    Map<String, Long> sums = new LinkedHashMap<>();
-    for (FieldDescriptor kind : Losses.getDescriptor().getFields()) {
-      sums.put(
-          kind.getName(), nodes.stream().mapToLong(node -> (Long) node.status().getLosses().getField(kind)).sum());
+    Map<String, Long> sums = LossKinds.of(Losses.getDefaultInstance());
+    for (StoredNode node : store.nodes()) {
+      LossKinds.of(node.status().getLosses()).forEach((kind, count) -> sums.merge(kind, count, Long::sum));
     }
     return sums;
   }

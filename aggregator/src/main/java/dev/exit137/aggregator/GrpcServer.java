@@ -9,6 +9,7 @@ import dev.exit137.aggregator.ingest.ConnectedNodes;
 import dev.exit137.aggregator.ingest.IngestService;
 import dev.exit137.aggregator.peer.Peers;
 import dev.exit137.aggregator.store.EventStore;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.security.Tls;
 import dev.exit137.proto.security.UnusableFileException;
 import dev.exit137.proto.v1.EventIngestGrpc;
@@ -36,6 +37,7 @@ import io.grpc.protobuf.services.ProtoReflectionService;
 import io.grpc.protobuf.services.ProtoReflectionServiceV1;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -82,7 +84,8 @@ final class GrpcServer implements AutoCloseable {
   private final OomEventsService consume;
   private final Server server;
 
-  private GrpcServer(InetSocketAddress address, AggregatorConfig config, EventStore store)
+  private GrpcServer(
+      InetSocketAddress address, AggregatorConfig config, EventStore store, InstantSource clock, Guard guard)
       throws UnusableFileException {
     ServerCredentials credentials = credentials(config.access(), refusals);
     AccessControl accessControl = new AccessControl(config.access(), refusals);
@@ -123,13 +126,14 @@ final class GrpcServer implements AutoCloseable {
     server = builder.build();
   }
 
-  static GrpcServer start(AggregatorConfig config, EventStore store) throws IOException {
+  static GrpcServer start(AggregatorConfig config, EventStore store, InstantSource clock, Guard guard)
+      throws IOException {
     String where = "cannot listen on " + config.listenHost() + ":" + config.listenPort() + ": ";
     InetSocketAddress address = new InetSocketAddress(config.listenHost(), config.listenPort());
     if (address.isUnresolved()) {
       throw new IOException(where + "the host is not known; give one of this machine with --listen HOST:PORT");
     }
-    GrpcServer server = new GrpcServer(address, config, store);
+    GrpcServer server = new GrpcServer(address, config, store, clock, guard);
     try {
       server.server.start();
     } catch (IOException e) {

@@ -5,6 +5,7 @@ import static dev.exit137.aggregator.Fixture.failureOf;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.v1.ListEventsRequest;
 import dev.exit137.proto.v1.WatchEventsRequest;
 import io.grpc.ManagedChannel;
@@ -25,6 +26,7 @@ import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.time.InstantSource;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
@@ -44,7 +46,7 @@ class AggregatorTest {
       int taken = first.aggregator().port();
       AggregatorConfig second = new AggregatorConfig("127.0.0.1", taken, dataDir.resolve("second"));
 
-      assertThatThrownBy(() -> Aggregator.start(second))
+      assertThatThrownBy(() -> start(second))
           .isInstanceOf(IOException.class)
           .hasMessageContaining("127.0.0.1:" + taken)
           .hasMessageContaining("in use")
@@ -55,7 +57,7 @@ class AggregatorTest {
 
   @Test
   void aHostThatIsNotOfThisMachineIsAnErrorThatNamesIt() {
-    assertThatThrownBy(() -> Aggregator.start(new AggregatorConfig("192.0.2.1", 0, dataDir)))
+    assertThatThrownBy(() -> start(new AggregatorConfig("192.0.2.1", 0, dataDir)))
         .isInstanceOf(IOException.class)
         .hasMessageStartingWith("cannot listen on 192.0.2.1:0: ");
   }
@@ -64,7 +66,7 @@ class AggregatorTest {
   void aDataDirectoryThatIsAFileIsAnErrorThatNamesIt() throws IOException {
     Path file = Files.createFile(dataDir.resolve("file"));
 
-    assertThatThrownBy(() -> Aggregator.start(new AggregatorConfig("127.0.0.1", 0, file)))
+    assertThatThrownBy(() -> start(new AggregatorConfig("127.0.0.1", 0, file)))
         .isInstanceOf(IOException.class)
         .hasMessageStartingWith("data directory " + file + " cannot be used: " + file + " is not a directory")
         .hasMessageEndingWith("give a directory that can be written with --data-dir");
@@ -74,7 +76,7 @@ class AggregatorTest {
   void aDataDirectoryBelowAFileIsAnErrorThatNamesIt() throws IOException {
     Path below = Files.createFile(dataDir.resolve("file")).resolve("below");
 
-    assertThatThrownBy(() -> Aggregator.start(new AggregatorConfig("127.0.0.1", 0, below)))
+    assertThatThrownBy(() -> start(new AggregatorConfig("127.0.0.1", 0, below)))
         .isInstanceOf(IOException.class)
         .hasMessageStartingWith("data directory " + below + " cannot be used: ")
         .hasMessageContaining("--data-dir");
@@ -83,7 +85,7 @@ class AggregatorTest {
   @Test
   void twoAggregatorsDoNotShareADataDirectory() throws IOException {
     try (Fixture _ = new Fixture(dataDir)) {
-      assertThatThrownBy(() -> Aggregator.start(new AggregatorConfig("127.0.0.1", 0, dataDir)))
+      assertThatThrownBy(() -> start(new AggregatorConfig("127.0.0.1", 0, dataDir)))
           .isInstanceOf(IOException.class)
           .hasMessageContaining("another aggregator is using it");
     }
@@ -94,7 +96,7 @@ class AggregatorTest {
   void aStoreThatIsNoDatabaseIsAnErrorThatNamesTheFile() throws IOException {
     Path file = Files.writeString(dataDir.resolve("events.db"), "rubbish".repeat(1000));
 
-    assertThatThrownBy(() -> Aggregator.start(new AggregatorConfig("127.0.0.1", 0, dataDir)))
+    assertThatThrownBy(() -> start(new AggregatorConfig("127.0.0.1", 0, dataDir)))
         .isInstanceOf(IOException.class)
         .hasMessageContaining(file.toString())
         .hasMessageContaining("not a database");
@@ -108,7 +110,7 @@ class AggregatorTest {
     Path file = dataDir.resolve("events.db");
     damage(file);
 
-    assertThatThrownBy(() -> Aggregator.start(new AggregatorConfig("127.0.0.1", 0, dataDir)))
+    assertThatThrownBy(() -> start(new AggregatorConfig("127.0.0.1", 0, dataDir)))
         .isInstanceOf(IOException.class)
         .hasMessageStartingWith("the event store " + file + " cannot be opened: ")
         .hasMessageContaining(".recover")
@@ -154,7 +156,7 @@ class AggregatorTest {
       connection.createStatement().execute("PRAGMA user_version = 4");
     }
 
-    assertThatThrownBy(() -> Aggregator.start(new AggregatorConfig("127.0.0.1", 0, dataDir)))
+    assertThatThrownBy(() -> start(new AggregatorConfig("127.0.0.1", 0, dataDir)))
         .isInstanceOf(IOException.class)
         .hasMessageContaining("newer exit137 (schema version 4, this one knows 3)");
   }
@@ -263,5 +265,9 @@ class AggregatorTest {
     public void onCompleted() {
       completeExceptionally(new AssertionError("the stream ended without a message"));
     }
+  }
+
+  private static Aggregator start(AggregatorConfig config) throws IOException {
+    return Aggregator.start(config, InstantSource.system(), new Guard());
   }
 }

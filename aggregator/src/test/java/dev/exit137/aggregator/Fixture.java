@@ -4,6 +4,7 @@ import com.google.protobuf.Timestamp;
 import dev.exit137.aggregator.access.AccessConfig;
 import dev.exit137.aggregator.peer.PeerLimits;
 import dev.exit137.aggregator.store.Retention;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.v1.EventIngestGrpc;
 import dev.exit137.proto.v1.ListEventsRequest;
 import dev.exit137.proto.v1.Node;
@@ -21,6 +22,7 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.nio.file.Path;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
@@ -49,9 +51,14 @@ final class Fixture implements AutoCloseable {
     this(dataDir, Retention.DEFAULT, peerLimits);
   }
 
+  private final Guard guard = new Guard();
+
   private Fixture(Path dataDir, Retention retention, PeerLimits peerLimits) throws IOException {
     aggregator =
-        Aggregator.start(new AggregatorConfig("127.0.0.1", 0, dataDir, retention, peerLimits, AccessConfig.OPEN));
+        Aggregator.start(
+            new AggregatorConfig("127.0.0.1", 0, dataDir, retention, peerLimits, AccessConfig.OPEN),
+            InstantSource.system(),
+            guard);
     channel = newChannel();
   }
 

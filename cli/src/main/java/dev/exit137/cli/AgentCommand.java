@@ -8,6 +8,7 @@ import dev.exit137.cli.options.ConnectionOptions;
 import dev.exit137.cli.options.HostPort;
 import dev.exit137.cli.options.HttpOptions;
 import dev.exit137.cli.terminal.Terminal;
+import dev.exit137.proto.guard.Guard;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -45,12 +46,13 @@ final class AgentCommand implements Callable<Integer> {
   public Integer call() throws Exception {
     terminal.stop().listen();
     AgentConfig config = options.config(terminal, aggregators, connectionOptions.security(aggregators));
+    Guard guard = new Guard();
     try (HttpSide http = HttpSide.open(httpOptions);
         EventSink events = options.eventSink(terminal);
-        Agent agent = Agent.start(config, events)) {
+        Agent agent = Agent.start(config, events, terminal.clock(), guard)) {
       terminal.log("agent watches node " + config.nodeName() + ", events go to "
           + String.join(", ", config.aggregators()));
-      http.serve(terminal::log, agent);
+      http.serve(terminal::log, guard, agent);
       terminal.stop().await();
     }
     return 0;

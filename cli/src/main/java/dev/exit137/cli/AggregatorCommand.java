@@ -7,6 +7,7 @@ import dev.exit137.cli.options.AggregatorOptions;
 import dev.exit137.cli.options.HostPort;
 import dev.exit137.cli.options.HttpOptions;
 import dev.exit137.cli.terminal.Terminal;
+import dev.exit137.proto.guard.Guard;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -33,11 +34,12 @@ final class AggregatorCommand implements Callable<Integer> {
   public Integer call() throws Exception {
     terminal.stop().listen();
     AggregatorConfig config = options.config(terminal, accessOptions.config());
+    Guard guard = new Guard();
     try (HttpSide http = HttpSide.open(httpOptions);
-        Aggregator aggregator = Aggregator.start(config)) {
+        Aggregator aggregator = Aggregator.start(config, terminal.clock(), guard)) {
       terminal.log("aggregator listens on " + new HostPort(config.listenHost(), aggregator.port())
           + ", events are stored in " + config.dataDir());
-      http.serve(terminal::log, aggregator);
+      http.serve(terminal::log, guard, aggregator);
       terminal.stop().await();
     }
     return 0;

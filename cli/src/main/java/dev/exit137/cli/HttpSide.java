@@ -2,6 +2,7 @@ package dev.exit137.cli;
 
 import dev.exit137.cli.options.HostPort;
 import dev.exit137.cli.options.HttpOptions;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.http.HttpEndpoint;
 import dev.exit137.proto.http.Observed;
 import dev.exit137.proto.http.Pages;
@@ -38,12 +39,12 @@ final class HttpSide implements AutoCloseable {
   }
 
   /** Begins to answer for the daemons of this process, and says where. */
-  void serve(Consumer<String> log, Observed... parts) {
+  void serve(Consumer<String> log, Guard guard, Observed... parts) {
     if (!problem.isEmpty()) {
       log.accept(problem + "; going on without /livez, /readyz and /metrics");
     }
     endpoint.ifPresent(http -> {
-      http.serve(new Pages(parts));
+      http.serve(new Pages(guard, parts));
       InetSocketAddress address = http.address();
       HostPort where = new HostPort(address.getAddress().getHostAddress(), address.getPort());
       log.accept("http://" + where + " has /livez, /readyz and /metrics");

@@ -10,6 +10,7 @@ import dev.exit137.cli.client.EventStream;
 import dev.exit137.cli.options.HostPort;
 import dev.exit137.cli.terminal.Failure;
 import dev.exit137.cli.terminal.Terminal;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.http.Observed;
 import dev.exit137.proto.security.ClientSecurity;
 import dev.exit137.proto.v1.WatchEventsRequest;
@@ -31,8 +32,8 @@ public final class LocalNode implements AutoCloseable {
   private final HostPort address;
   private Agent agent;
 
-  private LocalNode(Terminal terminal, AggregatorConfig config) throws IOException {
-    aggregator = Aggregator.start(config);
+  private LocalNode(Terminal terminal, AggregatorConfig config, Guard guard) throws IOException {
+    aggregator = Aggregator.start(config, terminal.clock(), guard);
     String host = WILDCARD_ADDRESSES.contains(config.listenHost()) ? "127.0.0.1" : config.listenHost();
     address = new HostPort(host, aggregator.port());
     client = new AggregatorClient(address, ClientSecurity.PLAINTEXT);
@@ -44,6 +45,7 @@ public final class LocalNode implements AutoCloseable {
    *
    * @param agentConfig the agent's settings, but that it sends its events to the aggregator here
    * @param events is told of each event of the agent; the caller closes it
+   * @param guard of this process
    * @throws IOException one of them cannot start
    * @throws Failure the stream cannot be opened
    */
@@ -51,12 +53,15 @@ public final class LocalNode implements AutoCloseable {
       Terminal terminal,
       AggregatorConfig aggregatorConfig,
       AgentConfig agentConfig,
-      EventSink events)
+      EventSink events,
+      Guard guard)
       throws IOException, Failure, InterruptedException {
-    LocalNode node = new LocalNode(terminal, aggregatorConfig);
+    LocalNode node = new LocalNode(terminal, aggregatorConfig, guard);
     try {
       node.stream.connect();
-      node.agent = Agent.start(agentConfig.sendingTo(node.address.toString()), events);
+      node.agent =
+          Agent.start(
+              agentConfig.sendingTo(node.address.toString()), events, terminal.clock(), guard);
       return node;
     } catch (Throwable e) {
       node.close();

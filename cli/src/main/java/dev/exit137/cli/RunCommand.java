@@ -11,6 +11,7 @@ import dev.exit137.cli.options.HttpOptions;
 import dev.exit137.cli.options.OutputOptions;
 import dev.exit137.cli.output.EventPrinter;
 import dev.exit137.cli.terminal.Terminal;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.security.ClientSecurity;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -49,13 +50,14 @@ final class RunCommand implements Callable<Integer> {
         terminal,
         List.of(new HostPort(aggregator.listenHost(), aggregator.listenPort())),
         ClientSecurity.PLAINTEXT);
+    Guard guard = new Guard();
     try (HttpSide http = HttpSide.open(httpOptions);
         EventSink events = agentOptions.eventSink(terminal);
-        LocalNode node = LocalNode.start(terminal, aggregator, agent, events)) {
+        LocalNode node = LocalNode.start(terminal, aggregator, agent, events, guard)) {
       terminal.say("watching this machine for OOM kills; each is printed here as it comes (Ctrl-C ends)");
       terminal.say("in another terminal: bin/exit137 watch --server " + node.address());
       terminal.say("or: grpcurl -plaintext " + node.address() + " exit137.v1.OomEvents/WatchEvents");
-      http.serve(terminal::say, node.agent(), node.aggregator());
+      http.serve(terminal::say, guard, node.agent(), node.aggregator());
       if (agentOptions.logsEvents()) {
         // stdout is the agent's.
         node.stream().close();

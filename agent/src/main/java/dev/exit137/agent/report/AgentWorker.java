@@ -6,6 +6,7 @@ import dev.exit137.agent.correlate.KillReport;
 import dev.exit137.agent.identity.Identities;
 import dev.exit137.agent.spool.Spool;
 import dev.exit137.agent.uplink.Uplink;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.security.ClientSecurity;
 import dev.exit137.proto.state.v1.Checkpoint;
 import dev.exit137.proto.v1.AgentStatus;
@@ -15,8 +16,9 @@ import dev.exit137.proto.v1.OomKillEvent;
 import io.grpc.Status;
 import java.io.IOException;
 import java.time.Duration;
-import java.time.Instant;
+import java.time.InstantSource;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Future;
@@ -50,7 +52,10 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   private final KillMetrics metrics;
   private final NameWait names;
   private final EventSink told;
+  private final InstantSource clock;
+  private final Guard guard;
   private final long droppedBefore;
+  private final Map<String, Long> errorsBefore;
   private final Uplink uplink;
   private final AtomicInteger queuedReports = new AtomicInteger();
   private final AtomicLong queuedReportBytes = new AtomicLong();
@@ -83,6 +88,8 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
    * @param before losses of earlier runs in this boot
    * @param identityTimeout how long an event waits for its container's name
    * @param told of each event as it goes out
+   * @param clock the node's wall clock
+   * @param guard of this process
    */
   public AgentWorker(
       CheckpointFile checkpointFile,
@@ -95,7 +102,9 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
       OomEventMapper mapper,
       KillMetrics metrics,
       Duration identityTimeout,
-      EventSink told) {
+      EventSink told,
+      InstantSource clock,
+      Guard guard) {
     this.checkpointFile = checkpointFile;
     this.spool = spool;
     outbox = new Outbox(spool, last.getSpoolList(), before);
@@ -106,7 +115,10 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
     this.metrics = metrics;
     names = new NameWait(identities, mapper, identityTimeout, outbox, metrics, thread, this::scheduleFlush, told);
     this.told = told;
+    this.clock = clock;
+    this.guard = guard;
     droppedBefore = before.getLogEventsDropped();
+    errorsBefore = before.getInternalErrorsMap();
     last.getUnacknowledgedList().forEach(this::takeOver);
   }
 
@@ -222,7 +234,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
     }
     try {
       OomKillEvent event = OomKillEvent.parseFrom(next);
-      metrics.sent(event, Instant.now());
+      metrics.sent(event, clock.instant());
       return event;
     } catch (InvalidProtocolBufferException e) {
       throw new IllegalStateException("an event that this agent wrote cannot be read", e);
@@ -251,6 +263,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
 
   private void addLosses(Losses.Builder losses) {
     outbox.addLosses(losses);
+    guard.counts().forEach((place, count) -> losses.putInternalErrors(place, errorsBefore.getOrDefault(place, 0L) + count));
     losses.setLogEventsDropped(droppedBefore + told.dropped());
   }
 

@@ -13,6 +13,7 @@ import dev.exit137.cli.options.StateDirectory;
 import dev.exit137.cli.output.EventPrinter;
 import dev.exit137.cli.terminal.Failure;
 import dev.exit137.cli.terminal.Terminal;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.security.ClientSecurity;
 import dev.exit137.proto.v1.OomKillEvent;
 import java.io.IOException;
@@ -69,7 +70,7 @@ public final class DemoCommand implements Callable<Integer> {
     Path state = Files.createTempDirectory("exit137-demo-");
     try (ScratchCgroup cgroup = makeCgroup(mount);
         LocalNode node =
-            LocalNode.start(terminal, aggregatorConfig(state), agentConfig(state), EventSink.NONE)) {
+            LocalNode.start(terminal, aggregatorConfig(state), agentConfig(state), EventSink.NONE, new Guard())) {
       terminal.say("agent and aggregator run, cgroup " + cgroup.path() + " is limited to 32 MiB");
       ExpectedKill kill = new ExpectedKill(letTheKernelKill(cgroup), VICTIM_COMM, cgroup.path());
       terminal.say("the kernel has killed " + kill.comm() + "(" + kill.pid() + "); waiting for the event");

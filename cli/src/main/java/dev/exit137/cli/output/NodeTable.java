@@ -1,6 +1,7 @@
 package dev.exit137.cli.output;
 
 import dev.exit137.proto.v1.AgentStatus;
+import dev.exit137.proto.v1.Losses;
 import dev.exit137.proto.v1.NodeState;
 import dev.exit137.proto.v1.SourceStatus;
 import java.time.Duration;
@@ -8,6 +9,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.TreeMap;
 
 /** Agents, one to a line, with what is wrong with each at the end. */
 public final class NodeTable {
@@ -50,8 +52,11 @@ public final class NodeTable {
             + (source.getDetail().isEmpty() ? "" : ": " + source.getDetail()));
       }
     }
-    status.getLosses().getAllFields().forEach((field, count) -> troubles.add(
+    Losses losses = status.getLosses();
+    losses.toBuilder().clearInternalErrors().build().getAllFields().forEach((field, count) -> troubles.add(
         field.getName().replace('_', ' ') + ": " + count));
+    new TreeMap<>(losses.getInternalErrorsMap()).forEach((place, count) -> troubles.add(
+        "internal errors in " + place + ": " + Long.toUnsignedString(count)));
     return troubles.isEmpty() ? "all well" : String.join("; ", troubles);
   }
 

@@ -1,6 +1,8 @@
 package dev.exit137.proto.http;
 
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.metrics.ProcessMetrics;
+import dev.exit137.proto.metrics.Samples;
 import io.prometheus.metrics.expositionformats.PrometheusTextFormatWriter;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import io.prometheus.metrics.model.snapshots.MetricSnapshots;
@@ -16,11 +18,16 @@ import java.util.stream.Stream;
 public final class Pages {
   private static final PrometheusTextFormatWriter FORMAT = PrometheusTextFormatWriter.create();
 
+  private final Guard guard;
   private final List<Observed> parts;
   private final PrometheusRegistry process = ProcessMetrics.registry();
 
-  /** @param parts whose metrics have names of their own */
-  public Pages(Observed... parts) {
+  /**
+   * @param guard of this process
+   * @param parts whose metrics have names of their own
+   */
+  public Pages(Guard guard, Observed... parts) {
+    this.guard = guard;
     this.parts = List.of(parts);
   }
 
@@ -44,7 +51,7 @@ public final class Pages {
   private Answer metrics() {
     MetricSnapshots all =
         new MetricSnapshots(
-            Stream.concat(parts.stream().map(Observed::metrics), Stream.of(process.scrape()))
+            Stream.concat(parts.stream().map(Observed::metrics), Stream.of(process.scrape(), internalErrors()))
                 .flatMap(MetricSnapshots::stream)
                 .toList());
     ByteArrayOutputStream body = new ByteArrayOutputStream();
@@ -54,5 +61,12 @@ public final class Pages {
       throw new UncheckedIOException(e);
     }
     return new Answer(200, FORMAT.getContentType(), body.toByteArray());
+  }
+
+  private MetricSnapshots internalErrors() {
+    return new MetricSnapshots(
+        Samples.counter(
+            "exit137_internal_errors_total", "Unexpected exceptions that this process survived.", "place",
+            guard.counts()));
   }
 }

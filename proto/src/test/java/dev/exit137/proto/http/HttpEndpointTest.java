@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.metrics.Samples;
 import io.prometheus.metrics.model.registry.Collector;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
@@ -43,7 +44,7 @@ class HttpEndpointTest {
       endpoint.close();
     }
     endpoint = HttpEndpoint.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), patience);
-    endpoint.serve(new Pages(new Observed() {
+    endpoint.serve(new Pages(new Guard(), new Observed() {
       @Override
       public List<Check> alive() {
         return alive;
