@@ -8,7 +8,7 @@ import java.util.function.Supplier;
 /** Waits for what another thread brings about; fails when it does not come. */
 public final class Await {
   /** Long enough for a machine that is busy with other things; nothing waits that long unless it fails. */
-  public static final Duration PATIENCE = Duration.ofSeconds(15);
+  public static final Duration PATIENCE = Duration.ofSeconds(60);
 
   private static final long PROBE_NANOS = 2_000_000;
 

@@ -49,6 +49,7 @@ class MetricsTest extends AgentBed {
       OomKillEvent unnamed = stream.nextEvents(1).getFirst();
       assertThat(unnamed.getContainer().getName()).isEmpty();
 
+      cri.container(ID, POD, "web", 2, ContainerState.CONTAINER_EXITED, 0);
       cri.keepSilent(false);
       assertThat(stream.nextEvents(1).getFirst().getContainer().getName()).isEqualTo("web");
       assertThat(counted(KILLS)).containsExactly(

@@ -47,6 +47,7 @@ class NamesTest extends AgentBed {
     assertThat(first.getContainer().getName()).isEmpty();
     assertThat(first.getEvidenceList()).doesNotContain(Evidence.CRI);
 
+    cri.container(ID, POD, "web", 2, ContainerState.CONTAINER_EXITED, 0);
     cri.keepSilent(false);
     OomKillEvent second = stream.nextEvents(1).getFirst();
     assertThat(second.getEventId()).isEqualTo(first.getEventId());

@@ -141,9 +141,10 @@ class SpooledEventsTest extends AgentBed {
         events.add(stream.nextEvents(1).getFirst());
       }
       assertThat(events).extracting(event -> event.getVictim().getPid()).doesNotHaveDuplicates();
+      awaitSpool("unavailable");
       stream.acknowledge(events);
-      stream.nextStatus(status -> spool(status).getState() == SourceStatus.State.ACTIVE, others::add);
-      settled(stream, others::add);
+      awaitSpool("ok");
+      assertThat(spool(settled(stream, others::add)).getState()).isEqualTo(SourceStatus.State.ACTIVE);
       assertThat(others).isEmpty();
       stop();
     } finally {
@@ -182,6 +183,12 @@ class SpooledEventsTest extends AgentBed {
         .filter(source -> source.getName().equals("spool"))
         .findFirst()
         .orElseThrow();
+  }
+
+  /** Sooner than by a status on the stream, of which one comes every ten seconds where nothing else does. */
+  private void awaitSpool(String how) {
+    Await.until("the spool is " + how, () -> observed().ready(), checks -> checks.stream()
+        .anyMatch(check -> check.name().equals("spool") && check.detail().startsWith(how)));
   }
 
   private void mountStateDir(String options) throws Exception {

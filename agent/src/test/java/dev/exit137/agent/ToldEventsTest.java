@@ -80,6 +80,7 @@ class ToldEventsTest extends AgentBed {
       start();
       host.kill(CGROUP, MAIN);
       assertThat(awaitEvents(1).getFirst().getContainer().getName()).isEmpty();
+      cri.container(ID, POD, "web", 2, ContainerState.CONTAINER_EXITED, 0);
       cri.keepSilent(false);
       OomKillEvent named = awaitEvents(2).get(1);
       assertThat(named.getContainer().getName()).isEqualTo("web");
