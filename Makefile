@@ -1,8 +1,9 @@
-# Targets for people: run, test, bench, fuzz, build, clean. Each sets up what the machine lacks (bin/setup).
+# Targets for people: run, check, test, soak, fuzz, bench, build, clean. Each sets up what the machine lacks
+# (bin/setup).
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: run test bench fuzz build clean
+.PHONY: run build check test soak fuzz bench clean
 
 # Maven's own libraries make a newer Java warn on every start.
 MVN = JAVA_HOME="$$(bin/find-java --jdk)" \
@@ -24,10 +25,24 @@ build:
 	@$(MVN) -q -Dmaven.test.skip=true package
 	@mkdir -p target && touch $(STAMP)
 
-# Every test, those on a real kernel included.
-test:
+# Tags of the tests that take long: they start a JVM, fuzz, or are on a real kernel.
+SLOW := process | fuzz | kernel
+
+# What fails fast: every test but those.
+check:
+	@bin/setup check
+	@$(MVN) -DexcludedGroups='$(SLOW)' test
+
+# Every test, those on a real kernel included; the fast ones first.
+test: check
 	@bin/setup test
-	@$(MVN) verify
+	@$(MVN) -Dgroups='$(SLOW)' verify
+
+# The long form of the campaigns of which `make test` runs a short one; each time with another seed: make soak TIMES=20
+TIMES ?= 5
+soak:
+	@bin/setup build
+	@$(MVN) -Dgroups=soak -Dsoak.times=$(TIMES) test
 
 # How fast it is, in one table: the reader and the parsers, `analyze` on a log of 1 GB, and the aggregator under load. Takes
 # some minutes; make bench ONLY=load measures the aggregator alone, ONLY=footprint what an agent costs.
@@ -39,11 +54,11 @@ bench:
 	@"$$(bin/find-java --jdk)/bin/java" --sun-misc-unsafe-memory-access=allow \
 	  --enable-native-access=ALL-UNNAMED -cp 'native-test/bench/target/lib/*' dev.exit137.bench.Bench . $(ONLY)
 
-# What `make test` does for ten seconds, for ten minutes per target: make fuzz SECONDS=60
+# What `make test` does for three seconds, for ten minutes per target: make fuzz SECONDS=60
 SECONDS ?= 600
 fuzz:
 	@bin/setup build
-	@$(MVN) -pl agent -am -Pfuzz -Dfuzz.seconds=$(SECONDS) -Dsurefire.failIfNoSpecifiedTests=false test
+	@$(MVN) -pl agent -am -Dtest=FuzzTest -Dfuzz.seconds=$(SECONDS) -Dsurefire.failIfNoSpecifiedTests=false test
 
 clean:
 	@bin/setup build

@@ -14,24 +14,26 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.TestFactory;
 
 /**
  * Runs every class whose name ends in {@code FuzzTarget} in Jazzer, which looks for inputs that reach code not reached
- * before, for {@code fuzz.seconds} each (Maven's profile fuzz: 600). A target has a method {@code public static void
+ * before, for {@code fuzz.seconds} each ({@code make fuzz}: 600). A target has a method {@code public static void
  * fuzzerTestOneInput(byte[])} that throws when something is wrong; it may be given any bytes, and begins with reports,
  * one message a line.
  *
  * <p>Jazzer's own JUnit extension does not load its agent into the JVM of the tests: so it has a process of its own. An
  * input that fails is kept in {@code target/fuzz}.
  */
+@Tag("fuzz")
 class FuzzTest {
   private static final Path CLASSES = Path.of("target/test-classes");
   private static final Path FUZZ = Path.of("target/fuzz");
   private static final int MAX_INPUT_BYTES = 1024;
   private static final long START_SECONDS = 120;
 
-  private final long seconds = Long.getLong("fuzz.seconds", 10);
+  private final long seconds = Long.getLong("fuzz.seconds", 3);
 
   @TestFactory
   Stream<DynamicTest> noInputBreaksTheParsers() throws IOException {

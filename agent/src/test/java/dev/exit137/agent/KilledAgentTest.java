@@ -15,22 +15,28 @@ import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** SIGKILL hits an agent again and again, whatever it is doing; kills go on, and acknowledgements are late. */
+@Tag("process")
+@Tag("soak")
 class KilledAgentTest extends AgentBed {
-  private static final long SEED = 137;
-  private static final int ROUNDS = 8;
+  private static final int SEED = 137;
+  private static final int SOAK_TIMES = Integer.getInteger("soak.times", 0);
+  private static final int ROUNDS = SOAK_TIMES == 0 ? 8 : 40;
   /** Of a process, on a machine that is busy. */
   private static final Duration START_PATIENCE = Duration.ofMinutes(2);
   private static final int KILLS_PER_ROUND = 6;
 
-  private final Random random = new Random(SEED);
   /** By id and revision. */
   private final Map<String, OomKillEvent> received = new HashMap<>();
   private final Set<String> acknowledged = new HashSet<>();
   private final List<OomKillEvent> unacknowledged = new ArrayList<>();
+  private Random random;
   private Process process;
   private int kills;
 
@@ -41,8 +47,15 @@ class KilledAgentTest extends AgentBed {
     }
   }
 
-  @Test
-  void everyKillIsToldUnderOneIdAndWhatIsToldAgainIsTheSame() throws Exception {
+  /** One short campaign; {@code soak.times} long ones. */
+  static IntStream seeds() {
+    return IntStream.range(0, Math.max(1, SOAK_TIMES)).map(time -> SEED + time);
+  }
+
+  @ParameterizedTest
+  @MethodSource("seeds")
+  void everyKillIsToldUnderOneIdAndWhatIsToldAgainIsTheSame(int seed) throws Exception {
+    random = new Random(seed);
     for (int round = 0; round < ROUNDS; round++) {
       launch();
       // Every fourth is killed while it starts, the others after they were heard of.

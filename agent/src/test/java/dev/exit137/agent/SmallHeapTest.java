@@ -9,9 +9,11 @@ import java.time.Duration;
 import java.util.HashSet;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The heap that the launcher gives an agent is small: nothing that a node can do is too much for it. */
+@Tag("process")
 class SmallHeapTest extends AgentBed {
   /** Of a process, on a machine that is busy. */
   private static final Duration START_PATIENCE = Duration.ofMinutes(2);

@@ -29,21 +29,27 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * An aggregator that is killed with SIGKILL again and again while agents send and a consumer follows. Each kill comes
  * when so many events are acknowledged, so the test waits for no clock.
  */
+@Tag("process")
+@Tag("soak")
 class AggregatorKilledTest {
-  private static final int EVENTS = 20_000;
+  private static final int SOAK_TIMES = Integer.getInteger("soak.times", 0);
+  private static final int EVENTS = SOAK_TIMES == 0 ? 5_000 : 20_000;
   private static final int AGENTS = 4;
-  private static final int KILLS = 30;
+  private static final int KILLS = SOAK_TIMES == 0 ? 8 : 30;
   private static final int WINDOW = 100;
   // With what the agents have on its way that is less than all events, so events flow to the last kill, and after it.
   private static final int MAX_EVENTS_BEFORE_KILL = 250;
+  private static final int SEED = 137;
   private static final int SIGKILLED = 137;
   private static final String FILLER = "x".repeat(500);
 
@@ -63,9 +69,10 @@ class AggregatorKilledTest {
     aggregator.destroyForcibly();
   }
 
-  @Test
+  @ParameterizedTest
+  @MethodSource("seeds")
   @Timeout(value = 10, unit = TimeUnit.MINUTES)
-  void anAggregatorKilledThirtyTimesHasEveryEventOnceAndItsConsumerSawEachOnce() throws Exception {
+  void anAggregatorKilledAgainAndAgainHasEveryEventOnceAndItsConsumerSawEachOnce(int seed) throws Exception {
     start();
     List<CompletableFuture<Void>> agents = IntStream.range(0, AGENTS)
         .mapToObj(agent -> inBackground(() -> publish("node-" + agent)))
@@ -73,7 +80,7 @@ class AggregatorKilledTest {
     List<String> watched = new ArrayList<>();
     CompletableFuture<Void> consumer = inBackground(() -> watch(watched));
 
-    Random random = new Random(137);
+    Random random = new Random(seed);
     for (int kill = 0; kill < KILLS; kill++) {
       killAfter(1 + random.nextInt(MAX_EVENTS_BEFORE_KILL));
       assertThat(aggregator.waitFor()).isEqualTo(SIGKILLED);
@@ -87,6 +94,11 @@ class AggregatorKilledTest {
     // It would wait for ever for one that is not stored.
     consumer.get();
     assertThat(watched).as("what the consumer saw").isEqualTo(stored.reversed());
+  }
+
+  /** One short campaign; {@code soak.times} long ones. */
+  static IntStream seeds() {
+    return IntStream.range(0, Math.max(1, SOAK_TIMES)).map(time -> SEED + time);
   }
 
   /** As an agent does: what is not acknowledged is sent again on the next stream, in the same order. */

@@ -6,9 +6,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The alerts fire when they should, and only then: the stories are in k8s/overlays/monitoring/alerts_test.yaml. */
+@Tag("kernel")
 class AlertRulesTest {
   @Test
   void everyAlertFiresInItsStoryAndNoOther() throws Exception {

@@ -9,9 +9,11 @@ import java.time.Duration;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.TestFactory;
 
 /** {@link ContainersTest} once more, on a node of its own with cgroup v2. */
+@Tag("kernel")
 class ContainersOnUmlTest {
   private static final Duration LIMIT = Duration.ofMinutes(60);
 

@@ -8,9 +8,11 @@ import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Scope;
 import java.time.Duration;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** A boot with so little memory that the node itself runs out of it. */
+@Tag("kernel")
 class GlobalOomOnUmlTest {
   private static final long PAGE_BYTES = 4096;
 

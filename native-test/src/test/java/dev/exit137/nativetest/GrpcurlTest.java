@@ -25,12 +25,14 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
  * The real grpcurl against a running aggregator: what an on-call engineer has at hand. It spells fields as the proto
  * files do, since descriptors that come from Java carry no JSON names.
  */
+@Tag("kernel")
 class GrpcurlTest {
   private static final String GRPCURL =
       "github.com/fullstorydev/grpcurl/cmd/grpcurl@" + System.getProperty("grpcurl.version");

@@ -9,9 +9,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The demo on this machine's own kernel: a real kill in a scratch cgroup, end to end. */
+@Tag("kernel")
 class HostBedTest {
   private static final List<Path> HIERARCHIES = List.of(Path.of("/sys/fs/cgroup/memory"), Path.of("/sys/fs/cgroup"));
 

@@ -28,10 +28,12 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** The image, built from the Dockerfile by buildah and run by containerd and runc with the settings of k8s/base. */
+@Tag("kernel")
 @Timeout(value = 40, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class ImageTest {
   private static final String IMAGE = "docker.io/library/exit137:0.1.0";

@@ -14,12 +14,14 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
  * A real Java virtual machine as the first process of a container's cgroup and pid namespace, made by hand: no runtime
  * knows it. What the product says of its death is known before it, from procfs.
  */
+@Tag("kernel")
 class JvmTest {
   private static final Path MEMORY =
       Stream.of(Path.of("/sys/fs/cgroup/memory"), Path.of("/sys/fs/cgroup"))

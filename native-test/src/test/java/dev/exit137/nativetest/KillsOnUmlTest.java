@@ -17,9 +17,11 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** One boot of a node with cgroup v2, all kinds of kills in it, and what came out of the consumer's stream. */
+@Tag("kernel")
 class KillsOnUmlTest {
   private static final Duration LIMIT = Duration.ofMinutes(25);
   private static final long LIMIT_BYTES = 4L << 20;

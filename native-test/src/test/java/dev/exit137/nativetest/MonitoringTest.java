@@ -17,9 +17,11 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** A real Prometheus watches an agent and an aggregator on this machine while the kernel kills. */
+@Tag("kernel")
 class MonitoringTest {
   private static final Duration LIMIT = Duration.ofMinutes(4);
   private static final String UNIT = "backup.service";

@@ -13,10 +13,12 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** What an image has unpacked, of an architecture that this machine may not have. */
+@Tag("kernel")
 class NativeLibrariesTest {
   private static final Path JARS = Bed.REPOSITORY.resolve("cli/target/dist/lib");
   private static final Duration LIMIT = Duration.ofMinutes(2);

@@ -12,9 +12,11 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Agent and aggregator on two hosts: network namespaces of this machine, with a cable between them. */
+@Tag("kernel")
 class NetworkTest {
   private static final String BED = "two hosts and a network";
   private static final Duration LIMIT = Duration.ofMinutes(3);

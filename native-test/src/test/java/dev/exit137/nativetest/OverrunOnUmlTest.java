@@ -13,9 +13,11 @@ import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** A boot with a small ring: what the kernel says of a kill is overwritten before the agent reads it. */
+@Tag("kernel")
 class OverrunOnUmlTest {
   private static UmlRun run;
 

@@ -12,9 +12,11 @@ import java.time.Duration;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The kernel kills the agent itself, on this machine: its next start tells of that kill as of any other. */
+@Tag("kernel")
 class OwnKillTest {
   private static final Duration LIMIT = Duration.ofMinutes(2);
   private static final long ROOM_BYTES = 64L << 20;

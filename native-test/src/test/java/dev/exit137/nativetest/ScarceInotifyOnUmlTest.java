@@ -6,9 +6,11 @@ import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.SourceStatus;
 import java.time.Duration;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** A boot in which the kernel gives the agent too few watches, and then too short a queue: kills come all the same. */
+@Tag("kernel")
 class ScarceInotifyOnUmlTest {
   private static UmlRun run;
 

@@ -13,12 +13,14 @@ import java.time.Duration;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
  * What is left where nothing may be privileged: the agent as k8s/overlays/unprivileged has it, nobody on its node, with
  * no capability and with pids of its own.
  */
+@Tag("kernel")
 class UnprivilegedTest {
   private static final Duration LIMIT = Duration.ofMinutes(4);
   private static final String NOBODY = "65532";

@@ -7,13 +7,19 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** The parser over bytes and the one over strings must say the same of every line. */
+@Tag("soak")
 class NaiveTwinTest {
   private static final long SEED = 137;
   private static final int SHARES = 8;
-  private static final int LINES_PER_SHARE = 250_000;
+  private static final int SOAK_TIMES = Integer.getInteger("soak.times", 0);
+  private static final int LINES_PER_SHARE = SOAK_TIMES == 0 ? 50_000 : 500_000;
 
   /** What lines are made of, so that a random change often makes another line. */
   private static final List<String> PIECES = List.of(
@@ -45,12 +51,18 @@ class NaiveTwinTest {
     }
   }
 
-  @Test
-  void agreesOnLinesThatWereDamagedAtRandom() {
+  /** One short campaign; {@code soak.times} long ones. */
+  static LongStream seeds() {
+    return LongStream.range(0, Math.max(1, SOAK_TIMES)).map(time -> SEED + time * SHARES);
+  }
+
+  @ParameterizedTest
+  @MethodSource("seeds")
+  void agreesOnLinesThatWereDamagedAtRandom(long seed) {
     List<String> lines = new ArrayList<>(Forms.LINES);
     Records.fixtures().stream().map(Records::message)
         .filter(message -> Fields.parse(message).get("kind") != Kind.NONE).forEach(lines::add);
-    IntStream.range(0, SHARES).parallel().forEach(share -> damageAndCompare(lines, new SplittableRandom(SEED + share)));
+    IntStream.range(0, SHARES).parallel().forEach(share -> damageAndCompare(lines, new SplittableRandom(seed + share)));
   }
 
   private static void damageAndCompare(List<String> lines, SplittableRandom random) {
