@@ -1,9 +1,9 @@
-# Targets for people: run, check, test, soak, fuzz, bench, build, clean. Each sets up what the machine lacks
+# Targets for people: run, check, test, test-later, soak, fuzz, bench, build, clean. Each sets up what the machine lacks
 # (bin/setup).
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: run build check test soak fuzz bench clean
+.PHONY: run build check test test-later soak fuzz bench clean
 
 # Maven's own libraries make a newer Java warn on every start.
 MVN = JAVA_HOME="$$(bin/find-java --jdk)" \
@@ -37,6 +37,12 @@ check:
 test: check
 	@bin/setup test
 	@$(MVN) -Dgroups='$(SLOW)' verify
+
+# The tests of `make check` on a later day. The clock of their JVMs alone is shifted.
+DAYS ?= 400
+test-later:
+	@bin/setup later
+	@$(MVN) -Plater -Dlater.days=$(DAYS) -DexcludedGroups='$(SLOW)' test
 
 # The long form of the campaigns of which `make test` runs a short one; each time with another seed: make soak TIMES=20
 TIMES ?= 5
