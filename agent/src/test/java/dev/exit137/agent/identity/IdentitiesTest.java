@@ -114,7 +114,7 @@ class IdentitiesTest {
 
     process(4712, ID);
     cri.container(ID, POD, "web", 0, ContainerState.CONTAINER_RUNNING, 4712);
-    assertThat(answer.get(15, TimeUnit.SECONDS).mainPid()).hasValue(4712);
+    assertThat(answer.get(60, TimeUnit.SECONDS).mainPid()).hasValue(4712);
     assertThat(identities.find(ID).orElseThrow().mainPid()).hasValue(4712);
   }
 
@@ -157,7 +157,7 @@ class IdentitiesTest {
     assertThat(answer).isNotDone();
 
     cri.keepSilent(false);
-    assertThat(answer.get(15, TimeUnit.SECONDS).container().getName()).isEqualTo("web");
+    assertThat(answer.get(60, TimeUnit.SECONDS).container().getName()).isEqualTo("web");
     awaitState(State.ACTIVE);
   }
 
@@ -187,7 +187,7 @@ class IdentitiesTest {
 
     cri.container(OTHER, POD, "sidecar", 0, ContainerState.CONTAINER_EXITED, 0);
     cri.start();
-    assertThat(answer.get(15, TimeUnit.SECONDS).container().getName()).isEqualTo("sidecar");
+    assertThat(answer.get(60, TimeUnit.SECONDS).container().getName()).isEqualTo("sidecar");
   }
 
   @Test
@@ -239,7 +239,7 @@ class IdentitiesTest {
     identities.start();
     awaitKnown(ID);
 
-    Identity known = identities.lookUp(ID).get(15, TimeUnit.SECONDS);
+    Identity known = identities.lookUp(ID).get(60, TimeUnit.SECONDS);
     assertThat(known.container().getName()).isEqualTo("web");
     assertThat(known.mainPid()).isEmpty();
   }
