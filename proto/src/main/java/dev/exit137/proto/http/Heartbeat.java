@@ -3,19 +3,22 @@ package dev.exit137.proto.http;
 import java.time.Duration;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.LongSupplier;
 
 /**
  * Whether a thread still does what it is given. Each look leaves it an empty task, unless one is still to be done, and
- * waits for nothing: a thread that is not looked at is not woken. Safe for all threads.
+ * waits for nothing, not even for another look: a thread that is not looked at is not woken. Safe for all threads.
  */
 public final class Heartbeat {
+  /** An empty task that the thread has not done yet. */
+  private record Task(long askedNanos) {}
+
   private final String name;
   private final Executor thread;
   private final Duration patience;
   private final LongSupplier nanoClock;
-  private volatile boolean waiting;
-  private long askedNanos;
+  private final AtomicReference<Task> undone = new AtomicReference<>();
 
   /**
    * @param name of the thread
@@ -34,21 +37,30 @@ public final class Heartbeat {
   }
 
   /** How it is, as far as the looks before this one can tell. */
-  public synchronized Check check() {
+  public Check check() {
     long now = nanoClock.getAsLong();
-    if (!waiting) {
-      waiting = true;
-      askedNanos = now;
-      try {
-        thread.execute(() -> waiting = false);
-      } catch (RejectedExecutionException e) {
-        waiting = false;
-        return Check.failed(name, "has ended");
-      }
+    Task asked = undone.get();
+    if (asked == null) {
+      return ask(new Task(now));
     }
-    Duration silence = Duration.ofNanos(now - askedNanos);
-    return waiting && silence.compareTo(patience) > 0
+    Duration silence = Duration.ofNanos(now - asked.askedNanos());
+    return silence.compareTo(patience) > 0 && undone.get() == asked
         ? Check.failed(name, "has not answered for " + silence.toSeconds() + " s")
         : Check.ok(name);
+  }
+
+  private Check ask(Task task) {
+    if (undone.compareAndSet(null, task)) {
+      try {
+        thread.execute(() -> undone.set(null));
+      } catch (RejectedExecutionException e) {
+        undone.set(null);
+        return Check.failed(name, "has ended");
+      } catch (RuntimeException | Error e) {
+        undone.set(null);
+        throw e;
+      }
+    }
+    return Check.ok(name);
   }
 }

@@ -11,8 +11,8 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /** The three pages of a process, of one daemon or of two. */
 public final class Pages {
@@ -48,19 +48,27 @@ public final class Pages {
     return Answer.text(passed ? 200 : 503, lines);
   }
 
+  /** Each part on its own: one that fails is left out, and counted at the end of this page. */
   private Answer metrics() {
-    MetricSnapshots all =
-        new MetricSnapshots(
-            Stream.concat(parts.stream().map(Observed::metrics), Stream.of(process.scrape(), internalErrors()))
-                .flatMap(MetricSnapshots::stream)
-                .toList());
-    ByteArrayOutputStream body = new ByteArrayOutputStream();
-    try {
-      FORMAT.write(body, all);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+    ByteArrayOutputStream page = new ByteArrayOutputStream();
+    for (Observed part : parts) {
+      append(page, part::metrics);
     }
-    return new Answer(200, FORMAT.getContentType(), body.toByteArray());
+    append(page, process::scrape);
+    append(page, this::internalErrors);
+    return new Answer(200, FORMAT.getContentType(), page.toByteArray());
+  }
+
+  private void append(ByteArrayOutputStream page, Supplier<MetricSnapshots> part) {
+    guard.run("metrics", () -> {
+      ByteArrayOutputStream text = new ByteArrayOutputStream();
+      try {
+        FORMAT.write(text, part.get());
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+      page.writeBytes(text.toByteArray());
+    });
   }
 
   private MetricSnapshots internalErrors() {

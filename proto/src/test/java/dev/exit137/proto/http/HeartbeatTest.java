@@ -1,12 +1,16 @@
 package dev.exit137.proto.http;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
 class HeartbeatTest {
@@ -60,6 +64,38 @@ class HeartbeatTest {
     Heartbeat heartbeat = new Heartbeat("loop", ended, Duration.ofSeconds(60), () -> now);
     assertThat(heartbeat.check()).isEqualTo(Check.failed("loop", "has ended"));
     assertThat(heartbeat.check().passed()).isFalse();
+  }
+
+  /** Each probe has a thread of its own, and kubelet gives each a second. */
+  @Test
+  void aLookThatIsHeldUpKeepsNoOtherFromItsAnswer() throws Exception {
+    CountDownLatch looking = new CountDownLatch(1);
+    CompletableFuture<Void> goOn = new CompletableFuture<Void>().orTimeout(60, TimeUnit.SECONDS);
+    Heartbeat heartbeat = new Heartbeat("loop", task -> {
+      looking.countDown();
+      goOn.join();
+    }, Duration.ofSeconds(60), () -> now);
+    CompletableFuture.runAsync(heartbeat::check, Thread::startVirtualThread);
+    assertThat(looking.await(30, TimeUnit.SECONDS)).isTrue();
+
+    CompletableFuture<Check> other = CompletableFuture.supplyAsync(heartbeat::check, Thread::startVirtualThread);
+
+    assertThat(other.get(30, TimeUnit.SECONDS)).isEqualTo(Check.ok("loop"));
+    goOn.complete(null);
+  }
+
+  @Test
+  void aThreadThatCouldNotBeGivenATaskOnceIsNotTakenForStuck() {
+    Heartbeat heartbeat = new Heartbeat("loop", task -> {
+      if (tasks.isEmpty()) {
+        tasks.add(task);
+        throw new IllegalStateException("a defect");
+      }
+      task.run();
+    }, Duration.ofSeconds(60), () -> now);
+    assertThatThrownBy(heartbeat::check).hasMessage("a defect");
+    pass(61);
+    assertThat(heartbeat.check()).isEqualTo(Check.ok("loop"));
   }
 
   private void pass(long seconds) {
