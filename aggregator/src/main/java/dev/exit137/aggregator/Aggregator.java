@@ -32,12 +32,14 @@ public final class Aggregator implements Observed, AutoCloseable {
   private final PrometheusRegistry metrics;
   private final List<Heartbeat> heartbeats;
   private final CountDownLatch closed = new CountDownLatch(1);
+  private volatile boolean ending;
 
-  private Aggregator(EventStore store, GrpcServer server, PrometheusRegistry metrics) {
+  /** Of its parts, which it closes; metrics has what the store counts. */
+  Aggregator(EventStore store, GrpcServer server, PrometheusRegistry metrics, Guard guard) {
     this.store = store;
     this.server = server;
     this.metrics = metrics;
-    metrics.register(new AggregatorMetrics(store, server));
+    metrics.register(new AggregatorMetrics(guard, store, server));
     heartbeats =
         List.of(
             new Heartbeat("exit137-grpc", server.thread(), NETWORK_PATIENCE),
@@ -54,11 +56,10 @@ public final class Aggregator implements Observed, AutoCloseable {
    */
   public static Aggregator start(AggregatorConfig config, InstantSource clock, Guard guard) throws IOException {
     PrometheusRegistry metrics = new PrometheusRegistry();
-    EventStore store = EventStore.open(config.dataDir(), config.retention(), clock, metrics);
+    EventStore store = EventStore.open(config.dataDir(), config.retention(), clock, guard, metrics);
     try {
-      GrpcServer server = GrpcServer.start(config, store, clock, guard);
-      return new Aggregator(store, server, metrics);
-    } catch (IOException | RuntimeException e) {
+      return new Aggregator(store, GrpcServer.start(config, store, clock, guard), metrics, guard);
+    } catch (Throwable e) {
       store.close();
       throw e;
     }
@@ -78,7 +79,7 @@ public final class Aggregator implements Observed, AutoCloseable {
   @Override
   public List<Check> ready() {
     return List.of(
-        server.isServing() ? Check.ok("serving") : Check.failed("serving", "has ended"),
+        ending ? Check.failed("serving", "has ended") : Check.ok("serving"),
         Check.note("store", store.writeFailure().orElse("")));
   }
 
@@ -98,13 +99,13 @@ public final class Aggregator implements Observed, AutoCloseable {
    */
   @Override
   public synchronized void close() {
-    if (closed.getCount() == 0) {
+    if (ending) {
       return;
     }
-    try {
+    ending = true;
+    try (store) {
       server.close();
-      store.close();
-    } catch (IOException e) {
+    } catch (IOException | RuntimeException e) {
       log.error("the aggregator did not stop cleanly", e);
     } finally {
       closed.countDown();

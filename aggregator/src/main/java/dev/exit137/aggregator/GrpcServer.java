@@ -98,7 +98,7 @@ final class GrpcServer implements AutoCloseable {
             epoll ? EpollIoHandler.newFactory() : NioIoHandler.newFactory());
     Class<? extends ServerChannel> channel = epoll ? EpollServerSocketChannel.class : NioServerSocketChannel.class;
     ingest = new IngestService(store, connected, refusals);
-    consume = new OomEventsService(store, connected, consumerThreads, eventLoop);
+    consume = new OomEventsService(store, connected, consumerThreads, eventLoop, guard);
     NettyServerBuilder builder =
         NettyServerBuilder.forAddress(address, credentials)
             .bossEventLoopGroup(eventLoop)
@@ -117,6 +117,8 @@ final class GrpcServer implements AutoCloseable {
             .maxRstFramesPerWindow(MAX_RST_FRAMES, RST_FRAMES_SECONDS)
             .intercept(new ResumeTokenHeader(store))
             .intercept(accessControl)
+            // Within the limits of peers, so that a call that fails is over for those, too.
+            .intercept(new GuardedCalls(guard))
             // The last one is asked first: who asks too much is not even looked at.
             .intercept(peers)
             .addService(MalformedMessages.keptFrom(ingest, refusals))
@@ -154,11 +156,6 @@ final class GrpcServer implements AutoCloseable {
 
   int port() {
     return server.getPort();
-  }
-
-  /** Whether it takes calls. */
-  boolean isServing() {
-    return !server.isShutdown();
   }
 
   /** What was refused. */

@@ -40,30 +40,42 @@ final class Fixture implements AutoCloseable {
   private final ManagedChannel channel;
 
   Fixture(Path dataDir) throws IOException {
-    this(dataDir, Retention.DEFAULT, PeerLimits.DEFAULT);
+    this(dataDir, InstantSource.system());
+  }
+
+  Fixture(Path dataDir, InstantSource clock) throws IOException {
+    this(dataDir, Retention.DEFAULT, PeerLimits.DEFAULT, clock);
   }
 
   Fixture(Path dataDir, Retention retention) throws IOException {
-    this(dataDir, retention, PeerLimits.DEFAULT);
+    this(dataDir, retention, PeerLimits.DEFAULT, InstantSource.system());
+  }
+
+  Fixture(Path dataDir, Retention retention, InstantSource clock) throws IOException {
+    this(dataDir, retention, PeerLimits.DEFAULT, clock);
   }
 
   Fixture(Path dataDir, PeerLimits peerLimits) throws IOException {
-    this(dataDir, Retention.DEFAULT, peerLimits);
+    this(dataDir, Retention.DEFAULT, peerLimits, InstantSource.system());
   }
 
   private final Guard guard = new Guard();
 
-  private Fixture(Path dataDir, Retention retention, PeerLimits peerLimits) throws IOException {
+  private Fixture(Path dataDir, Retention retention, PeerLimits peerLimits, InstantSource clock) throws IOException {
     aggregator =
         Aggregator.start(
             new AggregatorConfig("127.0.0.1", 0, dataDir, retention, peerLimits, AccessConfig.OPEN),
-            InstantSource.system(),
+            clock,
             guard);
     channel = newChannel();
   }
 
   Aggregator aggregator() {
     return aggregator;
+  }
+
+  Guard guard() {
+    return guard;
   }
 
   /** A connection of its own, closed with the fixture. */

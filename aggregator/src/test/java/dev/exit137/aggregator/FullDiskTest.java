@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assumptions.abort;
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.aggregator.store.Retention;
 import dev.exit137.aggregator.store.StoreWrite;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.v1.ListEventsRequest;
 import dev.exit137.proto.v1.OomKillEvent;
 import io.grpc.Status;
@@ -114,7 +115,7 @@ class FullDiskTest {
     BlockingQueue<Optional<String>> states = new LinkedBlockingQueue<>();
     fillTo(disk.resolve("ballast"), 22 << 20);
     try (EventStore store =
-        EventStore.open(disk, new Retention(Duration.ofSeconds(10), Retention.ANY_SIZE), now::get, new PrometheusRegistry())) {
+        EventStore.open(disk, new Retention(Duration.ofSeconds(10), Retention.ANY_SIZE), now::get, new Guard(), new PrometheusRegistry())) {
       store.onWriteFailure(states::add);
       assertThat(states.take()).isEmpty();
       // One at a time, so that events and not the log take the room.

@@ -9,6 +9,7 @@ import dev.exit137.aggregator.store.ResumeToken;
 import dev.exit137.aggregator.store.StoredNode;
 import dev.exit137.aggregator.store.SummaryQuery;
 import dev.exit137.aggregator.store.SummaryRow;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.v1.GetEventRequest;
 import dev.exit137.proto.v1.ListEventsRequest;
 import dev.exit137.proto.v1.ListEventsResponse;
@@ -50,17 +51,19 @@ public final class OomEventsService extends OomEventsGrpc.OomEventsImplBase impl
   private final ConnectedNodes connected;
   private final Executor executor;
   private final ScheduledExecutorService timer;
+  private final Guard guard;
   private final Set<EventWatch> watches = ConcurrentHashMap.newKeySet();
   private volatile boolean closed;
 
   /** Serves the store; the timer's thread is only ever used for a moment. */
   public OomEventsService(
-      EventStore store, ConnectedNodes connected, Executor executor, ScheduledExecutorService timer) {
+      EventStore store, ConnectedNodes connected, Executor executor, ScheduledExecutorService timer, Guard guard) {
     this.store = store;
     this.connected = connected;
     this.executor = executor;
     this.timer = timer;
-    store.onCommit(() -> watches.forEach(EventWatch::signal));
+    this.guard = guard;
+    store.onCommit(() -> watches.forEach(watch -> guard.run("watch", watch::signal)));
   }
 
   @Override
@@ -79,7 +82,12 @@ public final class OomEventsService extends OomEventsGrpc.OomEventsImplBase impl
                   timer,
                   watches::remove);
           watches.add(watch);
-          watch.open();
+          try {
+            watch.open();
+          } catch (Throwable e) {
+            watches.remove(watch);
+            throw e;
+          }
           if (closed) {
             close();
           }
@@ -145,7 +153,7 @@ public final class OomEventsService extends OomEventsGrpc.OomEventsImplBase impl
                     .setLastSeen(node.lastSeen())
                     .setConnected(connected.contains(node.status().getNode().getName())));
           }
-          responses.onNext(response.build());
+          responses.onNext(response.putAllInternalErrors(guard.counts()).build());
           responses.onCompleted();
         });
   }
@@ -161,7 +169,7 @@ public final class OomEventsService extends OomEventsGrpc.OomEventsImplBase impl
     closed = true;
     Status status =
         Status.UNAVAILABLE.withDescription("the aggregator is stopping; connect again with the last resume_token");
-    watches.forEach(watch -> watch.end(status));
+    watches.forEach(watch -> guard.run("watch", () -> watch.end(status)));
   }
 
   private ListEventsResponse page(ListEventsRequest request) throws SQLException {

@@ -2,6 +2,7 @@ package dev.exit137.aggregator.store;
 
 import com.google.protobuf.InvalidProtocolBufferException;
 import dev.exit137.aggregator.ProtoTimes;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
@@ -16,6 +17,7 @@ import java.sql.SQLException;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.Executor;
@@ -37,26 +39,35 @@ public final class EventStore implements AutoCloseable {
   private final Path file;
   private final StoreCounts counts;
   private final long rowsAtStart;
-  private final WriteState state = new WriteState();
+  private final WriteState state;
+  private final NodeLosses losses;
   private final StoreUpkeep upkeep;
   private final WriteQueue queue;
   private final Readers readers;
   private final UUID id;
 
   private EventStore(
-      DataDirLock lock, Path file, DiskReserve reserve, Retention retention, InstantSource clock, StoreCounts counts)
+      DataDirLock lock,
+      Path file,
+      DiskReserve reserve,
+      Retention retention,
+      InstantSource clock,
+      StoreCounts counts,
+      Guard guard)
       throws IOException, SQLException {
     this.lock = lock;
     this.file = file;
     this.counts = counts;
+    state = new WriteState(guard);
     Connection connection = StoreSchema.openWriter(file);
     try {
       id = StoreSchema.storeId(connection);
       rowsAtStart = StoreSchema.rows(connection);
-      upkeep = new StoreUpkeep(connection, retention, clock);
+      losses = new NodeLosses(connection);
+      upkeep = new StoreUpkeep(connection, retention, clock, losses);
       readers = new Readers(file, state);
-      queue = new WriteQueue(
-          new StoreWriter(connection, counts), upkeep, state, reserve, StoreSchema.lastRowId(connection));
+      StoreWriter writer = new StoreWriter(connection, counts, losses);
+      queue = new WriteQueue(writer, upkeep, state, reserve, StoreSchema.lastRowId(connection), guard);
       queue.keepUpEvery(retention.checkInterval());
     } catch (SQLException e) {
       connection.close();
@@ -69,17 +80,19 @@ public final class EventStore implements AutoCloseable {
    *
    * @param retention how much it keeps
    * @param clock tells the age of what it keeps
+   * @param guard of this process
    * @param metrics gets what is counted of what is written
    * @throws IOException fit to be shown to a user as it is
    */
-  public static EventStore open(Path dataDir, Retention retention, InstantSource clock, PrometheusRegistry metrics)
+  public static EventStore open(
+      Path dataDir, Retention retention, InstantSource clock, Guard guard, PrometheusRegistry metrics)
       throws IOException {
     loadSqlite();
     DataDirLock lock = DataDirLock.acquire(dataDir);
     Path file = dataDir.resolve(FILE);
+    DiskReserve reserve = new DiskReserve(dataDir.resolve(RESERVE_FILE));
     try {
-      return open(
-          lock, file, new DiskReserve(dataDir.resolve(RESERVE_FILE)), retention, clock, new StoreCounts(metrics, clock));
+      return open(lock, file, reserve, retention, clock, new StoreCounts(metrics, clock, guard), guard);
     } catch (SQLException e) {
       lock.close();
       throw new IOException(
@@ -94,16 +107,22 @@ public final class EventStore implements AutoCloseable {
   }
 
   private static EventStore open(
-      DataDirLock lock, Path file, DiskReserve reserve, Retention retention, InstantSource clock, StoreCounts counts)
+      DataDirLock lock,
+      Path file,
+      DiskReserve reserve,
+      Retention retention,
+      InstantSource clock,
+      StoreCounts counts,
+      Guard guard)
       throws IOException, SQLException {
     try {
-      return new EventStore(lock, file, reserve, retention, clock, counts);
+      return new EventStore(lock, file, reserve, retention, clock, counts, guard);
     } catch (SQLException e) {
       // SQLite needs small files of its own even to read; a disk may be too full for those.
       if (!reserve.release()) {
         throw e;
       }
-      return new EventStore(lock, file, reserve, retention, clock, counts);
+      return new EventStore(lock, file, reserve, retention, clock, counts, guard);
     }
   }
 
@@ -148,7 +167,12 @@ public final class EventStore implements AutoCloseable {
         .sum();
   }
 
-  /** Why nothing can be stored; empty while it can. */
+  /** What the listed nodes lost, as their agents reported it last: the sum of each kind. Reads nothing. */
+  public Map<String, Long> nodeLosses() {
+    return losses.sums();
+  }
+
+  /** Why nothing can be stored; empty while it can. Waits for nothing. */
   public Optional<String> writeFailure() {
     return state.failure();
   }
@@ -302,8 +326,11 @@ public final class EventStore implements AutoCloseable {
   @Override
   public void close() throws IOException {
     try (lock) {
-      readers.close();
-      queue.close();
+      try {
+        readers.close();
+      } finally {
+        queue.close();
+      }
     } catch (SQLException e) {
       throw new IOException("the event store could not be closed: " + e.getMessage(), e);
     }

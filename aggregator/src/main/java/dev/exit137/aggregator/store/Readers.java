@@ -3,20 +3,31 @@ package dev.exit137.aggregator.store;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.SQLTransientException;
+import java.time.Duration;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.TimeUnit;
 
 /** The connections that read, each lent to one caller at a time. Safe for all threads. */
 final class Readers implements AutoCloseable {
   // One for each thread that answers consumers, and one for that of summaries.
   private static final int COUNT = 3;
+  private static final Duration PATIENCE = Duration.ofSeconds(10);
 
   private final WriteState state;
+  private final Duration patience;
   private final BlockingQueue<Connection> connections = new ArrayBlockingQueue<>(COUNT);
 
   /** Opens them; the file must be there. What they find damaged is told to the state. */
   Readers(Path file, WriteState state) throws SQLException {
+    this(file, state, PATIENCE);
+  }
+
+  /** @param patience how long a caller waits for a connection */
+  Readers(Path file, WriteState state, Duration patience) throws SQLException {
     this.state = state;
+    this.patience = patience;
     try {
       for (int i = 0; i < COUNT; i++) {
         connections.add(StoreSchema.openReader(file));
@@ -32,7 +43,7 @@ final class Readers implements AutoCloseable {
     T from(Connection connection) throws SQLException, E;
   }
 
-  /** Waits for a connection, and reads with it. */
+  /** Waits for a connection, some seconds at most, and reads with it. */
   <T, E extends Exception> T read(Reading<T, E> reading) throws SQLException, E {
     Connection connection = take();
     try {
@@ -55,7 +66,12 @@ final class Readers implements AutoCloseable {
 
   private Connection take() throws SQLException {
     try {
-      return connections.take();
+      Connection connection = connections.poll(patience.toNanos(), TimeUnit.NANOSECONDS);
+      if (connection == null) {
+        throw new SQLTransientException(
+            "other calls have held every connection to it for " + patience.toSeconds() + " s; try again later");
+      }
+      return connection;
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new SQLException("interrupted while waiting for a connection to the store", e);

@@ -1,6 +1,7 @@
 package dev.exit137.aggregator.store;
 
 import dev.exit137.aggregator.ProtoTimes;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.v1.OomKillEvent;
 import io.prometheus.metrics.core.metrics.Counter;
 import io.prometheus.metrics.core.metrics.Histogram;
@@ -21,6 +22,7 @@ final class StoreCounts {
   };
 
   private final InstantSource clock;
+  private final Guard guard;
   private final Counter stored;
   private final Counter revised;
   private final Counter repeated;
@@ -35,8 +37,9 @@ final class StoreCounts {
   private volatile long addedRows;
 
   /** @param clock for the time when something is on the disk */
-  StoreCounts(PrometheusRegistry registry, InstantSource clock) {
+  StoreCounts(PrometheusRegistry registry, InstantSource clock, Guard guard) {
     this.clock = clock;
+    this.guard = guard;
     stored =
         counter("exit137_events_stored_total", "Events that were stored for the first time.")
             .labelNames("recovered")
@@ -86,19 +89,23 @@ final class StoreCounts {
     repetitions++;
   }
 
-  /** The batch is on the disk. */
+  /** The batch is on the disk, and stays there whatever goes wrong here. */
   void committed() {
+    addedRows += rows;
+    guard.run("store", this::count);
+  }
+
+  private void count() {
+    revised.inc(revisions);
+    repeated.inc(repetitions);
+    fresh.forEach(event -> stored.labelValues(Boolean.toString(event.getRecovered())).inc());
     Instant now = clock.instant();
     for (OomKillEvent event : fresh) {
-      stored.labelValues(Boolean.toString(event.getRecovered())).inc();
       if (!event.getRecovered() && event.hasTime()) {
         Instant killed = Instant.EPOCH.plusNanos(ProtoTimes.epochNanos(event.getTime()));
         latency.observe(Math.max(0, Duration.between(killed, now).toMillis() / 1000.0));
       }
     }
-    revised.inc(revisions);
-    repeated.inc(repetitions);
-    addedRows += rows;
   }
 
   /** Rows added so far, less those replaced; for any thread. */

@@ -24,6 +24,7 @@ final class StoreUpkeep {
   private final Connection connection;
   private final Retention retention;
   private final InstantSource clock;
+  private final NodeLosses losses;
   private final long pageBytes;
   private final AtomicLong removedByAge = new AtomicLong();
   private final AtomicLong removedBySize = new AtomicLong();
@@ -31,10 +32,12 @@ final class StoreUpkeep {
   private long expiredUpTo;
   private long forgettableUpTo;
 
-  StoreUpkeep(Connection connection, Retention retention, InstantSource clock) throws SQLException {
+  StoreUpkeep(Connection connection, Retention retention, InstantSource clock, NodeLosses losses)
+      throws SQLException {
     this.connection = connection;
     this.retention = retention;
     this.clock = clock;
+    this.losses = losses;
     pageBytes = number("PRAGMA page_size");
     removedUpTo = StoreSchema.removedUpTo(connection);
   }
@@ -56,20 +59,30 @@ final class StoreUpkeep {
 
   /** Notes the time, and finds what has become too old by now. */
   void begin(long lastRowId) throws SQLException {
-    run("INSERT OR IGNORE INTO stored_by VALUES (?, ?)", lastRowId, clock.instant().getEpochSecond());
-    expiredUpTo = lastRowOlderThan(retention.maxAge());
+    long nowSeconds = clock.instant().getEpochSecond();
+    run("INSERT OR IGNORE INTO stored_by VALUES (?, ?)", lastRowId, nowSeconds);
+    expiredUpTo = lastRowOlderThan(retention.maxAge(), nowSeconds);
     long tooMany = lastRowId - Math.min(lastRowId, retention.maxIds());
-    forgettableUpTo = Math.max(lastRowOlderThan(retention.idAge()), tooMany);
-    forgetNodes();
+    forgettableUpTo = Math.max(lastRowOlderThan(retention.idAge(), nowSeconds), tooMany);
+    forgetNodes(nowSeconds);
   }
 
-  /** Forgets the nodes that are gone; their events stay. */
-  private void forgetNodes() throws SQLException {
+  /** Forgets the nodes that are gone, and their losses; their events stay. */
+  private void forgetNodes(long nowSeconds) throws SQLException {
     Duration age = retention.nodeAge();
-    long nowSeconds = clock.instant().getEpochSecond();
-    if (age.getSeconds() <= nowSeconds) {
-      run("DELETE FROM node WHERE last_seen_nanos < ?", TimeUnit.SECONDS.toNanos(nowSeconds - age.getSeconds()));
+    if (age.getSeconds() > nowSeconds) {
+      return;
     }
+    losses.begin();
+    long oldest = TimeUnit.SECONDS.toNanos(nowSeconds - age.getSeconds());
+    Select forget = new Select("DELETE FROM node WHERE last_seen_nanos < ? RETURNING status", oldest);
+    try (PreparedStatement statement = forget.prepare(connection);
+        ResultSet forgotten = statement.executeQuery()) {
+      while (forgotten.next()) {
+        losses.remove(forgotten.getBytes(1));
+      }
+    }
+    losses.committed();
   }
 
   /** Does a part of what there is to do; false when nothing is left. */
@@ -151,12 +164,16 @@ final class StoreUpkeep {
 
   /** Gives some of the free pages back to the disk. */
   private boolean shrink() throws SQLException {
-    if (number("PRAGMA freelist_count") > 0) {
+    long free = number("PRAGMA freelist_count");
+    if (free > 0) {
       try (Statement vacuum = connection.createStatement()) {
         // A query would free one page for each row asked for; this runs to the end.
         vacuum.executeUpdate("PRAGMA incremental_vacuum(" + PAGES_PER_STEP + ")");
       }
-      return true;
+      // A file that another program made, such as a copy that was repaired, may not be able to shrink.
+      if (number("PRAGMA freelist_count") < free) {
+        return true;
+      }
     }
     // Only now the file becomes shorter.
     number("PRAGMA wal_checkpoint(PASSIVE)");
@@ -164,11 +181,10 @@ final class StoreUpkeep {
   }
 
   /** The last row of which it is known that it was stored so long ago; 0 when none was. */
-  private long lastRowOlderThan(Duration age) throws SQLException {
-    long now = clock.instant().getEpochSecond();
-    return age.getSeconds() > now
+  private long lastRowOlderThan(Duration age, long nowSeconds) throws SQLException {
+    return age.getSeconds() > nowSeconds
         ? 0
-        : number("SELECT max(row_id) FROM stored_by WHERE epoch_seconds < ?", now - age.getSeconds());
+        : number("SELECT max(row_id) FROM stored_by WHERE epoch_seconds < ?", nowSeconds - age.getSeconds());
   }
 
   private int run(String sql, Object... values) throws SQLException {

@@ -7,6 +7,7 @@ import dev.exit137.proto.v1.Pod;
 import java.nio.ByteBuffer;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -21,19 +22,22 @@ import java.util.Set;
 final class StoreWriter implements AutoCloseable {
   private final Connection connection;
   private final StoreCounts counts;
+  private final NodeLosses losses;
   private final KnownIds known;
   private final PreparedStatement deleteRow;
   private final PreparedStatement insertEvent;
   private final PreparedStatement seenNode;
+  private final PreparedStatement findStatus;
   private final PreparedStatement setStatus;
 
   // Hashes of the events that gathered.
   private final Set<ByteBuffer> gathered = new HashSet<>();
   private long lastRowId;
 
-  StoreWriter(Connection connection, StoreCounts counts) throws SQLException {
+  StoreWriter(Connection connection, StoreCounts counts, NodeLosses losses) throws SQLException {
     this.connection = connection;
     this.counts = counts;
+    this.losses = losses;
     known = new KnownIds(connection);
     deleteRow = connection.prepareStatement("DELETE FROM event WHERE row_id = ?");
     insertEvent =
@@ -48,6 +52,7 @@ final class StoreWriter implements AutoCloseable {
             """
             INSERT INTO node (name, last_seen_nanos) VALUES (?, ?)
             ON CONFLICT (name) DO UPDATE SET last_seen_nanos = excluded.last_seen_nanos""");
+    findStatus = connection.prepareStatement("SELECT status FROM node WHERE name = ?");
     setStatus = connection.prepareStatement("UPDATE node SET status = ? WHERE name = ?");
     lastRowId = StoreSchema.lastRowId(connection);
   }
@@ -59,6 +64,7 @@ final class StoreWriter implements AutoCloseable {
    */
   long write(List<StoreWrite> batch) throws SQLException {
     counts.begin();
+    losses.begin();
     forgetGathered();
     lastRowId = Transaction.write(connection, () -> {
       seen(batch);
@@ -72,6 +78,7 @@ final class StoreWriter implements AutoCloseable {
       flush();
       return rowId;
     });
+    losses.committed();
     counts.committed();
     return lastRowId;
   }
@@ -109,9 +116,15 @@ final class StoreWriter implements AutoCloseable {
   }
 
   private void setStatus(StoreWrite.Status status) throws SQLException {
-    setStatus.setBytes(1, status.status().toByteArray());
+    findStatus.setString(1, status.node());
+    try (ResultSet before = findStatus.executeQuery()) {
+      losses.remove(before.next() ? before.getBytes(1) : null);
+    }
+    byte[] now = status.status().toByteArray();
+    setStatus.setBytes(1, now);
     setStatus.setString(2, status.node());
     setStatus.executeUpdate();
+    losses.add(now);
   }
 
   /**

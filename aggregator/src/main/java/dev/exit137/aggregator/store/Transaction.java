@@ -34,7 +34,8 @@ final class Transaction {
       T result = work.run();
       execute(connection, "COMMIT");
       return result;
-    } catch (Exception e) {
+    } catch (Throwable e) {
+      // Whatever it is: a transaction that stays open would fail every later one of this connection.
       try {
         execute(connection, "ROLLBACK");
       } catch (SQLException rolledBackAlready) {

@@ -1,20 +1,17 @@
 package dev.exit137.aggregator.store;
 
+import dev.exit137.proto.guard.Guard;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Fits the store's upkeep in between its writes, on the same thread, and brings the store back after a failure of the
  * disk has passed.
  */
 final class UpkeepSchedule {
-  private static final Logger log = LoggerFactory.getLogger(UpkeepSchedule.class);
-
   private static final long RETRY_SECONDS = 2;
 
   private final ScheduledExecutorService thread;
@@ -22,6 +19,7 @@ final class UpkeepSchedule {
   private final WriteState state;
   private final DiskReserve reserve;
   private final LongSupplier lastRowId;
+  private final Guard guard;
 
   // Only the thread.
   private boolean stepping;
@@ -31,12 +29,14 @@ final class UpkeepSchedule {
       StoreUpkeep upkeep,
       WriteState state,
       DiskReserve reserve,
-      LongSupplier lastRowId) {
+      LongSupplier lastRowId,
+      Guard guard) {
     this.thread = thread;
     this.upkeep = upkeep;
     this.state = state;
     this.reserve = reserve;
     this.lastRowId = lastRowId;
+    this.guard = guard;
   }
 
   void start(Duration interval) {
@@ -67,8 +67,8 @@ final class UpkeepSchedule {
   private void step() throws SQLException {
     stepping = false;
     if (state.failure().isEmpty() && upkeep.step() && !thread.isShutdown()) {
-      stepping = true;
       thread.execute(() -> attempt(this::step));
+      stepping = true;
     }
   }
 
@@ -97,13 +97,13 @@ final class UpkeepSchedule {
     void run() throws SQLException;
   }
 
+  // A timer's task that throws runs never again.
   private void attempt(Work work) {
     try {
       work.run();
-    } catch (SQLException | RuntimeException e) {
-      state.note(e);
-      if (state.failure().isEmpty()) {
-        log.error("the store's upkeep fails", e);
+    } catch (Throwable e) {
+      if (!state.note(e)) {
+        guard.caught("upkeep", e);
       }
     }
   }

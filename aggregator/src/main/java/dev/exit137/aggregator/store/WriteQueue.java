@@ -1,5 +1,6 @@
 package dev.exit137.aggregator.store;
 
+import dev.exit137.proto.guard.Guard;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -34,6 +35,7 @@ final class WriteQueue implements AutoCloseable {
 
   private final StoreWriter writer;
   private final WriteState state;
+  private final Guard guard;
   private final Queue<StoreWrite> queue = new ConcurrentLinkedQueue<>();
   private final Semaphore freeBytes = new Semaphore(MAX_QUEUED_BYTES);
   private final ScheduledExecutorService thread =
@@ -42,10 +44,12 @@ final class WriteQueue implements AutoCloseable {
   private volatile long lastRowId;
   private volatile Runnable commitListener = () -> {};
 
-  WriteQueue(StoreWriter writer, StoreUpkeep upkeep, WriteState state, DiskReserve reserve, long lastRowId) {
+  WriteQueue(
+      StoreWriter writer, StoreUpkeep upkeep, WriteState state, DiskReserve reserve, long lastRowId, Guard guard) {
     this.writer = writer;
     this.state = state;
-    this.upkeep = new UpkeepSchedule(thread, upkeep, state, reserve, this::lastRowId);
+    this.guard = guard;
+    this.upkeep = new UpkeepSchedule(thread, upkeep, state, reserve, this::lastRowId, guard);
     this.lastRowId = lastRowId;
   }
 
@@ -70,8 +74,11 @@ final class WriteQueue implements AutoCloseable {
     try {
       thread.execute(this::writeBatch);
     } catch (RejectedExecutionException closed) {
-      queue.remove(write);
-      write.listener().failed(List.of(write), new SQLException("the store is closed"));
+      // Unless the last batch took it along.
+      if (queue.remove(write)) {
+        freeBytes.release(cost(write));
+        fail(List.of(write), new SQLException("the store is closed"));
+      }
     }
   }
 
@@ -116,37 +123,37 @@ final class WriteQueue implements AutoCloseable {
   private void write(List<StoreWrite> batch) {
     Optional<String> failure = state.failure();
     if (failure.isPresent()) {
-      SQLException cause = new SQLException(failure.get());
-      tell(batch, (listener, writes) -> listener.failed(writes, cause));
+      fail(batch, new SQLException(failure.get()));
       return;
     }
     try {
       lastRowId = writer.write(batch);
-    } catch (SQLException | RuntimeException e) {
-      state.note(e);
-      if (state.failure().isEmpty()) {
-        log.error("{} writes could not be stored, and are not acknowledged", batch.size(), e);
+    } catch (Throwable e) {
+      if (state.note(e)) {
+        fail(batch, (SQLException) e);
+      } else if (batch.size() > 1) {
+        // One of them may be the cause, and takes no other along: what one agent sends stops none of the others.
+        batch.forEach(each -> write(List.of(each)));
+      } else {
+        guard.caught("store", e);
+        fail(batch, e instanceof SQLException sql ? sql : new SQLException("a defect of exit137, see its log", e));
       }
-      tell(batch, (listener, writes) -> listener.failed(writes, e));
       return;
     }
     tell(batch, StoreWrite.Listener::committed);
-    commitListener.run();
+    guard.run("store", commitListener);
   }
 
-  private static void tell(List<StoreWrite> batch, BiConsumer<StoreWrite.Listener, List<StoreWrite>> outcome) {
+  private void fail(List<StoreWrite> batch, SQLException cause) {
+    tell(batch, (listener, writes) -> listener.failed(writes, cause));
+  }
+
+  private void tell(List<StoreWrite> batch, BiConsumer<StoreWrite.Listener, List<StoreWrite>> outcome) {
     Map<StoreWrite.Listener, List<StoreWrite>> byListener = new LinkedHashMap<>();
     for (StoreWrite write : batch) {
       byListener.computeIfAbsent(write.listener(), listener -> new ArrayList<>()).add(write);
     }
-    byListener.forEach(
-        (listener, writes) -> {
-          try {
-            outcome.accept(listener, writes);
-          } catch (RuntimeException e) {
-            log.warn("an agent could not be told what became of its events", e);
-          }
-        });
+    byListener.forEach((listener, writes) -> guard.run("store", () -> outcome.accept(listener, writes)));
   }
 
   private static int cost(StoreWrite write) {

@@ -1,5 +1,6 @@
 package dev.exit137.aggregator.store;
 
+import dev.exit137.proto.guard.Guard;
 import java.sql.SQLException;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -17,9 +18,15 @@ final class WriteState {
   // Extended codes carry theirs in the lowest byte: https://www.sqlite.org/rescode.html
   private static final int PRIMARY_CODE = 0xff;
 
+  private final Guard guard;
   private Consumer<Optional<String>> listener = failure -> {};
   private volatile Optional<String> failure = Optional.empty();
   private volatile boolean damaged;
+
+  /** @param guard for what a listener throws */
+  WriteState(Guard guard) {
+    this.guard = guard;
+  }
 
   /** Tells the listener how it is now, and every change. */
   synchronized void onChange(Consumer<Optional<String>> newListener) {
@@ -37,10 +44,14 @@ final class WriteState {
     return failure.isPresent() && !damaged;
   }
 
-  /** Takes note of a failure, if it is one of the disk or the file, and not of what was to be stored. */
-  void note(Exception cause) {
+  /**
+   * Takes note of a failure, if it is one of the disk or the file, and not of what was to be stored.
+   *
+   * @return whether it is one of those; every other is a defect
+   */
+  boolean note(Throwable cause) {
     if (!(cause instanceof SQLException sql)) {
-      return;
+      return false;
     }
     switch (SQLiteErrorCode.getErrorCode(sql.getErrorCode() & PRIMARY_CODE)) {
       case SQLITE_FULL -> change(Optional.of("the disk is full (" + sql.getMessage() + ")"));
@@ -50,8 +61,12 @@ final class WriteState {
         damaged = true;
         change(Optional.of("the store's file is damaged; stop the aggregator and see to it (" + sql.getMessage() + ")"));
       }
-      default -> {}
+      case SQLITE_BUSY, SQLITE_LOCKED -> log.warn("another program holds the store: {}", sql.getMessage());
+      default -> {
+        return false;
+      }
     }
+    return true;
   }
 
   /** The disk has no room left to begin with. */
@@ -76,7 +91,7 @@ final class WriteState {
       } else {
         log.info("events are stored again");
       }
-      listener.accept(now);
+      guard.run("store", () -> listener.accept(now));
     }
   }
 }

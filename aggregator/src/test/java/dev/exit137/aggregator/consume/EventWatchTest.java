@@ -12,6 +12,7 @@ import dev.exit137.aggregator.store.ResumeToken;
 import dev.exit137.aggregator.store.Retention;
 import dev.exit137.aggregator.store.RowsRemovedException;
 import dev.exit137.aggregator.store.StoreWrite;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.v1.EventFilter;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
@@ -48,7 +49,7 @@ class EventWatchTest {
 
   @BeforeEach
   void open() throws IOException {
-    store = EventStore.open(dataDir, new Retention(Retention.ANY_AGE, 8 << 20), InstantSource.system(), new PrometheusRegistry());
+    store = EventStore.open(dataDir, new Retention(Retention.ANY_AGE, 8 << 20), InstantSource.system(), new Guard(), new PrometheusRegistry());
   }
 
   @AfterEach
@@ -82,7 +83,7 @@ class EventWatchTest {
     ExecutorService threads = Executors.newFixedThreadPool(2);
     List<ManualCall<WatchEventsResponse>> consumers =
         Stream.generate(ManualCall<WatchEventsResponse>::new).limit(50).toList();
-    try (OomEventsService service = new OomEventsService(store, new ConnectedNodes(), threads, timer)) {
+    try (OomEventsService service = new OomEventsService(store, new ConnectedNodes(), threads, timer, new Guard())) {
       for (ManualCall<WatchEventsResponse> stopped : consumers) {
         service.watchEvents(WatchEventsRequest.getDefaultInstance(), stopped);
         stopped.takes(10);

@@ -8,6 +8,7 @@ import dev.exit137.aggregator.access.Refusals;
 import dev.exit137.aggregator.peer.AnyPeer;
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.aggregator.store.Retention;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.PublishEventsRequest;
@@ -36,7 +37,7 @@ class IngestStreamTest {
 
   @BeforeEach
   void open() throws IOException {
-    store = EventStore.open(dataDir, Retention.DEFAULT, InstantSource.system(), new PrometheusRegistry());
+    store = EventStore.open(dataDir, Retention.DEFAULT, InstantSource.system(), new Guard(), new PrometheusRegistry());
     stream = new IngestStream(
         store, agent, AnyPeer.unlimited(), Caller.ANYONE, new ConnectedNodes(), new Refusals(),
         which -> ended.countDown());

@@ -1,8 +1,11 @@
 package dev.exit137.aggregator.store;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.protobuf.ByteString;
+import dev.exit137.proto.guard.Guard;
+import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
@@ -10,6 +13,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
+import java.sql.DriverManager;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
@@ -30,13 +34,15 @@ class StoreUpkeepTest {
 
   @TempDir private Path dataDir;
   private Connection connection;
+  private NodeLosses losses;
   private StoreWriter writer;
   private Instant now = Instant.parse("2026-05-01T12:00:00Z");
 
   @BeforeEach
   void open() throws SQLException, IOException {
     connection = StoreSchema.openWriter(dataDir.resolve("events.db"));
-    writer = new StoreWriter(connection, new StoreCounts(new PrometheusRegistry(), () -> now));
+    losses = new NodeLosses(connection);
+    writer = new StoreWriter(connection, new StoreCounts(new PrometheusRegistry(), () -> now, new Guard()), losses);
   }
 
   @AfterEach
@@ -212,8 +218,72 @@ class StoreUpkeepTest {
     assertThat(ids()).hasSize(1500);
   }
 
+  /** As of a copy that was repaired, or made by another program: SQLite gives no page of it back. */
+  @Test
+  void aFileThatCannotShrinkKeepsTheUpkeepBusyNoLongerThanOthers() throws SQLException, IOException {
+    connection.close();
+    Path other = dataDir.resolve("other.db");
+    try (Connection maker = DriverManager.getConnection("jdbc:sqlite:" + other)) {
+      maker.createStatement().execute("CREATE TABLE made_by_another_program (column1)");
+    }
+    connection = StoreSchema.openWriter(other);
+    losses = new NodeLosses(connection);
+    writer = new StoreWriter(connection, new StoreCounts(new PrometheusRegistry(), () -> now, new Guard()), losses);
+    store(0, 1000, 10_000);
+    StoreUpkeep upkeep = upkeep(A_MONTH);
+    keepUp(upkeep);
+    pass(Duration.ofDays(31));
+
+    upkeep.begin(1000);
+    int steps = 0;
+    while (steps < 1000 && upkeep.step()) {
+      steps++;
+    }
+
+    assertThat(ids()).isEmpty();
+    assertThat(steps).isLessThan(100);
+  }
+
+  @Test
+  void whatANodeLostIsSummedWhileItIsListed() throws SQLException {
+    StoreUpkeep upkeep = upkeep(A_MONTH);
+    writer.write(List.of(status("node-a", 1), status("node-b", 10)));
+    writer.write(List.of(status("node-a", 3), status("node-a", 5)));
+    assertThat(losses.sums()).containsEntry("kmsg_overruns", 15L).containsEntry("kills_ambiguous", 0L);
+    assertThat(new NodeLosses(connection).sums()).as("after a restart").isEqualTo(losses.sums());
+
+    pass(Duration.ofDays(7));
+    writer.write(List.of(status("node-b", 10)));
+    pass(Duration.ofSeconds(1));
+    keepUp(upkeep);
+
+    assertThat(losses.sums()).containsEntry("kmsg_overruns", 10L);
+    assertThat(new NodeLosses(connection).sums()).isEqualTo(losses.sums());
+  }
+
+  @Test
+  void whatWasLostByANodeWhoseStatusCouldNotBeStoredCountsOnceItIs() throws SQLException {
+    try (Statement statement = connection.createStatement()) {
+      statement.execute(
+          "CREATE TRIGGER refuse BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'a defect of the test'); END");
+    }
+    assertThatThrownBy(() -> writer.write(List.of(status("node-a", 1), write(event(1, 1)))))
+        .hasMessageContaining("a defect of the test");
+    assertThat(losses.sums()).containsEntry("kmsg_overruns", 0L);
+
+    writer.write(List.of(status("node-a", 1)));
+
+    assertThat(losses.sums()).containsEntry("kmsg_overruns", 1L);
+  }
+
+  private StoreWrite status(String node, long overruns) {
+    AgentStatus.Builder status = AgentStatus.newBuilder().setNode(Node.newBuilder().setName(node));
+    status.getLossesBuilder().setKmsgOverruns(overruns);
+    return new StoreWrite.Status(status.build(), now, null);
+  }
+
   private StoreUpkeep upkeep(Retention retention) throws SQLException {
-    return new StoreUpkeep(connection, retention, () -> now);
+    return new StoreUpkeep(connection, retention, () -> now, losses);
   }
 
   private void keepUp(StoreUpkeep upkeep) throws SQLException {

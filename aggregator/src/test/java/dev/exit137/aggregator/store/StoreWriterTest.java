@@ -3,6 +3,7 @@ package dev.exit137.aggregator.store;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
@@ -32,8 +33,8 @@ class StoreWriterTest {
   @BeforeEach
   void open() throws SQLException, IOException {
     connection = StoreSchema.openWriter(dataDir.resolve("events.db"));
-    counts = new StoreCounts(metrics, InstantSource.system());
-    writer = new StoreWriter(connection, counts);
+    counts = new StoreCounts(metrics, InstantSource.system(), new Guard());
+    writer = new StoreWriter(connection, counts, new NodeLosses(connection));
   }
 
   @AfterEach
