@@ -18,6 +18,8 @@ import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Instant;
+import java.time.InstantSource;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -27,6 +29,9 @@ class StoreUpgradeTest {
   private static final String BOOT = "f4203c8a-5b27-4855-a156-f5228f1de149";
   // Given by the old program after it had stored the second event.
   private static final String OLD_TOKEN = "cjHwe8THXEjmv45CGsJHNMQAAAAAAAAAAgAAAAAAAAAAAAAAAAAAAAA";
+
+  // A minute after its node was last heard of.
+  private static final InstantSource CLOCK = InstantSource.fixed(Instant.ofEpochSecond(1_795_281_740));
 
   @TempDir private Path dataDir;
 
@@ -43,7 +48,7 @@ class StoreUpgradeTest {
 
   @Test
   void anOldStoreKeepsItsEventsItsNodesAndTheTokensThatItGave() throws IOException {
-    try (Fixture fixture = new Fixture(dataDir)) {
+    try (Fixture fixture = new Fixture(dataDir, CLOCK)) {
       assertThat(fixture.list(ListEventsRequest.getDefaultInstance())).containsExactly(id(1990), id(2012), id(1968));
       OomKillEvent event = fixture.consumer().getEvent(GetEventRequest.newBuilder().setEventId(id(1990)).build());
       assertThat(event.getRevision()).isEqualTo(2);
@@ -58,8 +63,8 @@ class StoreUpgradeTest {
 
   @Test
   void whatAnOldStoreHasIsNotNewWhenAnAgentSendsItAgain() throws IOException {
-    new Fixture(dataDir).close();
-    try (Fixture fixture = new Fixture(dataDir)) {
+    new Fixture(dataDir, CLOCK).close();
+    try (Fixture fixture = new Fixture(dataDir, CLOCK)) {
       fixture.publish(event(1968, 1), event(1990, 1), event(1990, 2), event(2012, 2), event(2034, 1));
 
       WatchEventsRequest all = WatchEventsRequest.newBuilder().setFromTime(Timestamp.getDefaultInstance()).build();
@@ -70,7 +75,7 @@ class StoreUpgradeTest {
 
   @Test
   void whatAnOldStoreHasIsCountedByWhatItsColumnsDidNotSay() throws IOException {
-    try (Fixture fixture = new Fixture(dataDir)) {
+    try (Fixture fixture = new Fixture(dataDir, CLOCK)) {
       EventCounts counts =
           fixture.consumer().summarizeEvents(SummarizeEventsRequest.getDefaultInstance()).getTotal().getCounts();
 
