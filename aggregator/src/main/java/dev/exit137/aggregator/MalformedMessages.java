@@ -41,6 +41,10 @@ final class MalformedMessages implements ServerInterceptor {
 
       @Override
       public void onMessage(Q bytes) {
+        if (refused) {
+          // A second message, where one is all that there may be.
+          return;
+        }
         try {
           super.onMessage(bytes);
         } catch (StatusRuntimeException e) {

@@ -8,7 +8,9 @@ import dev.exit137.proto.v1.ListEventsResponse;
 import dev.exit137.proto.v1.OomEventsGrpc;
 import dev.exit137.proto.v1.PublishEventsResponse;
 import io.grpc.CallOptions;
+import io.grpc.ClientCall;
 import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
 import io.grpc.Status;
 import io.grpc.stub.ClientCalls;
@@ -31,6 +33,13 @@ class HostileInputTest {
   // event { event_id: ... }, by the numbers of ingest.proto and event.proto.
   private static final int EVENT = 2 << 3 | 2;
   private static final int EVENT_ID = 1 << 3 | 2;
+
+  private static final MethodDescriptor<byte[], ListEventsResponse> LIST =
+      OomEventsGrpc.getListEventsMethod()
+          .toBuilder(new Raw(), OomEventsGrpc.getListEventsMethod().getResponseMarshaller())
+          .build();
+  // page_token
+  private static final byte[] NO_UTF8 = {3 << 3 | 2, 2, (byte) 0xc3, (byte) 0x28};
 
   @TempDir private Path dataDir;
   private Fixture fixture;
@@ -78,18 +87,36 @@ class HostileInputTest {
 
   @Test
   void aRequestOfAReaderThatIsNoUtf8IsAnInvalidArgumentToo() {
-    MethodDescriptor<byte[], ListEventsResponse> method =
-        OomEventsGrpc.getListEventsMethod()
-            .toBuilder(new Raw(), OomEventsGrpc.getListEventsMethod().getResponseMarshaller())
-            .build();
-    // page_token
-    byte[] request = {3 << 3 | 2, 2, (byte) 0xc3, (byte) 0x28};
-
     Status status = Fixture.failureOf(() -> ClientCalls.blockingUnaryCall(
-        fixture.newChannel(), method, CallOptions.DEFAULT.withDeadlineAfter(2, TimeUnit.MINUTES), request));
+        fixture.newChannel(), LIST, CallOptions.DEFAULT.withDeadlineAfter(2, TimeUnit.MINUTES), NO_UTF8));
 
     assertThat(status.getCode()).isEqualTo(Status.Code.INVALID_ARGUMENT);
     assertThat(status.getDescription()).startsWith("the request is no message: ").contains("UTF-8");
+  }
+
+  @Test
+  void asManyRequestsInOneCallAsOneLikesAreNoDefectOfTheAggregators() throws Exception {
+    CompletableFuture<Status> end = new CompletableFuture<>();
+    ClientCall<byte[], ListEventsResponse> call =
+        fixture.newChannel().newCall(LIST, CallOptions.DEFAULT.withDeadlineAfter(2, TimeUnit.MINUTES));
+    call.start(
+        new ClientCall.Listener<>() {
+          @Override
+          public void onClose(Status status, Metadata trailers) {
+            end.complete(status);
+          }
+        },
+        new Metadata());
+    call.request(1);
+    call.sendMessage(NO_UTF8);
+    call.sendMessage(NO_UTF8);
+    call.halfClose();
+
+    assertThat(end.get(3, TimeUnit.MINUTES).getCode()).isEqualTo(Status.Code.INVALID_ARGUMENT);
+    // Whatever it does, it has done it then.
+    fixture.close();
+    assertThat(fixture.guard().counts()).isEmpty();
+    fixture = new Fixture(dataDir);
   }
 
   /** Sends these bytes as one message, and returns how the stream ended. */
