@@ -11,8 +11,14 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
-/** {@link ContainersTest} once more, on a node of its own with cgroup v2. */
+/**
+ * {@link ContainersTest} once more, on a node of its own with cgroup v2. It takes longer than any other test and uses one
+ * processor, so the others run beside it.
+ */
+@Execution(ExecutionMode.CONCURRENT)
 @Tag("kernel")
 class ContainersOnUmlTest {
   private static final Duration LIMIT = Duration.ofMinutes(60);

@@ -3,6 +3,9 @@ package dev.exit137.nativetest;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Arrays;
+import java.util.Deque;
 import java.util.List;
 
 /**
@@ -10,6 +13,8 @@ import java.util.List;
  * {@code src/main/uml} in it. Needs neither root nor KVM.
  */
 final class UmlBed {
+  private static final Processors PROCESSORS = new Processors();
+
   private UmlBed() {}
 
   /** Boots a node whose ring holds all that is printed there: see {@link #boot(String, int, String, Duration)}. */
@@ -35,9 +40,10 @@ final class UmlBed {
     }
     Path tools = buildTools();
     Path out = Bed.freshDirectory("uml-" + plan);
+    String processor = PROCESSORS.take();
     var builder = new ProcessBuilder(
         // The node's processes are threads of control of one tracer: on one processor a switch costs a fifth less.
-        "taskset", "--cpu-list", oneProcessor(), "linux.uml", "mem=" + memoryMib + "M",
+        "taskset", "--cpu-list", processor, "linux.uml", "mem=" + memoryMib + "M",
         "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",
         "init=" + Bed.MODULE.resolve("src/main/uml/init.sh"),
         "con=null", "con0=fd:0,fd:1", "quiet", "loglevel=1",
@@ -48,7 +54,12 @@ final class UmlBed {
     // UML keeps the node's memory in a file in TMPDIR, and a control socket below HOME.
     builder.environment().put("TMPDIR", Files.isWritable(Path.of("/dev/shm")) ? "/dev/shm" : "/tmp");
     builder.environment().put("HOME", out.toString());
-    Bed.Finished console = Bed.run(out, "console", limit, builder);
+    Bed.Finished console;
+    try {
+      console = Bed.run(out, "console", limit, builder);
+    } finally {
+      PROCESSORS.giveBack(processor);
+    }
     if (!Files.exists(out.resolve("done"))) {
       throw new AssertionError("the plan " + plan + " did not come to its end: " + Bed.lines(out.resolve("failure"))
           + "; last steps: " + tail(out.resolve("plan.log")) + "; console: " + tail(console.out())
@@ -57,16 +68,42 @@ final class UmlBed {
     return UmlRun.read(out);
   }
 
-  /** The last of those that this process may use. */
-  private static String oneProcessor() {
-    return Bed.lines(Path.of("/proc/self/status")).stream()
-        .filter(line -> line.startsWith("Cpus_allowed_list:"))
-        .map(line -> line.replaceFirst(".*[^0-9]", ""))
-        .findFirst()
-        .orElse("0");
+  /** Those that this process may use, the last first: each goes to one node at a time while there are enough of them. */
+  private static final class Processors {
+    private final Deque<String> free = new ArrayDeque<>();
+
+    Processors() {
+      Bed.lines(Path.of("/proc/self/status")).stream()
+          .filter(line -> line.startsWith("Cpus_allowed_list:"))
+          // Cpus_allowed_list:	0-3,6
+          .flatMap(line -> Arrays.stream(line.replaceFirst("[^0-9]*", "").split(",")))
+          .map(range -> range.split("-"))
+          .forEach(
+              range -> {
+                int last = Integer.parseInt(range[range.length - 1]);
+                for (int processor = Integer.parseInt(range[0]); processor <= last; processor++) {
+                  free.push(Integer.toString(processor));
+                }
+              });
+    }
+
+    synchronized String take() {
+      String processor = free.removeFirst();
+      // With fewer processors than nodes, the last one is shared.
+      if (free.isEmpty()) {
+        free.add(processor);
+      }
+      return processor;
+    }
+
+    synchronized void giveBack(String processor) {
+      if (!free.contains(processor)) {
+        free.addFirst(processor);
+      }
+    }
   }
 
-  private static Path buildTools() {
+  private static synchronized Path buildTools() {
     var make = new ProcessBuilder("make", "-C", Bed.MODULE.resolve("src/main/c").toString(), "OUT=" + Bed.WORK);
     Bed.Finished built = Bed.run(Bed.freshDirectory("make"), "make", Duration.ofMinutes(1), make);
     if (built.status() != 0) {
