@@ -6,6 +6,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
@@ -54,8 +55,8 @@ final class NaiveOomLineParser {
   private static final Pattern SUPPRESSED = regex("(?:oom_kill_process|dump_header): (\\d+) callbacks suppressed.*");
   private static final Pattern GROUP_KILL =
       regex("Tasks in (.*) are going to be killed due to memory\\.oom\\.group set");
-  private static final Pattern PANIC = regex("Kernel panic - not syncing: (?:System is deadlocked on memory"
-      + "|(?:Out of [mM]emory|out of memory)(?= and no killable processes|.*panic_on_oom))(.*)");
+  private static final Pattern PANIC = regex("Kernel panic - not syncing: (?:System is deadlocked on memory.*"
+      + "|(?:Out of [mM]emory|out of memory)(?= and no killable processes|.*panic_on_oom)(.*))");
 
   private final Map<String, Object> fields = new TreeMap<>();
 
@@ -129,7 +130,7 @@ final class NaiveOomLineParser {
       number("suppressedCallbacks", match.group(1));
       return Kind.CALLBACKS_SUPPRESSED;
     } else if ((match = match(PANIC, message)) != null) {
-      return panic(match.group(1));
+      return panic(Optional.ofNullable(match.group(1)).orElse(""));
     }
     return killed(message);
   }
