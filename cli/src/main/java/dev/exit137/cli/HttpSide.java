@@ -44,7 +44,7 @@ final class HttpSide implements AutoCloseable {
       log.accept(problem + "; going on without /livez, /readyz and /metrics");
     }
     endpoint.ifPresent(http -> {
-      http.serve(new Pages(guard, parts));
+      http.serve(new Pages(guard, parts), guard);
       InetSocketAddress address = http.address();
       HostPort where = new HostPort(address.getAddress().getHostAddress(), address.getPort());
       log.accept("http://" + where + " has /livez, /readyz and /metrics");

@@ -16,6 +16,9 @@ import java.util.stream.Collectors;
 
 /** The three pages of a process, of one daemon or of two. */
 public final class Pages {
+  /** The one that may wait for the disk, and is large. */
+  static final String METRICS = "/metrics";
+
   private static final PrometheusTextFormatWriter FORMAT = PrometheusTextFormatWriter.create();
 
   private final Guard guard;
@@ -36,7 +39,7 @@ public final class Pages {
     return switch (path) {
       case "/livez" -> probe(Observed::alive);
       case "/readyz" -> probe(Observed::ready);
-      case "/metrics" -> metrics();
+      case METRICS -> metrics();
       default -> Answer.text(404, "there are /livez, /readyz and /metrics\n");
     };
   }

@@ -10,13 +10,17 @@ import io.prometheus.metrics.model.registry.Collector;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import io.prometheus.metrics.model.snapshots.MetricSnapshots;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.BindException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
-import java.time.Duration;
+import java.net.SocketException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -26,25 +30,27 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** A probe is answered whatever others do. Every socket here has a limit, so that no test hangs. */
 class HttpEndpointTest {
   private static final int LIMIT_MILLIS = 120_000;
-  private static final int LARGE_BYTES = 16 << 20;
+  private static final int HUNDREDS = 400;
+  /** More than the kernel takes for a client that does not read. */
+  private static final int LARGE_BYTES = 5 << 20;
+
+  static {
+    // A node of one processor, and a server that looks often for clients that are late; read once.
+    System.setProperty("jdk.virtualThreadScheduler.parallelism", "1");
+    System.setProperty("sun.net.httpserver.clockTick", "500");
+    System.setProperty("sun.net.httpserver.timerMillis", "500");
+  }
 
   private final PrometheusRegistry registry = new PrometheusRegistry();
   private final List<Socket> clients = new ArrayList<>();
+  private final Guard guard = new Guard();
   private List<Check> alive = List.of(Check.ok("loop"));
   private HttpEndpoint endpoint;
 
   @BeforeEach
   void serve() throws IOException {
-    // Longer than a client of the test waits: whoever is dropped is dropped for another reason.
-    serve(Duration.ofHours(1));
-  }
-
-  private void serve(Duration patience) throws IOException {
-    if (endpoint != null) {
-      endpoint.close();
-    }
-    endpoint = HttpEndpoint.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), patience);
-    endpoint.serve(new Pages(new Guard(), new Observed() {
+    endpoint = HttpEndpoint.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+    endpoint.serve(new Pages(guard, new Observed() {
       @Override
       public List<Check> alive() {
         return alive;
@@ -59,7 +65,7 @@ class HttpEndpointTest {
       public MetricSnapshots metrics() {
         return registry.scrape();
       }
-    }));
+    }), guard);
   }
 
   @AfterEach
@@ -89,7 +95,7 @@ class HttpEndpointTest {
       GET / HTTP/1.1                | 404
       GET /livez/../metrics HTTP/1.1 | 404
       POST /livez HTTP/1.1          | 405
-      PRI * HTTP/2.0                | 400
+      PRI * HTTP/2.0                | 404
       GET /livez                    | 400
       nonsense                      | 400
       """)
@@ -99,7 +105,14 @@ class HttpEndpointTest {
 
   @Test
   void headGivesTheHeadAlone() throws IOException {
-    assertThat(ask("HEAD /livez HTTP/1.1\r\n\r\n")).contains("Content-Length: 8\r\n").endsWith("\r\n\r\n");
+    assertThat(ask("HEAD /livez HTTP/1.1\r\n\r\n").toLowerCase(Locale.ROOT))
+        .contains("content-length: 8\r\n")
+        .endsWith("\r\n\r\n");
+  }
+
+  @Test
+  void aRefusedMethodIsGivenTheOnesThatThereAre() throws IOException {
+    assertThat(ask("DELETE /livez HTTP/1.1\r\n\r\n")).contains("\r\nAllow: GET, HEAD\r\n");
   }
 
   @Test
@@ -113,47 +126,76 @@ class HttpEndpointTest {
   }
 
   @Test
-  void aPageWithADefectIsAnErrorAndTheOthersGoOn() throws IOException {
+  void aPageWithADefectIsCountedAndAnErrorAndTheOthersGoOn() throws IOException {
     assertThat(get("/readyz")).startsWith("HTTP/1.1 500 ");
     assertThat(get("/livez")).startsWith("HTTP/1.1 200 ");
+    assertThat(guard.counts()).containsExactlyEntriesOf(Map.of("http", 1L));
   }
 
   @Test
   void aHeaderWithoutEndIsCutOff() throws IOException {
-    Socket client = connect();
-    client.getOutputStream().write(("GET /livez HTTP/1.1\r\nX: " + "x".repeat(100_000)).getBytes(UTF_8));
-    assertThat(answer(client)).startsWith("HTTP/1.1 431 ");
+    assertThat(isDropped(send("GET /livez HTTP/1.1\r\nX: " + "x".repeat(100_000)))).isTrue();
     assertThat(get("/livez")).startsWith("HTTP/1.1 200 ");
   }
 
   @Test
-  void hundredsWhoSayNothingKeepNoProbeOut() throws IOException {
-    for (int i = 0; i < 300; i++) {
-      connect();
-    }
+  void hundredsWhoSayNothingOrHalfALineKeepNoProbeOut() throws IOException {
+    stallHundreds();
     assertThat(get("/livez")).startsWith("HTTP/1.1 200 ");
-    // The first have made room for the last.
-    assertThat(clients.getFirst().getInputStream().read()).isEqualTo(-1);
+  }
+
+  @Test
+  void ofHundredsWithHalfALineTheOldestMakeRoomForTheNewest() throws IOException {
+    stallHundreds();
+    assertThat(isDropped(clients.getFirst())).isTrue();
+    // Had the first one been dropped for its time, so would be the last one by now.
+    clients.getLast().getOutputStream().write("vez HTTP/1.1\r\n\r\n".getBytes(UTF_8));
+    assertThat(answer(clients.getLast())).startsWith("HTTP/1.1 200 ");
+  }
+
+  @Test
+  void whileTheMetricsWaitForTheDiskAProbeIsAnswered() throws IOException {
+    CountDownLatch disk = new CountDownLatch(1);
+    registry.register((Collector) () -> {
+      // As native code does, this keeps its processor.
+      while (disk.getCount() > 0) {
+        Thread.onSpinWait();
+      }
+      return Samples.gauge("large", "of the disk", 1);
+    });
+    Socket scrape = send("GET /metrics HTTP/1.1\r\n\r\n");
+    try {
+      assertThat(get("/livez")).startsWith("HTTP/1.1 200 ");
+    } finally {
+      disk.countDown();
+    }
+    assertThat(answer(scrape)).contains("of the disk");
   }
 
   @Test
   void whoeverDoesNotReadAnAnswerHoldsUpNobody() throws IOException {
     registry.register((Collector) () -> Samples.gauge("large", "x".repeat(LARGE_BYTES), 1));
-    for (int i = 0; i < 3; i++) {
-      connect().getOutputStream().write("GET /metrics HTTP/1.1\r\n\r\n".getBytes(UTF_8));
-    }
+    stallReaders(3);
     assertThat(get("/livez")).startsWith("HTTP/1.1 200 ");
     // And whoever reads, gets all of it.
-    assertThat(answer(clients.getFirst())).hasSizeGreaterThan(LARGE_BYTES);
+    assertThat(get("/metrics")).hasSizeGreaterThan(LARGE_BYTES);
   }
 
   @Test
   void whoeverStallsIsDroppedInTheEnd() throws IOException {
-    serve(Duration.ofMillis(50));
-    Socket client = connect();
-    client.getOutputStream().write("GET /li".getBytes(UTF_8));
-    assertThat(client.getInputStream().read()).isEqualTo(-1);
-    assertThat(get("/livez")).startsWith("HTTP/1.1 200 ");
+    stallHundreds();
+    registry.register((Collector) () -> Samples.gauge("large", "x".repeat(LARGE_BYTES), 1));
+    stallReaders(4);
+    assertThat(get("/metrics")).startsWith("HTTP/1.1 503 ").endsWith("4 other clients read it, try again\n");
+    List<Socket> hundreds = clients.subList(0, HUNDREDS);
+    assertThat(hundreds).allMatch(HttpEndpointTest::isDropped);
+
+    String metrics = get("/metrics");
+    for (int waits = 0; waits < 10 && !metrics.startsWith("HTTP/1.1 200 "); waits++) {
+      assertThat(isDropped(send("GET /li"))).isTrue();
+      metrics = get("/metrics");
+    }
+    assertThat(metrics).hasSizeGreaterThan(LARGE_BYTES);
   }
 
   @Test
@@ -165,11 +207,42 @@ class HttpEndpointTest {
     endpoint = HttpEndpoint.bind(address);
   }
 
+  @Test
+  void aPortThatWasNeverServedIsFreeOnceItIsClosed() throws IOException {
+    HttpEndpoint unserved = HttpEndpoint.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+    InetSocketAddress address = unserved.address();
+    unserved.close();
+    HttpEndpoint.bind(address).close();
+  }
+
+  /** Every other one says nothing, the others send half a line. */
+  private void stallHundreds() throws IOException {
+    for (int i = 0; i < HUNDREDS; i += 2) {
+      send("GET /li");
+      connect();
+    }
+    send("GET /li");
+  }
+
+  /** Their answers have begun. */
+  private void stallReaders(int count) throws IOException {
+    for (int i = 0; i < count; i++) {
+      assertThat(send("GET /metrics HTTP/1.1\r\n\r\n").getInputStream().read()).isEqualTo('H');
+    }
+  }
+
   private Socket connect() throws IOException {
     Socket client = new Socket();
+    client.setReceiveBufferSize(4096);
     client.connect(endpoint.address(), LIMIT_MILLIS);
     client.setSoTimeout(LIMIT_MILLIS);
     clients.add(client);
+    return client;
+  }
+
+  private Socket send(String text) throws IOException {
+    Socket client = connect();
+    client.getOutputStream().write(text.getBytes(UTF_8));
     return client;
   }
 
@@ -178,12 +251,20 @@ class HttpEndpointTest {
   }
 
   private String ask(String request) throws IOException {
-    Socket client = connect();
-    client.getOutputStream().write(request.getBytes(UTF_8));
-    return answer(client);
+    return answer(send(request));
   }
 
   private static String answer(Socket client) throws IOException {
     return new String(client.getInputStream().readAllBytes(), UTF_8);
+  }
+
+  private static boolean isDropped(Socket client) {
+    try {
+      return client.getInputStream().read() < 0;
+    } catch (SocketException reset) {
+      return true;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 }
