@@ -48,7 +48,7 @@ final class AgentCommand implements Callable<Integer> {
     AgentConfig config = options.config(terminal, aggregators, connectionOptions.security(aggregators));
     Guard guard = new Guard();
     try (HttpSide http = HttpSide.open(httpOptions);
-        EventSink events = options.eventSink(terminal);
+        EventSink events = options.eventSink(terminal, guard);
         Agent agent = Agent.start(config, events, terminal.clock(), guard)) {
       terminal.log("agent watches node " + config.nodeName() + ", events go to "
           + String.join(", ", config.aggregators()));

@@ -52,7 +52,7 @@ final class RunCommand implements Callable<Integer> {
         ClientSecurity.PLAINTEXT);
     Guard guard = new Guard();
     try (HttpSide http = HttpSide.open(httpOptions);
-        EventSink events = agentOptions.eventSink(terminal);
+        EventSink events = agentOptions.eventSink(terminal, guard);
         LocalNode node = LocalNode.start(terminal, aggregator, agent, events, guard)) {
       terminal.say("watching this machine for OOM kills; each is printed here as it comes (Ctrl-C ends)");
       terminal.say("in another terminal: bin/exit137 watch --server " + node.address());

@@ -24,6 +24,10 @@ final class FloodGate {
     Kind(long sinceNanos) {
       this.sinceNanos = sinceNanos;
     }
+
+    Held held() {
+      return new Held(lastHeld, held - 1);
+    }
   }
 
   /** The last message of those that did not pass, and how many others there were. */
@@ -55,10 +59,17 @@ final class FloodGate {
       }
       oldest.remove();
       if (kind.held > 0) {
-        due.add(new Held(kind.lastHeld, kind.held - 1));
+        due.add(kind.held());
       }
     }
     return due;
+  }
+
+  /** What did not pass, at the end; forgets it. */
+  List<Held> takeAll() {
+    List<Held> all = kinds.values().stream().filter(kind -> kind.held > 0).map(Kind::held).toList();
+    kinds.clear();
+    return all;
   }
 
   /** Whether something is held back. */

@@ -1,8 +1,11 @@
 package dev.exit137.cli.log;
 
 import dev.exit137.cli.terminal.LineWriter;
+import dev.exit137.proto.guard.Guard;
 import java.io.PrintStream;
-import java.time.Instant;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -20,6 +23,7 @@ import org.slf4j.event.Level;
  */
 public final class ProgramLog implements AutoCloseable {
   private static final long ROOM_BYTES = 256 << 10;
+  private static final long STANDSTILL_NANOS = TimeUnit.SECONDS.toNanos(1);
   /** What libraries say below that level helps nobody here; the longest prefix of a logger's name counts. */
   private static final Map<String, Level> THRESHOLDS =
       Map.of(
@@ -38,20 +42,26 @@ public final class ProgramLog implements AutoCloseable {
 
   private static final ProgramLog OF_PROCESS =
       new ProgramLog(
-          System.err, System::nanoTime,
+          System.err, InstantSource.system(), System::nanoTime,
           CompletableFuture.delayedExecutor(FloodGate.WINDOW_NANOS, TimeUnit.NANOSECONDS, Runnable::run));
   private static volatile Level least = Level.INFO;
 
   private final LineWriter lines;
+  private final InstantSource clock;
   private final LongSupplier nanoClock;
   private final Executor later;
   private final FloodGate gate = new FloodGate();
   private boolean isTellingDue;
   private long droppedBefore;
 
-  /** @param later runs something once the gate's window is over */
-  ProgramLog(PrintStream err, LongSupplier nanoClock, Executor later) {
-    lines = new LineWriter("log", err, ROOM_BYTES);
+  /**
+   * @param clock the wall clock, for the times in the lines
+   * @param later runs something once the gate's window is over
+   */
+  ProgramLog(PrintStream err, InstantSource clock, LongSupplier nanoClock, Executor later) {
+    // The process's guard is made after its log.
+    lines = new LineWriter("log", err, ROOM_BYTES, new Guard());
+    this.clock = clock;
     this.nanoClock = nanoClock;
     this.later = later;
   }
@@ -83,7 +93,9 @@ public final class ProgramLog implements AutoCloseable {
     return level.toInt() >= Math.max(threshold.toInt(), least.toInt()) && !logger.equals(NEVER);
   }
 
-  synchronized void add(LogMessage message) {
+  /** Logs it, or counts it. The parameters are those of {@link LogMessage}. */
+  synchronized void add(Level level, String logger, String pattern, Object[] arguments, Throwable thrown) {
+    LogMessage message = new LogMessage(clock.instant(), level, logger, pattern, arguments, thrown);
     tellDue();
     if (gate.passes(message, nanoClock.getAsLong())) {
       tell(message, 0);
@@ -105,21 +117,33 @@ public final class ProgramLog implements AutoCloseable {
     gate.takeDue(nanoClock.getAsLong()).forEach(held -> tell(held.last(), held.others()));
   }
 
+  /** With it goes how many lines were dropped before, as soon as there is room for both. */
   private void tell(LogMessage message, long moreLikeThis) {
-    long dropped = lines.dropped();
     String line = message.line(moreLikeThis);
-    lines.add(line.length(), () -> line);
-    if (dropped > droppedBefore) {
-      String loss = LogLine.of(
-          message.time(), Level.WARN, "log", "stderr does not take the log: " + dropped + " lines are not here", 0, null);
-      lines.add(loss.length(), () -> loss);
+    long dropped = lines.dropped();
+    String text = dropped > droppedBefore ? loss(dropped) + "\n" + line : line;
+    if (lines.add(text.length(), () -> text)) {
       droppedBefore = dropped;
     }
   }
 
-  /** Writes what waits, for a second at most. */
+  private String loss(long dropped) {
+    return LogLine.of(
+        clock.instant(), Level.WARN, "log", "stderr does not take the log: " + dropped + " lines are not here", 0, null);
+  }
+
+  /** Logs what a flood has held back, and writes what waits while stderr takes it. */
   @Override
   public void close() {
+    List<String> last = new ArrayList<>();
+    synchronized (this) {
+      gate.takeAll().forEach(held -> last.add(held.last().line(held.others())));
+      long dropped = lines.dropped();
+      if (dropped > droppedBefore) {
+        last.add(loss(dropped));
+      }
+    }
+    last.forEach(line -> lines.addPatiently(line.length(), () -> line, STANDSTILL_NANOS));
     lines.close();
   }
 
@@ -135,8 +159,7 @@ public final class ProgramLog implements AutoCloseable {
       Level level = LEVELS.getOrDefault(entry.getLevel(), Level.DEBUG);
       String logger = String.valueOf(entry.getLoggerName());
       if (isEnabled(logger, level)) {
-        add(new LogMessage(
-            Instant.now(), level, logger, String.valueOf(entry.getMessage()), entry.getParameters(), entry.getThrown()));
+        add(level, logger, String.valueOf(entry.getMessage()), entry.getParameters(), entry.getThrown());
       }
     }
 

@@ -1,6 +1,5 @@
 package dev.exit137.cli.log;
 
-import java.time.Instant;
 import org.slf4j.Marker;
 import org.slf4j.event.Level;
 import org.slf4j.helpers.LegacyAbstractLogger;
@@ -46,6 +45,6 @@ final class ProgramLogger extends LegacyAbstractLogger {
   @Override
   protected void handleNormalizedLoggingCall(
       Level level, Marker marker, String pattern, Object[] arguments, Throwable thrown) {
-    ProgramLog.ofProcess().add(new LogMessage(Instant.now(), level, name, pattern, arguments, thrown));
+    ProgramLog.ofProcess().add(level, name, pattern, arguments, thrown);
   }
 }

@@ -6,6 +6,7 @@ import dev.exit137.agent.identity.RuntimeSockets;
 import dev.exit137.agent.report.EventSink;
 import dev.exit137.cli.output.EventLog;
 import dev.exit137.cli.terminal.Terminal;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.security.ClientSecurity;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -183,8 +184,8 @@ public final class AgentOptions {
   }
 
   /** Where the agent's events go beside the aggregator; the caller closes it. */
-  public EventSink eventSink(Terminal terminal) {
-    return logEvents ? new EventLog(terminal) : EventSink.NONE;
+  public EventSink eventSink(Terminal terminal, Guard guard) {
+    return logEvents ? new EventLog(terminal, guard) : EventSink.NONE;
   }
 
   private RuntimeSockets runtimeSockets() {

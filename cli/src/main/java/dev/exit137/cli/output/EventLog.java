@@ -3,6 +3,7 @@ package dev.exit137.cli.output;
 import dev.exit137.agent.report.EventSink;
 import dev.exit137.cli.terminal.LineWriter;
 import dev.exit137.cli.terminal.Terminal;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.v1.OomKillEvent;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
@@ -21,17 +22,22 @@ public final class EventLog implements EventSink {
   private final LineWriter lines;
   private long droppedBefore;
 
-  public EventLog(Terminal terminal) {
-    lines = new LineWriter("event-log", terminal.out(), ROOM_BYTES);
+  /** @param guard of this process */
+  public EventLog(Terminal terminal, Guard guard) {
+    lines = new LineWriter("event-log", terminal.out(), ROOM_BYTES, guard);
   }
 
   @Override
   public void add(OomKillEvent event) {
     lines.addPatiently(event.getSerializedSize(), () -> JsonLines.line(event), STANDSTILL_NANOS);
+    logDropped();
+  }
+
+  private void logDropped() {
     long dropped = dropped();
     if (dropped > droppedBefore) {
       droppedBefore = dropped;
-      LOG.warn("stdout does not take the events of --log-events: {} are not there; the aggregator gets them", dropped);
+      LOG.warn("{} events of --log-events are not on stdout; the aggregator gets them", dropped);
     }
   }
 
@@ -43,5 +49,6 @@ public final class EventLog implements EventSink {
   @Override
   public void close() {
     lines.close();
+    logDropped();
   }
 }

@@ -1,5 +1,6 @@
 package dev.exit137.cli.terminal;
 
+import dev.exit137.proto.guard.Guard;
 import java.io.PrintStream;
 import java.util.ArrayDeque;
 import java.util.Queue;
@@ -11,16 +12,21 @@ import java.util.function.Supplier;
  * thread of its own makes and writes them; a line that there is no room for is counted and gone. Safe for all threads.
  */
 public final class LineWriter implements AutoCloseable {
-  private static final long CLOSE_TIMEOUT_MILLIS = 1000;
+  private static final long CLOSE_STANDSTILL_NANOS = TimeUnit.SECONDS.toNanos(5);
 
   private record Line(long bytes, Supplier<String> text) {}
 
+  private final String name;
   private final PrintStream out;
   private final long roomBytes;
+  private final Guard guard;
   private final Queue<Line> lines = new ArrayDeque<>();
   private final Thread thread;
+  private Line inHand;
+  private boolean writing;
+  private long writingSinceNanos;
   private long waitingBytes;
-  private long written;
+  private long finished;
   private long dropped;
   private boolean stalled;
   private boolean closed;
@@ -28,12 +34,14 @@ public final class LineWriter implements AutoCloseable {
   /**
    * Its thread starts with the first line, and keeps no process alive.
    *
-   * @param name of the thread
+   * @param name of the thread, and the guard's place for a line that cannot be made
    * @param roomBytes that may wait; one line may always
    */
-  public LineWriter(String name, PrintStream out, long roomBytes) {
+  public LineWriter(String name, PrintStream out, long roomBytes, Guard guard) {
+    this.name = name;
     this.out = out;
     this.roomBytes = roomBytes;
+    this.guard = guard;
     thread = new Thread(this::run, name);
     thread.setDaemon(true);
   }
@@ -43,11 +51,12 @@ public final class LineWriter implements AutoCloseable {
    *
    * @param bytes about its size
    * @param text makes it, without its end, on the writer's thread
+   * @return whether there is room for it
    */
-  public synchronized void add(long bytes, Supplier<String> text) {
+  public synchronized boolean add(long bytes, Supplier<String> text) {
     if (closed || isFullFor(bytes)) {
       dropped++;
-      return;
+      return false;
     }
     if (thread.getState() == Thread.State.NEW) {
       thread.start();
@@ -55,15 +64,16 @@ public final class LineWriter implements AutoCloseable {
     lines.add(new Line(bytes, text));
     waitingBytes += bytes;
     notifyAll();
+    return true;
   }
 
   /**
-   * Takes a line, and waits for room while the stream moves. One that stands still for so long is not waited for again
-   * before it moves.
+   * Takes a line, and waits for room while the stream moves. One that takes longer than that for a line is not waited for
+   * again before it moves.
    */
   public synchronized void addPatiently(long bytes, Supplier<String> text, long standstillNanos) {
     while (isFullFor(bytes) && !stalled && !closed) {
-      stalled = !awaitWritten(standstillNanos);
+      stalled = !awaitFinished(standstillNanos);
     }
     add(bytes, text);
   }
@@ -72,21 +82,25 @@ public final class LineWriter implements AutoCloseable {
     return !lines.isEmpty() && waitingBytes + bytes > roomBytes;
   }
 
-  /** Whether a line was written in that time. */
-  private boolean awaitWritten(long nanos) {
-    long before = written;
-    long start = System.nanoTime();
+  /** Whether a line is done with before the stream has stood still for so long. */
+  private boolean awaitFinished(long standstillNanos) {
+    long before = finished;
     try {
-      for (long left = nanos; written == before && left > 0; left = nanos - (System.nanoTime() - start)) {
+      while (finished == before) {
+        // A busy machine may take long to make a line; only the stream is given up.
+        long left = writing ? standstillNanos - (System.nanoTime() - writingSinceNanos) : Long.MAX_VALUE;
+        if (left <= 0) {
+          return false;
+        }
         TimeUnit.NANOSECONDS.timedWait(this, left);
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
-    return written > before;
+    return finished > before;
   }
 
-  /** Lines that there was no room for, or that nobody reads any more. */
+  /** Lines that there was no room for, that could not be made, or that nobody reads any more. */
   public synchronized long dropped() {
     return dropped;
   }
@@ -94,9 +108,8 @@ public final class LineWriter implements AutoCloseable {
   private void run() {
     try {
       for (Line line = next(); line != null; line = next()) {
-        out.print(line.text.get() + "\n");
-        // Flushes, too: a reader of a pipe sees the line at once.
-        onWritten(!out.checkError());
+        Supplier<String> text = line.text;
+        onFinished(guard.get(name, () -> write(text.get()), false));
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -107,29 +120,47 @@ public final class LineWriter implements AutoCloseable {
     while (lines.isEmpty() && !closed) {
       wait();
     }
-    Line line = lines.poll();
-    waitingBytes -= line == null ? 0 : line.bytes;
-    return line;
+    inHand = lines.poll();
+    waitingBytes -= inHand == null ? 0 : inHand.bytes;
+    return inHand;
   }
 
-  private synchronized void onWritten(boolean isRead) {
-    written++;
-    dropped += isRead ? 0 : 1;
+  /** Whether somebody reads. */
+  private boolean write(String line) {
+    synchronized (this) {
+      writing = true;
+      writingSinceNanos = System.nanoTime();
+      notifyAll();
+    }
+    out.print(line + "\n");
+    // Flushes, too: a reader of a pipe sees the line at once.
+    return !out.checkError();
+  }
+
+  private synchronized void onFinished(boolean isRead) {
+    dropped += isRead || inHand == null ? 0 : 1;
+    inHand = null;
+    writing = false;
     stalled = false;
+    finished++;
     notifyAll();
   }
 
-  /** Writes what waits, for a second at most. */
+  /** Writes what waits while the stream moves; what is left when it has stood still for 5 s is dropped. */
   @Override
   public void close() {
-    synchronized (this) {
-      closed = true;
-      notifyAll();
-    }
-    try {
-      thread.join(CLOSE_TIMEOUT_MILLIS);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
+    close(CLOSE_STANDSTILL_NANOS);
+  }
+
+  synchronized void close(long standstillNanos) {
+    closed = true;
+    notifyAll();
+    while (inHand != null || !lines.isEmpty()) {
+      if (!awaitFinished(standstillNanos)) {
+        dropped += lines.size() + (inHand == null ? 0 : 1);
+        lines.clear();
+        inHand = null;
+      }
     }
   }
 }

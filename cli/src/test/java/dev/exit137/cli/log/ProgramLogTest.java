@@ -3,12 +3,17 @@ package dev.exit137.cli.log;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.ArrayDeque;
 import java.util.List;
 import java.util.Queue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.slf4j.event.Level;
@@ -18,10 +23,12 @@ class ProgramLogTest {
   private final Queue<Runnable> later = new ArrayDeque<>();
   private long nanos;
   private final ProgramLog log =
-      new ProgramLog(new PrintStream(err, false, StandardCharsets.UTF_8), () -> nanos, later::add);
+      new ProgramLog(
+          new PrintStream(err, false, StandardCharsets.UTF_8), InstantSource.fixed(Instant.EPOCH), () -> nanos,
+          later::add);
 
   private void say(String pattern, Object... arguments) {
-    log.add(new LogMessage(Instant.EPOCH, Level.WARN, "dev.exit137.X", pattern, arguments, null));
+    log.add(Level.WARN, "dev.exit137.X", pattern, arguments, null);
   }
 
   private void tenSecondsLater() {
@@ -45,6 +52,49 @@ class ProgramLogTest {
     assertThat(messages()).containsExactly(
         "\"peer 1 is refused\"", "\"peer 2 is refused\"", "\"peer 3 is refused\"", "\"peer 4 is refused\"",
         "\"peer 5 is refused\"", "\"something else\"", "\"peer 538 is refused\" more_like_this=532");
+  }
+
+  @Test
+  void whatAFloodHeldBackIsNotLostAtTheEnd() {
+    IntStream.rangeClosed(1, 20).forEach(i -> say("peer {} is refused", i));
+    assertThat(messages()).hasSize(6).last().isEqualTo("\"peer 20 is refused\" more_like_this=14");
+  }
+
+  /** 256 KiB wait; each of these is of 2 KiB. */
+  @Test
+  void linesThatAStalledStderrDidNotTakeAreCountedAndNoMore() throws Exception {
+    CountDownLatch stuck = new CountDownLatch(1);
+    CountDownLatch reading = new CountDownLatch(1);
+    ByteArrayOutputStream read = new ByteArrayOutputStream();
+    OutputStream stalled = new OutputStream() {
+      @Override
+      public void write(int b) throws IOException {
+        stuck.countDown();
+        try {
+          assertThat(reading.await(60, TimeUnit.SECONDS)).isTrue();
+        } catch (InterruptedException e) {
+          throw new IOException(e);
+        }
+        read.write(b);
+      }
+    };
+    ProgramLog log =
+        new ProgramLog(
+            new PrintStream(stalled, false, StandardCharsets.UTF_8), InstantSource.fixed(Instant.EPOCH), () -> nanos,
+            later::add);
+    String filler = "x".repeat(1900);
+    log.add(Level.WARN, "X", "first {}", new Object[] {filler}, null);
+    assertThat(stuck.await(60, TimeUnit.SECONDS)).isTrue();
+    for (int i = 0; i < 200; i++) {
+      log.add(Level.WARN, "X", "kind " + i + " {}", new Object[] {filler}, null);
+    }
+    reading.countDown();
+    log.close();
+
+    List<String> lines = read.toString(StandardCharsets.UTF_8).lines().toList();
+    int written = lines.size() - 1;
+    assertThat(lines).last().asString().endsWith("stderr does not take the log: " + (201 - written) + " lines are not here\"");
+    assertThat(written).isBetween(100, 150);
   }
 
   @Test

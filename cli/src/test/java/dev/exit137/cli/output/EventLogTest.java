@@ -2,9 +2,11 @@ package dev.exit137.cli.output;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.protobuf.Timestamp;
 import com.google.protobuf.util.JsonFormat;
 import dev.exit137.cli.terminal.StopSignal;
 import dev.exit137.cli.terminal.Terminal;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.v1.OomKillEvent;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -19,6 +21,8 @@ import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 class EventLogTest {
+  private final Guard guard = new Guard();
+
   private static OomKillEvent event(String id, String comm) {
     OomKillEvent.Builder event = OomKillEvent.newBuilder().setEventId(id).setRevision(1);
     event.getVictimBuilder().setPid(7).setComm(comm).setAnonRssBytes(1L << 40);
@@ -26,10 +30,10 @@ class EventLogTest {
     return event.build();
   }
 
-  private static EventLog to(OutputStream stdout) {
+  private EventLog to(OutputStream stdout) {
     return new EventLog(new Terminal(
         new PrintStream(stdout, false, StandardCharsets.UTF_8), System.err, Map.of(), InstantSource.system(),
-        ZoneOffset.UTC, new StopSignal(Set.of())));
+        ZoneOffset.UTC, new StopSignal(Set.of())), guard);
   }
 
   @Test
@@ -48,6 +52,19 @@ class EventLogTest {
       assertThat(read.build()).isEqualTo(events.get(i));
     }
     assertThat(log.dropped()).isZero();
+  }
+
+  @Test
+  void anEventThatHasNoJsonIsCountedAndTheNextIsALine() {
+    ByteArrayOutputStream stdout = new ByteArrayOutputStream();
+    EventLog log = to(stdout);
+    // Later than any time that JSON has.
+    log.add(event("a", "x").toBuilder().setTime(Timestamp.newBuilder().setSeconds(Long.MAX_VALUE)).build());
+    log.add(event("b", "x"));
+    log.close();
+    assertThat(stdout.toString(StandardCharsets.UTF_8).lines()).singleElement().asString().contains("\"b\"");
+    assertThat(log.dropped()).isEqualTo(1);
+    assertThat(guard.counts()).containsExactlyEntriesOf(Map.of("event-log", 1L));
   }
 
   @Test
