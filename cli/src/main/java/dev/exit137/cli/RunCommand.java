@@ -63,7 +63,7 @@ final class RunCommand implements Callable<Integer> {
         node.stream().close();
         terminal.stop().await();
       } else {
-        new EventPrinter(terminal, outputOptions.format()).printAll(node.stream());
+        new EventPrinter(terminal, outputOptions.format()).printAll(node.stream(), guard);
       }
     }
     return 0;

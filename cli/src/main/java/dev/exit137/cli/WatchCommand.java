@@ -6,6 +6,7 @@ import dev.exit137.cli.options.FilterOptions;
 import dev.exit137.cli.options.OutputOptions;
 import dev.exit137.cli.options.ServerOptions;
 import dev.exit137.cli.output.EventPrinter;
+import dev.exit137.cli.terminal.Failure;
 import dev.exit137.cli.terminal.Terminal;
 import dev.exit137.proto.v1.WatchEventsRequest;
 import java.time.Duration;
@@ -66,11 +67,20 @@ final class WatchCommand implements Callable<Integer> {
     try (AggregatorClient client = serverOptions.client();
         EventStream stream = new EventStream(client, terminal, request.build(), FIRST_BACKOFF)) {
       stream.connect();
-      new EventPrinter(terminal, outputOptions.format()).printAll(stream);
-      if (!stream.resumeToken().isEmpty()) {
-        terminal.say("to go on from here: --resume-token " + stream.resumeToken());
+      try {
+        new EventPrinter(terminal, outputOptions.format()).printAll(stream);
+      } catch (Failure | RuntimeException e) {
+        sayToken(stream);
+        throw e;
       }
+      sayToken(stream);
     }
     return 0;
+  }
+
+  private void sayToken(EventStream stream) {
+    if (!stream.resumeToken().isEmpty()) {
+      terminal.say("to go on from here: --resume-token " + stream.resumeToken());
+    }
   }
 }

@@ -1,5 +1,7 @@
 package dev.exit137.cli;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.exit137.aggregator.consume.OomEventsService;
 import dev.exit137.cli.options.HostPort;
 import dev.exit137.proto.v1.GetEventRequest;
@@ -27,10 +29,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 
 /** An aggregator on loopback that keeps its events, in memory, when it goes away and comes back on the same port. */
 final class FakeAggregator extends OomEventsImplBase implements AutoCloseable {
-  final BlockingQueue<WatchEventsRequest> watches = new LinkedBlockingQueue<>();
+  private static final int PATIENCE_SECONDS = 60;
+
   final List<ListEventsRequest> lists = new ArrayList<>();
   final List<NodeState> nodes = new ArrayList<>();
   final List<SummarizeEventsRequest> summaries = new ArrayList<>();
@@ -39,6 +43,7 @@ final class FakeAggregator extends OomEventsImplBase implements AutoCloseable {
   /** Whether a watch begins with a heartbeat. */
   volatile boolean greets = true;
 
+  private final BlockingQueue<WatchEventsRequest> watches = new LinkedBlockingQueue<>();
   private final List<OomKillEvent> events = new ArrayList<>();
   private final List<StreamObserver<WatchEventsResponse>> watchers = new ArrayList<>();
   private String storeName = "store1";
@@ -69,7 +74,7 @@ final class FakeAggregator extends OomEventsImplBase implements AutoCloseable {
 
   void stop() {
     try {
-      server.shutdownNow().awaitTermination();
+      assertThat(server.shutdownNow().awaitTermination(PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
     } catch (InterruptedException e) {
       throw new AssertionError(e);
     }
@@ -78,9 +83,22 @@ final class FakeAggregator extends OomEventsImplBase implements AutoCloseable {
     }
   }
 
+  /** What the next watch asked for, waited for. */
+  WatchEventsRequest nextWatch() throws InterruptedException {
+    WatchEventsRequest request = watches.poll(PATIENCE_SECONDS, TimeUnit.SECONDS);
+    assertThat(request).as("a watch").isNotNull();
+    return request;
+  }
+
   synchronized void store(OomKillEvent event) {
     events.add(event);
     watchers.forEach(watcher -> watcher.onNext(message(events.size())));
+  }
+
+  /** Ends every watch. */
+  synchronized void refuse(Status status) {
+    watchers.forEach(watcher -> watcher.onError(status.asException()));
+    watchers.clear();
   }
 
   synchronized void forgetEverything() {

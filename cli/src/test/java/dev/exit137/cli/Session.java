@@ -33,19 +33,28 @@ public final class Session {
   }
 
   int run(OutputStream stdout, String... args) {
-    return Main.run(
-        new Terminal(
-            new PrintStream(stdout, false, StandardCharsets.UTF_8),
-            new PrintStream(err, true, StandardCharsets.UTF_8),
-            environment,
-            InstantSource.fixed(Events.INSTANT),
-            ZoneOffset.UTC,
-            stop),
-        args);
+    return Main.run(terminal(stdout), args);
   }
 
+  /** What a command would get, for a part of one. */
+  Terminal terminal() {
+    return terminal(out);
+  }
+
+  private Terminal terminal(OutputStream stdout) {
+    return new Terminal(
+        new PrintStream(stdout, false, StandardCharsets.UTF_8),
+        new PrintStream(err, true, StandardCharsets.UTF_8),
+        environment,
+        InstantSource.fixed(Events.INSTANT),
+        ZoneOffset.UTC,
+        stop);
+  }
+
+  /** In a thread of its own. Its exit code; a failure when it has none within minutes. */
   public CompletableFuture<Integer> start(String... args) {
-    return CompletableFuture.supplyAsync(() -> run(args));
+    return CompletableFuture.supplyAsync(() -> run(args), task -> Thread.ofPlatform().daemon().start(task))
+        .orTimeout(5, TimeUnit.MINUTES);
   }
 
   /** The next line of stdout, waited for. */

@@ -2,24 +2,29 @@ package dev.exit137.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.protobuf.Timestamp;
 import dev.exit137.cli.client.AggregatorClient;
 import dev.exit137.cli.client.EventStream;
 import dev.exit137.cli.options.HostPort;
-import dev.exit137.cli.terminal.Terminal;
+import dev.exit137.cli.output.EventPrinter;
+import dev.exit137.cli.output.OutputFormat;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.security.ClientSecurity;
 import dev.exit137.proto.v1.EventFilter;
+import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.WatchEventsRequest;
+import io.grpc.Status;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.time.Duration;
-import java.time.InstantSource;
-import java.time.ZoneOffset;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 class WatchTest {
+  private static final Duration PATIENCE = Duration.ofMinutes(1);
+
   private final FakeAggregator aggregator = new FakeAggregator();
   private final Session session = new Session();
 
@@ -35,7 +40,7 @@ class WatchTest {
 
   private CompletableFuture<Integer> watch(String format) throws InterruptedException {
     CompletableFuture<Integer> exitCode = session.start("watch", "-o", format, "--server", aggregator.address());
-    assertThat(aggregator.watches.take()).isEqualTo(WatchEventsRequest.newBuilder()
+    assertThat(aggregator.nextWatch()).isEqualTo(WatchEventsRequest.newBuilder()
         .setFilter(EventFilter.getDefaultInstance())
         .build());
     return exitCode;
@@ -74,7 +79,7 @@ class WatchTest {
 
     assertThat(session.nextLine()).contains("boot/kmsg/2");
     assertThat(session.nextErrorLine()).contains("connected again");
-    assertThat(aggregator.watches.take().getResumeToken()).isEqualTo("store1/1");
+    assertThat(aggregator.nextWatch().getResumeToken()).isEqualTo("store1/1");
     assertThat(session.out()).isEmpty();
   }
 
@@ -91,8 +96,8 @@ class WatchTest {
 
     assertThat(session.nextLine()).contains("boot/kmsg/3");
     assertThat(session.nextErrorLine()).contains("another store");
-    assertThat(aggregator.watches.take().getResumeToken()).isEqualTo("store1/1");
-    assertThat(aggregator.watches.take().getFromTime()).isEqualTo(Events.TIME);
+    assertThat(aggregator.nextWatch().getResumeToken()).isEqualTo("store1/1");
+    assertThat(aggregator.nextWatch().getFromTime()).isEqualTo(Events.TIME);
   }
 
   @Test
@@ -110,8 +115,8 @@ class WatchTest {
 
     assertThat(session.nextLine()).contains("boot/kmsg/4");
     assertThat(session.nextErrorLine()).contains("removed events before they were read here");
-    assertThat(aggregator.watches.take().getResumeToken()).isEqualTo("store1/1");
-    assertThat(aggregator.watches.take().getResumeToken()).isEqualTo("store1/3");
+    assertThat(aggregator.nextWatch().getResumeToken()).isEqualTo("store1/1");
+    assertThat(aggregator.nextWatch().getResumeToken()).isEqualTo("store1/3");
   }
 
   @Test
@@ -138,11 +143,7 @@ class WatchTest {
   @Test
   void anEventThatCameButWasNotPrintedBeforeCtrlCComesAgainWithTheTokenOfThatEnd() throws Exception {
     try (AggregatorClient client = new AggregatorClient(HostPort.parse(aggregator.address()), ClientSecurity.PLAINTEXT);
-        EventStream stream = new EventStream(
-            client,
-            new Terminal(System.out, System.err, Map.of(), InstantSource.system(), ZoneOffset.UTC, session.stop),
-            WatchEventsRequest.newBuilder().setFromTime(Events.TIME).build(),
-            Duration.ofMillis(1))) {
+        EventStream stream = stream(client, Duration.ofMillis(1))) {
       aggregator.greets = false;
       aggregator.store(Events.inCgroup(1).build());
       stream.connect();
@@ -150,6 +151,79 @@ class WatchTest {
       assertThat(stream.next(Duration.ofMinutes(1))).isEmpty();
       assertThat(stream.resumeToken()).isEmpty();
     }
+  }
+
+  /** Its time is later than any that JSON has. */
+  private static OomKillEvent.Builder unprintable(int pid) {
+    return Events.inCgroup(pid).setTime(Timestamp.newBuilder().setSeconds(Long.MAX_VALUE));
+  }
+
+  @Test
+  void anEventThatCannotBePrintedEndsAWatchWithItsIdAndTheTokenToGoOnWith() throws Exception {
+    CompletableFuture<Integer> exitCode = watch();
+    aggregator.store(unprintable(1).build());
+    assertThat(exitCode.get()).isEqualTo(1);
+    assertThat(session.err())
+        .startsWith("exit137: to go on from here: --resume-token store1/1", "exit137: a defect of exit137, please report it:")
+        .anyMatch(line -> line.endsWith("event boot/kmsg/1 cannot be printed"));
+  }
+
+  @Test
+  void anAggregatorThatRefusesToGoOnEndsAWatchWithTheTokenToGoOnWith() throws Exception {
+    CompletableFuture<Integer> exitCode = watch();
+    aggregator.store(Events.inCgroup(1).build());
+    session.nextLine();
+    aggregator.refuse(Status.PERMISSION_DENIED);
+    assertThat(exitCode.get()).isEqualTo(1);
+    assertThat(session.err()).containsExactly(
+        "exit137: to go on from here: --resume-token store1/1",
+        "exit137: the aggregator at " + aggregator.address() + " refused: no reason given (PERMISSION_DENIED)");
+  }
+
+  @Test
+  void aDaemonCountsAnEventThatCannotBePrintedAndPrintsTheNext() throws Exception {
+    Guard guard = new Guard();
+    try (AggregatorClient client = new AggregatorClient(HostPort.parse(aggregator.address()), ClientSecurity.PLAINTEXT);
+        EventStream stream = stream(client, Duration.ofMillis(1))) {
+      Thread printing = printAll(stream, guard);
+      aggregator.store(unprintable(1).build());
+      aggregator.store(Events.inCgroup(2).build());
+      assertThat(session.nextLine()).contains("boot/kmsg/2");
+      assertThat(guard.counts()).containsExactlyEntriesOf(Map.of("output", 1L));
+      session.stop.request();
+      assertThat(printing.join(PATIENCE)).isTrue();
+    }
+  }
+
+  @Test
+  void aDaemonTriesAgainAfterADefectOfItsStreamAndNotAtOnce() throws Exception {
+    Guard guard = new Guard();
+    try (EventStream stream = stream(null, Duration.ofHours(1))) {
+      Thread printing = printAll(stream, guard);
+      long start = System.nanoTime();
+      while (guard.counts().isEmpty() || printing.getState() != Thread.State.TIMED_WAITING) {
+        assertThat(System.nanoTime() - start).isLessThan(PATIENCE.toNanos());
+        Thread.onSpinWait();
+      }
+      assertThat(guard.counts()).containsExactlyEntriesOf(Map.of("output", 1L));
+      session.stop.request();
+      assertThat(printing.join(PATIENCE)).isTrue();
+    }
+  }
+
+  private EventStream stream(AggregatorClient client, Duration firstBackoff) {
+    return new EventStream(
+        client, session.terminal(), WatchEventsRequest.newBuilder().setFromTime(Events.TIME).build(), firstBackoff);
+  }
+
+  private Thread printAll(EventStream stream, Guard guard) {
+    return Thread.ofPlatform().daemon().start(() -> {
+      try {
+        new EventPrinter(session.terminal(), OutputFormat.JSON).printAll(stream, guard);
+      } catch (Exception e) {
+        throw new IllegalStateException(e);
+      }
+    });
   }
 
   @Test

@@ -93,6 +93,10 @@ public final class EventStream implements AutoCloseable {
         if (!terminal.stop().isRequested()) {
           disconnect(e);
         }
+      } catch (RuntimeException e) {
+        // A defect: whoever goes on after it does so with a new call, and not at once.
+        drop();
+        throw e;
       }
     }
     return Optional.empty();
@@ -151,18 +155,23 @@ public final class EventStream implements AutoCloseable {
 
   private void disconnect(StatusException cause) throws Failure {
     Status status = cause.getStatus();
-    close();
-    call = null;
+    boolean first = backoff.isZero();
+    drop();
     switch (status.getCode()) {
       case INVALID_ARGUMENT, NOT_FOUND, PERMISSION_DENIED, UNAUTHENTICATED, UNIMPLEMENTED ->
           throw client.failure(status);
       case OUT_OF_RANGE -> goOnElsewhere(Optional.ofNullable(cause.getTrailers()));
       default -> {
-        if (backoff.isZero()) {
+        if (first) {
           terminal.say(client.lost(status) + "; trying again until it is back");
         }
       }
     }
+  }
+
+  private void drop() {
+    close();
+    call = null;
     backoff = backoff.isZero() ? firstBackoff : min(backoff.multipliedBy(2), MAX_BACKOFF);
   }
 

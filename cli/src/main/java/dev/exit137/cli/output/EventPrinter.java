@@ -4,6 +4,7 @@ import dev.exit137.cli.client.EventStream;
 import dev.exit137.cli.terminal.Failure;
 import dev.exit137.cli.terminal.OutputClosedException;
 import dev.exit137.cli.terminal.Terminal;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.v1.OomKillEvent;
 import java.time.Duration;
 
@@ -25,10 +26,30 @@ public final class EventPrinter {
    *
    * @throws Failure the aggregator refuses to go on
    * @throws OutputClosedException nobody reads any more
+   * @throws IllegalStateException an event cannot be printed; the stream goes on after it
    */
   public void printAll(EventStream stream) throws Failure, OutputClosedException, InterruptedException {
     for (var event = stream.next(FOR_EVER); event.isPresent(); event = stream.next(FOR_EVER)) {
-      print(event.get());
+      try {
+        print(event.get());
+      } catch (RuntimeException e) {
+        throw new IllegalStateException("event " + event.get().getEventId() + " cannot be printed", e);
+      }
+    }
+  }
+
+  /**
+   * The same for a daemon, which goes on after an event that cannot be printed.
+   *
+   * @param guard of this process; its place is {@code output}
+   */
+  public void printAll(EventStream stream, Guard guard) throws Failure, OutputClosedException, InterruptedException {
+    while (!terminal.stop().isRequested()) {
+      try {
+        printAll(stream);
+      } catch (RuntimeException e) {
+        guard.caught("output", e);
+      }
     }
   }
 
