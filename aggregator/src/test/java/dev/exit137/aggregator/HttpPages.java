@@ -22,7 +22,7 @@ final class HttpPages implements AutoCloseable {
 
   HttpPages(Guard guard, Aggregator aggregator) throws IOException {
     endpoint = HttpEndpoint.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
-    endpoint.serve(new Pages(guard, aggregator));
+    endpoint.serve(new Pages(guard, aggregator), guard);
   }
 
   /** The status and, in the lines after it, the body of a page. */

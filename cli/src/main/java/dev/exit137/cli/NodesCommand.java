@@ -6,9 +6,12 @@ import dev.exit137.cli.options.ServerOptions;
 import dev.exit137.cli.output.JsonLines;
 import dev.exit137.cli.output.NodeTable;
 import dev.exit137.cli.output.OutputFormat;
+import dev.exit137.cli.terminal.OutputClosedException;
 import dev.exit137.cli.terminal.Terminal;
 import dev.exit137.proto.v1.ListNodesRequest;
+import dev.exit137.proto.v1.ListNodesResponse;
 import dev.exit137.proto.v1.NodeState;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -32,19 +35,32 @@ final class NodesCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     try (AggregatorClient client = serverOptions.client()) {
-      List<NodeState> nodes =
-          client.ask(stub -> stub.listNodes(ListNodesRequest.getDefaultInstance())).getNodesList();
-      if (nodes.isEmpty()) {
-        terminal.say("no agent has reported yet");
-        return 0;
-      }
-      List<String> lines = outputOptions.format() == OutputFormat.JSON
-          ? nodes.stream().map(JsonLines::line).toList()
-          : NodeTable.of(nodes, terminal.clock().instant());
-      for (String line : lines) {
-        terminal.print(line);
+      List<NodeState> nodes = new ArrayList<>();
+      ListNodesResponse page = ListNodesResponse.getDefaultInstance();
+      do {
+        ListNodesRequest next = ListNodesRequest.newBuilder().setPageToken(page.getNextPageToken()).build();
+        page = client.ask(stub -> stub.listNodes(next));
+        nodes.addAll(page.getNodesList());
+      } while (!page.getNextPageToken().isEmpty());
+      print(nodes);
+      List<String> errors = NodeTable.internalErrors(page.getInternalErrorsMap());
+      if (!errors.isEmpty()) {
+        terminal.say("the aggregator itself: " + String.join("; ", errors) + "; see its log");
       }
     }
     return 0;
+  }
+
+  private void print(List<NodeState> nodes) throws OutputClosedException {
+    if (nodes.isEmpty()) {
+      terminal.say("no agent has reported yet");
+      return;
+    }
+    List<String> lines = outputOptions.format() == OutputFormat.JSON
+        ? nodes.stream().map(JsonLines::line).toList()
+        : NodeTable.of(nodes, terminal.clock().instant());
+    for (String line : lines) {
+      terminal.print(line);
+    }
   }
 }

@@ -26,7 +26,9 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -37,6 +39,11 @@ final class FakeAggregator extends OomEventsImplBase implements AutoCloseable {
 
   final List<ListEventsRequest> lists = new ArrayList<>();
   final List<NodeState> nodes = new ArrayList<>();
+  final Map<String, Long> internalErrors = new HashMap<>();
+
+  /** As many as a message has room for. */
+  int nodesPerPage = 1000;
+
   final List<SummarizeEventsRequest> summaries = new ArrayList<>();
   SummarizeEventsResponse summary = SummarizeEventsResponse.getDefaultInstance();
 
@@ -188,7 +195,13 @@ final class FakeAggregator extends OomEventsImplBase implements AutoCloseable {
 
   @Override
   public void listNodes(ListNodesRequest request, StreamObserver<ListNodesResponse> answer) {
-    answer.onNext(ListNodesResponse.newBuilder().addAllNodes(nodes).build());
+    int from = request.getPageToken().isEmpty() ? 0 : Integer.parseInt(request.getPageToken());
+    int to = Math.min(from + nodesPerPage, nodes.size());
+    answer.onNext(ListNodesResponse.newBuilder()
+        .addAllNodes(nodes.subList(from, to))
+        .setNextPageToken(to < nodes.size() ? Integer.toString(to) : "")
+        .putAllInternalErrors(internalErrors)
+        .build());
     answer.onCompleted();
   }
 

@@ -20,6 +20,9 @@ import java.time.Duration;
 import java.time.Instant;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class QueryTest {
   private final FakeAggregator aggregator = new FakeAggregator();
@@ -173,6 +176,35 @@ class QueryTest {
         "node-1                   connected    0.1.0    6.1.0   v2      9        0       0            all well",
         "worker-with-a-long-name  gone for 3m  0.1.0    6.1.0   v2      9        0       -            "
             + "kmsg unavailable: permission denied; kmsg records overwritten: 12");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"text, 6", "json, 5"})
+  void nodesThatAreTooManyForAMessageAreAllListed(String format, int lines) {
+    for (int i = 0; i < 5; i++) {
+      aggregator.nodes.add(NodeState.newBuilder().setStatus(status("node-" + i)).setConnected(true).build());
+    }
+    aggregator.nodesPerPage = 2;
+
+    assertThat(run("nodes", "-o", format)).isZero();
+
+    assertThat(session.out()).hasSize(lines);
+    assertThat(session.out().getLast()).contains("node-4");
+    assertThat(session.err()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"text", "json"})
+  void whatTheAggregatorItselfSurvivedIsSaidBesideItsNodes(String format) {
+    aggregator.nodes.add(NodeState.newBuilder().setStatus(status("node-1")).build());
+    aggregator.internalErrors.put("store", 2L);
+    aggregator.internalErrors.put("query", 1L);
+
+    assertThat(run("nodes", "-o", format)).isZero();
+
+    assertThat(session.out()).last().asString().contains("node-1");
+    assertThat(session.err()).containsExactly(
+        "exit137: the aggregator itself: internal errors in query: 1; internal errors in store: 2; see its log");
   }
 
   private static AgentStatus.Builder status(String node) {

@@ -1,5 +1,6 @@
 package dev.exit137.aggregator.consume;
 
+import com.google.protobuf.CodedOutputStream;
 import dev.exit137.aggregator.ingest.ConnectedNodes;
 import dev.exit137.aggregator.store.EventPage;
 import dev.exit137.aggregator.store.EventQuery;
@@ -145,15 +146,7 @@ public final class OomEventsService extends OomEventsGrpc.OomEventsImplBase impl
     answer(
         responses,
         () -> {
-          ListNodesResponse.Builder response = ListNodesResponse.newBuilder();
-          for (StoredNode node : store.nodes()) {
-            response.addNodes(
-                NodeState.newBuilder()
-                    .setStatus(node.status())
-                    .setLastSeen(node.lastSeen())
-                    .setConnected(connected.contains(node.status().getNode().getName())));
-          }
-          responses.onNext(response.putAllInternalErrors(guard.counts()).build());
+          responses.onNext(page(request));
           responses.onCompleted();
         });
   }
@@ -183,6 +176,37 @@ public final class OomEventsService extends OomEventsGrpc.OomEventsImplBase impl
       response.setNextPageToken(token.next(page.events().getLast().rowId()).encode());
     }
     return response.build();
+  }
+
+  private ListNodesResponse page(ListNodesRequest request) throws SQLException {
+    int size = Requests.pageSize(request);
+    ListNodesResponse.Builder response = ListNodesResponse.newBuilder().putAllInternalErrors(guard.counts());
+    int[] bytesLeft = {MAX_PAGE_BYTES - response.build().getSerializedSize()};
+    boolean all =
+        store.nodesAfter(
+            Requests.lastNode(request),
+            node -> {
+              NodeState state = state(node);
+              bytesLeft[0] -= CodedOutputStream.computeMessageSize(ListNodesResponse.NODES_FIELD_NUMBER, state);
+              boolean fits = response.getNodesCount() < size && (bytesLeft[0] >= 0 || response.getNodesCount() == 0);
+              if (fits) {
+                response.addNodes(state);
+              }
+              return fits;
+            });
+    if (!all) {
+      String last = response.getNodes(response.getNodesCount() - 1).getStatus().getNode().getName();
+      response.setNextPageToken(new NodePageToken(last).encode());
+    }
+    return response.build();
+  }
+
+  private NodeState state(StoredNode node) {
+    return NodeState.newBuilder()
+        .setStatus(node.status())
+        .setLastSeen(node.lastSeen())
+        .setConnected(connected.contains(node.status().getNode().getName()))
+        .build();
   }
 
   private OomKillEvent find(GetEventRequest request) throws SQLException {

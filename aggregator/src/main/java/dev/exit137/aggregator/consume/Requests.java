@@ -11,6 +11,7 @@ import dev.exit137.aggregator.store.RowRange;
 import dev.exit137.aggregator.store.SummaryQuery;
 import dev.exit137.proto.v1.EventFilter;
 import dev.exit137.proto.v1.ListEventsRequest;
+import dev.exit137.proto.v1.ListNodesRequest;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.SummarizeEventsRequest;
 import dev.exit137.proto.v1.SummarizeEventsRequest.Dimension;
@@ -58,6 +59,23 @@ final class Requests {
       throw invalid("page_size", "it is " + request.getPageSize() + "; it must be 0 (for 100) or more");
     }
     return request.getPageSize() == 0 ? DEFAULT_PAGE_SIZE : Math.min(request.getPageSize(), MAX_PAGE_SIZE);
+  }
+
+  /** How many nodes a page may have. */
+  static int pageSize(ListNodesRequest request) {
+    if (request.getPageSize() < 0) {
+      throw invalid("page_size", "it is " + request.getPageSize() + "; it must be 0 (for as many as fit) or more");
+    }
+    return request.getPageSize() == 0 ? Integer.MAX_VALUE : request.getPageSize();
+  }
+
+  /** The node after which the page begins; empty for the first page. */
+  static String lastNode(ListNodesRequest request) {
+    try {
+      return request.getPageToken().isEmpty() ? "" : NodePageToken.decode(request.getPageToken()).lastNode();
+    } catch (IllegalArgumentException e) {
+      throw invalid("page_token", "it is not a page token; give next_page_token of a ListNodes response, or nothing");
+    }
   }
 
   /** The page that is wanted. */

@@ -22,7 +22,7 @@ final class MessageRules {
   // The longest name that Kubernetes gives a node: a DNS subdomain.
   static final int MAX_NODE_NAME_BYTES = 253;
 
-  // ListNodes answers with the states of all nodes in one message.
+  // Many fit into a page of ListNodes.
   static final int MAX_STATUS_BYTES = 64 << 10;
 
   // Paths, names and the kernel's own lines are far below; an event of many tasks is large, but none of its texts.

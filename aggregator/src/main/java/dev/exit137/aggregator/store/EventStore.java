@@ -314,12 +314,15 @@ public final class EventStore implements AutoCloseable {
     return summary;
   }
 
-  /** Every agent that has ever reported, by name. */
-  public List<StoredNode> nodes() throws SQLException {
-    List<StoredNode> nodes = new ArrayList<>();
-    Select select = new Select("SELECT name, last_seen_nanos, status FROM node WHERE TRUE ORDER BY name");
-    read(select, row -> nodes.add(storedNode(row)));
-    return nodes;
+  /**
+   * Hands the nodes to a sink, by name in the order of its UTF-8 bytes, until it answers false.
+   *
+   * @param name only those after this one; empty for all
+   * @return whether the sink took all of them
+   */
+  public boolean nodesAfter(String name, Predicate<StoredNode> sink) throws SQLException {
+    Select select = new Select("SELECT name, last_seen_nanos, status FROM node WHERE name > ? ORDER BY name", name);
+    return read(select, row -> sink.test(storedNode(row)));
   }
 
   /** Writes what is queued, then closes the file. No read may be under way. */

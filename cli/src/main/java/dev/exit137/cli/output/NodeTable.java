@@ -9,6 +9,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.TreeMap;
 
 /** Agents, one to a line, with what is wrong with each at the end. */
@@ -24,6 +25,14 @@ public final class NodeTable {
     rows.add(HEADER);
     nodes.forEach(node -> rows.add(row(node, now)));
     return Columns.aligned(rows);
+  }
+
+  /** Unexpected exceptions that a daemon survived, in words; one for each place, in the order of the alphabet. */
+  public static List<String> internalErrors(Map<String, Long> counts) {
+    return new TreeMap<>(counts)
+        .entrySet().stream()
+        .map(error -> "internal errors in " + error.getKey() + ": " + Long.toUnsignedString(error.getValue()))
+        .toList();
   }
 
   private static List<String> row(NodeState node, Instant now) {
@@ -55,8 +64,7 @@ public final class NodeTable {
     Losses losses = status.getLosses();
     losses.toBuilder().clearInternalErrors().build().getAllFields().forEach((field, count) -> troubles.add(
         field.getName().replace('_', ' ') + ": " + count));
-    new TreeMap<>(losses.getInternalErrorsMap()).forEach((place, count) -> troubles.add(
-        "internal errors in " + place + ": " + Long.toUnsignedString(count)));
+    troubles.addAll(internalErrors(losses.getInternalErrorsMap()));
     return troubles.isEmpty() ? "all well" : String.join("; ", troubles);
   }
 
