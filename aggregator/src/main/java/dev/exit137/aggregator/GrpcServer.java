@@ -47,7 +47,7 @@ import java.util.concurrent.TimeUnit;
 /**
  * The gRPC side: the two services, health and reflection, and their few threads. exit137-grpc does the network and the
  * heartbeats' timing, exit137-ingest takes what agents send and may wait for the disk, exit137-summary counts,
- * exit137-consume answers everyone else.
+ * exit137-consume answers everyone else. Keys for tokens are fetched on exit137-keys, if they are.
  */
 final class GrpcServer implements AutoCloseable {
   /**
@@ -71,6 +71,9 @@ final class GrpcServer implements AutoCloseable {
   private static final int MAX_RST_FRAMES = 1000;
   private static final int RST_FRAMES_SECONDS = 30;
 
+  // So long at most a stream outlives its caller's certificate or token.
+  private static final long PROOF_CHECK_SECONDS = 1;
+
   private static final long STOP_SECONDS = 5;
 
   private final HealthStatusManager health = new HealthStatusManager();
@@ -80,6 +83,7 @@ final class GrpcServer implements AutoCloseable {
   private final ThreadPoolExecutor consumerThreads = executor("exit137-consume", CONSUMER_THREADS);
   private final Refusals refusals = new Refusals();
   private final ConnectedNodes connected = new ConnectedNodes();
+  private final AccessControl accessControl;
   private final IngestService ingest;
   private final OomEventsService consume;
   private final Server server;
@@ -87,8 +91,8 @@ final class GrpcServer implements AutoCloseable {
   private GrpcServer(
       InetSocketAddress address, AggregatorConfig config, EventStore store, InstantSource clock, Guard guard)
       throws UnusableFileException {
-    ServerCredentials credentials = credentials(config.access(), refusals);
-    AccessControl accessControl = new AccessControl(config.access(), refusals);
+    ServerCredentials credentials = credentials(config.access(), refusals, clock);
+    accessControl = new AccessControl(config.access(), refusals, clock, guard);
     Peers peers = new Peers(config.peerLimits(), refusals);
     boolean epoll = Epoll.isAvailable();
     eventLoop =
@@ -97,8 +101,8 @@ final class GrpcServer implements AutoCloseable {
             Thread.ofPlatform().name("exit137-grpc").daemon().factory(),
             epoll ? EpollIoHandler.newFactory() : NioIoHandler.newFactory());
     Class<? extends ServerChannel> channel = epoll ? EpollServerSocketChannel.class : NioServerSocketChannel.class;
-    ingest = new IngestService(store, connected, refusals);
-    consume = new OomEventsService(store, connected, consumerThreads, eventLoop, guard);
+    ingest = new IngestService(store, connected, refusals, clock, guard);
+    consume = new OomEventsService(store, connected, consumerThreads, eventLoop, clock, refusals, guard);
     NettyServerBuilder builder =
         NettyServerBuilder.forAddress(address, credentials)
             .bossEventLoopGroup(eventLoop)
@@ -126,6 +130,15 @@ final class GrpcServer implements AutoCloseable {
             .addService(health.getHealthService());
     reflection().forEach(builder::addService);
     server = builder.build();
+    if (config.access().knowsCallers()) {
+      eventLoop.scheduleWithFixedDelay(
+          guard.guarded("expiry", this::endUnproven), PROOF_CHECK_SECONDS, PROOF_CHECK_SECONDS, TimeUnit.SECONDS);
+    }
+  }
+
+  private void endUnproven() {
+    ingest.endUnproven();
+    consume.endUnproven();
   }
 
   static GrpcServer start(AggregatorConfig config, EventStore store, InstantSource clock, Guard guard)
@@ -183,6 +196,7 @@ final class GrpcServer implements AutoCloseable {
   public void close() {
     health.enterTerminalState();
     server.shutdown();
+    accessControl.close();
     ingest.close();
     consume.close();
     try {
@@ -202,13 +216,15 @@ final class GrpcServer implements AutoCloseable {
   }
 
   private void stopThreads() {
+    accessControl.close();
     ingestThread.shutdownNow();
     summaryThread.shutdownNow();
     consumerThreads.shutdown();
     eventLoop.shutdownGracefully(0, STOP_SECONDS, TimeUnit.SECONDS);
   }
 
-  private static ServerCredentials credentials(AccessConfig access, Refusals refusals) throws UnusableFileException {
+  private static ServerCredentials credentials(AccessConfig access, Refusals refusals, InstantSource clock)
+      throws UnusableFileException {
     if (access.certificate().isEmpty()) {
       return InsecureServerCredentials.create();
     }
@@ -216,6 +232,7 @@ final class GrpcServer implements AutoCloseable {
         access.certificate().get(),
         access.key().orElseThrow(),
         access.clientAuthorities(),
+        clock,
         why -> refusals.add(Refusals.Reason.CERTIFICATE, "a client: " + why));
   }
 

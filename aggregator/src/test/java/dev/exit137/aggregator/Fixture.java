@@ -35,6 +35,7 @@ import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 final class Fixture implements AutoCloseable {
   private static final long DEADLINE_SECONDS = 30;
 
+  private final Guard guard = new Guard();
   private final Aggregator aggregator;
   private final List<ManagedChannel> channels = new ArrayList<>();
   private final ManagedChannel channel;
@@ -43,30 +44,32 @@ final class Fixture implements AutoCloseable {
     this(dataDir, InstantSource.system());
   }
 
+  /** One that asks that clock for the date. */
   Fixture(Path dataDir, InstantSource clock) throws IOException {
-    this(dataDir, Retention.DEFAULT, PeerLimits.DEFAULT, clock);
+    this(dataDir, Retention.DEFAULT, clock);
+  }
+
+  /** The same, for those alone who may. */
+  Fixture(Path dataDir, AccessConfig access, InstantSource clock) throws IOException {
+    this(new AggregatorConfig("127.0.0.1", 0, dataDir, Retention.DEFAULT, PeerLimits.DEFAULT, access), clock);
   }
 
   Fixture(Path dataDir, Retention retention) throws IOException {
-    this(dataDir, retention, PeerLimits.DEFAULT, InstantSource.system());
+    this(dataDir, retention, InstantSource.system());
   }
 
   Fixture(Path dataDir, Retention retention, InstantSource clock) throws IOException {
-    this(dataDir, retention, PeerLimits.DEFAULT, clock);
+    this(new AggregatorConfig("127.0.0.1", 0, dataDir, retention, PeerLimits.DEFAULT, AccessConfig.OPEN), clock);
   }
 
   Fixture(Path dataDir, PeerLimits peerLimits) throws IOException {
-    this(dataDir, Retention.DEFAULT, peerLimits, InstantSource.system());
+    this(
+        new AggregatorConfig("127.0.0.1", 0, dataDir, Retention.DEFAULT, peerLimits, AccessConfig.OPEN),
+        InstantSource.system());
   }
 
-  private final Guard guard = new Guard();
-
-  private Fixture(Path dataDir, Retention retention, PeerLimits peerLimits, InstantSource clock) throws IOException {
-    aggregator =
-        Aggregator.start(
-            new AggregatorConfig("127.0.0.1", 0, dataDir, retention, peerLimits, AccessConfig.OPEN),
-            clock,
-            guard);
+  private Fixture(AggregatorConfig config, InstantSource clock) throws IOException {
+    aggregator = Aggregator.start(config, clock, guard);
     channel = newChannel();
   }
 

@@ -1,125 +1,114 @@
 package dev.exit137.aggregator;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatCode;
 
 import dev.exit137.proto.guard.Guard;
-import dev.exit137.proto.v1.EventIngestGrpc;
-import dev.exit137.proto.v1.PublishEventsRequest;
-import dev.exit137.proto.v1.PublishEventsResponse;
+import dev.exit137.proto.v1.GetEventRequest;
+import dev.exit137.proto.v1.OomEventsGrpc;
+import dev.exit137.proto.v1.OomKillEvent;
 import io.grpc.Metadata;
-import io.grpc.MethodDescriptor;
 import io.grpc.ServerCall;
-import io.grpc.ServerCallHandler;
 import io.grpc.Status;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class GuardedCallsTest {
   private final Guard guard = new Guard();
-  private final GuardedCalls guarded = new GuardedCalls(guard);
-  private final Call call = new Call();
-  private boolean handlerLearntOfTheEnd;
+  private final TestCall<GetEventRequest, OomKillEvent> call = new TestCall<>(OomEventsGrpc.getGetEventMethod());
+  private final List<String> handled = new ArrayList<>();
+
+  /** Fails at every message, and notes what else comes. */
+  private final ServerCall.Listener<GetEventRequest> failing = new ServerCall.Listener<>() {
+    @Override
+    public void onMessage(GetEventRequest message) {
+      throw new LinkageError("nobody expected this");
+    }
+
+    @Override
+    public void onHalfClose() {
+      handled.add("half close");
+    }
+
+    @Override
+    public void onCancel() {
+      handled.add("cancel");
+    }
+
+    @Override
+    public void onComplete() {
+      handled.add("complete");
+    }
+  };
 
   @Test
-  void aHandlerThatThrowsAsItBeginsEndsItsCall() {
-    ServerCall.Listener<PublishEventsRequest> listener = begin((_, _) -> {
-      throw new IllegalStateException("a defect of the test");
-    });
+  void aHandlerThatCannotBeginItsCallEndsThatCallAndIsCounted() {
+    ServerCall.Listener<GetEventRequest> listener = new GuardedCalls(guard).interceptCall(
+        call, new Metadata(), (_, _) -> {
+          throw new IllegalStateException("nobody expected this");
+        });
 
-    assertThat(call.end.getCode()).isEqualTo(Status.Code.INTERNAL);
-    assertThatCode(listener::onHalfClose).doesNotThrowAnyException();
-    assertThat(guard.counts()).containsExactly(Map.entry("ingest", 1L));
+    assertThat(call.closed()).isEqualTo(GuardedCalls.FAILURE);
+    assertThat(call.closed().getDescription()).isEqualTo("the aggregator failed at this unexpectedly; its log says why");
+    assertThat(guard.counts()).isEqualTo(Map.of("query", 1L));
+    listener.onComplete();
   }
 
   @Test
-  void aHandlerThatThrowsLaterEndsItsCallAndLearnsOfIt() {
-    ServerCall.Listener<PublishEventsRequest> listener = begin((_, _) -> new Handler() {
-      @Override
-      public void onReady() {
-        throw new NoClassDefFoundError("a defect of the test");
-      }
-    });
+  void aHandlerThatFailsLearnsOfItAndIsGivenNothingMoreButTheEndOfItsCall() {
+    ServerCall.Listener<GetEventRequest> listener =
+        new GuardedCalls(guard).interceptCall(call, new Metadata(), (_, _) -> failing);
 
-    listener.onReady();
+    listener.onMessage(GetEventRequest.getDefaultInstance());
+    listener.onHalfClose();
+    listener.onComplete();
 
-    assertThat(call.end.getCode()).isEqualTo(Status.Code.INTERNAL);
-    assertThat(call.end.getDescription()).startsWith("a defect of exit137");
-    assertThat(handlerLearntOfTheEnd).isTrue();
-    assertThat(guard.counts()).containsExactly(Map.entry("ingest", 1L));
+    assertThat(call.closed()).isEqualTo(GuardedCalls.FAILURE);
+    assertThat(handled).containsExactly("cancel", "complete");
+    assertThat(guard.counts()).isEqualTo(Map.of("query", 1L));
   }
 
   @Test
-  void aHandlerThatThrowsAfterItsAnswerLeavesTheAnswerAsItIs() {
-    ServerCall.Listener<PublishEventsRequest> listener = begin((_, _) -> new Handler() {
-      @Override
-      public void onHalfClose() {
-        call.close(Status.OK, new Metadata());
-        throw new IllegalStateException("a defect of the test");
-      }
-    });
+  void aHandlerThatFailsAfterItsAnswerIsCountedOnceAndTheAnswerStays() {
+    ServerCall.Listener<GetEventRequest> listener =
+        new GuardedCalls(guard).interceptCall(call, new Metadata(), (_, _) -> failing);
+    call.close(Status.OK, new Metadata());
+
+    listener.onMessage(GetEventRequest.getDefaultInstance());
+
+    assertThat(call.closed()).isEqualTo(Status.OK);
+    assertThat(guard.counts()).isEqualTo(Map.of("query", 1L));
+  }
+
+  @Test
+  void anAnswerToAClientThatHasGoneIsNoFault() {
+    ServerCall.Listener<GetEventRequest> listener = new GuardedCalls(guard).interceptCall(
+        call, new Metadata(), (_, _) -> new ServerCall.Listener<>() {
+          @Override
+          public void onHalfClose() {
+            throw Status.CANCELLED.withDescription("call already cancelled").asRuntimeException();
+          }
+        });
+    call.cancel();
 
     listener.onHalfClose();
 
-    assertThat(call.end.isOk()).isTrue();
-    assertThat(guard.counts()).containsExactly(Map.entry("ingest", 1L));
+    assertThat(guard.counts()).isEmpty();
   }
 
   @Test
-  void whatAHandlerThrowsAtTheEndOfItsCallIsCounted() {
-    ServerCall.Listener<PublishEventsRequest> listener = begin((_, _) -> new Handler() {
-      @Override
-      public void onCancel() {
-        throw new IllegalStateException("a defect of the test");
-      }
-    });
+  void whatAHandlerThrowsAtTheEndOfItsCallIsCountedOnce() {
+    ServerCall.Listener<GetEventRequest> listener = new GuardedCalls(guard).interceptCall(
+        call, new Metadata(), (_, _) -> new ServerCall.Listener<>() {
+          @Override
+          public void onCancel() {
+            throw new NoClassDefFoundError("nobody expected this");
+          }
+        });
 
     listener.onCancel();
 
-    assertThat(guard.counts()).containsExactly(Map.entry("ingest", 1L));
-  }
-
-  private ServerCall.Listener<PublishEventsRequest> begin(
-      ServerCallHandler<PublishEventsRequest, PublishEventsResponse> handler) {
-    return guarded.interceptCall(call, new Metadata(), handler);
-  }
-
-  private class Handler extends ServerCall.Listener<PublishEventsRequest> {
-    @Override
-    public void onCancel() {
-      handlerLearntOfTheEnd = true;
-    }
-  }
-
-  /** A call that remembers how it ended. */
-  private static final class Call extends ServerCall<PublishEventsRequest, PublishEventsResponse> {
-    private Status end;
-
-    @Override
-    public void request(int messages) {}
-
-    @Override
-    public void sendHeaders(Metadata headers) {}
-
-    @Override
-    public void sendMessage(PublishEventsResponse message) {}
-
-    @Override
-    public void close(Status status, Metadata trailers) {
-      if (end != null) {
-        throw new IllegalStateException("call already closed");
-      }
-      end = status;
-    }
-
-    @Override
-    public boolean isCancelled() {
-      return false;
-    }
-
-    @Override
-    public MethodDescriptor<PublishEventsRequest, PublishEventsResponse> getMethodDescriptor() {
-      return EventIngestGrpc.getPublishEventsMethod();
-    }
+    assertThat(guard.counts()).isEqualTo(Map.of("query", 1L));
   }
 }

@@ -30,8 +30,8 @@ class StoreUpgradeTest {
   // Given by the old program after it had stored the second event.
   private static final String OLD_TOKEN = "cjHwe8THXEjmv45CGsJHNMQAAAAAAAAAAgAAAAAAAAAAAAAAAAAAAAA";
 
-  // A minute after its node was last heard of.
-  private static final InstantSource CLOCK = InstantSource.fixed(Instant.ofEpochSecond(1_795_281_740));
+  // A minute after it had heard of the node: later, the node would be forgotten.
+  private static final InstantSource CLOCK = InstantSource.fixed(Instant.parse("2026-11-21T20:42:19Z"));
 
   @TempDir private Path dataDir;
 

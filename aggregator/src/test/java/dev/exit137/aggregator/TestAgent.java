@@ -16,6 +16,8 @@ import java.util.concurrent.TimeUnit;
 
 /** An agent's stream: what it sends, the acknowledgements it gets, and how it ends. */
 final class TestAgent implements StreamObserver<PublishEventsResponse> {
+  private static final long PATIENCE_SECONDS = 60;
+
   private final BlockingQueue<EventAck> acks = new LinkedBlockingQueue<>();
   private final CompletableFuture<Status> end = new CompletableFuture<>();
   private final StreamObserver<PublishEventsRequest> requests;
@@ -49,14 +51,16 @@ final class TestAgent implements StreamObserver<PublishEventsResponse> {
 
   /** Waits for an acknowledgement, or for the end of the stream. */
   Optional<EventAck> ackOrEnd() {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
     try {
-      while (true) {
+      while (System.nanoTime() < deadline) {
         boolean ended = end.isDone();
         EventAck ack = acks.poll(10, TimeUnit.MILLISECONDS);
         if (ack != null || ended) {
           return Optional.ofNullable(ack);
         }
       }
+      throw new AssertionError("neither an acknowledgement nor the end of the stream");
     } catch (InterruptedException e) {
       throw new AssertionError(e);
     }
@@ -80,7 +84,7 @@ final class TestAgent implements StreamObserver<PublishEventsResponse> {
 
   /** Waits for the end. */
   Status end() {
-    return end.join();
+    return end.copy().orTimeout(PATIENCE_SECONDS, TimeUnit.SECONDS).join();
   }
 
   @Override

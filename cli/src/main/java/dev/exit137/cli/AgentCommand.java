@@ -45,7 +45,8 @@ final class AgentCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     terminal.stop().listen();
-    AgentConfig config = options.config(terminal, aggregators, connectionOptions.security(aggregators));
+    AgentConfig config =
+        options.config(terminal, aggregators, connectionOptions.security(aggregators, terminal.clock()));
     Guard guard = new Guard();
     try (HttpSide http = HttpSide.open(httpOptions);
         EventSink events = options.eventSink(terminal, guard);

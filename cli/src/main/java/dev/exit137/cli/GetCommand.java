@@ -48,7 +48,7 @@ final class GetCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     GetEventRequest request = GetEventRequest.newBuilder().setEventId(id).setNode(node).build();
-    try (AggregatorClient client = serverOptions.client()) {
+    try (AggregatorClient client = serverOptions.client(terminal.clock())) {
       OomKillEvent event = client.ask(stub -> stub.getEvent(request));
       List<String> lines = outputOptions.format() == OutputFormat.JSON
           ? List.of(JsonLines.line(event))

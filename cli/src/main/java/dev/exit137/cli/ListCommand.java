@@ -55,7 +55,7 @@ final class ListCommand implements Callable<Integer> {
     }
     EventFilter filter = filterOptions.filter();
     EventPrinter printer = new EventPrinter(terminal, outputOptions.format());
-    try (AggregatorClient client = serverOptions.client()) {
+    try (AggregatorClient client = serverOptions.client(terminal.clock())) {
       int left = limit;
       String token = "";
       do {

@@ -34,7 +34,7 @@ final class NodesCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    try (AggregatorClient client = serverOptions.client()) {
+    try (AggregatorClient client = serverOptions.client(terminal.clock())) {
       List<NodeState> nodes = new ArrayList<>();
       ListNodesResponse page = ListNodesResponse.getDefaultInstance();
       do {

@@ -68,7 +68,7 @@ final class SummaryCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     SummarizeEventsRequest request = request();
-    try (AggregatorClient client = serverOptions.client()) {
+    try (AggregatorClient client = serverOptions.client(terminal.clock())) {
       SummarizeEventsResponse summary = client.ask(stub -> stub.summarizeEvents(request));
       if (outputOptions.format() == OutputFormat.JSON) {
         terminal.print(JsonLines.line(summary));

@@ -64,7 +64,7 @@ final class WatchCommand implements Callable<Integer> {
     from.map(FilterOptions::timestamp).ifPresent(request::setFromTime);
     resumeToken.ifPresent(request::setResumeToken);
     terminal.stop().listen();
-    try (AggregatorClient client = serverOptions.client();
+    try (AggregatorClient client = serverOptions.client(terminal.clock());
         EventStream stream = new EventStream(client, terminal, request.build(), FIRST_BACKOFF)) {
       stream.connect();
       try {

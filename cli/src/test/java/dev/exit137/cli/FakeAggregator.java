@@ -29,6 +29,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -53,6 +54,7 @@ final class FakeAggregator extends OomEventsImplBase implements AutoCloseable {
   private final BlockingQueue<WatchEventsRequest> watches = new LinkedBlockingQueue<>();
   private final List<OomKillEvent> events = new ArrayList<>();
   private final List<StreamObserver<WatchEventsResponse>> watchers = new ArrayList<>();
+  private Optional<Status> refusal = Optional.empty();
   private String storeName = "store1";
   private int removed;
   private Server server;
@@ -102,8 +104,9 @@ final class FakeAggregator extends OomEventsImplBase implements AutoCloseable {
     watchers.forEach(watcher -> watcher.onNext(message(events.size())));
   }
 
-  /** Ends every watch. */
-  synchronized void refuse(Status status) {
+  /** Ends what was being watched, and refuses whoever comes then, if it is said so. */
+  synchronized void end(Status status, boolean forGood) {
+    refusal = forGood ? Optional.of(status) : Optional.empty();
     watchers.forEach(watcher -> watcher.onError(status.asException()));
     watchers.clear();
   }
@@ -121,6 +124,10 @@ final class FakeAggregator extends OomEventsImplBase implements AutoCloseable {
   @Override
   public synchronized void watchEvents(WatchEventsRequest request, StreamObserver<WatchEventsResponse> watcher) {
     watches.add(request);
+    if (refusal.isPresent()) {
+      watcher.onError(refusal.get().asException());
+      return;
+    }
     int next = events.size() + 1;
     if (request.hasResumeToken()) {
       String[] token = request.getResumeToken().split("/");

@@ -24,6 +24,7 @@ public final class Session {
   private static final int PATIENCE_SECONDS = 60;
 
   public final Map<String, String> environment = new HashMap<>();
+  public InstantSource clock = InstantSource.fixed(Events.INSTANT);
   public final StopSignal stop = new StopSignal(Set.of());
   private final Lines out = new Lines();
   private final Lines err = new Lines();
@@ -46,7 +47,7 @@ public final class Session {
         new PrintStream(stdout, false, StandardCharsets.UTF_8),
         new PrintStream(err, true, StandardCharsets.UTF_8),
         environment,
-        InstantSource.fixed(Events.INSTANT),
+        clock,
         ZoneOffset.UTC,
         stop);
   }

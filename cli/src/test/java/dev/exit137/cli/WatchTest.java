@@ -19,6 +19,7 @@ import java.io.OutputStream;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -120,6 +121,33 @@ class WatchTest {
   }
 
   @Test
+  void aWatchWhoseTokenEndedGoesOnWithTheOneThatItsFileHoldsNow() throws Exception {
+    watch();
+    aggregator.store(Events.inCgroup(1).build());
+    session.nextLine();
+
+    aggregator.end(Status.UNAUTHENTICATED.withDescription("the token ended"), false);
+    aggregator.store(Events.inCgroup(2).build());
+
+    assertThat(session.nextErrorLine()).isEqualTo("exit137: lost the aggregator at " + aggregator.address()
+        + ": the token ended; trying again with what the files of this side hold now");
+    assertThat(session.nextLine()).contains("boot/kmsg/2");
+    assertThat(aggregator.nextWatch().getResumeToken()).isEqualTo("store1/1");
+  }
+
+  @Test
+  void aWatchWhoseTokenEndedAndThatHasNoOtherEndsWithTheReason() throws Exception {
+    CompletableFuture<Integer> exitCode = watch();
+    aggregator.store(Events.inCgroup(1).build());
+    session.nextLine();
+
+    aggregator.end(Status.UNAUTHENTICATED.withDescription("the token ended"), true);
+
+    assertThat(exitCode.get(60, TimeUnit.SECONDS)).isEqualTo(1);
+    assertThat(session.err()).last().asString().contains("refused: the token ended (UNAUTHENTICATED)");
+  }
+
+  @Test
   void ctrlCEndsAWatchWithExitCodeZeroAndTheTokenToGoOnWith() throws Exception {
     CompletableFuture<Integer> exitCode = watch();
     aggregator.store(Events.inCgroup(1).build());
@@ -173,7 +201,7 @@ class WatchTest {
     CompletableFuture<Integer> exitCode = watch();
     aggregator.store(Events.inCgroup(1).build());
     session.nextLine();
-    aggregator.refuse(Status.PERMISSION_DENIED);
+    aggregator.end(Status.PERMISSION_DENIED, true);
     assertThat(exitCode.get()).isEqualTo(1);
     assertThat(session.err()).containsExactly(
         "exit137: to go on from here: --resume-token store1/1",

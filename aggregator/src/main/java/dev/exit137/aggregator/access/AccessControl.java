@@ -1,5 +1,7 @@
 package dev.exit137.aggregator.access;
 
+import dev.exit137.aggregator.GuardedCalls;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.security.UnusableFileException;
 import dev.exit137.proto.v1.EventIngestGrpc;
 import io.grpc.Context;
@@ -15,20 +17,23 @@ import io.grpc.health.v1.HealthGrpc;
 import java.security.cert.CertificateParsingException;
 import java.security.cert.X509Certificate;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.stream.Collectors;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import javax.net.ssl.SSLSession;
 
 /**
  * Knows who calls, and ends the calls of those who may not make them. Everyone may ask for the health, which names
- * nobody. Runs on the threads of the calls.
+ * nobody. Runs on the threads of the calls; a call whose token needs keys that are still to be fetched waits for them
+ * without a thread.
  */
-public final class AccessControl implements ServerInterceptor {
+public final class AccessControl implements ServerInterceptor, AutoCloseable {
   private static final Metadata.Key<String> AUTHORIZATION =
       Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
   private static final String BEARER = "Bearer ";
@@ -39,13 +44,34 @@ public final class AccessControl implements ServerInterceptor {
 
   private final AccessConfig config;
   private final Refusals refusals;
+  private final InstantSource clock;
+  private final Guard guard;
   private final Optional<TokenVerifier> tokens;
 
-  /** Reads the keys that check tokens, if they are in a file. */
-  public AccessControl(AccessConfig config, Refusals refusals) throws UnusableFileException {
+  /**
+   * Reads the keys that check tokens, if they are in a file, or begins to fetch them.
+   *
+   * @param clock the wall clock
+   */
+  public AccessControl(AccessConfig config, Refusals refusals, InstantSource clock, Guard guard)
+      throws UnusableFileException {
+    this(
+        config,
+        refusals,
+        clock,
+        guard,
+        config.tokens().isPresent()
+            ? Optional.of(new TokenVerifier(config.tokens().get(), clock, guard))
+            : Optional.empty());
+  }
+
+  AccessControl(
+      AccessConfig config, Refusals refusals, InstantSource clock, Guard guard, Optional<TokenVerifier> tokens) {
     this.config = config;
     this.refusals = refusals;
-    tokens = config.tokens().isPresent() ? Optional.of(new TokenVerifier(config.tokens().get())) : Optional.empty();
+    this.clock = clock;
+    this.guard = guard;
+    this.tokens = tokens;
   }
 
   @Override
@@ -55,9 +81,32 @@ public final class AccessControl implements ServerInterceptor {
     if (HealthGrpc.SERVICE_NAME.equals(service) || !config.knowsCallers()) {
       return next.startCall(call, headers);
     }
+    Optional<String> token = tokens.isPresent() ? token(headers) : Optional.empty();
+    Context context = Context.current();
+    CompletableFuture<TokenKeys> keys = token
+        .map(shown -> tokens.get().keysFor(shown))
+        .orElse(CompletableFuture.completedFuture(TokenKeys.NONE));
+    if (keys.isDone()) {
+      return begin(call, headers, next, context, token, keys.join());
+    }
+    HeldCall<ReqT> held = new HeldCall<>();
+    keys.thenAccept(newest -> held.begin(
+        GuardedCalls.begin(call, guard, () -> begin(call, headers, next, context, token, newest))));
+    return held;
+  }
+
+  private <ReqT, RespT> ServerCall.Listener<ReqT> begin(
+      ServerCall<ReqT, RespT> call,
+      Metadata headers,
+      ServerCallHandler<ReqT, RespT> next,
+      Context context,
+      Optional<String> token,
+      TokenKeys keys) {
     try {
-      Caller caller = EventIngestGrpc.SERVICE_NAME.equals(service) ? publisher(call, headers) : reader(call, headers);
-      return Contexts.interceptCall(Context.current().withValue(Caller.KEY, caller), call, headers, next);
+      Proofs proofs = proofs(call, token, keys);
+      String service = call.getMethodDescriptor().getServiceName();
+      Caller caller = EventIngestGrpc.SERVICE_NAME.equals(service) ? publisher(proofs) : reader(proofs);
+      return Contexts.interceptCall(context.withValue(Caller.KEY, caller), call, headers, next);
     } catch (StatusException e) {
       Status status = e.getStatus();
       refusals.add(
@@ -71,8 +120,15 @@ public final class AccessControl implements ServerInterceptor {
     }
   }
 
-  private Caller publisher(ServerCall<?, ?> call, Metadata headers) throws StatusException {
-    Proofs proofs = proofs(call, headers);
+  private static Optional<String> token(Metadata headers) {
+    String authorization = headers.get(AUTHORIZATION);
+    // The scheme's case does not matter, RFC 9110, 11.1.
+    return authorization != null && authorization.regionMatches(true, 0, BEARER, 0, BEARER.length())
+        ? Optional.of(authorization.substring(BEARER.length()).strip())
+        : Optional.empty();
+  }
+
+  private Caller publisher(Proofs proofs) throws StatusException {
     Set<String> allowed = proofs.names.stream()
         .filter(name -> Caller.isAmong(config.mayPublish(), name))
         .collect(Collectors.toSet());
@@ -89,8 +145,7 @@ public final class AccessControl implements ServerInterceptor {
     return new Caller(proofs.names, true, nodes, proofs.until);
   }
 
-  private Caller reader(ServerCall<?, ?> call, Metadata headers) throws StatusException {
-    Proofs proofs = proofs(call, headers);
+  private Caller reader(Proofs proofs) throws StatusException {
     boolean allowed = config.mayRead().isEmpty()
         ? proofs.certified
         : proofs.names.stream().anyMatch(name -> Caller.isAmong(config.mayRead(), name));
@@ -120,17 +175,14 @@ public final class AccessControl implements ServerInterceptor {
     }
   }
 
-  private Proofs proofs(ServerCall<?, ?> call, Metadata headers) throws StatusException {
+  private Proofs proofs(ServerCall<?, ?> call, Optional<String> token, TokenKeys keys) throws StatusException {
     Proofs proofs = new Proofs();
     Optional<X509Certificate> certificate = certificate(call);
     if (certificate.isPresent()) {
       addCertificate(certificate.get(), proofs);
     }
-    String authorization = headers.get(AUTHORIZATION);
-    // The scheme's case does not matter, RFC 9110, 11.1.
-    boolean bearer = authorization != null && authorization.regionMatches(true, 0, BEARER, 0, BEARER.length());
-    if (bearer && tokens.isPresent()) {
-      TokenVerifier.Proof proof = tokens.get().verify(authorization.substring(BEARER.length()).strip());
+    if (token.isPresent()) {
+      TokenVerifier.Proof proof = tokens.orElseThrow().verify(token.get(), keys);
       proofs.names.addAll(proof.names());
       proofs.hold(proof.until());
     } else if (certificate.isEmpty()) {
@@ -148,9 +200,9 @@ public final class AccessControl implements ServerInterceptor {
     return tokens.isEmpty() ? "give " + certificate : "give " + certificate + " or " + token;
   }
 
-  private static void addCertificate(X509Certificate certificate, Proofs proofs) throws StatusException {
+  private void addCertificate(X509Certificate certificate, Proofs proofs) throws StatusException {
     Instant end = certificate.getNotAfter().toInstant();
-    if (end.isBefore(Instant.now())) {
+    if (end.isBefore(clock.instant())) {
       // A connection lives longer than the handshake that checked it.
       throw Status.UNAUTHENTICATED
           .withDescription("the client's certificate expired at " + end + "; connect with a new one")
@@ -159,13 +211,7 @@ public final class AccessControl implements ServerInterceptor {
     proofs.certified = true;
     proofs.hold(end);
     try {
-      Collection<List<?>> names = certificate.getSubjectAlternativeNames();
-      for (List<?> name : names == null ? List.<List<?>>of() : names) {
-        int kind = (Integer) name.get(0);
-        if (kind == DNS_NAME || kind == URI_NAME) {
-          proofs.names.add((String) name.get(1));
-        }
-      }
+      proofs.names.addAll(names(certificate));
     } catch (CertificateParsingException e) {
       throw Status.UNAUTHENTICATED
           .withDescription("the names of the client's certificate cannot be read: " + e.getMessage())
@@ -173,18 +219,27 @@ public final class AccessControl implements ServerInterceptor {
     }
   }
 
+  private static List<String> names(X509Certificate certificate) throws CertificateParsingException {
+    Collection<List<?>> names = certificate.getSubjectAlternativeNames();
+    return names == null
+        ? List.of()
+        : names.stream().filter(AccessControl::isOfUse).map(name -> (String) name.get(1)).toList();
+  }
+
+  private static boolean isOfUse(List<?> generalName) {
+    int kind = (Integer) generalName.get(0);
+    return kind == DNS_NAME || kind == URI_NAME;
+  }
+
   /** The DNS and URI names of the caller's certificate, which the handshake has checked; empty without one. */
   public static Optional<String> certifiedName(ServerCall<?, ?> call) {
-    Proofs proofs = new Proofs();
     try {
       Optional<X509Certificate> certificate = certificate(call);
-      if (certificate.isPresent()) {
-        addCertificate(certificate.get(), proofs);
-      }
-    } catch (StatusException refusedLater) {
+      List<String> names = certificate.isPresent() ? names(certificate.get()) : List.of();
+      return names.isEmpty() ? Optional.empty() : Optional.of(String.join(", ", names));
+    } catch (CertificateParsingException refusedLater) {
       return Optional.empty();
     }
-    return proofs.names.isEmpty() ? Optional.empty() : Optional.of(String.join(", ", proofs.names));
   }
 
   private static Optional<X509Certificate> certificate(ServerCall<?, ?> call) {
@@ -199,5 +254,11 @@ public final class AccessControl implements ServerInterceptor {
     } catch (SSLPeerUnverifiedException e) {
       return Optional.empty();
     }
+  }
+
+  /** Fetches no more keys; calls that wait for some are answered. */
+  @Override
+  public void close() {
+    tokens.ifPresent(TokenVerifier::close);
   }
 }

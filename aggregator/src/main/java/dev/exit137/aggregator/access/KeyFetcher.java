@@ -9,6 +9,7 @@ import dev.exit137.proto.security.UnusableFileException;
 import java.io.IOException;
 import java.net.HttpURLConnection;
 import java.net.URL;
+import java.time.InstantSource;
 import java.util.Optional;
 import javax.net.ssl.SSLSocketFactory;
 
@@ -22,14 +23,16 @@ final class KeyFetcher extends DefaultResourceRetriever {
 
   private final Optional<Reloaded<String>> bearer;
 
-  KeyFetcher(Optional<FlagFile> authorities, Optional<FlagFile> bearer) throws UnusableFileException {
-    super(TIMEOUT_MILLIS, TIMEOUT_MILLIS, MAX_BYTES, true, sockets(authorities));
+  KeyFetcher(Optional<FlagFile> authorities, Optional<FlagFile> bearer, InstantSource clock)
+      throws UnusableFileException {
+    super(TIMEOUT_MILLIS, TIMEOUT_MILLIS, MAX_BYTES, true, sockets(authorities, clock));
     this.bearer = bearer.isPresent() ? Optional.of(BearerToken.in(bearer.get())) : Optional.empty();
   }
 
   /** Null for those of the JDK. */
-  private static SSLSocketFactory sockets(Optional<FlagFile> authorities) throws UnusableFileException {
-    return authorities.isPresent() ? Tls.sockets(authorities.get()) : null;
+  private static SSLSocketFactory sockets(Optional<FlagFile> authorities, InstantSource clock)
+      throws UnusableFileException {
+    return authorities.isPresent() ? Tls.sockets(authorities.get(), clock) : null;
   }
 
   @Override

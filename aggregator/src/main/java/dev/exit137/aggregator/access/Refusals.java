@@ -1,7 +1,10 @@
 package dev.exit137.aggregator.access;
 
+import io.grpc.Status;
+import java.time.Instant;
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
@@ -19,7 +22,7 @@ public final class Refusals {
   public enum Reason {
     /** The certificate of a client is expired or of no known authority; it has no connection. */
     CERTIFICATE,
-    /** A call without a certificate or a token, or with a token that is not taken. */
+    /** A call without a certificate or a token, or with one that is not taken or has ended since. */
     UNAUTHENTICATED,
     /** A call of somebody who may not make it. */
     PERMISSION_DENIED,
@@ -64,6 +67,21 @@ public final class Refusals {
       count.saidNanos = now;
       count.unsaid = 0;
     }
+  }
+
+  /**
+   * The end of a stream whose caller's certificate or token has ended, counted; empty while it has not.
+   *
+   * @param now by the wall clock
+   */
+  public Optional<Status> ended(Caller caller, Instant now) {
+    if (!now.isAfter(caller.provenUntil())) {
+      return Optional.empty();
+    }
+    String why =
+        "the token or certificate with which this stream began ended at " + caller.provenUntil() + "; connect again";
+    add(Reason.UNAUTHENTICATED, "a stream of " + caller + ": " + why);
+    return Optional.of(Status.UNAUTHENTICATED.withDescription(why));
   }
 
   /** How many since the start. */

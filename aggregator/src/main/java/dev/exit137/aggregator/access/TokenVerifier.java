@@ -2,18 +2,20 @@ package dev.exit137.aggregator.access;
 
 import com.nimbusds.jose.JOSEException;
 import com.nimbusds.jose.JWSAlgorithm;
+import com.nimbusds.jose.JWSHeader;
 import com.nimbusds.jose.KeySourceException;
-import com.nimbusds.jose.jwk.JWKSet;
-import com.nimbusds.jose.jwk.source.JWKSource;
-import com.nimbusds.jose.jwk.source.JWKSourceBuilder;
+import com.nimbusds.jose.jwk.JWK;
+import com.nimbusds.jose.jwk.JWKMatcher;
+import com.nimbusds.jose.jwk.JWKSelector;
 import com.nimbusds.jose.proc.BadJOSEException;
 import com.nimbusds.jose.proc.JWSVerificationKeySelector;
-import com.nimbusds.jose.proc.SecurityContext;
 import com.nimbusds.jwt.JWTClaimsSet;
+import com.nimbusds.jwt.SignedJWT;
 import com.nimbusds.jwt.proc.BadJWTException;
 import com.nimbusds.jwt.proc.DefaultJWTClaimsVerifier;
 import com.nimbusds.jwt.proc.DefaultJWTProcessor;
 import com.nimbusds.jwt.proc.ExpiredJWTException;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.security.FlagFile;
 import dev.exit137.proto.security.Reloaded;
 import dev.exit137.proto.security.UnusableFileException;
@@ -24,17 +26,20 @@ import java.net.URI;
 import java.nio.file.Path;
 import java.text.ParseException;
 import java.time.Instant;
+import java.time.InstantSource;
+import java.util.Date;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 
 /**
  * Checks tokens of Kubernetes service accounts: signature, audience, issuer, time, and which node the kubelet asked for
  * them on. https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/ describes their claims. Safe
- * for all threads; keys from a URL are fetched on the thread that asks, and kept.
+ * for all threads.
  */
-final class TokenVerifier {
+final class TokenVerifier implements AutoCloseable {
   // By public keys; who checks a token must not be able to make one.
   private static final Set<JWSAlgorithm> ALGORITHMS = Set.of(
       JWSAlgorithm.RS256, JWSAlgorithm.RS384, JWSAlgorithm.RS512,
@@ -48,59 +53,97 @@ final class TokenVerifier {
    * What a token proves.
    *
    * @param names its service account, as Kubernetes writes it, and its node
+   * @param until when it expires, by the slowest clock that is allowed for
    */
   record Proof(Set<String> names, Instant until) {}
 
   private final TokenConfig config;
-  private final DefaultJWTProcessor<SecurityContext> processor = new DefaultJWTProcessor<>();
+  private final TokenKeys.Source keys;
+  private final DefaultJWTProcessor<TokenKeys> processor = new DefaultJWTProcessor<>();
 
-  TokenVerifier(TokenConfig config) throws UnusableFileException {
+  /**
+   * Reads the keys, if they are in a file, or begins to fetch them.
+   *
+   * @param clock the wall clock
+   */
+  TokenVerifier(TokenConfig config, InstantSource clock, Guard guard) throws UnusableFileException {
+    this(config, keys(config, clock, guard), clock);
+  }
+
+  TokenVerifier(TokenConfig config, TokenKeys.Source keys, InstantSource clock) {
     this.config = config;
-    processor.setJWSKeySelector(new JWSVerificationKeySelector<>(ALGORITHMS, keys(config)));
-    DefaultJWTClaimsVerifier<SecurityContext> claims = new DefaultJWTClaimsVerifier<>(
-        config.audience(), new JWTClaimsSet.Builder().issuer(config.issuer()).build(), Set.of("sub", "exp"));
+    this.keys = keys;
+    processor.setJWSKeySelector(new JWSVerificationKeySelector<>(ALGORITHMS, TokenVerifier::select));
+    JWTClaimsSet exact = new JWTClaimsSet.Builder().issuer(config.issuer()).build();
+    DefaultJWTClaimsVerifier<TokenKeys> claims =
+        new DefaultJWTClaimsVerifier<>(config.audience(), exact, Set.of("sub", "exp")) {
+          @Override
+          protected Date currentTime() {
+            return Date.from(clock.instant());
+          }
+        };
     claims.setMaxClockSkew(MAX_CLOCK_SKEW_SECONDS);
     processor.setJWTClaimsSetVerifier(claims);
   }
 
-  private static JWKSource<SecurityContext> keys(TokenConfig config) throws UnusableFileException {
-    FlagFile file = new FlagFile("--token-jwks", config.isUrl() ? Path.of("") : Path.of(config.jwks()));
+  private static TokenKeys.Source keys(TokenConfig config, InstantSource clock, Guard guard)
+      throws UnusableFileException {
     if (!config.isUrl()) {
-      Reloaded<JWKSet> keys = new Reloaded<>(List.of(file), () -> parse(file));
-      return (selector, _) -> selector.select(keys.get());
+      FlagFile file = new FlagFile("--token-jwks", Path.of(config.jwks()));
+      return new Reloaded<>(List.of(file), () -> parse(file))::get;
     }
     try {
-      return JWKSourceBuilder.create(
-              URI.create(config.jwks()).toURL(), new KeyFetcher(config.jwksCa(), config.jwksBearer()))
-          .outageTolerantForever()
-          .build();
+      return new FetchedKeys(
+          URI.create(config.jwks()).toURL(), new KeyFetcher(config.jwksCa(), config.jwksBearer(), clock), guard);
     } catch (MalformedURLException | IllegalArgumentException e) {
       throw new IllegalArgumentException("--token-jwks " + config.jwks() + " is no URL: " + e.getMessage(), e);
     }
   }
 
-  private static JWKSet parse(FlagFile file) throws UnusableFileException {
+  private static TokenKeys parse(FlagFile file) throws UnusableFileException {
     try {
-      JWKSet keys = JWKSet.parse(file.read());
-      if (keys.isEmpty()) {
-        throw file.unusable("there is no key in it; kubectl get --raw /openid/v1/jwks prints those of a cluster", null);
-      }
-      return keys;
+      return TokenKeys.parse(file.read());
     } catch (ParseException e) {
       throw file.unusable(
           "it is no JWK set (" + e.getMessage() + "); kubectl get --raw /openid/v1/jwks prints that of a cluster", e);
     }
   }
 
+  private static List<JWK> select(JWKSelector selector, TokenKeys keys) throws KeySourceException {
+    List<JWK> fitting = selector.select(keys.set());
+    if (fitting.isEmpty() && keys.failure().isPresent()) {
+      throw new KeySourceException(keys.failure().get());
+    }
+    return fitting;
+  }
+
+  /** The keys with which to check a token: at once those at hand, unless none of them fits. */
+  CompletableFuture<TokenKeys> keysFor(String token) {
+    TokenKeys atHand = keys.atHand();
+    return mayBeOfAnother(token, atHand) ? keys.newest() : CompletableFuture.completedFuture(atHand);
+  }
+
+  /** Whether it may be signed with a key that is none of these. */
+  private static boolean mayBeOfAnother(String token, TokenKeys keys) {
+    try {
+      JWSHeader header = SignedJWT.parse(token).getHeader();
+      return ALGORITHMS.contains(header.getAlgorithm())
+          && new JWKSelector(JWKMatcher.forJWSHeader(header)).select(keys.set()).isEmpty();
+    } catch (ParseException e) {
+      return false;
+    }
+  }
+
   /**
    * Checks a token.
    *
+   * @param keys those for it, see {@link #keysFor}
    * @throws StatusException saying why it is not taken, without any of it
    */
-  Proof verify(String token) throws StatusException {
+  Proof verify(String token, TokenKeys keys) throws StatusException {
     try {
-      JWTClaimsSet claims = processor.process(token, null);
-      return new Proof(names(claims), claims.getExpirationTime().toInstant());
+      JWTClaimsSet claims = processor.process(token, keys);
+      return new Proof(names(claims), claims.getExpirationTime().toInstant().plusSeconds(MAX_CLOCK_SKEW_SECONDS));
     } catch (ExpiredJWTException e) {
       throw refused("it has expired; the agent reads a new one when its file is rotated (--token-file)");
     } catch (KeySourceException e) {
@@ -141,6 +184,11 @@ final class TokenVerifier {
       names.add(Caller.NODE + name);
     }
     return names;
+  }
+
+  @Override
+  public void close() {
+    keys.close();
   }
 
   private static StatusException refused(String why) {

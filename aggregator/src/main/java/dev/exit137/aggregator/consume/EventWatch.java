@@ -1,18 +1,22 @@
 package dev.exit137.aggregator.consume;
 
+import dev.exit137.aggregator.GuardedCalls;
 import dev.exit137.aggregator.ProtoTimes;
+import dev.exit137.aggregator.access.Caller;
+import dev.exit137.aggregator.access.Refusals;
 import dev.exit137.aggregator.store.EventQuery;
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.aggregator.store.ResumeToken;
 import dev.exit137.aggregator.store.RowsRemovedException;
 import dev.exit137.aggregator.store.StoredEvent;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.v1.Heartbeat;
 import dev.exit137.proto.v1.WatchEventsResponse;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.stub.ServerCallStreamObserver;
 import java.sql.SQLException;
-import java.time.Instant;
+import java.time.InstantSource;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
@@ -31,16 +35,32 @@ import org.slf4j.LoggerFactory;
  */
 final class EventWatch {
   private static final Logger log = LoggerFactory.getLogger(EventWatch.class);
+  private static final String PLACE = "watch";
 
   // Bounds of one turn, so that many watches share few threads, and the cursor moves on where little matches.
   private static final int MAX_EVENTS_PER_TURN = 256;
   private static final int MAX_ROWS_PER_TURN = 10_000;
 
+  /**
+   * What all watches share.
+   *
+   * @param executor does their work
+   * @param timer says when to; its thread is only ever used for a moment
+   * @param clock the wall clock
+   */
+  record Shared(
+      EventStore store,
+      Executor executor,
+      ScheduledExecutorService timer,
+      InstantSource clock,
+      Refusals refusals,
+      Guard guard) {}
+
+  private final Shared shared;
   private final EventStore store;
   private final EventQuery query;
   private final ServerCallStreamObserver<WatchEventsResponse> responses;
-  private final Executor executor;
-  private final ScheduledExecutorService timer;
+  private final Caller caller;
   private final long heartbeatNanos;
   private final Consumer<EventWatch> onEnd;
 
@@ -49,43 +69,60 @@ final class EventWatch {
   private volatile boolean heartbeatDue = true;
   private volatile long lastSentNanoTime = System.nanoTime();
   private volatile ScheduledFuture<?> nextTick;
+  private volatile boolean ended;
 
-  // Below: only the thread whose turn it is.
+  // Only the thread whose turn it is.
   private ResumeToken cursor;
-  private boolean ended;
 
   EventWatch(
-      EventStore store,
+      Shared shared,
       EventQuery query,
       ResumeToken start,
       long heartbeatNanos,
       ServerCallStreamObserver<WatchEventsResponse> responses,
-      Executor executor,
-      ScheduledExecutorService timer,
+      Caller caller,
       Consumer<EventWatch> onEnd) {
-    this.store = store;
+    this.shared = shared;
+    this.store = shared.store();
     this.query = query;
     this.cursor = start;
     this.heartbeatNanos = heartbeatNanos;
     this.responses = responses;
-    this.executor = executor;
-    this.timer = timer;
+    this.caller = caller;
     this.onEnd = onEnd;
   }
 
   /** Begins; to be called while gRPC is setting the call up. */
   void open() {
-    responses.setOnReadyHandler(this::signal);
-    responses.setOnCancelHandler(() -> end(Status.CANCELLED));
-    tickAfter(heartbeatNanos);
+    attempt(() -> {
+      responses.setOnReadyHandler(this::signal);
+      responses.setOnCancelHandler(() -> end(Status.CANCELLED));
+      tickAfter(heartbeatNanos);
+    });
     signal();
   }
 
-  /** There may be something to do. Never blocks. */
+  /** There may be something to do. Never blocks, and never throws. */
   void signal() {
     if (signals.getAndIncrement() == 0) {
-      executor.execute(this::takeTurn);
+      nextTurn();
     }
+  }
+
+  private void nextTurn() {
+    if (!shared.guard().run(PLACE, () -> shared.executor().execute(this::takeTurn))) {
+      // There is no turn now that would answer the signals; the next signal, or the timer's, tries again.
+      signals.set(0);
+    }
+  }
+
+  /** Ends the watch when the caller's certificate or token has ended; to be called now and then. */
+  void endIfUnproven() {
+    attempt(() -> {
+      if (ending == null) {
+        shared.refusals().ended(caller, shared.clock().instant()).ifPresent(this::end);
+      }
+    });
   }
 
   /** Ends the watch, from any thread. */
@@ -101,13 +138,16 @@ final class EventWatch {
       more = work();
     } catch (RowsRemovedException e) {
       finish(Requests.removed(cursor.movedTo(e.lastRemovedRowId())));
-    } catch (SQLException | RuntimeException e) {
+    } catch (SQLException e) {
       log.error("a watch ends, as the store cannot be read", e);
       String reason = "the aggregator's store could not be read: " + e.getMessage();
       finish(Status.UNAVAILABLE.withDescription(reason).asRuntimeException());
+    } catch (Throwable e) {
+      shared.guard().caught(PLACE, e);
+      finish(GuardedCalls.FAILURE.asRuntimeException());
     }
     if (more || signals.addAndGet(-answered) != 0) {
-      executor.execute(this::takeTurn);
+      nextTurn();
     }
   }
 
@@ -125,7 +165,7 @@ final class EventWatch {
     }
     if (heartbeatDue) {
       heartbeatDue = false;
-      Heartbeat heartbeat = Heartbeat.newBuilder().setTime(ProtoTimes.timestamp(Instant.now())).build();
+      Heartbeat heartbeat = Heartbeat.newBuilder().setTime(ProtoTimes.timestamp(shared.clock().instant())).build();
       send(WatchEventsResponse.newBuilder().setHeartbeat(heartbeat));
     }
     long lastRowId = store.lastRowId();
@@ -159,10 +199,10 @@ final class EventWatch {
     }
     ended = true;
     ending = how.getStatus();
-    nextTick.cancel(false);
+    cancelTick();
     onEnd.accept(this);
     if (!responses.isCancelled()) {
-      responses.onError(how);
+      shared.guard().run(PLACE, () -> responses.onError(how));
     }
   }
 
@@ -178,9 +218,24 @@ final class EventWatch {
   }
 
   private void tickAfter(long delayNanos) {
-    nextTick = timer.schedule(this::tick, delayNanos, TimeUnit.NANOSECONDS);
-    if (ending != null) {
-      nextTick.cancel(false);
+    nextTick = shared.timer().schedule(() -> attempt(this::tick), delayNanos, TimeUnit.NANOSECONDS);
+    if (ended) {
+      cancelTick();
+    }
+  }
+
+  /** Does what is done outside a turn; the watch ends when that fails as nobody expected. */
+  private void attempt(Runnable part) {
+    if (!shared.guard().run(PLACE, part)) {
+      end(GuardedCalls.FAILURE);
+    }
+  }
+
+  /** There is none yet where a watch ends before it is open; then opening it does this. */
+  private void cancelTick() {
+    ScheduledFuture<?> tick = nextTick;
+    if (tick != null) {
+      tick.cancel(false);
     }
   }
 }

@@ -1,6 +1,8 @@
 package dev.exit137.aggregator.consume;
 
 import com.google.protobuf.CodedOutputStream;
+import dev.exit137.aggregator.access.Caller;
+import dev.exit137.aggregator.access.Refusals;
 import dev.exit137.aggregator.ingest.ConnectedNodes;
 import dev.exit137.aggregator.store.EventPage;
 import dev.exit137.aggregator.store.EventQuery;
@@ -29,6 +31,7 @@ import io.grpc.StatusRuntimeException;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.sql.SQLException;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -50,20 +53,31 @@ public final class OomEventsService extends OomEventsGrpc.OomEventsImplBase impl
 
   private final EventStore store;
   private final ConnectedNodes connected;
-  private final Executor executor;
-  private final ScheduledExecutorService timer;
+  private final EventWatch.Shared shared;
   private final Guard guard;
   private final Set<EventWatch> watches = ConcurrentHashMap.newKeySet();
   private volatile boolean closed;
 
-  /** Serves the store; the timer's thread is only ever used for a moment. */
+  /**
+   * Serves the store.
+   *
+   * @param executor does the work of the watches
+   * @param timer its thread is only ever used for a moment
+   * @param clock the wall clock
+   * @param refusals counts watches that are ended
+   */
   public OomEventsService(
-      EventStore store, ConnectedNodes connected, Executor executor, ScheduledExecutorService timer, Guard guard) {
+      EventStore store,
+      ConnectedNodes connected,
+      Executor executor,
+      ScheduledExecutorService timer,
+      InstantSource clock,
+      Refusals refusals,
+      Guard guard) {
     this.store = store;
     this.connected = connected;
-    this.executor = executor;
-    this.timer = timer;
     this.guard = guard;
+    shared = new EventWatch.Shared(store, executor, timer, clock, refusals, guard);
     store.onCommit(() -> watches.forEach(watch -> guard.run("watch", watch::signal)));
   }
 
@@ -74,13 +88,12 @@ public final class OomEventsService extends OomEventsGrpc.OomEventsImplBase impl
         () -> {
           EventWatch watch =
               new EventWatch(
-                  store,
+                  shared,
                   Requests.query(request.getFilter()),
                   Requests.start(request, store),
                   Requests.heartbeatNanos(request),
                   (ServerCallStreamObserver<WatchEventsResponse>) responses,
-                  executor,
-                  timer,
+                  Caller.current(),
                   watches::remove);
           watches.add(watch);
           try {
@@ -154,6 +167,11 @@ public final class OomEventsService extends OomEventsGrpc.OomEventsImplBase impl
   /** Watches that are open. */
   public int watches() {
     return watches.size();
+  }
+
+  /** Ends the watches whose caller's certificate or token has ended; to be called now and then. */
+  public void endUnproven() {
+    watches.forEach(EventWatch::endIfUnproven);
   }
 
   /** Ends every watch with UNAVAILABLE. */

@@ -4,6 +4,7 @@ import dev.exit137.aggregator.access.Caller;
 import dev.exit137.aggregator.access.Refusals;
 import dev.exit137.aggregator.peer.Peer;
 import dev.exit137.aggregator.store.EventStore;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.v1.EventIngestGrpc;
 import dev.exit137.proto.v1.PublishEventsResponse;
 import io.grpc.BindableService;
@@ -14,6 +15,7 @@ import io.grpc.Status;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.ServerCalls;
 import io.grpc.stub.StreamObserver;
+import java.time.InstantSource;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -30,14 +32,23 @@ public final class IngestService implements BindableService, AutoCloseable {
   private final EventStore store;
   private final ConnectedNodes connected;
   private final Refusals refusals;
+  private final InstantSource clock;
+  private final Guard guard;
   private final Set<IngestStream> streams = ConcurrentHashMap.newKeySet();
   private volatile boolean closed;
 
-  /** Stores into the store, keeps the set of connected nodes, and counts what it refuses. */
-  public IngestService(EventStore store, ConnectedNodes connected, Refusals refusals) {
+  /**
+   * Stores into the store, keeps the set of connected nodes, and counts what it refuses.
+   *
+   * @param clock the wall clock
+   */
+  public IngestService(
+      EventStore store, ConnectedNodes connected, Refusals refusals, InstantSource clock, Guard guard) {
     this.store = store;
     this.connected = connected;
     this.refusals = refusals;
+    this.clock = clock;
+    this.guard = guard;
   }
 
   /** The service of the contract, in which a message keeps its bytes. */
@@ -62,6 +73,8 @@ public final class IngestService implements BindableService, AutoCloseable {
             Caller.current(),
             connected,
             refusals,
+            clock,
+            guard,
             streams::remove);
     streams.add(stream);
     stream.open();
@@ -69,6 +82,11 @@ public final class IngestService implements BindableService, AutoCloseable {
       close();
     }
     return stream;
+  }
+
+  /** Ends the streams whose caller's certificate or token has ended; to be called now and then. */
+  public void endUnproven() {
+    streams.forEach(IngestStream::endIfUnproven);
   }
 
   /** Ends every stream with UNAVAILABLE, once what it sent is on the disk. */

@@ -1,11 +1,13 @@
 package dev.exit137.aggregator.ingest;
 
+import dev.exit137.aggregator.GuardedCalls;
 import dev.exit137.aggregator.access.Caller;
 import dev.exit137.aggregator.access.Refusals;
 import dev.exit137.aggregator.access.Refusals.Reason;
 import dev.exit137.aggregator.peer.Peer;
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.aggregator.store.StoreWrite;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.v1.EventAck;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.PublishEventsRequest;
@@ -14,6 +16,7 @@ import io.grpc.Status;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -21,9 +24,11 @@ import java.util.function.Consumer;
 /**
  * One agent's stream. gRPC calls it on the ingest thread, the store on its writer thread. It asks gRPC for the next
  * message only while few are on their way to the disk and the agent takes its acknowledgements, so a flood waits in the
- * agent. However it ends, it ends after the answer to what was accepted.
+ * agent. However it ends, it ends after the answer to what was accepted; except by an exception that nobody expected,
+ * after which the agent sends again what was not answered.
  */
 final class IngestStream implements StreamObserver<Published>, StoreWrite.Listener {
+  private static final String PLACE = "ingest";
   private static final int MAX_IN_FLIGHT = 256;
   private static final int MAX_IN_FLIGHT_BYTES = 1 << 20;
 
@@ -36,6 +41,8 @@ final class IngestStream implements StreamObserver<Published>, StoreWrite.Listen
   private final Caller caller;
   private final ConnectedNodes connected;
   private final Refusals refusals;
+  private final InstantSource clock;
+  private final Guard guard;
   private final Consumer<IngestStream> onEnd;
 
   // All below is guarded by this. No lock is held while submitting, as that waits for the writer, which needs it.
@@ -54,6 +61,8 @@ final class IngestStream implements StreamObserver<Published>, StoreWrite.Listen
       Caller caller,
       ConnectedNodes connected,
       Refusals refusals,
+      InstantSource clock,
+      Guard guard,
       Consumer<IngestStream> onEnd) {
     this.store = store;
     this.responses = responses;
@@ -61,20 +70,29 @@ final class IngestStream implements StreamObserver<Published>, StoreWrite.Listen
     this.caller = caller;
     this.connected = connected;
     this.refusals = refusals;
+    this.clock = clock;
+    this.guard = guard;
     this.onEnd = onEnd;
   }
 
   /** Begins; to be called while gRPC is setting the call up. */
   void open() {
-    responses.disableAutoRequest();
-    responses.setOnReadyHandler(this::requestNext);
-    responses.setOnCancelHandler(() -> end(Status.CANCELLED));
-    requestNext();
+    attempt(() -> {
+      responses.disableAutoRequest();
+      responses.setOnReadyHandler(() -> attempt(this::requestNext));
+      responses.setOnCancelHandler(() -> end(Status.CANCELLED));
+      requestNext();
+    });
   }
 
   @Override
   public void onNext(Published published) {
+    attempt(() -> take(published));
+  }
+
+  private void take(Published published) {
     PublishEventsRequest message = published.message();
+    endIfUnproven();
     if (!arrived(published.bytes().length)) {
       return;
     }
@@ -92,12 +110,7 @@ final class IngestStream implements StreamObserver<Published>, StoreWrite.Listen
       refuse(Reason.INVALID_MESSAGE, Status.INVALID_ARGUMENT.withDescription(brokenRule.get()));
       return;
     }
-    Instant now = Instant.now();
-    if (now.isAfter(caller.provenUntil())) {
-      refuse(Reason.UNAUTHENTICATED, Status.UNAUTHENTICATED.withDescription(
-          "the token or certificate with which this stream began ended at " + caller.provenUntil() + "; connect again"));
-      return;
-    }
+    Instant now = clock.instant();
     StoreWrite write =
         message.hasEvent()
             ? new StoreWrite.Event(message.getEvent(), published.eventBytes(), now, this)
@@ -132,6 +145,17 @@ final class IngestStream implements StreamObserver<Published>, StoreWrite.Listen
     end(status);
   }
 
+  /** Ends when the caller's certificate or token has ended; to be called now and then. */
+  void endIfUnproven() {
+    attempt(() -> {
+      synchronized (this) {
+        if (ending == null) {
+          refusals.ended(caller, clock.instant()).ifPresent(this::end);
+        }
+      }
+    });
+  }
+
   /** Takes no more messages, answers those it has, then ends with the status. The first status given counts. */
   synchronized void end(Status status) {
     if (ending == null) {
@@ -141,7 +165,11 @@ final class IngestStream implements StreamObserver<Published>, StoreWrite.Listen
   }
 
   @Override
-  public synchronized void committed(List<StoreWrite> writes) {
+  public void committed(List<StoreWrite> writes) {
+    attempt(() -> acknowledge(writes));
+  }
+
+  private synchronized void acknowledge(List<StoreWrite> writes) {
     PublishEventsResponse.Builder response = PublishEventsResponse.newBuilder();
     for (StoreWrite write : writes) {
       if (write instanceof StoreWrite.Event(OomKillEvent event, byte[] _, Instant _, StoreWrite.Listener _)) {
@@ -155,7 +183,11 @@ final class IngestStream implements StreamObserver<Published>, StoreWrite.Listen
   }
 
   @Override
-  public synchronized void failed(List<StoreWrite> writes, Exception cause) {
+  public void failed(List<StoreWrite> writes, Exception cause) {
+    attempt(() -> giveUp(writes, cause));
+  }
+
+  private synchronized void giveUp(List<StoreWrite> writes, Exception cause) {
     if (ending == null || ending.isOk()) {
       ending =
           Status.UNAVAILABLE
@@ -217,7 +249,13 @@ final class IngestStream implements StreamObserver<Published>, StoreWrite.Listen
   }
 
   private void endWhenAnswered() {
-    if (ending == null || ended || inFlight > 0) {
+    if (ending != null && inFlight == 0) {
+      finish();
+    }
+  }
+
+  private void finish() {
+    if (ended) {
       return;
     }
     ended = true;
@@ -225,10 +263,25 @@ final class IngestStream implements StreamObserver<Published>, StoreWrite.Listen
       connected.remove(node);
     }
     onEnd.accept(this);
-    if (ending.isOk()) {
-      responses.onCompleted();
-    } else if (!responses.isCancelled()) {
-      responses.onError(ending.asRuntimeException());
+    guard.run(PLACE, () -> {
+      if (ending.isOk()) {
+        responses.onCompleted();
+      } else if (!responses.isCancelled()) {
+        responses.onError(ending.asRuntimeException());
+      }
+    });
+  }
+
+  /** Does a part of the stream's work; the stream ends at once when the part fails as nobody expected. */
+  private void attempt(Runnable part) {
+    try {
+      part.run();
+    } catch (Throwable e) {
+      guard.caught(PLACE, e);
+      synchronized (this) {
+        ending = GuardedCalls.FAILURE;
+        finish();
+      }
     }
   }
 }

@@ -4,7 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.exit137.aggregator.GuardedCalls;
 import dev.exit137.aggregator.ManualCall;
+import dev.exit137.aggregator.TestClock;
+import dev.exit137.aggregator.access.Caller;
+import dev.exit137.aggregator.access.Refusals;
 import dev.exit137.aggregator.ingest.ConnectedNodes;
 import dev.exit137.aggregator.store.EventQuery;
 import dev.exit137.aggregator.store.EventStore;
@@ -25,14 +29,21 @@ import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -42,14 +53,20 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 class EventWatchTest {
-  private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor();
+  private static final InstantSource CLOCK = InstantSource.fixed(Instant.parse("2001-02-03T04:05:06Z"));
+
+  private final ScheduledThreadPoolExecutor timer = new ScheduledThreadPoolExecutor(1);
+  private final Refusals refusals = new Refusals();
+  private final Guard guard = new Guard();
+  private final List<EventWatch> forgotten = new ArrayList<>();
   private final ManualCall<WatchEventsResponse> consumer = new ManualCall<>();
   @TempDir private Path dataDir;
   private EventStore store;
 
   @BeforeEach
   void open() throws IOException {
-    store = EventStore.open(dataDir, new Retention(Retention.ANY_AGE, 8 << 20), InstantSource.system(), new Guard(), new PrometheusRegistry());
+    timer.setRemoveOnCancelPolicy(true);
+    store = EventStore.open(dataDir, new Retention(Retention.ANY_AGE, 8 << 20), CLOCK, guard, new PrometheusRegistry());
   }
 
   @AfterEach
@@ -83,7 +100,8 @@ class EventWatchTest {
     ExecutorService threads = Executors.newFixedThreadPool(2);
     List<ManualCall<WatchEventsResponse>> consumers =
         Stream.generate(ManualCall<WatchEventsResponse>::new).limit(50).toList();
-    try (OomEventsService service = new OomEventsService(store, new ConnectedNodes(), threads, timer, new Guard())) {
+    try (OomEventsService service = new OomEventsService(
+        store, new ConnectedNodes(), threads, timer, CLOCK, refusals, guard)) {
       for (ManualCall<WatchEventsResponse> stopped : consumers) {
         service.watchEvents(WatchEventsRequest.getDefaultInstance(), stopped);
         stopped.takes(10);
@@ -167,16 +185,119 @@ class EventWatchTest {
         .doesNotThrowAnyException();
   }
 
+  @Test
+  void aWatchThatEndsBeforeItIsOpenIsClosedAndForgotten() {
+    EventWatch watch = watch();
+    Status stopping = Status.UNAVAILABLE.withDescription("the aggregator is stopping");
+
+    watch.end(stopping);
+    watch.open();
+
+    assertThat(consumer.end()).isEqualTo(stopping);
+    assertThat(forgotten).containsExactly(watch);
+    assertThat(guard.counts()).isEmpty();
+    assertThat(timer.shutdownNow()).as("timers that are left").isEmpty();
+  }
+
+  @Test
+  void aTurnThatFailsAsNobodyExpectedEndsItsWatchAsInternalAndIsCounted() {
+    InstantSource broken = () -> {
+      throw new LinkageError("nobody expected this");
+    };
+    consumer.takes(Integer.MAX_VALUE);
+    EventWatch watch = watch(broken, Runnable::run, Caller.ANYONE);
+
+    watch.open();
+
+    assertThat(consumer.end()).isEqualTo(GuardedCalls.FAILURE);
+    assertThat(forgotten).containsExactly(watch);
+    assertThat(guard.counts()).isEqualTo(Map.of("watch", 1L));
+    assertThat(timer.shutdownNow()).as("timers that are left").isEmpty();
+  }
+
+  @Test
+  void aTurnThatNoThreadTakesLosesThatTurnAlone() {
+    AtomicInteger rejections = new AtomicInteger(1);
+    Executor busy = turn -> {
+      if (rejections.getAndDecrement() > 0) {
+        throw new RejectedExecutionException("no thread could be started");
+      }
+      turn.run();
+    };
+    consumer.takes(Integer.MAX_VALUE);
+    EventWatch watch = watch(CLOCK, busy, Caller.ANYONE);
+
+    watch.open();
+    assertThat(consumer.sent()).isEmpty();
+    watch.signal();
+
+    assertThat(consumer.sent()).hasSize(1);
+    assertThat(consumer.end()).isNull();
+    assertThat(guard.counts()).isEqualTo(Map.of("watch", 1L));
+  }
+
+  @Test
+  void aWatchOfWhichTheTimerTakesNothingMoreEndsAsInternal() {
+    timer.shutdownNow();
+    EventWatch watch = watch();
+
+    watch.open();
+
+    assertThat(consumer.end()).isEqualTo(GuardedCalls.FAILURE);
+    assertThat(forgotten).containsExactly(watch);
+  }
+
+  @Test
+  void aCallThatCanNeitherBeSentToNorEndedHarmsNobodyAndItsWatchIsForgotten() throws InterruptedException {
+    consumer.takes(Integer.MAX_VALUE);
+    EventWatch watch = watch();
+    watch.open();
+    store(1);
+    consumer.breaks();
+    consumer.cannotEnd();
+
+    watch.signal();
+
+    assertThat(forgotten).containsExactly(watch);
+    assertThat(guard.counts()).as("what was sent to it, and its end").isEqualTo(Map.of("watch", 2L));
+  }
+
+  @Test
+  void aWatchEndsWhenTheCertificateOrTokenOfItsCallerHasEndedAndThatIsCountedOnce() {
+    TestClock clock = new TestClock(CLOCK.instant());
+    Caller caller = new Caller(Set.of("on-call.example"), false, Set.of(), CLOCK.instant().plusSeconds(3600));
+    List<Runnable> turns = new ArrayList<>();
+    EventWatch watch = watch(clock, turns::add, caller);
+    watch.open();
+    clock.advance(Duration.ofHours(1));
+    watch.endIfUnproven();
+    turns.removeFirst().run();
+    assertThat(consumer.end()).isNull();
+
+    clock.advance(Duration.ofSeconds(1));
+    watch.endIfUnproven();
+    watch.endIfUnproven();
+    turns.removeFirst().run();
+
+    assertThat(consumer.end().getCode()).isEqualTo(Status.Code.UNAUTHENTICATED);
+    assertThat(consumer.end().getDescription()).isEqualTo(
+        "the token or certificate with which this stream began ended at 2001-02-03T05:05:06Z; connect again");
+    assertThat(refusals.count(Refusals.Reason.UNAUTHENTICATED)).isEqualTo(1);
+  }
+
   private EventWatch watch() {
+    return watch(CLOCK, Runnable::run, Caller.ANYONE);
+  }
+
+  private EventWatch watch(InstantSource clock, Executor executor, Caller caller) {
     return new EventWatch(
-        store,
+        new EventWatch.Shared(store, executor, timer, clock, refusals, guard),
         EventQuery.of(EventFilter.getDefaultInstance()),
         ResumeToken.after(store.id(), 0),
         TimeUnit.MINUTES.toNanos(10),
         consumer,
-        Runnable::run,
-        timer,
-        ended -> {});
+        caller,
+        forgotten::add);
   }
 
   private void store(int count) throws InterruptedException {

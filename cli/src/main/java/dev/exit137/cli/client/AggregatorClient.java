@@ -64,6 +64,11 @@ public final class AggregatorClient implements AutoCloseable {
     return OomEventsGrpc.newBlockingV2Stub(channel);
   }
 
+  /** Shows the certificate that the file holds now: what comes next goes by a connection of its own. */
+  void leaveConnection() {
+    channel.enterIdle();
+  }
+
   /** One line for a person. */
   Failure failure(Status status) {
     StatusException cause = status.asException();

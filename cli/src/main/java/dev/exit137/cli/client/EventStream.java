@@ -34,6 +34,7 @@ public final class EventStream implements AutoCloseable {
   private Duration backoff = Duration.ZERO;
   private Timestamp lastHeard = Timestamp.getDefaultInstance();
   private Optional<WatchEventsResponse> pending = Optional.empty();
+  private boolean heard;
   private volatile BlockingClientCall<?, WatchEventsResponse> call;
 
   /**
@@ -120,6 +121,7 @@ public final class EventStream implements AutoCloseable {
   }
 
   private void open() {
+    heard = false;
     call = client.streams().watchEvents(request);
     if (terminal.stop().isRequested()) {
       close();
@@ -140,6 +142,7 @@ public final class EventStream implements AutoCloseable {
     if (response == null) {
       throw Status.UNAVAILABLE.withDescription("it ended the stream").asException();
     }
+    heard = true;
     if (!backoff.isZero()) {
       terminal.say("connected again");
       backoff = Duration.ZERO;
@@ -158,8 +161,8 @@ public final class EventStream implements AutoCloseable {
     boolean first = backoff.isZero();
     drop();
     switch (status.getCode()) {
-      case INVALID_ARGUMENT, NOT_FOUND, PERMISSION_DENIED, UNAUTHENTICATED, UNIMPLEMENTED ->
-          throw client.failure(status);
+      case UNAUTHENTICATED -> goOnWithNewProof(status);
+      case INVALID_ARGUMENT, NOT_FOUND, PERMISSION_DENIED, UNIMPLEMENTED -> throw client.failure(status);
       case OUT_OF_RANGE -> goOnElsewhere(Optional.ofNullable(cause.getTrailers()));
       default -> {
         if (first) {
@@ -173,6 +176,15 @@ public final class EventStream implements AutoCloseable {
     close();
     call = null;
     backoff = backoff.isZero() ? firstBackoff : min(backoff.multipliedBy(2), MAX_BACKOFF);
+  }
+
+  /** A stream that had begun well has outlived the certificate or the token with which it began. */
+  private void goOnWithNewProof(Status status) throws Failure {
+    if (!heard) {
+      throw client.failure(status);
+    }
+    terminal.say(client.lost(status) + "; trying again with what the files of this side hold now");
+    client.leaveConnection();
   }
 
   private void goOnElsewhere(Optional<Metadata> trailers) {

@@ -5,6 +5,7 @@ import dev.exit137.proto.security.FlagFile;
 import dev.exit137.proto.security.Tls;
 import dev.exit137.proto.security.UnusableFileException;
 import java.nio.file.Path;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
 import picocli.CommandLine.Model.CommandSpec;
@@ -48,10 +49,11 @@ public final class ConnectionOptions {
   /**
    * For connections to these.
    *
+   * @param clock the wall clock
    * @throws ParameterException flags that exclude or need each other, or plaintext where nobody asked for it
    * @throws UnusableFileException one of the files
    */
-  public ClientSecurity security(List<HostPort> servers) throws UnusableFileException {
+  public ClientSecurity security(List<HostPort> servers, InstantSource clock) throws UnusableFileException {
     check(certificate.isPresent() == key.isPresent(), "--tls-cert and --tls-key need each other: give both");
     if (authorities.isEmpty()) {
       check(certificate.isEmpty() && serverName.isEmpty(),
@@ -70,7 +72,8 @@ public final class ConnectionOptions {
         certificate.map(path -> new Tls.ClientCertificate(
             new FlagFile("--tls-cert", path), new FlagFile("--tls-key", key.orElseThrow()))),
         serverName,
-        token.map(path -> new FlagFile("--token-file", path)));
+        token.map(path -> new FlagFile("--token-file", path)),
+        clock);
   }
 
   private void check(boolean rule, String message) {

@@ -2,6 +2,7 @@ package dev.exit137.cli.options;
 
 import dev.exit137.cli.client.AggregatorClient;
 import dev.exit137.proto.security.UnusableFileException;
+import java.time.InstantSource;
 import java.util.List;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -23,10 +24,11 @@ public final class ServerOptions {
   /**
    * A client of it, to be closed.
    *
+   * @param clock the wall clock
    * @throws ParameterException flags that exclude or need each other
    * @throws UnusableFileException a file of certificates, keys or tokens
    */
-  public AggregatorClient client() throws UnusableFileException {
-    return new AggregatorClient(server, connectionOptions.security(List.of(server)));
+  public AggregatorClient client(InstantSource clock) throws UnusableFileException {
+    return new AggregatorClient(server, connectionOptions.security(List.of(server), clock));
   }
 }

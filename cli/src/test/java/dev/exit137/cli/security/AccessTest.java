@@ -15,6 +15,7 @@ import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.health.v1.HealthGrpc;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.InstantSource;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -56,7 +57,8 @@ class AccessTest {
         Optional.of(caFile),
         Optional.of(new Tls.ClientCertificate(new FlagFile("--tls-cert", certificate), new FlagFile("--tls-key", key))),
         Optional.empty(),
-        Optional.empty());
+        Optional.empty(),
+        InstantSource.system());
   }
 
   private String[] reader(String... names) {
@@ -143,7 +145,8 @@ class AccessTest {
   @Test
   void aProbeAsksForTheHealthWithoutACertificate() throws Exception {
     ClientSecurity probe =
-        ClientSecurity.open(Optional.of(caFile), Optional.empty(), Optional.empty(), Optional.empty());
+        ClientSecurity.open(
+            Optional.of(caFile), Optional.empty(), Optional.empty(), Optional.empty(), InstantSource.system());
     try (SecuredAggregator aggregator = aggregator()) {
       ManagedChannel channel = probe.channelTo(aggregator.address()).build();
       try {

@@ -11,6 +11,7 @@ import io.grpc.Status;
 import io.grpc.StatusException;
 import io.grpc.stub.BlockingClientCall;
 import java.nio.file.Path;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -24,7 +25,13 @@ final class SecuredAggregator implements AutoCloseable {
   private final CompletableFuture<Integer> exitCode;
   private final String address;
 
+  /** One whose clock is the JDK's, by which that checks certificates. */
   SecuredAggregator(Path directory, String... flags) throws InterruptedException {
+    this(directory, InstantSource.system(), flags);
+  }
+
+  SecuredAggregator(Path directory, InstantSource clock, String... flags) throws InterruptedException {
+    session.clock = clock;
     exitCode = session.start(Stream.concat(
         Stream.of("aggregator", "--listen", "127.0.0.1:0", "--data-dir", directory.resolve("data").toString()),
         Stream.of(flags)).toArray(String[]::new));
@@ -41,7 +48,13 @@ final class SecuredAggregator implements AutoCloseable {
 
   /** What {@code exit137 nodes} says on stderr. */
   String ask(String... flags) {
+    return ask(InstantSource.system(), flags);
+  }
+
+  /** The same with another clock. */
+  String ask(InstantSource clock, String... flags) {
     Session client = new Session();
+    client.clock = clock;
     client.run(Stream.concat(Stream.of("nodes", "--server", address), Stream.of(flags)).toArray(String[]::new));
     return String.join("\n", client.err());
   }
@@ -74,6 +87,7 @@ final class SecuredAggregator implements AutoCloseable {
   /** The nodes of which something is stored, as a reader with these flags is told. */
   List<String> storedNodes(String... flags) {
     Session client = new Session();
+    client.clock = InstantSource.system();
     client.run(Stream.concat(Stream.of("list", "-o", "json", "--server", address), Stream.of(flags))
         .toArray(String[]::new));
     return client.out();

@@ -31,14 +31,20 @@ import javax.net.ssl.SSLContext;
  */
 public final class TestCa {
   private static final AtomicLong SERIAL = new AtomicLong(1);
+
+  // RFC 5280, 4.1.2.5: a year of two digits until 2049, one of four from 2050 on.
+  private static final Instant GENERALIZED_TIME_BEGINS = Instant.parse("2050-01-01T00:00:00Z");
   private static final DateTimeFormatter UTC_TIME =
       DateTimeFormatter.ofPattern("yyMMddHHmmss'Z'").withZone(ZoneOffset.UTC);
+  private static final DateTimeFormatter GENERALIZED_TIME =
+      DateTimeFormatter.ofPattern("yyyyMMddHHmmss'Z'").withZone(ZoneOffset.UTC);
 
   private static final int INTEGER = 0x02;
   private static final int BIT_STRING = 0x03;
   private static final int OCTET_STRING = 0x04;
   private static final int UTF8_STRING = 0x0c;
   private static final int UTC = 0x17;
+  private static final int GENERALIZED = 0x18;
   private static final int SEQUENCE = 0x30;
   private static final int SET = 0x31;
   private static final int VERSION = 0xa0;
@@ -135,7 +141,7 @@ public final class TestCa {
         tlv(INTEGER, BigInteger.valueOf(SERIAL.getAndIncrement()).toByteArray()),
         ECDSA_WITH_SHA256,
         distinguishedName(name),
-        tlv(SEQUENCE, tlv(UTC, ascii(UTC_TIME.format(begin))), tlv(UTC, ascii(UTC_TIME.format(end)))),
+        tlv(SEQUENCE, time(begin), time(end)),
         distinguishedName(subject),
         ofSubject.getPublic().getEncoded(),
         extension.length == 0 ? extension : tlv(EXTENSIONS, tlv(SEQUENCE, extension)));
@@ -148,6 +154,12 @@ public final class TestCa {
     } catch (GeneralSecurityException e) {
       throw new AssertionError(e);
     }
+  }
+
+  private static byte[] time(Instant time) {
+    return time.isBefore(GENERALIZED_TIME_BEGINS)
+        ? tlv(UTC, ascii(UTC_TIME.format(time)))
+        : tlv(GENERALIZED, ascii(GENERALIZED_TIME.format(time)));
   }
 
   private static byte[] distinguishedName(String commonName) {

@@ -10,9 +10,13 @@ import io.grpc.Status;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -68,7 +72,8 @@ class TlsTest {
         Optional.of(new Tls.ClientCertificate(
             new FlagFile("--tls-cert", clientCertificate), new FlagFile("--tls-key", clientKey))),
         Optional.empty(),
-        Optional.empty());
+        Optional.empty(),
+        InstantSource.system());
   }
 
   @ParameterizedTest
@@ -115,6 +120,55 @@ class TlsTest {
       ca.issue("aggregator", "ip:127.0.0.1").write(serverCertificate, serverKey);
 
       assertThat(aggregator.ask("--tls-ca", caFile)).isEqualTo(NOBODY_YET);
+    }
+  }
+
+  @Test
+  void aClockThatIsWrongIsNamedWhereACertificateIsRefused() throws Exception {
+    try (SecuredAggregator aggregator = tls()) {
+      assertThat(aggregator.ask(InstantSource.fixed(Instant.EPOCH), "--tls-ca", otherCaFile))
+          .contains("the certificate of CN=aggregator is valid from ")
+          .contains(" only; compare the clocks of the two machines");
+    }
+  }
+
+  @Test
+  void aCertificateThatEndsWhileItsConnectionIsOpenIsRefused() throws Exception {
+    // The handshake goes by the JDK's clock, and so is like one of long ago.
+    InstantSource later = InstantSource.fixed(Instant.now().plus(Duration.ofDays(10)));
+    try (SecuredAggregator aggregator = new SecuredAggregator(
+        directory, later, "--tls-cert", serverCertificate.toString(), "--tls-key", serverKey.toString(),
+        "--tls-client-ca", caFile)) {
+      assertThat(askWithCertificate(aggregator))
+          .contains("the client's certificate expired at ")
+          .contains("; connect with a new one (UNAUTHENTICATED)");
+    }
+  }
+
+  @Test
+  void aWatchWhoseCertificateEndsGoesOnWithTheNewOne() throws Exception {
+    AtomicReference<Instant> now = new AtomicReference<>(Instant.now());
+    Session watch = new Session();
+    watch.clock = InstantSource.system();
+    try (SecuredAggregator aggregator = new SecuredAggregator(
+        directory, now::get, "--tls-cert", serverCertificate.toString(), "--tls-key", serverKey.toString(),
+        "--tls-client-ca", caFile)) {
+      CompletableFuture<Integer> exitCode = watch.start(
+          "watch", "-o", "json", "--server", aggregator.address(), "--tls-ca", caFile,
+          "--tls-cert", clientCertificate.toString(), "--tls-key", clientKey.toString());
+      assertThat(aggregator.publish(agent(), "worker-1")).isEqualTo(Status.OK);
+      assertThat(watch.nextLine()).contains("an-event-of-worker-1");
+      Instant later = now.get().plus(Duration.ofHours(36));
+      ca.issue(TestCa.keys("EC"), "on-call", later, "uri:node:worker-2").write(clientCertificate, clientKey);
+
+      now.set(now.get().plus(Duration.ofHours(25)));
+
+      assertThat(watch.nextErrorLine()).contains("the token or certificate with which this stream began ended at ");
+      assertThat(watch.nextErrorLine()).isEqualTo("exit137: connected again");
+      assertThat(aggregator.publish(agent(), "worker-2")).isEqualTo(Status.OK);
+      assertThat(watch.nextLine()).contains("an-event-of-worker-2");
+      watch.stop.request();
+      assertThat(exitCode.get(60, TimeUnit.SECONDS)).isZero();
     }
   }
 

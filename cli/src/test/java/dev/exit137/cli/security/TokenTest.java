@@ -29,6 +29,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.Date;
 import java.util.List;
 import java.util.Map;
@@ -41,6 +42,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Agents and readers that show tokens of Kubernetes service accounts. */
 class TokenTest {
+  // The aggregator's, by which it judges tokens; that of the JDK, which judges certificates, is another.
+  private static final InstantSource CLOCK = InstantSource.fixed(Instant.parse("2001-02-03T04:05:06Z"));
   private static final String NOBODY_YET = "exit137: no agent has reported yet";
   private static final String ISSUER = "https://kubernetes.default.svc.cluster.local";
   private static final String AGENT = "system:serviceaccount:exit137:exit137-agent";
@@ -66,7 +69,7 @@ class TokenTest {
   }
 
   private SecuredAggregator aggregatorWithKeysOf(String keys, String... more) throws InterruptedException {
-    return new SecuredAggregator(directory, Stream.concat(
+    return new SecuredAggregator(directory, CLOCK, Stream.concat(
         Stream.of(
             "--tls-cert", directory.resolve("server.crt").toString(),
             "--tls-key", directory.resolve("server.key").toString(),
@@ -77,7 +80,7 @@ class TokenTest {
 
   /** What the API server writes for a pod on that node, as Kubernetes 1.30 does. */
   private static JWTClaimsSet.Builder claims(String account, String node) {
-    Instant now = Instant.now();
+    Instant now = CLOCK.instant();
     return new JWTClaimsSet.Builder()
         .issuer(ISSUER)
         .audience("exit137")
@@ -111,7 +114,8 @@ class TokenTest {
         Optional.of(new FlagFile("--tls-ca", caFile)),
         Optional.empty(),
         Optional.empty(),
-        Optional.of(new FlagFile("--token-file", tokenFile)));
+        Optional.of(new FlagFile("--token-file", tokenFile)),
+        InstantSource.system());
   }
 
   private void assertThatIsRefused(SecuredAggregator aggregator, String token, String why) throws Exception {
@@ -136,8 +140,8 @@ class TokenTest {
   @Test
   void aTokenThatIsNotGoodIsRefusedWithItsReason() throws Exception {
     try (SecuredAggregator aggregator = aggregator()) {
-      Date aMinuteAgo = Date.from(Instant.now().minusSeconds(60));
-      Date inAMinute = Date.from(Instant.now().plusSeconds(60));
+      Date aMinuteAgo = Date.from(CLOCK.instant().minusSeconds(60));
+      Date inAMinute = Date.from(CLOCK.instant().plusSeconds(60));
       ECKey forger = new ECKeyGenerator(Curve.P_256).keyID("cluster-key-1").generate();
 
       assertThatIsRefused(aggregator, signed(claims(AGENT, "worker-1").expirationTime(aMinuteAgo)), "it has expired");
@@ -193,7 +197,7 @@ class TokenTest {
   void aRotatedTokenIsSentByAnAgentThatHasBeenRunning() throws Exception {
     try (SecuredAggregator aggregator = aggregator()) {
       ClientSecurity agent =
-          agentWith(signed(claims(AGENT, "worker-1").expirationTime(Date.from(Instant.now().minusSeconds(60)))));
+          agentWith(signed(claims(AGENT, "worker-1").expirationTime(Date.from(CLOCK.instant().minusSeconds(60)))));
       assertThat(aggregator.publish(agent, "worker-1").getCode()).isEqualTo(Status.Code.UNAUTHENTICATED);
 
       agentWith(signed(claims(AGENT, "worker-1")));

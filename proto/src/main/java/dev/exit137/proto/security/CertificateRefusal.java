@@ -14,11 +14,10 @@ final class CertificateRefusal {
 
   private CertificateRefusal() {}
 
-  static String why(X509Certificate[] chain, CertificateException refusal, FlagFile authorities) {
+  static String why(X509Certificate[] chain, CertificateException refusal, FlagFile authorities, Instant now) {
     if (chain == null || chain.length == 0) {
       return "the other side shows no certificate";
     }
-    Instant now = Instant.now();
     for (X509Certificate certificate : chain) {
       Instant begin = certificate.getNotBefore().toInstant();
       Instant end = certificate.getNotAfter().toInstant();

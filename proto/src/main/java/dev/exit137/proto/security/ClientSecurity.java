@@ -6,6 +6,7 @@ import io.grpc.CompositeChannelCredentials;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.Status;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import java.time.InstantSource;
 import java.util.Optional;
 
 /**
@@ -34,15 +35,19 @@ public final class ClientSecurity {
    * @param certificate shown to the aggregator; only with authorities
    * @param serverName the name that the aggregator's certificate must have; that of the address where empty
    * @param token sent with each call, by TLS or to the loopback only
+   * @param clock the wall clock
    */
   public static ClientSecurity open(
       Optional<FlagFile> authorities,
       Optional<Tls.ClientCertificate> certificate,
       Optional<String> serverName,
-      Optional<FlagFile> token)
+      Optional<FlagFile> token,
+      InstantSource clock)
       throws UnusableFileException {
     ChannelCredentials credentials =
-        authorities.isPresent() ? Tls.client(authorities.get(), certificate) : InsecureChannelCredentials.create();
+        authorities.isPresent()
+            ? Tls.client(authorities.get(), certificate, clock)
+            : InsecureChannelCredentials.create();
     if (token.isPresent()) {
       CallCredentials bearer = new BearerToken(token.get());
       credentials = CompositeChannelCredentials.create(credentials, bearer);

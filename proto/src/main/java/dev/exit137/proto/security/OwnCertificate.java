@@ -6,6 +6,7 @@ import java.security.Principal;
 import java.security.PrivateKey;
 import java.security.cert.X509Certificate;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.List;
 import javax.net.ssl.SSLEngine;
 import javax.net.ssl.X509ExtendedKeyManager;
@@ -19,12 +20,12 @@ final class OwnCertificate extends X509ExtendedKeyManager {
   private final AdvancedTlsX509KeyManager keys = new AdvancedTlsX509KeyManager();
   private final Reloaded<AdvancedTlsX509KeyManager> files;
 
-  OwnCertificate(FlagFile certificate, FlagFile key) throws UnusableFileException {
+  OwnCertificate(FlagFile certificate, FlagFile key, InstantSource clock) throws UnusableFileException {
     files = new Reloaded<>(List.of(certificate, key), () -> {
       X509Certificate[] chain = Pem.certificates(certificate);
       keys.updateIdentityCredentials(chain, Pem.keyOf(chain[0], certificate, key));
       Instant end = chain[0].getNotAfter().toInstant();
-      if (end.isBefore(Instant.now())) {
+      if (end.isBefore(clock.instant())) {
         LOG.warn("{}: the certificate expired at {}; others refuse it until there is a new one", certificate, end);
       }
       return keys;

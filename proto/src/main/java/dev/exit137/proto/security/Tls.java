@@ -10,6 +10,7 @@ import io.grpc.netty.shaded.io.netty.handler.ssl.SslContextBuilder;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslProvider;
 import io.grpc.util.AdvancedTlsX509TrustManager.Verification;
 import java.security.GeneralSecurityException;
+import java.time.InstantSource;
 import java.util.Optional;
 import java.util.function.Consumer;
 import javax.net.ssl.SSLContext;
@@ -24,25 +25,26 @@ import javax.net.ssl.TrustManager;
 public final class Tls {
   private static final String[] PROTOCOLS = {"TLSv1.3", "TLSv1.2"};
 
-  // A session that is taken up again is not verified again.
-  private static final long SESSION_SECONDS = 300;
-
   private Tls() {}
 
   /**
    * The side of the aggregator. A client may come without a certificate; one that it shows must be good.
    *
    * @param clientAuthorities empty: nobody is asked for a certificate
+   * @param clock the wall clock
    * @param onRefusedClient is told why a client's certificate was refused; on the network thread
    */
   public static ServerCredentials server(
-      FlagFile certificate, FlagFile key, Optional<FlagFile> clientAuthorities, Consumer<String> onRefusedClient)
+      FlagFile certificate,
+      FlagFile key,
+      Optional<FlagFile> clientAuthorities,
+      InstantSource clock,
+      Consumer<String> onRefusedClient)
       throws UnusableFileException {
-    SslContextBuilder builder = SslContextBuilder.forServer(new OwnCertificate(certificate, key))
-        .sessionTimeout(SESSION_SECONDS);
+    SslContextBuilder builder = SslContextBuilder.forServer(new OwnCertificate(certificate, key, clock));
     if (clientAuthorities.isPresent()) {
       builder.clientAuth(ClientAuth.OPTIONAL).trustManager(new TrustedAuthorities(
-          clientAuthorities.get(), Verification.CERTIFICATE_ONLY_VERIFICATION, onRefusedClient));
+          clientAuthorities.get(), Verification.CERTIFICATE_ONLY_VERIFICATION, clock, onRefusedClient));
     }
     try {
       return NettySslContextServerCredentials.create(
@@ -56,14 +58,16 @@ public final class Tls {
    * The side of whoever connects.
    *
    * @param certificateAndKey what to show to the aggregator; empty for nothing
+   * @param clock the wall clock
    */
-  static ChannelCredentials client(FlagFile authorities, Optional<ClientCertificate> certificateAndKey)
+  static ChannelCredentials client(
+      FlagFile authorities, Optional<ClientCertificate> certificateAndKey, InstantSource clock)
       throws UnusableFileException {
     SslContextBuilder builder = SslContextBuilder.forClient().trustManager(new TrustedAuthorities(
-        authorities, Verification.CERTIFICATE_AND_HOST_NAME_VERIFICATION, _ -> {}));
+        authorities, Verification.CERTIFICATE_AND_HOST_NAME_VERIFICATION, clock, _ -> {}));
     if (certificateAndKey.isPresent()) {
       ClientCertificate own = certificateAndKey.get();
-      builder.keyManager(new OwnCertificate(own.certificate(), own.key()));
+      builder.keyManager(new OwnCertificate(own.certificate(), own.key(), clock));
     }
     try {
       return NettySslContextChannelCredentials.create(
@@ -73,10 +77,14 @@ public final class Tls {
     }
   }
 
-  /** For HTTPS, with servers whose certificates these authorities vouch for. */
-  public static SSLSocketFactory sockets(FlagFile authorities) throws UnusableFileException {
+  /**
+   * For HTTPS, with servers whose certificates these authorities vouch for.
+   *
+   * @param clock the wall clock
+   */
+  public static SSLSocketFactory sockets(FlagFile authorities, InstantSource clock) throws UnusableFileException {
     TrustManager[] managers = {
-        new TrustedAuthorities(authorities, Verification.CERTIFICATE_AND_HOST_NAME_VERIFICATION, _ -> {})};
+        new TrustedAuthorities(authorities, Verification.CERTIFICATE_AND_HOST_NAME_VERIFICATION, clock, _ -> {})};
     try {
       SSLContext context = SSLContext.getInstance("TLS");
       context.init(null, managers, null);

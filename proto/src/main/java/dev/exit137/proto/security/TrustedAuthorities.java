@@ -7,9 +7,12 @@ import java.net.Socket;
 import java.security.GeneralSecurityException;
 import java.security.cert.CertificateException;
 import java.security.cert.X509Certificate;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.function.Consumer;
 import javax.net.ssl.SSLEngine;
+import javax.net.ssl.SSLSession;
+import javax.net.ssl.SSLSocket;
 import javax.net.ssl.X509ExtendedTrustManager;
 
 /**
@@ -23,13 +26,20 @@ final class TrustedAuthorities extends X509ExtendedTrustManager {
   }
 
   private final FlagFile file;
+  private final InstantSource clock;
   private final Consumer<String> onRefusal;
   private final Reloaded<AdvancedTlsX509TrustManager> authorities;
 
-  /** @param onRefusal is told why a certificate was refused; on the thread of the handshake */
-  TrustedAuthorities(FlagFile file, Verification verification, Consumer<String> onRefusal)
+  /**
+   * Reads the file.
+   *
+   * @param clock to say which of two clocks is wrong; the JDK checks when a certificate is valid by the system's clock
+   * @param onRefusal gets the reason why a certificate was refused; on the thread of the handshake
+   */
+  TrustedAuthorities(FlagFile file, Verification verification, InstantSource clock, Consumer<String> onRefusal)
       throws UnusableFileException {
     this.file = file;
+    this.clock = clock;
     this.onRefusal = onRefusal;
     AdvancedTlsX509TrustManager manager = manager(file, verification);
     authorities = new Reloaded<>(List.of(file), () -> {
@@ -56,12 +66,16 @@ final class TrustedAuthorities extends X509ExtendedTrustManager {
   @Override
   public void checkServerTrusted(X509Certificate[] chain, String authType, SSLEngine engine)
       throws CertificateException {
+    takeUpOnce(engine.getHandshakeSession());
     check(chain, manager -> manager.checkServerTrusted(chain, authType, engine));
   }
 
   @Override
   public void checkServerTrusted(X509Certificate[] chain, String authType, Socket socket)
       throws CertificateException {
+    if (socket instanceof SSLSocket secured) {
+      takeUpOnce(secured.getHandshakeSession());
+    }
     check(chain, manager -> manager.checkServerTrusted(chain, authType, socket));
   }
 
@@ -73,12 +87,16 @@ final class TrustedAuthorities extends X509ExtendedTrustManager {
   @Override
   public void checkClientTrusted(X509Certificate[] chain, String authType, SSLEngine engine)
       throws CertificateException {
+    takeUpOnce(engine.getHandshakeSession());
     check(chain, manager -> manager.checkClientTrusted(chain, authType, engine));
   }
 
   @Override
   public void checkClientTrusted(X509Certificate[] chain, String authType, Socket socket)
       throws CertificateException {
+    if (socket instanceof SSLSocket secured) {
+      takeUpOnce(secured.getHandshakeSession());
+    }
     check(chain, manager -> manager.checkClientTrusted(chain, authType, socket));
   }
 
@@ -92,11 +110,19 @@ final class TrustedAuthorities extends X509ExtendedTrustManager {
     return authorities.get().getAcceptedIssuers();
   }
 
+  /**
+   * Lets no later connection take the session up again. That one would have the certificate of this handshake, whatever
+   * became of it since, and nobody would check it: the JDK allows that for an hour and more, whatever the timeout says.
+   */
+  private static void takeUpOnce(SSLSession session) {
+    session.invalidate();
+  }
+
   private void check(X509Certificate[] chain, Check check) throws CertificateException {
     try {
       check.by(authorities.get());
     } catch (CertificateException e) {
-      String why = CertificateRefusal.why(chain, e, file);
+      String why = CertificateRefusal.why(chain, e, file, clock.instant());
       onRefusal.accept(why);
       // Without the cause: what a person is shown is the innermost message.
       throw new CertificateException(why);

@@ -1,0 +1,134 @@
+package dev.exit137.aggregator.access;
+
+import com.nimbusds.jose.util.ResourceRetriever;
+import dev.exit137.proto.guard.Guard;
+import java.io.IOException;
+import java.net.URL;
+import java.text.ParseException;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The keys of a cluster, from a URL: fetched ahead, on the thread exit137-keys, and kept while they cannot be fetched.
+ * Nimbus's own sources fetch on the thread that has a token with an unknown key, which anyone can send; here such a
+ * token waits, and no thread does. Safe for all threads.
+ */
+final class FetchedKeys implements TokenKeys.Source {
+  private static final Logger LOG = LoggerFactory.getLogger(FetchedKeys.class);
+
+  // A key that the cluster withdraws is taken so long, while the URL answers.
+  private static final long MAX_AGE_SECONDS = 300;
+
+  // However many tokens come with unknown keys, the URL is not asked more often.
+  private static final Duration MIN_INTERVAL = Duration.ofSeconds(1);
+
+  private static final String STOPPING = "the aggregator is stopping";
+
+  private final URL url;
+  private final ResourceRetriever retriever;
+  private final Guard guard;
+  private final long minIntervalNanos;
+  private final ScheduledExecutorService thread =
+      Executors.newSingleThreadScheduledExecutor(Thread.ofPlatform().name("exit137-keys").daemon().factory());
+  private volatile TokenKeys atHand = TokenKeys.NONE;
+
+  // Only the thread.
+  private Optional<String> loggedFailure = Optional.empty();
+
+  // Guarded by this.
+  private CompletableFuture<TokenKeys> fetching;
+  private long fetchedNanoTime;
+
+  FetchedKeys(URL url, ResourceRetriever retriever, Guard guard) {
+    this(url, retriever, guard, MIN_INTERVAL);
+  }
+
+  FetchedKeys(URL url, ResourceRetriever retriever, Guard guard, Duration minInterval) {
+    this.url = url;
+    this.retriever = retriever;
+    this.guard = guard;
+    minIntervalNanos = minInterval.toNanos();
+    fetchedNanoTime = System.nanoTime() - minIntervalNanos;
+    thread.scheduleWithFixedDelay(guard.guarded("keys", this::newest), 0, MAX_AGE_SECONDS, TimeUnit.SECONDS);
+  }
+
+  @Override
+  public TokenKeys atHand() {
+    return atHand;
+  }
+
+  /** Those of the fetch that is under way, or of a new one. */
+  @Override
+  public synchronized CompletableFuture<TokenKeys> newest() {
+    if (thread.isShutdown()) {
+      return CompletableFuture.completedFuture(failed(STOPPING));
+    }
+    if (fetching == null) {
+      long wait = Math.max(0, fetchedNanoTime + minIntervalNanos - System.nanoTime());
+      thread.schedule(this::fetch, wait, TimeUnit.NANOSECONDS);
+      fetching = new CompletableFuture<>();
+    }
+    return fetching;
+  }
+
+  private void fetch() {
+    TokenKeys fetched = retrieve();
+    log(fetched.failure());
+    if (fetched.failure().isEmpty()) {
+      atHand = fetched;
+    }
+    CompletableFuture<TokenKeys> waiting;
+    synchronized (this) {
+      waiting = fetching;
+      fetching = null;
+      fetchedNanoTime = System.nanoTime();
+    }
+    waiting.complete(fetched);
+  }
+
+  private TokenKeys retrieve() {
+    try {
+      return TokenKeys.parse(retriever.retrieveResource(url).getContent());
+    } catch (IOException | ParseException e) {
+      return failed(Objects.requireNonNullElse(e.getMessage(), e.toString()));
+    } catch (Throwable e) {
+      guard.caught("keys", e);
+      return failed("the aggregator's log says why");
+    }
+  }
+
+  private void log(Optional<String> failure) {
+    if (failure.isPresent() && !failure.equals(loggedFailure)) {
+      LOG.warn("the keys that check tokens cannot be fetched from {}: {}; those from before stay in use", url,
+          failure.get());
+    } else if (failure.isEmpty() && loggedFailure.isPresent()) {
+      LOG.info("the keys that check tokens are fetched from {} again", url);
+    }
+    loggedFailure = failure;
+  }
+
+  private TokenKeys failed(String why) {
+    return new TokenKeys(atHand.set(), Optional.of(why));
+  }
+
+  /** Fetches nothing more; what waits for keys is answered. */
+  @Override
+  public void close() {
+    CompletableFuture<TokenKeys> waiting;
+    synchronized (this) {
+      thread.shutdown();
+      waiting = fetching;
+    }
+    if (waiting != null) {
+      waiting.complete(failed(STOPPING));
+    }
+    thread.shutdownNow();
+  }
+}
