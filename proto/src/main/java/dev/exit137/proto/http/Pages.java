@@ -10,6 +10,9 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.List;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
@@ -19,6 +22,7 @@ public final class Pages {
   /** The one that may wait for the disk, and is large. */
   static final String METRICS = "/metrics";
 
+  private static final String PLACE = "metrics";
   private static final PrometheusTextFormatWriter FORMAT = PrometheusTextFormatWriter.create();
 
   private final Guard guard;
@@ -63,7 +67,7 @@ public final class Pages {
   }
 
   private void append(ByteArrayOutputStream page, Supplier<MetricSnapshots> part) {
-    guard.run("metrics", () -> {
+    guard.run(PLACE, () -> {
       ByteArrayOutputStream text = new ByteArrayOutputStream();
       try {
         FORMAT.write(text, part.get());
@@ -75,9 +79,11 @@ public final class Pages {
   }
 
   private MetricSnapshots internalErrors() {
+    // One place at 0, or there would be no such metric until something fails.
+    SortedMap<String, Long> counts = new TreeMap<>(Map.of(PLACE, 0L));
+    counts.putAll(guard.counts());
     return new MetricSnapshots(
         Samples.counter(
-            "exit137_internal_errors_total", "Unexpected exceptions that this process survived.", "place",
-            guard.counts()));
+            "exit137_internal_errors_total", "Unexpected exceptions that this process survived.", "place", counts));
   }
 }
