@@ -1,5 +1,6 @@
 package dev.exit137.agent.dump;
 
+import dev.exit137.agent.kmsg.Corpus;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.Victim;
 import java.io.IOException;
@@ -11,7 +12,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.Assumptions;
 
 /** Reports for tests, as latin-1 strings: one char is one byte. */
 final class Reports {
@@ -69,27 +69,47 @@ final class Reports {
     }
   }
 
-  /** Published logs of many kernels, in EXIT137_CORPUS or ../shared/oom-corpus. Skips the test where there are none. */
-  static List<Path> corpus() {
-    String configured = System.getenv("EXIT137_CORPUS");
-    Path folder = configured == null ? Path.of("../../shared/oom-corpus") : Path.of(configured);
-    if (!Files.isDirectory(folder)) {
-      String reason = "skipped: no corpus of OOM reports at " + folder + "; EXIT137_CORPUS names another folder";
-      System.out.println(reason);
-      Assumptions.abort(reason);
-    }
-    try (Stream<Path> files = Files.list(folder)) {
-      return files.filter(file -> file.getFileName().toString().matches("\\d.*\\.log")).sorted().toList();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+  /** A whole file of a kernel's messages. */
+  record Log(String name, List<String> lines) {}
+
+  /** Where they come from. */
+  enum Source {
+    /** From kernels of our own. */
+    RECORDED {
+      @Override
+      List<Log> logs() {
+        try (Stream<Path> files = Files.list(FIXTURES)) {
+          return files.map(file -> file.getFileName().toString()).filter(name -> name.endsWith(".kmsg")).sorted()
+              .map(name -> new Log(name, fixture(name).stream().flatMap(Source::apart).toList()))
+              .toList();
+        } catch (IOException e) {
+          throw new UncheckedIOException(e);
+        }
+      }
+    },
+    /** From kernels of others. Skips the test where there are none. */
+    PUBLISHED {
+      @Override
+      List<Log> logs() {
+        return Corpus.logs().stream().filter(file -> file.getFileName().toString().matches("\\d.*"))
+            .map(file -> new Log(file.getFileName().toString(), Reports.lines(file)))
+            .toList();
+      }
+    };
+
+    abstract List<Log> logs();
+
+    /** Mem-Info is one record of many lines, which dmesg shows as such; a name's newline it does not. */
+    private static Stream<String> apart(String message) {
+      return message.startsWith("active_anon:") ? Stream.of(message.split("\\\\x0a")) : Stream.of(message);
     }
   }
 
   /** The lines of a log, cut where another report begins. */
-  static List<List<String>> reports(Path log) {
+  static List<List<String>> reports(Log log) {
     List<List<String>> reports = new ArrayList<>();
     reports.add(new ArrayList<>());
-    for (String line : lines(log)) {
+    for (String line : log.lines) {
       if (line.contains("invoked oom-killer")) {
         reports.add(new ArrayList<>());
       }

@@ -18,18 +18,18 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
 /**
  * Published logs of many kernels, and what a person read in each of them. They are kept outside of this repository: in
- * EXIT137_CORPUS or ../shared/oom-corpus.
+ * EXIT137_CORPUS or ../shared/oom-corpus. Those that are recorded here are in {@link ContainersTest}.
  */
 class AnalyzeCorpusTest {
-  private static final Path FOLDER =
-      Path.of(System.getenv().getOrDefault("EXIT137_CORPUS", "../../shared/oom-corpus"));
+  private static final String CONFIGURED = System.getenv("EXIT137_CORPUS");
+  private static final Path FOLDER = Path.of(CONFIGURED == null ? "../../shared/oom-corpus" : CONFIGURED);
 
   /** Counted in pages since 3.19, no limit is 2^63 bytes less one page. */
   private static final long UNLIMITED_MIN_KB = (1L << 53) - 256;
@@ -43,12 +43,14 @@ class AnalyzeCorpusTest {
       // Letters that a screenshot's reader guessed: "total-vm: 140620kB".
       "187-6.1.21-haos-global-ocr.log", Set.of("victims", "scope"));
 
-  @BeforeEach
-  void corpusIsThere() {
+  /** Once: it says so in one line. */
+  @BeforeAll
+  static void corpusIsThere() {
     if (!Files.isDirectory(FOLDER)) {
-      String reason = "skipped: no corpus of OOM reports at " + FOLDER + "; EXIT137_CORPUS names another folder";
-      System.out.println(reason);
-      Assumptions.abort(reason);
+      assertThat(CONFIGURED).as("%s, the folder of EXIT137_CORPUS", FOLDER).isNull();
+      String missing = "no corpus of published OOM reports at " + FOLDER + " (EXIT137_CORPUS names another folder)";
+      System.out.println("SKIPPED: " + missing);
+      Assumptions.abort(missing);
     }
   }
 
@@ -61,11 +63,9 @@ class AnalyzeCorpusTest {
 
   @TestFactory
   Stream<DynamicTest> everyLogSaysWhatAPersonReadInIt() throws IOException {
-    if (!Files.isDirectory(FOLDER)) {
-      return Stream.empty();
-    }
-    List<String> index = Files.readAllLines(FOLDER.resolve("INDEX.tsv"));
+    List<String> index = lines("INDEX.tsv");
     List<String> columns = List.of(index.getFirst().split("\t"));
+    assertThat(index).hasSizeGreaterThan(1);
     return index.stream().skip(1).map(line -> {
       String[] cells = line.split("\t", -1);
       Map<String, String> row = new LinkedHashMap<>();
@@ -140,15 +140,20 @@ class AnalyzeCorpusTest {
     return !cell.isEmpty() && Long.parseLong(cell) >= UNLIMITED_MIN_KB ? "unlimited" : cell;
   }
 
+  private static List<String> lines(String file) throws IOException {
+    return Files.readAllLines(FOLDER.resolve(file));
+  }
+
   @Test
-  void lookAlikesGiveNothing() {
+  void lookAlikesGiveNothing() throws IOException {
+    assertThat(lines("NEGATIVES.log")).isNotEmpty();
     assertThat(analyze("NEGATIVES.log").out()).isEmpty();
   }
 
   @Test
   void eachLookAlikeAloneGivesNothing() throws IOException {
     List<String> believed = new ArrayList<>();
-    for (String line : Files.readAllLines(FOLDER.resolve("NEGATIVES.log"))) {
+    for (String line : lines("NEGATIVES.log")) {
       if (!Analysis.events(line).isEmpty()) {
         believed.add(line);
       }
@@ -157,7 +162,8 @@ class AnalyzeCorpusTest {
   }
 
   @Test
-  void linesOfAnOomThatNameNoKillGiveNoVictim() {
+  void linesOfAnOomThatNameNoKillGiveNoVictim() throws IOException {
+    assertThat(lines("NEGATIVES-nokill.log")).isNotEmpty();
     assertThat(Analysis.victims(analyze("NEGATIVES-nokill.log").events())).isEmpty();
   }
 }
