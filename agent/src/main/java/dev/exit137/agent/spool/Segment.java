@@ -13,6 +13,8 @@ final class Segment {
   long length;
   /** Whole records in it, but for those that were acknowledged before this run. */
   int records;
+  /** Not all of it could be looked at after the start: it is not appended to, and left for the next run. */
+  boolean isUnreadable;
   /** Where the next record to be read begins. */
   long readOffset;
   /** Of {@link #records}, those that were read. */

@@ -66,14 +66,18 @@ public final class Spool implements AutoCloseable {
 
   /**
    * Finds what an earlier run left. What was being written when it ended is cut off; a damaged record is passed over
-   * and counted, if it was whole at the last checkpoint.
+   * and counted once, if it was whole at the last checkpoint. Of a file that cannot be read to its end, the records
+   * before that are kept.
    *
    * @param remembered of the last checkpoint
    * @param found gets every record that will be read
    */
   public void recover(List<SpoolSegment> remembered, Consumer<Item> found) {
     Map<Long, SpoolSegment> before = new HashMap<>();
-    remembered.forEach(segment -> before.put(segment.getId(), segment));
+    for (SpoolSegment segment : remembered) {
+      before.put(segment.getId(), segment);
+      nextId = Math.max(nextId, segment.getId() + 1);
+    }
     try (DirectoryStream<Path> files = Files.newDirectoryStream(directory)) {
       for (Path file : files) {
         Matcher name = NAME.matcher(file.getFileName().toString());
@@ -87,26 +91,27 @@ public final class Spool implements AutoCloseable {
     } catch (IOException | DirectoryIteratorException e) {
       LOG.error("the spool cannot be read: {}", e.toString());
     }
-    for (Segment segment : List.copyOf(segments.values())) {
+    for (Segment segment : segments.values()) {
       scan(segment, before.getOrDefault(segment.id, SpoolSegment.getDefaultInstance()), found);
     }
     for (SpoolSegment gone : before.values()) {
-      nextId = Math.max(nextId, gone.getId() + 1);
       if (!segments.containsKey(gone.getId())) {
         damaged(gone.getRecords(), directory.resolve(name(gone.getId())), "it is not there");
       }
     }
     if (!segments.isEmpty()) {
       nextId = Math.max(nextId, segments.lastKey() + 1);
-      last = segments.lastEntry().getValue();
+      Segment newest = segments.lastEntry().getValue();
+      last = newest.isUnreadable ? null : newest;
     }
   }
 
   private void scan(Segment segment, SpoolSegment before, Consumer<Item> found) {
     int ofBefore = 0;
+    String reason = "a checksum or a length is wrong";
     try (RecordFile file = RecordFile.toRead(segment.file)) {
       long end = file.size();
-      long at = Math.min(end, before.getOffset());
+      long at = Math.clamp(before.getOffset(), 0, end);
       segment.length = at;
       segment.readOffset = at;
       for (RecordFile.Found one = file.read(at, end); one != null; one = file.read(one.end(), end)) {
@@ -120,12 +125,11 @@ public final class Spool implements AutoCloseable {
       if (segment.length < end) {
         LOG.info("{} ends with {} bytes that were not written whole", segment.file, end - segment.length);
       }
-      damaged(before.getRecords() - ofBefore, segment.file, "a checksum or a length is wrong");
     } catch (IOException e) {
-      damaged(before.getRecords() - ofBefore, segment.file, e.toString());
-      // The next run may be luckier.
-      segments.remove(segment.id);
+      reason = e.toString();
+      segment.isUnreadable = true;
     }
+    damaged(before.getRecords() - ofBefore, segment.file, reason);
   }
 
   private void damaged(int records, Path file, String reason) {
@@ -178,10 +182,13 @@ public final class Spool implements AutoCloseable {
         end = writing.write(end, payload);
       }
       writing.sync();
+      if (!Files.exists(last.file)) {
+        throw new NoSuchFileException(last.file.toString(), null, "it was deleted while it was written");
+      }
       last.length = end;
       last.records += payloads.size();
       return positions;
-    } catch (IOException e) {
+    } catch (IOException | RuntimeException | Error e) {
       // What a failed sync leaves in the file is anybody's guess: nothing more is appended to it.
       abandonLast();
       throw e;
@@ -276,7 +283,7 @@ public final class Spool implements AutoCloseable {
   /** Deletes the files of which all is done; to be called when a checkpoint says so. */
   public void deleteDone() {
     for (Segment segment : List.copyOf(segments.values())) {
-      if (segment.isDone() && segment != last) {
+      if (segment.isDone() && segment != last && !segment.isUnreadable) {
         delete(segment);
       }
     }

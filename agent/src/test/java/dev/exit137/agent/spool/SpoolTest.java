@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.protobuf.ByteString;
+import dev.exit137.agent.FaultyDisk;
 import dev.exit137.proto.state.v1.SpoolSegment;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -12,6 +13,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -21,13 +23,14 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** What is in the spool is still there after whatever end, or its loss is counted; and nothing else is. */
 class SpoolTest {
+  private final FaultyDisk disk = new FaultyDisk();
   @TempDir Path temp;
   private Path directory;
   private Spool spool;
 
   @BeforeEach
   void open() {
-    directory = temp.resolve("spool");
+    directory = disk.path(temp.resolve("spool"));
     spool = reopened(List.of());
   }
 
@@ -194,6 +197,63 @@ class SpoolTest {
     reopened(remembered);
     assertThat(payloads()).containsExactly("b");
     assertThat(spool.damaged()).isEqualTo(1);
+  }
+
+  @Test
+  void aFileThatCannotBeReadAtTheStartIsCountedOnceAndItsRecordsComeWithTheNextRun() {
+    append("a", "b");
+    List<SpoolSegment> remembered = spool.toRemember();
+    disk.fail(path -> path.endsWith(".v1"), () -> new IOException("Input/output error"));
+    reopened(remembered);
+    assertThat(payloads()).isEmpty();
+    assertThat(spool.damaged()).isEqualTo(2);
+
+    disk.mend();
+    append("c");
+    spool.deleteDone();
+    reopened(spool.toRemember());
+    assertThat(payloads()).containsExactly("a", "b", "c");
+    assertThat(spool.damaged()).isZero();
+  }
+
+  @Test
+  void aPlaceBeforeTheBeginningOfAFileDoesNotKeepTheSpoolFromBeingRead() {
+    append("a", "b");
+    reopened(List.of(SpoolSegment.newBuilder().setId(1).setOffset(-1).setRecords(2).setLength(20).build()));
+    assertThat(payloads()).containsExactly("a", "b");
+  }
+
+  @Test
+  void recordsThatAreWrittenToAFileThatSomeoneDeletedAreNotTakenForSafe() throws IOException {
+    append("a");
+    readAll();
+    Files.delete(onlyFile());
+    Files.delete(directory);
+    assertThatThrownBy(() -> spool.append(List.of(ByteString.copyFromUtf8("b")))).isInstanceOf(IOException.class);
+    append("b");
+    assertThat(payloads()).containsExactly("b");
+    reopened(List.of());
+    assertThat(payloads()).containsExactly("b");
+  }
+
+  @Test
+  void aFileWhoseWritingEndsUnexpectedlyIsNotWrittenToAgain() throws IOException {
+    AtomicBoolean made = new AtomicBoolean();
+    // It is made, and that its directory has it cannot be made sure of.
+    disk.fail(
+        path -> {
+          made.compareAndSet(false, path.endsWith(".v1"));
+          return made.get() && path.equals(directory.toString());
+        },
+        () -> new IllegalStateException("no sync"));
+    assertThatThrownBy(() -> spool.append(List.of(ByteString.copyFromUtf8("a"))))
+        .isInstanceOf(IllegalStateException.class);
+    disk.mend();
+    assertThat(payloads()).isEmpty();
+    append("b");
+    assertThat(onlyFile().getFileName()).hasToString("0000000000000002.v1");
+    reopened(spool.toRemember());
+    assertThat(payloads()).containsExactly("b");
   }
 
   @Test
