@@ -5,6 +5,7 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import dev.exit137.agent.correlate.KillReport;
 import dev.exit137.agent.identity.Identities;
 import dev.exit137.agent.spool.Spool;
+import dev.exit137.agent.uplink.ExponentialBackoff;
 import dev.exit137.agent.uplink.Uplink;
 import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.security.ClientSecurity;
@@ -19,6 +20,7 @@ import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Map;
+import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Future;
@@ -40,6 +42,8 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   private static final long MAX_QUEUED_REPORT_BYTES = 2 << 20;
   private static final long MAX_HELD_BYTES = 4 << 20;
   private static final long MIN_CHECKPOINT_INTERVAL_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+  private static final Duration FIRST_BACKOFF = Duration.ofMillis(200);
+  private static final Duration LAST_BACKOFF = Duration.ofSeconds(30);
   private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
   private static final long CLOSE_TIMEOUT_SECONDS = 2;
 
@@ -110,7 +114,10 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
     outbox = new Outbox(spool, last.getSpoolList(), before);
     refusedEvents = new RefusedEvents(checkpointFile.directory());
     thread.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
-    uplink = new Uplink(aggregators, security, thread, this, Uplink.Pace.USUAL);
+    uplink =
+        new Uplink(
+            aggregators, security, thread, this, Uplink.Pace.USUAL,
+            new ExponentialBackoff(FIRST_BACKOFF, LAST_BACKOFF, new SplittableRandom()), clock, guard);
     this.mapper = mapper;
     this.metrics = metrics;
     names = new NameWait(identities, mapper, identityTimeout, outbox, metrics, thread, this::scheduleFlush, told);

@@ -1,5 +1,6 @@
 package dev.exit137.agent.uplink;
 
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.security.ClientSecurity;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.EventAck;
@@ -18,21 +19,24 @@ import io.grpc.stub.ClientCallStreamObserver;
 import io.grpc.stub.ClientResponseObserver;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * The stream to an aggregator: always one, opened again with backoff and jitter, at the next address when one fails.
- * Everything here runs on the agent-worker thread; the bytes move on the agent-grpc thread.
+ * Everything here runs on the agent-worker thread; the bytes move on the agent-grpc thread. A callback that throws ends
+ * its stream, since it may have done half of its work: the next stream sends all that is not acknowledged.
  */
 public final class Uplink implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Uplink.class);
+  private static final String PLACE = "uplink";
   /** The aggregator takes pings that are 5 s apart or more. */
   private static final long KEEPALIVE_SECONDS = 10;
   /** With these an aggregator ends a stream for what came on it. */
@@ -65,14 +69,11 @@ public final class Uplink implements AutoCloseable {
   /**
    * How long things take.
    *
-   * @param firstBackoff before the second attempt, at most; doubled for each further one
-   * @param lastBackoff between attempts, at most
    * @param steady after which a stream that worked has proved that there is an aggregator
    * @param patience for a connection, and for an acknowledgement where events are on their way; doubled where in vain
    */
-  public record Pace(Duration firstBackoff, Duration lastBackoff, Duration steady, Duration patience) {
-    public static final Pace USUAL =
-        new Pace(Duration.ofMillis(200), Duration.ofSeconds(30), Duration.ofSeconds(10), Duration.ofSeconds(30));
+  public record Pace(Duration steady, Duration patience) {
+    public static final Pace USUAL = new Pace(Duration.ofSeconds(10), Duration.ofSeconds(30));
   }
 
   private final List<String> aggregators;
@@ -80,28 +81,57 @@ public final class Uplink implements AutoCloseable {
   private final ScheduledExecutorService worker;
   private final Source source;
   private final Pace pace;
+  private final ExponentialBackoff backoff;
+  private final InstantSource clock;
+  private final Guard guard;
   private final EventLoopGroup grpcThread =
       new MultiThreadIoEventLoopGroup(1, new DefaultThreadFactory("agent-grpc", true), NioIoHandler.newFactory());
+  private final AggregatorChannels channels = new AggregatorChannels(this::open);
+  private final CountDownLatch lastStreamEnded = new CountDownLatch(1);
 
   private int next;
-  private int failures;
   private int patienceFactor = 1;
-  private volatile ManagedChannel channel;
-  private ClientCallStreamObserver<PublishEventsRequest> stream;
+  private Responses stream;
   private long progressNanos;
   private boolean statusDue;
   private Status failureSaid;
-  private Optional<Instant> awaySince = Optional.of(Instant.now());
+  private Optional<Instant> awaySince;
   private boolean closed;
 
-  /** @param worker single-threaded; runs this object's callbacks */
+  /**
+   * @param worker single-threaded; runs this object's callbacks
+   * @param backoff between attempts
+   * @param clock the node's wall clock
+   * @param guard of this process
+   */
   public Uplink(
-      List<String> aggregators, ClientSecurity security, ScheduledExecutorService worker, Source source, Pace pace) {
+      List<String> aggregators,
+      ClientSecurity security,
+      ScheduledExecutorService worker,
+      Source source,
+      Pace pace,
+      ExponentialBackoff backoff,
+      InstantSource clock,
+      Guard guard) {
     this.aggregators = aggregators;
     this.security = security;
     this.worker = worker;
     this.source = source;
     this.pace = pace;
+    this.backoff = backoff;
+    this.clock = clock;
+    this.guard = guard;
+    awaySince = Optional.of(clock.instant());
+  }
+
+  private ManagedChannel open(String address) {
+    return security.channelTo(address)
+        .eventLoopGroup(grpcThread)
+        .channelType(NioSocketChannel.class)
+        .executor(worker)
+        .keepAliveTime(KEEPALIVE_SECONDS, TimeUnit.SECONDS)
+        .keepAliveTimeout(KEEPALIVE_SECONDS, TimeUnit.SECONDS)
+        .build();
   }
 
   /** Opens the stream to the next address, whose name is looked up again. */
@@ -110,35 +140,15 @@ public final class Uplink implements AutoCloseable {
       return;
     }
     Responses responses = new Responses(aggregators.get(next++ % aggregators.size()));
-    progressNanos = System.nanoTime();
-    try {
-      channel =
-          security.channelTo(responses.address)
-              .eventLoopGroup(grpcThread)
-              .channelType(NioSocketChannel.class)
-              .executor(worker)
-              .keepAliveTime(KEEPALIVE_SECONDS, TimeUnit.SECONDS)
-              .keepAliveTimeout(KEEPALIVE_SECONDS, TimeUnit.SECONDS)
-              .build();
-      EventIngestGrpc.newStub(channel).publishEvents(responses);
-      responses.watch();
-    } catch (IllegalArgumentException e) {
-      responses.ended(Status.UNAVAILABLE.withDescription("no address: " + e.getMessage()));
+    if (!guard.run(PLACE, responses::open)) {
+      responses.ended(Status.UNAVAILABLE.withDescription("no stream can be opened"));
     }
   }
 
   /** Sends what there is to send, as far as the stream takes it. */
   public void pump() {
-    while (stream != null && stream.isReady()) {
-      boolean idle = source.inFlight() == 0;
-      OomKillEvent event = source.pollUnsent();
-      if (event == null) {
-        return;
-      }
-      if (idle) {
-        progressNanos = System.nanoTime();
-      }
-      stream.onNext(PublishEventsRequest.newBuilder().setEvent(event).build());
+    if (stream != null) {
+      stream.guarded(stream::pump);
     }
   }
 
@@ -149,13 +159,8 @@ public final class Uplink implements AutoCloseable {
 
   /** Sends the agent's status, if there is a stream. */
   public void sendStatus() {
-    AgentStatus status = source.status();
-    if (stream == null || status == null) {
-      return;
-    }
-    statusDue = !stream.isReady();
-    if (!statusDue) {
-      stream.onNext(PublishEventsRequest.newBuilder().setStatus(status).build());
+    if (stream != null) {
+      stream.guarded(stream::sendStatus);
     }
   }
 
@@ -171,19 +176,50 @@ public final class Uplink implements AutoCloseable {
       this.address = address;
     }
 
+    void open() {
+      progressNanos = System.nanoTime();
+      try {
+        EventIngestGrpc.newStub(channels.reconnect(address)).publishEvents(this);
+        watch();
+      } catch (IllegalArgumentException e) {
+        ended(Status.UNAVAILABLE.withDescription("no address: " + e.getMessage()));
+      }
+    }
+
     @Override
     public void beforeStart(ClientCallStreamObserver<PublishEventsRequest> call) {
       this.call = call;
-      call.setOnReadyHandler(this::onReady);
+      call.setOnReadyHandler(() -> guarded(this::ready));
     }
 
-    private void onReady() {
-      if (ended) {
+    @Override
+    public void onNext(PublishEventsResponse response) {
+      guarded(() -> taken(response));
+    }
+
+    @Override
+    public void onError(Throwable failure) {
+      ended(Status.fromThrowable(failure));
+    }
+
+    @Override
+    public void onCompleted() {
+      ended(Status.UNAVAILABLE.withDescription("the aggregator ended the stream"));
+    }
+
+    void guarded(Runnable task) {
+      if (!ended && !guard.run(PLACE, task)) {
+        call.cancel("the agent failed on this stream", null);
+      }
+    }
+
+    private void ready() {
+      if (closed) {
         return;
       }
       if (!connected) {
         connected = true;
-        stream = call;
+        stream = this;
         awaySince = Optional.empty();
         source.onConnected();
         statusDue = true;
@@ -194,8 +230,7 @@ public final class Uplink implements AutoCloseable {
       pump();
     }
 
-    @Override
-    public void onNext(PublishEventsResponse response) {
+    private void taken(PublishEventsResponse response) {
       if (failureSaid != null) {
         LOG.info("aggregator {} takes events", address);
       }
@@ -207,9 +242,38 @@ public final class Uplink implements AutoCloseable {
       pump();
     }
 
+    private void pump() {
+      while (stream == this && call.isReady()) {
+        boolean idle = source.inFlight() == 0;
+        OomKillEvent event = source.pollUnsent();
+        if (event == null) {
+          return;
+        }
+        if (idle) {
+          progressNanos = System.nanoTime();
+        }
+        call.onNext(PublishEventsRequest.newBuilder().setEvent(event).build());
+      }
+    }
+
+    private void sendStatus() {
+      AgentStatus status = source.status();
+      if (stream != this || status == null) {
+        return;
+      }
+      statusDue = !call.isReady();
+      if (!statusDue) {
+        call.onNext(PublishEventsRequest.newBuilder().setStatus(status).build());
+      }
+    }
+
+    private void watch() {
+      guarded(this::giveUpOrWatchOn);
+    }
+
     /** Gives up a stream on which nothing moves: pings may be answered by a machine whose disk is not. */
-    void watch() {
-      if (ended || closed) {
+    private void giveUpOrWatchOn() {
+      if (closed) {
         return;
       }
       long patience = pace.patience().toNanos() * patienceFactor;
@@ -225,34 +289,32 @@ public final class Uplink implements AutoCloseable {
       worker.schedule(this::watch, left, TimeUnit.NANOSECONDS);
     }
 
-    @Override
-    public void onError(Throwable failure) {
-      ended(Status.fromThrowable(failure));
-    }
-
-    @Override
-    public void onCompleted() {
-      ended(Status.UNAVAILABLE.withDescription("the aggregator ended the stream"));
-    }
-
     private void ended(Status status) {
-      ended = true;
-      stream = null;
-      awaySince = awaySince.or(() -> Optional.of(Instant.now()));
-      if (channel != null) {
-        channel.shutdownNow();
-      }
-      if (closed) {
+      if (ended) {
         return;
       }
+      ended = true;
+      stream = null;
+      if (closed) {
+        lastStreamEnded.countDown();
+        return;
+      }
+      if (worked && System.nanoTime() - startNanos >= pace.steady().toNanos()) {
+        backoff.reset();
+      }
+      worker.schedule(Uplink.this::connect, backoff.nextNanos(), TimeUnit.NANOSECONDS);
+      guard.run(PLACE, () -> failed(status));
       if (connected && REFUSALS.contains(status.getCode())) {
-        source.onRefused(status);
+        guard.run(PLACE, () -> source.onRefused(status));
+      }
+    }
+
+    private void failed(Status status) {
+      if (!connected && status.getCode() == Status.Code.INTERNAL) {
+        channels.discard(address);
       }
       say(status);
-      if (worked && System.nanoTime() - startNanos >= pace.steady().toNanos()) {
-        failures = 0;
-      }
-      worker.schedule(Uplink.this::connect, backoffNanos(), TimeUnit.NANOSECONDS);
+      awaySince = awaySince.or(() -> Optional.of(clock.instant()));
     }
 
     /** Once for each kind of failure in a row. */
@@ -265,33 +327,25 @@ public final class Uplink implements AutoCloseable {
     }
   }
 
-  /** Anything up to the bound, so that a thousand agents do not come back at once. */
-  private long backoffNanos() {
-    long bound = pace.lastBackoff().toNanos();
-    long doubled = pace.firstBackoff().toNanos() << Math.min(failures, 20);
-    failures++;
-    return ThreadLocalRandom.current().nextLong(1, Math.min(bound, doubled) + 1);
-  }
-
   /** Ends the stream: what was sent is still acknowledged. */
   @Override
   public void close() {
     closed = true;
-    if (stream != null) {
-      stream.onCompleted();
+    if (stream == null) {
+      lastStreamEnded.countDown();
+    } else {
+      stream.call.onCompleted();
       stream = null;
-      channel.shutdown();
-    } else if (channel != null) {
-      channel.shutdownNow();
     }
   }
 
   /** Waits until the stream has ended; then no callback comes any more. Any thread but the worker's. */
   public void awaitClosed(long seconds) throws InterruptedException {
-    ManagedChannel last = channel;
-    if (last != null && !last.awaitTermination(seconds, TimeUnit.SECONDS)) {
-      last.shutdownNow();
+    try {
+      lastStreamEnded.await(seconds, TimeUnit.SECONDS);
+      channels.close(seconds);
+    } finally {
+      grpcThread.shutdownGracefully(0, 1, TimeUnit.SECONDS);
     }
-    grpcThread.shutdownGracefully(0, 1, TimeUnit.SECONDS);
   }
 }

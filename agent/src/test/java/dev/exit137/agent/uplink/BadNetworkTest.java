@@ -3,6 +3,7 @@ package dev.exit137.agent.uplink;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.exit137.agent.Await;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.security.ClientSecurity;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.EventAck;
@@ -10,13 +11,20 @@ import dev.exit137.proto.v1.EventIngestGrpc;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.PublishEventsRequest;
 import dev.exit137.proto.v1.PublishEventsResponse;
+import io.grpc.InternalChannelz;
+import io.grpc.InternalInstrumented;
+import io.grpc.NameResolver;
+import io.grpc.NameResolverProvider;
+import io.grpc.NameResolverRegistry;
 import io.grpc.Server;
 import io.grpc.Status;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import io.grpc.stub.StreamObserver;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.URI;
 import java.time.Duration;
+import java.time.InstantSource;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -24,13 +32,17 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.SplittableRandom;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.logging.Level;
 import java.util.logging.Logger;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -38,7 +50,7 @@ import org.junit.jupiter.api.Test;
 /** The uplink gets every event through whatever the network and the aggregators do. */
 class BadNetworkTest {
   private static final Uplink.Pace QUICK =
-      new Uplink.Pace(Duration.ofMillis(1), Duration.ofMillis(50), Duration.ofSeconds(10), Duration.ofMillis(500));
+      new Uplink.Pace(Duration.ofSeconds(10), Duration.ofMillis(500));
 
   /** With a stack trace for every connection that breaks; held here, since java.util.logging forgets otherwise. */
   private static final Logger GRPC_LOG = Logger.getLogger("io.grpc");
@@ -46,6 +58,7 @@ class BadNetworkTest {
   private final ScheduledExecutorService worker = Executors.newSingleThreadScheduledExecutor();
   private final List<AutoCloseable> toClose = new ArrayList<>();
   private final Events events = new Events();
+  private final Guard guard = new Guard();
   private Aggregator aggregator;
   private Proxy proxy;
   private Uplink uplink;
@@ -69,7 +82,11 @@ class BadNetworkTest {
   }
 
   private void start(String... addresses) {
-    uplink = new Uplink(List.of(addresses), ClientSecurity.PLAINTEXT, worker, events, QUICK);
+    uplink =
+        new Uplink(
+            List.of(addresses), ClientSecurity.PLAINTEXT, worker, events, QUICK,
+            new ExponentialBackoff(Duration.ofMillis(1), Duration.ofMillis(50), new SplittableRandom()),
+            InstantSource.system(), guard);
     worker.execute(uplink::connect);
   }
 
@@ -148,6 +165,144 @@ class BadNetworkTest {
   }
 
   @Test
+  void howeverOftenTheConnectionBreaksItIsMadeOnOneChannel() {
+    start(proxy.address());
+    Set<Long> channels = new LinkedHashSet<>();
+    for (int round = 1; round <= 10; round++) {
+      publish(1, 100);
+      awaitAllAcknowledged(round);
+      channels.addAll(channelsTo(proxy.address()));
+      proxy.drop();
+    }
+    assertThat(channels).hasSize(1);
+  }
+
+  /** Ids of all channels of this process to an address. */
+  private static Set<Long> channelsTo(String address) {
+    return InternalChannelz.instance().getRootChannels(0, Integer.MAX_VALUE).channels.stream()
+        .filter(channel -> targetOf(channel).endsWith("/" + address))
+        .map(channel -> channel.getLogId().getId())
+        .collect(Collectors.toSet());
+  }
+
+  private static String targetOf(InternalInstrumented<InternalChannelz.ChannelStats> channel) {
+    try {
+      return channel.getStats().get(Await.PATIENCE.toSeconds(), TimeUnit.SECONDS).target;
+    } catch (InterruptedException | ExecutionException | TimeoutException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  @Test
+  void anAggregatorWhoseNameLeadsToAnotherMachineNowIsFoundThere() throws Exception {
+    TestNames.set("aggregator.test", InetAddress.getByName("127.0.0.1"));
+    start("aggregator.test:" + aggregator.port());
+    publish(5, 100);
+    awaitAllAcknowledged(5);
+    Aggregator moved = new Aggregator(new InetSocketAddress(InetAddress.getByName("127.0.0.2"), aggregator.port()));
+    TestNames.set("aggregator.test", InetAddress.getByName("127.0.0.2"));
+    aggregator.close();
+    publish(5, 100);
+    Await.until("all acknowledged", events.acknowledged::get, acknowledged -> acknowledged == 10);
+    assertThat(moved.stored).hasSize(5);
+  }
+
+  /** An exception within gRPC leaves a channel on which every call fails. */
+  @Test
+  void aChannelThatGrpcHasGivenUpIsReplaced() {
+    BrokenNameResolver broken = new BrokenNameResolver();
+    NameResolverRegistry.getDefaultRegistry().register(broken);
+    try {
+      start(proxy.address());
+      Await.until("an attempt", broken.attempts::get, attempts -> attempts > 0);
+    } finally {
+      NameResolverRegistry.getDefaultRegistry().deregister(broken);
+    }
+    publish(5, 100);
+    awaitAllAcknowledged(5);
+  }
+
+  /** In place of DNS. */
+  private static final class BrokenNameResolver extends NameResolverProvider {
+    private final AtomicInteger attempts = new AtomicInteger();
+
+    @Override
+    protected boolean isAvailable() {
+      return true;
+    }
+
+    @Override
+    protected int priority() {
+      return 10;
+    }
+
+    @Override
+    public String getDefaultScheme() {
+      return "dns";
+    }
+
+    @Override
+    public NameResolver newNameResolver(URI target, NameResolver.Args arguments) {
+      return new NameResolver() {
+        @Override
+        public String getServiceAuthority() {
+          return "localhost";
+        }
+
+        @Override
+        public void start(Listener2 listener) {
+          attempts.incrementAndGet();
+          throw new IllegalStateException("no names today");
+        }
+
+        @Override
+        public void shutdown() {
+          // Nothing is open.
+        }
+      };
+    }
+  }
+
+  @Test
+  void aRefusalThatItsSourceCannotHandleIsCountedAndTheStreamIsOpenedAgain() {
+    events.failures.put("onRefused", 1);
+    aggregator.refuses = "event 1";
+    start(proxy.address());
+    publish(3, 100);
+    Await.until("the failure", guard::counts, counts -> counts.containsKey("uplink"));
+    aggregator.refuses = "";
+    awaitAllAcknowledged(3);
+  }
+
+  @Test
+  void acknowledgementsThatAreHandledByHalfComeAgainOnTheNextStream() {
+    events.failures.put("onAcknowledged", 2);
+    start(proxy.address());
+    publish(3, 100);
+    awaitAllAcknowledged(3);
+    assertThat(guard.counts()).containsEntry("uplink", 2L);
+  }
+
+  @Test
+  void anEventThatIsTakenForSendingAndNotSentIsSentOnTheNextStream() {
+    events.failures.put("pollUnsent", 2);
+    start(proxy.address());
+    publish(3, 100);
+    awaitAllAcknowledged(3);
+    assertThat(guard.counts()).containsEntry("uplink", 2L);
+  }
+
+  @Test
+  void aStreamAtWhoseBeginningTheSourceFailsIsFollowedByAnother() {
+    events.failures.put("onConnected", 1);
+    events.failures.put("status", 1);
+    start(proxy.address());
+    publish(3, 100);
+    awaitAllAcknowledged(3);
+    assertThat(guard.counts()).containsEntry("uplink", 2L);
+  }
+
+  @Test
   void whyAnEventIsRefusedIsToldToItsSource() {
     aggregator.refuses = "event 1";
     start(proxy.address());
@@ -162,7 +317,15 @@ class BadNetworkTest {
     private final Map<String, OomKillEvent> known = new LinkedHashMap<>();
     private final ArrayDeque<String> unsent = new ArrayDeque<>();
     private final Set<String> open = new LinkedHashSet<>();
+    /** How often each callback is still to throw, after it has done its work by half. */
+    private final Map<String, Integer> failures = new ConcurrentHashMap<>();
     private int inFlight;
+
+    private void failIfAsked(String callback) {
+      if (failures.merge(callback, -1, Integer::sum) >= 0) {
+        throw new IllegalStateException(callback + " fails");
+      }
+    }
 
     void add(String id, int bytes) {
       OomKillEvent event =
@@ -175,6 +338,7 @@ class BadNetworkTest {
     @Override
     public void onConnected() {
       inFlight = 0;
+      failIfAsked("onConnected");
       unsent.clear();
       unsent.addAll(open);
     }
@@ -183,6 +347,9 @@ class BadNetworkTest {
     public OomKillEvent pollUnsent() {
       String next = unsent.pollFirst();
       inFlight += next == null ? 0 : 1;
+      if (next != null) {
+        failIfAsked("pollUnsent");
+      }
       return next == null ? null : known.get(next);
     }
 
@@ -193,6 +360,7 @@ class BadNetworkTest {
 
     @Override
     public AgentStatus status() {
+      failIfAsked("status");
       return AgentStatus.getDefaultInstance();
     }
 
@@ -200,6 +368,7 @@ class BadNetworkTest {
     public void onAcknowledged(List<EventAck> acks) {
       for (EventAck ack : acks) {
         inFlight--;
+        failIfAsked("onAcknowledged");
         open.remove(ack.getEventId());
       }
       acknowledged.set(known.size() - open.size());
@@ -207,6 +376,7 @@ class BadNetworkTest {
 
     @Override
     public void onRefused(Status reason) {
+      failIfAsked("onRefused");
       refusals.incrementAndGet();
     }
   }
@@ -219,8 +389,12 @@ class BadNetworkTest {
     private volatile String refuses = "";
 
     Aggregator() throws Exception {
+      this(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+    }
+
+    Aggregator(InetSocketAddress address) throws Exception {
       server =
-          NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
+          NettyServerBuilder.forAddress(address)
               .permitKeepAliveTime(5, TimeUnit.SECONDS)
               .addService(this)
               .build()

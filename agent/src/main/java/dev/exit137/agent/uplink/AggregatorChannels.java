@@ -1,0 +1,46 @@
+package dev.exit137.agent.uplink;
+
+import io.grpc.ManagedChannel;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+
+/** A channel to each aggregator, made for its first stream and used for all. One thread, but for {@link #close}. */
+final class AggregatorChannels {
+  private final Function<String, ManagedChannel> opener;
+  private final Map<String, ManagedChannel> byAddress = new ConcurrentHashMap<>();
+  private Optional<ManagedChannel> last = Optional.empty();
+
+  /** @param opener makes the channel to an address ({@code HOST:PORT}) */
+  AggregatorChannels(Function<String, ManagedChannel> opener) {
+    this.opener = opener;
+  }
+
+  /**
+   * The channel for the next stream; the connection of the last one is given up. A new one is made at once, to where
+   * the name leads now: else gRPC would wait for a backoff of its own, and use what it looked up in the last 30 s.
+   *
+   * @throws IllegalArgumentException it is no address
+   */
+  ManagedChannel reconnect(String address) {
+    last.ifPresent(ManagedChannel::enterIdle);
+    ManagedChannel channel = byAddress.computeIfAbsent(address, opener);
+    last = Optional.of(channel);
+    return channel;
+  }
+
+  /** Gives up a channel: after an exception within it, gRPC fails every call on it ("panic mode"). */
+  void discard(String address) {
+    Optional.ofNullable(byAddress.remove(address)).ifPresent(ManagedChannel::shutdownNow);
+  }
+
+  /** Ends every call, and waits for that. Any thread. */
+  void close(long seconds) throws InterruptedException {
+    byAddress.values().forEach(ManagedChannel::shutdownNow);
+    for (ManagedChannel channel : byAddress.values()) {
+      channel.awaitTermination(seconds, TimeUnit.SECONDS);
+    }
+  }
+}
