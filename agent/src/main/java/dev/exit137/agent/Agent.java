@@ -91,9 +91,10 @@ public final class Agent implements Observed, AutoCloseable {
    */
   public static Agent start(AgentConfig config, EventSink told, InstantSource clock, Guard guard) throws IOException {
     CheckpointFile checkpointFile = new CheckpointFile(config.stateDir());
-    Identities identities = new Identities(config.runtimeSockets(), config.podLabels(), config.procRoot());
+    Identities identities =
+        new Identities(config.runtimeSockets(), config.podLabels(), config.procRoot(), clock, guard);
     OptionalLong nodeMemoryBytes = MemoryRequest.nodeMemoryBytes(config.procRoot());
-    ContainerProcesses processes = new ContainerProcesses(config.procRoot(), nodeMemoryBytes);
+    ContainerProcesses processes = new ContainerProcesses(config.procRoot(), nodeMemoryBytes, clock, guard);
     AgentWorker worker = null;
     EvidenceLoop loop = null;
     KillMetrics kills = new KillMetrics(config.metricsMaxSeries());
@@ -112,7 +113,7 @@ public final class Agent implements Observed, AutoCloseable {
               config.security(), last.orElse(Checkpoint.getDefaultInstance()), before, identities,
               new OomEventMapper(
                   identities, processes, new TaskCgroups(config.procRoot(), clock), nodeMemoryBytes,
-                  workloads),
+                  workloads, guard),
               kills, config.identityTimeout(), told, clock, guard);
       loop = new EvidenceLoop(config, node, identities, processes, worker, ofThisBoot, clock, guard);
       loop.start();

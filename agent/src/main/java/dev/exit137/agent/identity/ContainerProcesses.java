@@ -1,12 +1,16 @@
 package dev.exit137.agent.identity;
 
+import dev.exit137.proto.guard.Guard;
+import dev.exit137.proto.guard.GuardedThread;
 import dev.exit137.proto.v1.Jvm;
 import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -16,7 +20,6 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -29,6 +32,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class ContainerProcesses implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(ContainerProcesses.class);
+  private static final String PLACE = "processes";
   private static final Duration FIRST_PAUSE = Duration.ofMillis(16);
   private static final Duration LAST_PAUSE = Duration.ofSeconds(64);
   private static final int PAUSE_FACTOR = 4;
@@ -45,14 +49,8 @@ public final class ContainerProcesses implements AutoCloseable {
     static final Seen NOTHING = new Seen(Optional.empty(), Optional.empty());
   }
 
-  private final ScheduledThreadPoolExecutor thread =
-      new ScheduledThreadPoolExecutor(
-          1,
-          task -> {
-            Thread made = new Thread(task, "agent-proc");
-            made.setDaemon(true);
-            return made;
-          });
+  private final GuardedThread thread;
+  private final Guard guard;
   private final ProcessFiles processes;
   private final OptionalLong nodeMemoryBytes;
   private final Map<String, Seen> byId =
@@ -63,11 +61,17 @@ public final class ContainerProcesses implements AutoCloseable {
         }
       };
 
-  /** @param procRoot the host's procfs; @param nodeMemoryBytes empty where it is not known */
-  public ContainerProcesses(Path procRoot, OptionalLong nodeMemoryBytes) {
-    processes = new ProcessFiles(procRoot);
+  /**
+   * @param procRoot the host's procfs
+   * @param nodeMemoryBytes empty where it is not known
+   * @param clock the node's wall clock
+   * @param guard of this process
+   */
+  public ContainerProcesses(Path procRoot, OptionalLong nodeMemoryBytes, InstantSource clock, Guard guard) {
+    processes = new ProcessFiles(procRoot, clock);
     this.nodeMemoryBytes = nodeMemoryBytes;
-    thread.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
+    this.guard = guard;
+    thread = new GuardedThread(Thread.ofPlatform().name("agent-proc").daemon().factory(), PLACE, guard);
   }
 
   // ---- for any thread
@@ -122,7 +126,7 @@ public final class ContainerProcesses implements AutoCloseable {
   // ---- agent-proc thread
 
   private void lookAndComeBack(String id, Path directory, Duration pause) {
-    look(id, directory);
+    guard.run(PLACE, () -> look(id, directory));
     if (Files.isDirectory(directory) && pause.compareTo(LAST_PAUSE) < 0) {
       schedule(id, directory, pause.multipliedBy(PAUSE_FACTOR));
     }
@@ -141,7 +145,7 @@ public final class ContainerProcesses implements AutoCloseable {
           byId.put(id, best);
         }
       }
-    } catch (IOException | RuntimeException e) {
+    } catch (IOException | DirectoryIteratorException e) {
       // A cgroup within it came or went.
       LOG.debug("the processes of container {} cannot be read", id, e);
     }

@@ -3,11 +3,14 @@ package dev.exit137.agent.identity;
 import static java.util.stream.Collectors.joining;
 import static java.util.stream.Collectors.toSet;
 
+import dev.exit137.proto.guard.Guard;
+import dev.exit137.proto.guard.GuardedThread;
 import dev.exit137.proto.v1.SourceStatus;
 import dev.exit137.proto.v1.SourceStatus.State;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -17,7 +20,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -31,6 +33,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class Identities implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Identities.class);
+  private static final String PLACE = "identity";
   private static final int MAX_ASKS = 1024;
   private static final int MAX_AT_A_TIME = 16;
   private static final long CLOSE_TIMEOUT_SECONDS = 2;
@@ -81,14 +84,8 @@ public final class Identities implements AutoCloseable {
     }
   }
 
-  private final ScheduledThreadPoolExecutor thread =
-      new ScheduledThreadPoolExecutor(
-          1,
-          task -> {
-            Thread made = new Thread(task, "agent-identity");
-            made.setDaemon(true);
-            return made;
-          });
+  private final GuardedThread thread;
+  private final Guard guard;
   private final Pace pace;
   private final ProcessFiles processes;
   private final IdentityCache cache = new IdentityCache(System::nanoTime);
@@ -97,16 +94,21 @@ public final class Identities implements AutoCloseable {
   private final AtomicInteger submitted = new AtomicInteger();
   private int out;
 
-  /** @param procRoot the host's procfs */
-  public Identities(RuntimeSockets sockets, LabelFilter labels, Path procRoot) {
-    this(sockets, labels, procRoot, Pace.USUAL);
+  /**
+   * @param procRoot the host's procfs
+   * @param clock the node's wall clock
+   * @param guard of this process
+   */
+  public Identities(RuntimeSockets sockets, LabelFilter labels, Path procRoot, InstantSource clock, Guard guard) {
+    this(sockets, labels, procRoot, Pace.USUAL, clock, guard);
   }
 
-  Identities(RuntimeSockets sockets, LabelFilter labels, Path procRoot, Pace pace) {
+  Identities(
+      RuntimeSockets sockets, LabelFilter labels, Path procRoot, Pace pace, InstantSource clock, Guard guard) {
     this.pace = pace;
-    processes = new ProcessFiles(procRoot);
-    thread.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
-    thread.setRemoveOnCancelPolicy(true);
+    this.guard = guard;
+    processes = new ProcessFiles(procRoot, clock);
+    thread = new GuardedThread(Thread.ofPlatform().name("agent-identity").daemon().factory(), PLACE, guard);
     RuntimeLink.Listener listener =
         new RuntimeLink.Listener() {
           @Override
@@ -121,16 +123,19 @@ public final class Identities implements AutoCloseable {
         };
     for (Path socket : sockets.cri()) {
       links.add(
-          new RuntimeLink("cri", socket, path -> new CriRuntime(path, labels, pace.deadline(), thread), listener));
+          new RuntimeLink(
+              "cri", socket, path -> new CriRuntime(path, labels, pace.deadline(), thread), listener, guard));
     }
     for (Path socket : sockets.docker()) {
-      links.add(new RuntimeLink("docker", socket, path -> new DockerRuntime(path, pace.deadline(), thread), listener));
+      links.add(
+          new RuntimeLink(
+              "docker", socket, path -> new DockerRuntime(path, pace.deadline(), thread), listener, guard));
     }
   }
 
   /** Begins to look for runtimes, and to learn what they have. */
   public void start() {
-    thread.scheduleWithFixedDelay(guarded(this::tick), 0, pace.tick().toMillis(), TimeUnit.MILLISECONDS);
+    thread.scheduleWithFixedDelay(this::tick, 0, pace.tick().toMillis(), TimeUnit.MILLISECONDS);
   }
 
   // ---- for any thread
@@ -223,7 +228,7 @@ public final class Identities implements AutoCloseable {
       thread.execute(
           () -> {
             submitted.decrementAndGet();
-            guarded(task).run();
+            task.run();
           });
     } catch (RejectedExecutionException e) {
       // It is closed.
@@ -235,7 +240,11 @@ public final class Identities implements AutoCloseable {
   // ---- agent-identity thread
 
   private void tick() {
-    links.forEach(RuntimeLink::tick);
+    links.forEach(link -> guard.run(PLACE, link::tick));
+    goAll();
+  }
+
+  private void goAll() {
     List.copyOf(asks.values()).forEach(this::go);
   }
 
@@ -249,7 +258,7 @@ public final class Identities implements AutoCloseable {
         }
       }
     }
-    List.copyOf(asks.values()).forEach(this::go);
+    goAll();
   }
 
   private Identity learn(RuntimeLink link, Identity identity) {
@@ -318,19 +327,28 @@ public final class Identities implements AutoCloseable {
     }
     RuntimeLink link = links.get(index);
     int next = index + 1;
-    link.runtime()
-        .ask(ask.id)
+    link.ask(ask.id)
         .whenComplete(
             (found, failure) -> {
-              if (failure != null) {
-                link.failed(failure);
-              }
-              if (failure == null && found.isPresent()) {
-                answered(ask, Optional.of(learn(link, found.get())));
-              } else {
-                askFrom(ask, next);
-              }
+              Optional<Identity> known = guard.get(PLACE, () -> learnt(link, found, failure), Optional.empty());
+              guard.run(
+                  PLACE,
+                  () -> {
+                    if (known.isPresent()) {
+                      answered(ask, known);
+                    } else {
+                      askFrom(ask, next);
+                    }
+                  });
             });
+  }
+
+  private Optional<Identity> learnt(RuntimeLink link, Optional<Identity> found, Throwable failure) {
+    if (failure != null) {
+      link.failed(failure);
+      return Optional.empty();
+    }
+    return found.map(identity -> learn(link, identity));
   }
 
   private void answered(Ask ask, Optional<Identity> found) {
@@ -343,11 +361,10 @@ public final class Identities implements AutoCloseable {
     } else {
       ask.retry =
           thread.schedule(
-              guarded(
-                  () -> {
-                    ask.retry = null;
-                    go(ask);
-                  }),
+              () -> {
+                ask.retry = null;
+                go(ask);
+              },
               ask.pause.toMillis(),
               TimeUnit.MILLISECONDS);
       Duration twice = ask.pause.multipliedBy(2);
@@ -370,16 +387,6 @@ public final class Identities implements AutoCloseable {
             ask.answer::complete, () -> ask.answer.completeExceptionally(new RuntimeFailure(reason)));
   }
 
-  private static Runnable guarded(Runnable task) {
-    return () -> {
-      try {
-        task.run();
-      } catch (RuntimeException e) {
-        LOG.error("the agent goes on after a failure with container identities", e);
-      }
-    };
-  }
-
   @Override
   public void close() {
     try {
@@ -388,7 +395,7 @@ public final class Identities implements AutoCloseable {
               .submit(() -> links.stream().flatMap(link -> link.end().stream()).toList())
               .get(CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS);
       // Their last failures come to the thread, which must still be there.
-      open.forEach(ContainerRuntime::close);
+      open.forEach(runtime -> guard.run(PLACE, runtime::close));
       thread.submit(() -> List.copyOf(asks.values()).forEach(ask -> giveUp(ask, "the agent ends")));
       thread.shutdown();
       thread.awaitTermination(CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS);

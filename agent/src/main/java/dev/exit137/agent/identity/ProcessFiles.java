@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -27,10 +28,15 @@ final class ProcessFiles {
   private static final long MILLIS_PER_TICK = 10;
 
   private final Path procRoot;
+  private final InstantSource clock;
 
-  /** @param procRoot the host's procfs */
-  ProcessFiles(Path procRoot) {
+  /**
+   * @param procRoot the host's procfs
+   * @param clock the node's wall clock
+   */
+  ProcessFiles(Path procRoot, InstantSource clock) {
     this.procRoot = procRoot;
+    this.clock = clock;
   }
 
   /**
@@ -80,7 +86,7 @@ final class ProcessFiles {
       }
       Duration age =
           Duration.ofMillis((long) (uptimeSeconds * 1000)).minusMillis(Long.parseLong(fields[19]) * MILLIS_PER_TICK);
-      return Optional.of(Instant.now().minus(age));
+      return Optional.of(clock.instant().minus(age));
     } catch (IOException | ArithmeticException | NumberFormatException e) {
       return Optional.empty();
     }

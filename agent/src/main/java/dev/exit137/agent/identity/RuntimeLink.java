@@ -1,12 +1,15 @@
 package dev.exit137.agent.identity;
 
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.v1.SourceStatus;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -16,6 +19,7 @@ import org.slf4j.LoggerFactory;
  */
 final class RuntimeLink {
   private static final Logger LOG = LoggerFactory.getLogger(RuntimeLink.class);
+  private static final String PLACE = "container-runtime";
   /** A list repairs whatever the cgroups and the event stream did not tell. */
   private static final int LIST_EVERY_TICKS = 5;
   /** Most of the usual places have no socket, and an idle agent is to cost nothing. */
@@ -34,6 +38,7 @@ final class RuntimeLink {
   private final Path socket;
   private final Function<Path, ContainerRuntime> opener;
   private final Listener listener;
+  private final Guard guard;
   private ContainerRuntime runtime;
   private boolean listing;
   private boolean watching;
@@ -46,12 +51,17 @@ final class RuntimeLink {
   private volatile String problem;
   private volatile boolean everAnswered;
 
-  /** @param kind name of the source: {@code cri}, {@code docker} */
-  RuntimeLink(String kind, Path socket, Function<Path, ContainerRuntime> opener, Listener listener) {
+  /**
+   * @param kind name of the source: {@code cri}, {@code docker}
+   * @param guard of this process
+   */
+  RuntimeLink(
+      String kind, Path socket, Function<Path, ContainerRuntime> opener, Listener listener, Guard guard) {
     this.kind = kind;
     this.socket = socket;
     this.opener = opener;
     this.listener = listener;
+    this.guard = guard;
   }
 
   String kind() {
@@ -94,32 +104,48 @@ final class RuntimeLink {
     try {
       runtime = opener.apply(socket);
       problem = "it has not answered yet";
-    } catch (LinkageError | RuntimeException e) {
+    } catch (LinkageError e) {
       problem = "unix sockets cannot be used here: " + e;
+    } catch (RuntimeException e) {
+      guard.caught(PLACE, e);
+      problem = "it cannot be connected to: " + e;
     }
   }
 
   private void list() {
     listing = true;
-    runtime
-        .list()
-        .whenComplete(
-            (identities, failure) -> {
-              listing = false;
-              if (failure != null) {
-                out(cause(failure));
-                return;
-              }
-              ticksToList = LIST_EVERY_TICKS;
-              if (!answered) {
-                LOG.info("{} at {} answers: {} containers and sandboxes", kind, socket, identities.size());
-              }
-              answered = true;
-              everAnswered = true;
-              problem = "";
-              listener.onListed(this, identities);
-              watch();
-            });
+    asked(runtime::list).whenComplete((identities, failure) -> guard.run(PLACE, () -> listed(identities, failure)));
+  }
+
+  private void listed(List<Identity> identities, Throwable failure) {
+    listing = false;
+    if (failure != null) {
+      out(counted(failure));
+      return;
+    }
+    ticksToList = LIST_EVERY_TICKS;
+    if (!answered) {
+      LOG.info("{} at {} answers: {} containers and sandboxes", kind, socket, identities.size());
+    }
+    answered = true;
+    everAnswered = true;
+    problem = "";
+    watch();
+    listener.onListed(this, identities);
+  }
+
+  /** The answer of a runtime; a failed one where it throws in place of answering. */
+  private static <A> CompletableFuture<A> asked(Supplier<CompletableFuture<A>> question) {
+    try {
+      return question.get();
+    } catch (Throwable e) {
+      return CompletableFuture.failedFuture(e);
+    }
+  }
+
+  /** One container, as {@link ContainerRuntime#ask}; to be called where there is a {@link #runtime}. */
+  CompletableFuture<Optional<Identity>> ask(String id) {
+    return asked(() -> runtime.ask(id));
   }
 
   private void watch() {
@@ -127,31 +153,36 @@ final class RuntimeLink {
       return;
     }
     watching = true;
-    runtime
-        .watch(listener::onStarted)
+    asked(() -> runtime.watch(id -> guard.run(PLACE, () -> listener.onStarted(id))))
         .whenComplete(
             (ended, failure) -> {
               watching = false;
-              hasNoEvents = failure != null;
+              hasNoEvents = failure != null && counted(failure) instanceof RuntimeFailure;
             });
   }
 
   /** A question failed. */
   void failed(Throwable failure) {
-    Throwable cause = cause(failure);
+    Throwable cause = counted(failure);
     // One container that it cannot tell of is no outage.
     if (cause instanceof RuntimeFailure known && known.isOutage()) {
       out(cause);
     }
   }
 
-  private static Throwable cause(Throwable failure) {
-    return failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure;
+  /** Why it failed. What is no failure of the runtime is one of this agent. */
+  private Throwable counted(Throwable failure) {
+    Throwable cause =
+        failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure;
+    if (!(cause instanceof RuntimeFailure)) {
+      guard.caught(PLACE, cause);
+    }
+    return cause;
   }
 
   /** Until a list succeeds, nothing more is asked. */
   private void out(Throwable cause) {
-    String reason = Files.exists(socket) ? cause.getMessage() : "its socket is gone";
+    String reason = Files.exists(socket) ? reason(cause) : "its socket is gone";
     if (answered || !reason.equals(problem)) {
       LOG.warn("{} at {}: {}", kind, socket, reason);
     }
@@ -160,6 +191,10 @@ final class RuntimeLink {
     // Another version of it may be there after this.
     hasNoEvents = false;
     problem = reason;
+  }
+
+  private static String reason(Throwable cause) {
+    return cause instanceof RuntimeFailure ? cause.getMessage() : cause.toString();
   }
 
   /** How it is; meaningful while there is a socket. */

@@ -8,6 +8,7 @@ import dev.exit137.agent.spool.Spool;
 import dev.exit137.agent.uplink.ExponentialBackoff;
 import dev.exit137.agent.uplink.Uplink;
 import dev.exit137.proto.guard.Guard;
+import dev.exit137.proto.guard.GuardedThread;
 import dev.exit137.proto.security.ClientSecurity;
 import dev.exit137.proto.state.v1.Checkpoint;
 import dev.exit137.proto.v1.AgentStatus;
@@ -23,8 +24,7 @@ import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
-import java.util.concurrent.Future;
-import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.ThreadPoolExecutor.DiscardPolicy;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
@@ -34,7 +34,8 @@ import org.slf4j.LoggerFactory;
 /**
  * The agent-worker thread: completes events, keeps them until an aggregator has them, and writes the checkpoint. An
  * event is sent, and the checkpoint moves past it, when it is on the disk; where the disk takes nothing, it is sent from
- * memory. What is not on the disk is bounded by {@link #hasRoom}: the kernel's ring is the buffer beyond it.
+ * memory. What is not on the disk is bounded by {@link #hasRoom}: the kernel's ring is the buffer beyond it. Whatever
+ * fails unexpectedly, the event goes out with what is known of it, and the next one is taken.
  */
 public final class AgentWorker implements Uplink.Source, AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(AgentWorker.class);
@@ -47,7 +48,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
   private static final long CLOSE_TIMEOUT_SECONDS = 2;
 
-  private final ScheduledThreadPoolExecutor thread = new OutspokenExecutor();
+  private final GuardedThread thread;
   private final CheckpointFile checkpointFile;
   private final Spool spool;
   private final Outbox outbox;
@@ -55,7 +56,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   private final OomEventMapper mapper;
   private final KillMetrics metrics;
   private final NameWait names;
-  private final EventSink told;
+  private final EventSink sink;
   private final InstantSource clock;
   private final Guard guard;
   private final long droppedBefore;
@@ -70,28 +71,14 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   private AgentStatus status;
   private Checkpoint durableCut = cut;
   private boolean checkpointDue;
+  private boolean checkpointFails;
   private boolean flushDue;
-
-  /** Says what a task threw; the executor itself keeps it in a future that nobody looks at. */
-  private static final class OutspokenExecutor extends ScheduledThreadPoolExecutor {
-    OutspokenExecutor() {
-      // The last task before a shutdown does what those that are queued after it were for.
-      super(1, task -> new Thread(task, "agent-worker"), new DiscardPolicy());
-    }
-
-    @Override
-    protected void afterExecute(Runnable task, Throwable thrown) {
-      if (task instanceof Future<?> done && done.state() == Future.State.FAILED) {
-        LOG.error("the agent's worker goes on after a failure", done.exceptionNow());
-      }
-    }
-  }
 
   /**
    * @param last the checkpoint of an earlier run, if there was one; maybe of another boot
    * @param before losses of earlier runs in this boot
    * @param identityTimeout how long an event waits for its container's name
-   * @param told of each event as it goes out
+   * @param sink gets each event as it goes out
    * @param clock the node's wall clock
    * @param guard of this process
    */
@@ -106,22 +93,26 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
       OomEventMapper mapper,
       KillMetrics metrics,
       Duration identityTimeout,
-      EventSink told,
+      EventSink sink,
       InstantSource clock,
       Guard guard) {
     this.checkpointFile = checkpointFile;
     this.spool = spool;
-    outbox = new Outbox(spool, last.getSpoolList(), before);
+    thread = new GuardedThread(Thread.ofPlatform().name("agent-worker").factory(), "worker", guard);
+    // The last tasks before a shutdown do what those that are queued after them were for.
+    thread.setRejectedExecutionHandler(new DiscardPolicy());
+    outbox = new Outbox(spool, last.getSpoolList(), before, guard);
     refusedEvents = new RefusedEvents(checkpointFile.directory());
-    thread.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
     uplink =
         new Uplink(
             aggregators, security, thread, this, Uplink.Pace.USUAL,
             new ExponentialBackoff(FIRST_BACKOFF, LAST_BACKOFF, new SplittableRandom()), clock, guard);
     this.mapper = mapper;
     this.metrics = metrics;
-    names = new NameWait(identities, mapper, identityTimeout, outbox, metrics, thread, this::scheduleFlush, told);
-    this.told = told;
+    names =
+        new NameWait(
+            identities, mapper, identityTimeout, outbox, metrics, thread, this::scheduleFlush, sink, guard);
+    this.sink = sink;
     this.clock = clock;
     this.guard = guard;
     droppedBefore = before.getLogEventsDropped();
@@ -135,6 +126,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
       outbox.add(OomKillEvent.parseFrom(event));
     } catch (InvalidProtocolBufferException e) {
       LOG.error("an event of the last checkpoint cannot be read: {}", e.getMessage());
+      outbox.countUnreadable();
     }
   }
 
@@ -173,8 +165,8 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
         () -> {
           // What came after it is read again after a crash, and counted then.
           cut = newCut.toBuilder().addAllWorkloads(mapper.workloads().histories()).build();
-          submitStatus(newStatus);
           scheduleCheckpoint();
+          submitStatus(newStatus);
         });
   }
 
@@ -189,10 +181,13 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   }
 
   private void take(KillReport report) {
-    names.take(completed(report));
-    queuedReports.decrementAndGet();
-    queuedReportBytes.addAndGet(-report.blocksLength());
-    scheduleFlush();
+    try {
+      names.take(guard.get("mapping", () -> mapper.map(report), report.event()));
+    } finally {
+      queuedReports.decrementAndGet();
+      queuedReportBytes.addAndGet(-report.blocksLength());
+      scheduleFlush();
+    }
   }
 
   // ---- to the disk, and out
@@ -213,17 +208,10 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
     if (!outbox.isDurable()) {
       flushDue = true;
       thread.schedule(this::flush, RETRY_NANOS, TimeUnit.NANOSECONDS);
+    } else if (durableCut != cut) {
+      scheduleCheckpoint();
     }
     uplink.pump();
-  }
-
-  private OomKillEvent completed(KillReport report) {
-    try {
-      return mapper.map(report);
-    } catch (RuntimeException e) {
-      LOG.error("event {} goes out without its cgroup's files and names", report.event().getEventId(), e);
-      return report.event();
-    }
   }
 
   // ---- Uplink.Source
@@ -235,17 +223,22 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
 
   @Override
   public OomKillEvent pollUnsent() {
-    ByteString next = outbox.pollUnsent();
-    if (next == null) {
-      return null;
+    for (KeptEvent next = outbox.pollUnsent(); next != null; next = outbox.pollUnsent()) {
+      try {
+        OomKillEvent event = OomKillEvent.parseFrom(next.event);
+        guard.run("kill-metrics", () -> metrics.sent(event, clock.instant()));
+        return event;
+      } catch (InvalidProtocolBufferException e) {
+        outbox.setAside(next);
+        setAside(next, "it cannot be read: " + e.getMessage());
+      }
     }
-    try {
-      OomKillEvent event = OomKillEvent.parseFrom(next);
-      metrics.sent(event, clock.instant());
-      return event;
-    } catch (InvalidProtocolBufferException e) {
-      throw new IllegalStateException("an event that this agent wrote cannot be read", e);
-    }
+    return null;
+  }
+
+  private void setAside(KeptEvent event, String reason) {
+    scheduleCheckpoint();
+    guard.run("refused-events", () -> refusedEvents.add(event, reason));
   }
 
   @Override
@@ -270,8 +263,10 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
 
   private void addLosses(Losses.Builder losses) {
     outbox.addLosses(losses);
-    guard.counts().forEach((place, count) -> losses.putInternalErrors(place, errorsBefore.getOrDefault(place, 0L) + count));
-    losses.setLogEventsDropped(droppedBefore + told.dropped());
+    guard
+        .counts()
+        .forEach((place, count) -> losses.putInternalErrors(place, errorsBefore.getOrDefault(place, 0L) + count));
+    losses.setLogEventsDropped(droppedBefore + guard.get("event-sink", sink::dropped, 0L));
   }
 
   /** Completes a status with what this thread knows. Any thread; never blocks. */
@@ -290,10 +285,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
     outbox
         .refused(reason.getCode() != Status.Code.RESOURCE_EXHAUSTED)
         .ifPresent(
-            event -> {
-              refusedEvents.add(event, reason.getCode() + " " + reason.getDescription());
-              scheduleCheckpoint();
-            });
+            event -> setAside(event, "the aggregator refuses it: " + reason.getCode() + " " + reason.getDescription()));
   }
 
   @Override
@@ -311,7 +303,8 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   private void scheduleCheckpoint() {
     if (!checkpointDue && !cut.getBootId().isEmpty()) {
       checkpointDue = true;
-      thread.schedule(this::writeCheckpoint, MIN_CHECKPOINT_INTERVAL_NANOS, TimeUnit.NANOSECONDS);
+      long pause = checkpointFails ? RETRY_NANOS : MIN_CHECKPOINT_INTERVAL_NANOS;
+      thread.schedule(this::writeCheckpoint, pause, TimeUnit.NANOSECONDS);
     }
   }
 
@@ -325,15 +318,25 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
     }
     Checkpoint.Builder checkpoint = durableCut.toBuilder().addAllSpool(outbox.toRemember());
     addLosses(checkpoint.getLossesBuilder());
-    try {
-      checkpointFile.write(checkpoint.build());
-    } catch (IOException e) {
-      if (checkpointFailures.getAndIncrement() == 0) {
-        LOG.error("the checkpoint cannot be written: {}; after a restart, events may be sent again", e.toString());
-      }
+    checkpointFails = !guard.get("checkpoint", () -> isWritten(checkpoint.build()), false);
+    if (checkpointFails) {
+      checkpointFailures.incrementAndGet();
+      scheduleCheckpoint();
     }
     // Also where it could not be written: that may be for want of room.
     outbox.deleteDone();
+  }
+
+  private boolean isWritten(Checkpoint checkpoint) {
+    try {
+      checkpointFile.write(checkpoint);
+      return true;
+    } catch (IOException e) {
+      if (!checkpointFails) {
+        LOG.error("the checkpoint cannot be written: {}; after a restart, events may be sent again", e.toString());
+      }
+      return false;
+    }
   }
 
   /** Writes the last checkpoint and ends the thread. What is not acknowledged is sent after the next start. */
@@ -342,13 +345,14 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
     thread.execute(uplink::close);
     try {
       uplink.awaitClosed(CLOSE_TIMEOUT_SECONDS);
-      thread.execute(
-          () -> {
-            outbox.flush();
-            writeCheckpoint();
-            spool.close();
-          });
-      thread.shutdown();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    thread.execute(outbox::flush);
+    thread.execute(this::writeCheckpoint);
+    thread.execute(spool::close);
+    thread.shutdown();
+    try {
       if (!thread.awaitTermination(CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS)) {
         LOG.warn("the agent's worker did not end within {} s", CLOSE_TIMEOUT_SECONDS);
         thread.shutdownNow();

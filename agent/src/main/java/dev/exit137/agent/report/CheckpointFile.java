@@ -89,6 +89,7 @@ public final class CheckpointFile implements AutoCloseable {
 
   /** Replaces the checkpoint; it is on disk when this returns. */
   public void write(Checkpoint checkpoint) throws IOException {
+    Files.createDirectories(directory);
     try (FileChannel channel =
         FileChannel.open(
             aside, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)) {

@@ -3,6 +3,7 @@ package dev.exit137.agent.report;
 import dev.exit137.agent.cgroup.CgroupPath;
 import dev.exit137.agent.identity.Identities;
 import dev.exit137.agent.identity.Identity;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.v1.OomKillEvent;
 import java.time.Duration;
 import java.util.Iterator;
@@ -17,10 +18,12 @@ import org.slf4j.LoggerFactory;
 /**
  * Events whose container is not known yet, by its name or by its main process. Each waits for a moment, in the outbox,
  * where a crash does not lose it; then it goes out with what is known, and once more, in a higher revision, when the
- * answer comes. Agent-worker thread.
+ * answer comes. Where that fails unexpectedly, it goes out as it came. Agent-worker thread.
  */
 final class NameWait {
   private static final Logger LOG = LoggerFactory.getLogger(NameWait.class);
+  private static final String PLACE = "naming";
+  private static final String METRICS = "kill-metrics";
   private static final int MAX_WAITING = 256;
   private static final int MAX_REVISED = 4096;
   /** Counted without a name after that: a runtime that is out may be so for long. */
@@ -43,14 +46,16 @@ final class NameWait {
   private final KillMetrics metrics;
   private final ScheduledExecutorService worker;
   private final Runnable ready;
-  private final EventSink told;
+  private final EventSink sink;
+  private final Guard guard;
   private final Map<String, Waiting> waiting = new LinkedHashMap<>();
   /** Revisions made here: those of the kernel's own evidence are counted elsewhere, and come on top. */
   private final Map<String, Integer> revisedHere = new LinkedHashMap<>();
 
   /**
    * @param ready run when the outbox has more to send, after something was waited for
-   * @param told of each event when it goes out
+   * @param sink gets each event when it goes out
+   * @param guard of this process
    */
   NameWait(
       Identities identities,
@@ -60,7 +65,8 @@ final class NameWait {
       KillMetrics metrics,
       ScheduledExecutorService worker,
       Runnable ready,
-      EventSink told) {
+      EventSink sink,
+      Guard guard) {
     this.identities = identities;
     this.mapper = mapper;
     this.patience = patience;
@@ -68,7 +74,8 @@ final class NameWait {
     this.metrics = metrics;
     this.worker = worker;
     this.ready = ready;
-    this.told = told;
+    this.sink = sink;
+    this.guard = guard;
   }
 
   /** Takes an event, or a better revision of one; it is in the outbox when this returns. */
@@ -76,18 +83,26 @@ final class NameWait {
     String eventId = fresh.getEventId();
     OomKillEvent unnamed =
         fresh.toBuilder().setRevision(fresh.getRevision() + revisedHere.getOrDefault(eventId, 0)).build();
+    if (!guard.run(PLACE, () -> name(unnamed, fresh.getRevision() > 1))) {
+      waiting.remove(eventId);
+      add(unnamed);
+    }
+  }
+
+  private void name(OomKillEvent unnamed, boolean revised) {
+    String eventId = unnamed.getEventId();
     Optional<String> container =
         CgroupPath.parse(unnamed.getCgroupPath()).container().map(CgroupPath.ContainerRef::id);
     Optional<Identity> known = container.flatMap(identities::find);
-    OomKillEvent event = known.map(identity -> mapper.name(unnamed, identity)).orElse(unnamed);
-    if (fresh.getRevision() > 1) {
-      metrics.revised(event);
+    OomKillEvent event = known.map(identity -> named(unnamed, identity)).orElse(unnamed);
+    if (revised) {
+      guard.run(METRICS, () -> metrics.revised(event));
     }
     if (container.isEmpty() || known.filter(Identity::isWhole).isPresent()) {
       Waiting before = waiting.remove(eventId);
       add(event);
-      if (before == null ? fresh.getRevision() == 1 : !before.isCounted) {
-        metrics.count(event);
+      if (before == null ? !revised : !before.isCounted) {
+        count(event);
       }
       return;
     }
@@ -106,7 +121,7 @@ final class NameWait {
     waiting.put(eventId, wait);
     outbox.hold(event);
     worker.schedule(() -> goOut(eventId, wait), patience.toMillis(), TimeUnit.MILLISECONDS);
-    if (fresh.getRevision() > 1) {
+    if (revised) {
       wait.isCounted = true;
     } else if (known.isPresent()) {
       count(wait);
@@ -116,6 +131,10 @@ final class NameWait {
     identities
         .lookUp(container.get())
         .whenComplete((identity, failure) -> worker.execute(() -> answered(eventId, wait, Optional.ofNullable(identity))));
+  }
+
+  private OomKillEvent named(OomKillEvent unnamed, Identity identity) {
+    return guard.get(PLACE, () -> mapper.name(unnamed, identity), unnamed);
   }
 
   private void goOut(String eventId, Waiting wait) {
@@ -130,8 +149,12 @@ final class NameWait {
   private void count(Waiting wait) {
     if (!wait.isCounted) {
       wait.isCounted = true;
-      metrics.count(wait.event);
+      count(wait.event);
     }
+  }
+
+  private void count(OomKillEvent event) {
+    guard.run(METRICS, () -> metrics.count(event));
   }
 
   private void answered(String eventId, Waiting wait, Optional<Identity> identity) {
@@ -139,7 +162,7 @@ final class NameWait {
       return;
     }
     OomKillEvent before = wait.event;
-    wait.event = identity.map(known -> mapper.name(before, known)).orElse(before);
+    wait.event = identity.map(known -> named(before, known)).orElse(before);
     count(wait);
     if (wait.isOut) {
       if (wait.event.equals(before)) {
@@ -154,14 +177,18 @@ final class NameWait {
 
   private void add(OomKillEvent event) {
     if (outbox.add(event)) {
-      told.add(event);
+      show(event);
     }
   }
 
   private void release(Waiting wait) {
     if (outbox.release(wait.event.getEventId())) {
-      told.add(wait.event);
+      show(wait.event);
     }
+  }
+
+  private void show(OomKillEvent event) {
+    guard.run("event-sink", () -> sink.add(event));
   }
 
   private void remember(String eventId) {

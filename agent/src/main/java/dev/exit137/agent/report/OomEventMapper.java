@@ -10,6 +10,7 @@ import dev.exit137.agent.identity.ContainerProcesses;
 import dev.exit137.agent.identity.Identities;
 import dev.exit137.agent.identity.Identity;
 import dev.exit137.agent.sys.Sys;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Evidence;
@@ -25,19 +26,25 @@ public final class OomEventMapper {
   private final TaskCgroups taskCgroups;
   private final OptionalLong nodeMemoryBytes;
   private final Workloads workloads;
+  private final Guard guard;
 
-  /** @param nodeMemoryBytes as procfs tells it; empty where it does not */
+  /**
+   * @param nodeMemoryBytes as procfs tells it; empty where it does not
+   * @param guard of this process: an event that cannot be explained goes out without an explanation
+   */
   public OomEventMapper(
       Identities identities,
       ContainerProcesses processes,
       TaskCgroups taskCgroups,
       OptionalLong nodeMemoryBytes,
-      Workloads workloads) {
+      Workloads workloads,
+      Guard guard) {
     this.identities = identities;
     this.processes = processes;
     this.taskCgroups = taskCgroups;
     this.nodeMemoryBytes = nodeMemoryBytes;
     this.workloads = workloads;
+    this.guard = guard;
   }
 
   Workloads workloads() {
@@ -60,8 +67,12 @@ public final class OomEventMapper {
     nodeMemoryBytes.ifPresent(bytes -> MemoryRequest.estimate(event, bytes));
     addProcesses(event);
     workloads.add(event);
-    Explainer.explain(event);
+    explain(event);
     return event.build();
+  }
+
+  private void explain(OomKillEvent.Builder event) {
+    guard.run("explaining", () -> Explainer.explain(event.clearExplanation().clearRecommendations()));
   }
 
   /** Where the kernel's report says where the memory was, no other source may. */
@@ -124,7 +135,7 @@ public final class OomEventMapper {
       event.addEvidence(Evidence.CRI);
     }
     workloads.add(event);
-    Explainer.explain(event.clearExplanation().clearRecommendations());
+    explain(event);
     return event.build();
   }
 }

@@ -1,8 +1,8 @@
 package dev.exit137.agent.report;
 
-import com.google.protobuf.ByteString;
 import dev.exit137.agent.spool.Position;
 import dev.exit137.agent.spool.Spool;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.state.v1.SpoolSegment;
 import dev.exit137.proto.v1.EventAck;
 import dev.exit137.proto.v1.Losses;
@@ -33,6 +33,7 @@ final class Outbox {
   private static final long WINDOW_BYTES = 4 << 20;
   /** Events of which it is known that a newer revision is in the spool; of older ones, each revision is sent. */
   private static final int MAX_NEWEST = 4096;
+  private static final String PLACE = "spool";
 
   /** The best telling of an event that there is. */
   private static final class Newest {
@@ -42,6 +43,7 @@ final class Outbox {
 
   private final Spool spool;
   private final Losses before;
+  private final Guard guard;
   /** Not on the disk yet. */
   private final Map<String, KeptEvent> pending = new LinkedHashMap<>();
   /** Read from the spool to be sent, or kept in memory because the disk takes nothing. */
@@ -62,17 +64,20 @@ final class Outbox {
   private boolean full;
   private long dropped;
   private long refused;
+  private long unreadable;
 
   /**
    * Finds what an earlier run left.
    *
    * @param remembered of the last checkpoint
    * @param before losses of earlier runs in this boot
+   * @param guard of this process
    */
-  Outbox(Spool spool, List<SpoolSegment> remembered, Losses before) {
+  Outbox(Spool spool, List<SpoolSegment> remembered, Losses before, Guard guard) {
     this.spool = spool;
     this.before = before;
-    spool.recover(remembered, this::found);
+    this.guard = guard;
+    guard.run(PLACE, () -> spool.recover(remembered, this::found));
   }
 
   private void found(Spool.Item item) {
@@ -145,14 +150,21 @@ final class Outbox {
         problem = "";
       }
     } catch (IOException e) {
-      if (problem.isEmpty()) {
-        LOG.error("the spool cannot be written: {}. Going on in memory; what is there is lost with this process, and"
-            + " read again from the kernel's ring", e.toString());
-      }
-      problem = e.toString();
-      pending.values().forEach(this::show);
+      goOnInMemory(e);
+    } catch (RuntimeException | Error e) {
+      guard.caught(PLACE, e);
+      goOnInMemory(e);
     }
     readAhead();
+  }
+
+  private void goOnInMemory(Throwable failure) {
+    if (problem.isEmpty()) {
+      LOG.error("the spool cannot be written: {}. Going on in memory; what is there is lost with this process, and"
+          + " read again from the kernel's ring", failure.toString());
+    }
+    problem = failure.toString();
+    pending.values().forEach(this::show);
   }
 
   private List<KeptEvent> batch() {
@@ -203,6 +215,10 @@ final class Outbox {
   // ---- to be sent
 
   private void readAhead() {
+    guard.run(PLACE, this::fillWindow);
+  }
+
+  private void fillWindow() {
     // What is refused is not to keep all others out.
     while (window.size() - order.refused() < WINDOW_EVENTS
         && windowBytes < (order.refused() == 0 ? WINDOW_BYTES : 2 * WINDOW_BYTES)) {
@@ -216,6 +232,7 @@ final class Outbox {
       } else {
         LOG.error("a record at {} has the right checksum and is no event", item.position());
         spool.done(item.position());
+        unreadable++;
       }
     }
   }
@@ -262,9 +279,21 @@ final class Outbox {
   }
 
   /** The next event to be sent on this stream, or null. */
-  ByteString pollUnsent() {
-    KeptEvent next = order.poll();
-    return next == null ? null : next.event;
+  KeptEvent pollUnsent() {
+    return order.poll();
+  }
+
+  /** An event that was polled cannot be read: it is not sent, and counted as damaged. */
+  void setAside(KeptEvent event) {
+    unreadable++;
+    order.remove(event);
+    forget(event);
+    readAhead();
+  }
+
+  /** An event of an older version's checkpoint cannot be read. */
+  void countUnreadable() {
+    unreadable++;
   }
 
   /** A new stream: what is not acknowledged is sent again. */
@@ -357,7 +386,7 @@ final class Outbox {
   void addLosses(Losses.Builder losses) {
     losses
         .setSpoolEventsDropped(before.getSpoolEventsDropped() + dropped)
-        .setSpoolEventsDamaged(before.getSpoolEventsDamaged() + spool.damaged())
+        .setSpoolEventsDamaged(before.getSpoolEventsDamaged() + spool.damaged() + unreadable)
         .setEventsRefused(before.getEventsRefused() + refused);
   }
 

@@ -101,6 +101,11 @@ final class SendOrder {
     return forGood && othersWereTaken ? Optional.of(culprit) : Optional.empty();
   }
 
+  /** It was polled, and is not sent. */
+  void remove(KeptEvent event) {
+    inFlight.remove(event.id(), event);
+  }
+
   /** It is not to be sent any more. */
   void forget(KeptEvent event) {
     refusedAt.remove(event.id());

@@ -4,11 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.exit137.agent.Await;
 import dev.exit137.agent.PidNamespace;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.v1.Jvm;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.Optional;
 import java.util.OptionalLong;
 import org.junit.jupiter.api.AfterEach;
@@ -24,6 +26,7 @@ class ContainerProcessesTest {
   private static final int MAIN = 34567;
 
   @TempDir private Path directory;
+  private final Guard guard = new Guard();
   private Path procRoot;
   private Path cgroup;
   private ContainerProcesses processes;
@@ -36,7 +39,7 @@ class ContainerProcessesTest {
     PidNamespace.MACHINE.of(procRoot);
     write(cgroup.resolve("cgroup.procs"), "");
     write(cgroup.resolve("memory.max"), "536870912\n");
-    processes = new ContainerProcesses(procRoot, OptionalLong.of(16L << 30));
+    processes = new ContainerProcesses(procRoot, OptionalLong.of(16L << 30), InstantSource.system(), guard);
   }
 
   @AfterEach
@@ -52,6 +55,16 @@ class ContainerProcessesTest {
 
     assertThat(isInit(MAIN)).hasValue(true);
     assertThat(isInit(MAIN + 1)).hasValue(false);
+  }
+
+  @Test
+  void lookThatFailsUnexpectedlyIsCountedAndFollowedByTheNext() throws Exception {
+    process(cgroup, MAIN, 1000, "sh", MAIN, 1);
+    write(cgroup.resolve("cgroup.procs"), "no pid\n");
+    processes.onContainerCgroup(ID, cgroup);
+    Await.until("the failure", guard::counts, counts -> counts.containsKey("processes"));
+    write(cgroup.resolve("cgroup.procs"), MAIN + "\n");
+    Await.until("the first process", () -> isInit(MAIN), Optional::isPresent);
   }
 
   @Test
@@ -169,7 +182,7 @@ class ContainerProcessesTest {
     assertThat(jvm().orElseThrow().getPid()).isEqualTo(MAIN + 1);
     assertThat(jvm().orElseThrow().hasMaxHeapBytes()).as("its environment cannot be read").isFalse();
 
-    ContainerProcesses fresh = new ContainerProcesses(procRoot, OptionalLong.empty());
+    ContainerProcesses fresh = new ContainerProcesses(procRoot, OptionalLong.empty(), InstantSource.system(), guard);
     process(cgroup, MAIN + 2, 1000, "java", MAIN + 2, 8);
     commandLine(MAIN + 2, "java", "-Xmx100m", "Main");
     fresh.look(ID, cgroup);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.exit137.agent.Await;
 import dev.exit137.agent.PidNamespace;
 import dev.exit137.agent.identity.Identities.Pace;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.v1.SourceStatus.State;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -18,6 +19,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -42,6 +44,7 @@ class DockerRuntimeTest {
           + "\"secret\":\"s3cr3t\"}}}";
 
   @TempDir private Path directory;
+  private final Guard guard = new Guard();
   private final Map<String, String> answers = new ConcurrentHashMap<>();
   private ServerSocketChannel server;
   private Identities identities;
@@ -58,7 +61,8 @@ class DockerRuntimeTest {
             new RuntimeSockets(List.of(), List.of(socket)), LabelFilter.DEFAULT, directory,
             new Pace(
                 Duration.ofMillis(20), Duration.ofSeconds(5), Duration.ofMillis(5), Duration.ofMinutes(5),
-                Duration.ofMinutes(5)));
+                Duration.ofMinutes(5)),
+            InstantSource.system(), guard);
   }
 
   @AfterEach

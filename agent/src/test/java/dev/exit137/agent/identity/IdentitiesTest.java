@@ -7,6 +7,7 @@ import dev.exit137.agent.PidNamespace;
 import dev.exit137.agent.identity.Identities.Pace;
 import dev.exit137.proto.cri.v1.ContainerEventType;
 import dev.exit137.proto.cri.v1.ContainerState;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.v1.Container;
 import dev.exit137.proto.v1.SourceStatus;
 import dev.exit137.proto.v1.SourceStatus.State;
@@ -14,6 +15,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -47,7 +49,8 @@ class IdentitiesTest {
   private Identities identities(Duration patience) {
     return new Identities(
         new RuntimeSockets(List.of(socket), List.of()), LabelFilter.DEFAULT, directory,
-        new Pace(Duration.ofMillis(20), Duration.ofMillis(500), Duration.ofMillis(5), patience, LONG));
+        new Pace(Duration.ofMillis(20), Duration.ofMillis(500), Duration.ofMillis(5), patience, LONG),
+        InstantSource.system(), new Guard());
   }
 
   @AfterEach

@@ -46,6 +46,17 @@ class CheckpointFileTest {
   }
 
   @Test
+  void aDirectoryThatSomeoneDeletedIsMadeAgain() throws IOException {
+    Path state = directory.resolve("state");
+    try (CheckpointFile file = new CheckpointFile(state)) {
+      Files.delete(state.resolve("lock"));
+      Files.delete(state);
+      file.write(CHECKPOINT);
+      assertThat(file.read()).contains(CHECKPOINT);
+    }
+  }
+
+  @Test
   void twoAgentsCannotShareADirectory() throws IOException {
     try (CheckpointFile file = new CheckpointFile(directory)) {
       file.write(CHECKPOINT);

@@ -3,7 +3,9 @@ package dev.exit137.agent.report;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
+import dev.exit137.agent.FaultyDisk;
 import dev.exit137.agent.spool.Spool;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.state.v1.SpoolSegment;
 import dev.exit137.proto.v1.EventAck;
 import dev.exit137.proto.v1.Losses;
@@ -20,6 +22,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class OutboxTest {
+  private final FaultyDisk disk = new FaultyDisk();
+  private final Guard guard = new Guard();
   @TempDir Path temp;
   private Path directory;
   private Spool spool;
@@ -27,7 +31,7 @@ class OutboxTest {
 
   @BeforeEach
   void open() {
-    directory = temp.resolve("spool");
+    directory = disk.path(temp.resolve("spool"));
     restart(List.of());
   }
 
@@ -41,7 +45,7 @@ class OutboxTest {
       spool.close();
     }
     spool = new Spool(directory, Spool.MIN_BYTES);
-    outbox = new Outbox(spool, remembered, Losses.getDefaultInstance());
+    outbox = new Outbox(spool, remembered, Losses.getDefaultInstance(), guard);
     outbox.flush();
     outbox.resendAll();
   }
@@ -60,8 +64,8 @@ class OutboxTest {
 
   private List<OomKillEvent> unsent() throws IOException {
     List<OomKillEvent> events = new ArrayList<>();
-    for (ByteString next = outbox.pollUnsent(); next != null; next = outbox.pollUnsent()) {
-      events.add(OomKillEvent.parseFrom(next));
+    for (KeptEvent next = outbox.pollUnsent(); next != null; next = outbox.pollUnsent()) {
+      events.add(OomKillEvent.parseFrom(next.event));
     }
     return events;
   }
@@ -199,6 +203,61 @@ class OutboxTest {
     assertThat(unsent()).isEmpty();
     restart(outbox.toRemember());
     assertThat(unsent()).containsExactly(event("b", 1));
+  }
+
+  @Test
+  void whatTheSpoolFailsUnexpectedlyToTakeIsSentFromMemoryAndCounted() throws IOException {
+    disk.fail(path -> path.contains("/spool"), () -> new InternalError("a fault in a memory access"));
+    outbox.add(event("a", 1));
+    outbox.flush();
+    assertThat(unsent()).containsExactly(event("a", 1));
+    assertThat(outbox.status().getState()).isEqualTo(State.UNAVAILABLE);
+    assertThat(guard.counts()).containsEntry("spool", 1L);
+
+    disk.mend();
+    outbox.flush();
+    assertThat(outbox.isDurable()).isTrue();
+    restart(outbox.toRemember());
+    assertThat(unsent()).containsExactly(event("a", 1));
+  }
+
+  @Test
+  void aSpoolThatCannotBeLookedThroughAtTheStartTakesNewEvents() throws IOException {
+    outbox.add(event("a", 1));
+    outbox.flush();
+    disk.fail(path -> path.contains("/spool"), () -> new IllegalStateException("no spool"));
+    restart(outbox.toRemember());
+    assertThat(guard.counts()).containsKey("spool");
+
+    disk.mend();
+    outbox.add(event("b", 1));
+    outbox.flush();
+    assertThat(unsent()).contains(event("b", 1));
+    assertThat(outbox.isDurable()).isTrue();
+  }
+
+  @Test
+  void aRecordThatIsNoEventIsCounted() throws IOException {
+    spool.append(List.of(ByteString.copyFromUtf8("no event")));
+    outbox.flush();
+    assertThat(unsent()).isEmpty();
+    assertThat(losses().getSpoolEventsDamaged()).isEqualTo(1);
+    assertThat(outbox.size()).isZero();
+  }
+
+  @Test
+  void anEventThatIsSetAsideWhenItIsPolledMakesRoomForTheNext() {
+    outbox.add(event("a", 1));
+    outbox.add(event("b", 1));
+    outbox.flush();
+    KeptEvent unreadable = outbox.pollUnsent();
+    outbox.setAside(unreadable);
+    assertThat(outbox.inFlight()).isZero();
+    assertThat(outbox.pollUnsent().id()).isEqualTo("b");
+    assertThat(losses().getSpoolEventsDamaged()).isEqualTo(1);
+    outbox.resendAll();
+    assertThat(outbox.pollUnsent().id()).isEqualTo("b");
+    assertThat(outbox.size()).isEqualTo(1);
   }
 
   @Test

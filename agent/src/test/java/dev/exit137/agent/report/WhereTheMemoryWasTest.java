@@ -9,6 +9,7 @@ import dev.exit137.agent.identity.ContainerProcesses;
 import dev.exit137.agent.identity.Identities;
 import dev.exit137.agent.identity.LabelFilter;
 import dev.exit137.agent.identity.RuntimeSockets;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Outcome;
@@ -34,12 +35,14 @@ class WhereTheMemoryWasTest {
 
   @BeforeEach
   void make() {
-    identities = new Identities(new RuntimeSockets(List.of(), List.of()), LabelFilter.DEFAULT, proc);
-    processes = new ContainerProcesses(proc, OptionalLong.empty());
+    InstantSource clock = InstantSource.system();
+    Guard guard = new Guard();
+    identities = new Identities(new RuntimeSockets(List.of(), List.of()), LabelFilter.DEFAULT, proc, clock, guard);
+    processes = new ContainerProcesses(proc, OptionalLong.empty(), clock, guard);
     mapper =
         new OomEventMapper(
-            identities, processes, new TaskCgroups(proc, InstantSource.system()), OptionalLong.empty(),
-            new Workloads(List.of()));
+            identities, processes, new TaskCgroups(proc, clock), OptionalLong.empty(),
+            new Workloads(List.of()), guard);
   }
 
   @AfterEach
