@@ -1,5 +1,6 @@
 package dev.exit137.agent;
 
+import com.google.protobuf.Timestamp;
 import dev.exit137.agent.cgroup.MemoryRequest;
 import dev.exit137.agent.identity.ContainerProcesses;
 import dev.exit137.agent.identity.Identities;
@@ -27,19 +28,22 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.InstantSource;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** The node agent: kernel evidence in, events out. Started and closed once. */
 public final class Agent implements Observed, AutoCloseable {
@@ -47,33 +51,24 @@ public final class Agent implements Observed, AutoCloseable {
   private static final Duration LOOP_PATIENCE = Duration.ofMinutes(1);
   /** The worker waits for the disk. A slow one, or a full one, is mended by no restart. */
   private static final Duration WORKER_PATIENCE = Duration.ofMinutes(5);
-  /** Whoever asks gets the state before where a thread is busy. */
+  /** A scrape gets the state before where a thread is busy. */
   private static final long STATE_MILLIS = 250;
 
-  private static final Logger LOG = LoggerFactory.getLogger(Agent.class);
-
-  private final CheckpointFile checkpointFile;
-  private final Identities identities;
-  private final ContainerProcesses processes;
   private final AgentWorker worker;
   private final EvidenceLoop loop;
   private final KillMetrics kills;
+  private final Guard guard;
+  private final Deque<Runnable> closing;
   private final List<Heartbeat> heartbeats;
+  private final AtomicBoolean asking = new AtomicBoolean();
   private volatile Optional<AgentState> lastState = Optional.empty();
 
-  private Agent(
-      CheckpointFile checkpointFile,
-      Identities identities,
-      ContainerProcesses processes,
-      AgentWorker worker,
-      EvidenceLoop loop,
-      KillMetrics kills) {
-    this.checkpointFile = checkpointFile;
-    this.identities = identities;
-    this.processes = processes;
+  private Agent(AgentWorker worker, EvidenceLoop loop, KillMetrics kills, Guard guard, Deque<Runnable> closing) {
     this.worker = worker;
     this.loop = loop;
     this.kills = kills;
+    this.guard = guard;
+    this.closing = closing;
     heartbeats =
         List.of(
             new Heartbeat("agent-epoll", loop.thread(), LOOP_PATIENCE),
@@ -83,52 +78,50 @@ public final class Agent implements Observed, AutoCloseable {
   /**
    * Starts the agent's threads; what happened before is read, and the node is watched, when it returns.
    *
-   * @param told of each event as it goes out to the aggregator
+   * @param sink gets each event as it goes out to the aggregator
    * @param clock the node's wall clock
    * @param guard of this process
    * @throws IOException the state directory cannot be used, or nothing at all can be watched; the message is fit for
    *     a user
    */
-  public static Agent start(AgentConfig config, EventSink told, InstantSource clock, Guard guard) throws IOException {
-    CheckpointFile checkpointFile = new CheckpointFile(config.stateDir());
-    Identities identities =
-        new Identities(config.runtimeSockets(), config.podLabels(), config.procRoot(), clock, guard);
-    OptionalLong nodeMemoryBytes = MemoryRequest.nodeMemoryBytes(config.procRoot());
-    ContainerProcesses processes = new ContainerProcesses(config.procRoot(), nodeMemoryBytes, clock, guard);
-    AgentWorker worker = null;
-    EvidenceLoop loop = null;
-    KillMetrics kills = new KillMetrics(config.metricsMaxSeries());
+  public static Agent start(AgentConfig config, EventSink sink, InstantSource clock, Guard guard) throws IOException {
+    Deque<Runnable> closing = new ArrayDeque<>();
     try {
+      CheckpointFile checkpointFile = new CheckpointFile(config.stateDir());
+      closing.push(checkpointFile::close);
+      OptionalLong nodeMemoryBytes = MemoryRequest.nodeMemoryBytes(config.procRoot());
+      ContainerProcesses processes = new ContainerProcesses(config.procRoot(), nodeMemoryBytes, clock, guard);
+      closing.push(processes::close);
+      Identities identities =
+          new Identities(config.runtimeSockets(), config.podLabels(), config.procRoot(), clock, guard);
+      closing.push(identities::close);
       Node node = node(config);
       Optional<Checkpoint> last = checkpointFile.read();
       // Another boot has other sequence numbers, inodes and counters; what was not acknowledged is still to be sent.
       Optional<Checkpoint> ofThisBoot = last.filter(checkpoint -> checkpoint.getBootId().equals(node.getBootId()));
       Losses before = ofThisBoot.map(Checkpoint::getLosses).orElse(Losses.getDefaultInstance());
       Workloads workloads = new Workloads(last.map(Checkpoint::getWorkloadsList).orElse(List.of()));
+      KillMetrics kills = new KillMetrics(config.metricsMaxSeries());
       // First of all: what the kernel's ring still holds is read at once, and is to have names, too.
       identities.start();
-      worker =
+      AgentWorker worker =
           new AgentWorker(
               checkpointFile, new Spool(config.stateDir().resolve("spool"), config.spoolBytes()), config.aggregators(),
               config.security(), last.orElse(Checkpoint.getDefaultInstance()), before, identities,
               new OomEventMapper(
                   identities, processes, new TaskCgroups(config.procRoot(), clock), nodeMemoryBytes,
                   workloads, guard),
-              kills, config.identityTimeout(), told, clock, guard);
-      loop = new EvidenceLoop(config, node, identities, processes, worker, ofThisBoot, clock, guard);
+              kills, config.identityTimeout(), sink, clock, guard);
+      closing.push(worker::close);
+      EvidenceLoop loop = new EvidenceLoop(config, node, identities, processes, worker, ofThisBoot, clock, guard);
+      closing.push(loop::close);
       loop.start();
       worker.start();
-      return new Agent(checkpointFile, identities, processes, worker, loop, kills);
-    } catch (IOException | RuntimeException e) {
-      if (loop != null) {
-        loop.close();
-      }
-      if (worker != null) {
-        worker.close();
-      }
-      identities.close();
-      processes.close();
-      checkpointFile.close();
+      Agent agent = new Agent(worker, loop, kills, guard, closing);
+      agent.refresh();
+      return agent;
+    } catch (Throwable e) {
+      closeAll(closing, guard);
       throw e;
     }
   }
@@ -138,36 +131,70 @@ public final class Agent implements Observed, AutoCloseable {
     return heartbeats.stream().map(Heartbeat::check).toList();
   }
 
-  /** It watches, or there would be no agent; its sources and its aggregator are told, and fail nothing. */
+  /**
+   * It watches, or there would be no agent; its sources and its aggregator are reported, and fail nothing. The answer is
+   * the state that the look before asked for: this one waits for nothing.
+   */
   @Override
   public List<Check> ready() {
+    Optional<AgentState> known = lastState;
+    refresh();
     List<Check> checks = new ArrayList<>(List.of(Check.ok("watching")));
-    state().ifPresent(state -> {
+    known.ifPresent(state -> {
       for (SourceStatus source : state.status().getSourcesList()) {
         String how = source.getState() == State.ACTIVE ? "" : source.getState().name().toLowerCase(Locale.ROOT) + ": ";
         checks.add(Check.note(source.getName(), how + source.getDetail()));
       }
       checks.add(Check.note("aggregator", state.awaySince().map(since -> "away since " + since).orElse("")));
     });
+    checks.add(Check.note("state", known.map(state -> "as of " + reportedAt(state)).orElse("not known yet")));
     return checks;
+  }
+
+  private static Instant reportedAt(AgentState state) {
+    Timestamp time = state.status().getReportedAt();
+    return Instant.ofEpochSecond(time.getSeconds(), time.getNanos());
   }
 
   @Override
   public MetricSnapshots metrics() {
-    List<MetricSnapshot> now = state().map(AgentMetrics::of).orElse(List.of());
+    List<MetricSnapshot> now = guard.get("state", this::stateMetrics, List.of());
     return new MetricSnapshots(Stream.concat(kills.snapshots().stream(), now.stream()).toList());
   }
 
-  private Optional<AgentState> state() {
+  private List<MetricSnapshot> stateMetrics() {
     try {
-      lastState =
-          Optional.of(loop.statusNow().thenCompose(worker::state).get(STATE_MILLIS, TimeUnit.MILLISECONDS));
-    } catch (ExecutionException | TimeoutException | RejectedExecutionException e) {
-      LOG.debug("the agent's state is that of a while ago", e);
+      ask().get(STATE_MILLIS, TimeUnit.MILLISECONDS);
+    } catch (ExecutionException | TimeoutException e) {
+      // The state before is good enough.
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
-    return lastState;
+    return lastState.map(AgentMetrics::of).orElse(List.of());
+  }
+
+  /** Asks for the state, unless that is under way: a busy thread does not get the same question again and again. */
+  private void refresh() {
+    if (asking.compareAndSet(false, true)) {
+      ask().whenComplete((state, failure) -> asking.set(false));
+    }
+  }
+
+  /** Asks both threads how they are, and keeps what they answer. */
+  private CompletableFuture<AgentState> ask() {
+    try {
+      return loop.statusNow().thenCompose(worker::state).whenComplete(
+          (state, failure) -> {
+            if (failure == null) {
+              lastState = Optional.of(state);
+            } else {
+              guard.caught("state", failure);
+            }
+          });
+    } catch (RejectedExecutionException e) {
+      // The agent has been closed.
+      return CompletableFuture.failedFuture(e);
+    }
   }
 
   /** The version of this build; empty when it does not run from its jar. */
@@ -197,10 +224,11 @@ public final class Agent implements Observed, AutoCloseable {
   /** Writes the checkpoint and ends every thread. What no aggregator has acknowledged is sent after the next start. */
   @Override
   public void close() {
-    loop.close();
-    worker.close();
-    identities.close();
-    processes.close();
-    checkpointFile.close();
+    closeAll(closing, guard);
+  }
+
+  /** The last that was begun ends first. */
+  private static void closeAll(Deque<Runnable> closing, Guard guard) {
+    closing.forEach(part -> guard.run("close", part));
   }
 }

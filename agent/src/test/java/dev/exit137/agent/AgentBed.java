@@ -35,6 +35,7 @@ abstract class AgentBed {
   Path stateDir;
   /** Who is told of the agent's events beside the aggregator. */
   EventSink told = EventSink.NONE;
+  InstantSource clock = InstantSource.system();
   private Agent agent;
   private int crashes;
   private int markers;
@@ -73,7 +74,7 @@ abstract class AgentBed {
                 new RuntimeSockets(List.of(criSocket()), List.of()), LabelFilter.DEFAULT,
                 AgentConfig.DEFAULT_IDENTITY_TIMEOUT, AgentConfig.DEFAULT_SAMPLE_INTERVAL,
                 AgentConfig.DEFAULT_SPOOL_BYTES, AgentConfig.DEFAULT_METRICS_MAX_SERIES),
-            told, InstantSource.system(), guard);
+            told, clock, guard);
   }
 
   /** Where the agent looks for a container runtime. */

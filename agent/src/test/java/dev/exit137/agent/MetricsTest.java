@@ -3,11 +3,16 @@ package dev.exit137.agent;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.exit137.agent.identity.FakeCri;
+import dev.exit137.agent.report.EventSink;
 import dev.exit137.proto.cri.v1.ContainerState;
 import dev.exit137.proto.http.Check;
 import dev.exit137.proto.v1.OomKillEvent;
+import java.lang.management.ManagementFactory;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
 /** What Prometheus and kubelet learn of a whole agent. */
@@ -112,6 +117,67 @@ class MetricsTest extends AgentBed {
     assertThat(ready).allMatch(Check::passed);
     assertThat(ready).extracting(Check::toString).contains("watching ok", "kmsg ok", "memory.events ok");
     assertThat(says(ready, "cri unavailable: no container runtime")).isTrue();
+  }
+
+  @Test
+  void aProbeWaitsForNoBusyThreadAndSaysOfWhenItsAnswerIs() throws Exception {
+    CountDownLatch goOn = new CountDownLatch(1);
+    CountDownLatch busy = new CountDownLatch(1);
+    told = new BlockingSink(busy, goOn);
+    try {
+      start();
+      String first = Await.until("a state", this::state, state -> !state.equals("not known yet"));
+      host.kill("/a", 11);
+      assertThat(busy.await(Await.PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
+
+      long before = timesThisThreadWaited();
+      for (int look = 0; look < 100; look++) {
+        assertThat(observed().ready()).extracting(Check::toString).contains("watching ok", "kmsg ok");
+      }
+      assertThat(timesThisThreadWaited()).isEqualTo(before);
+      assertThat(first).startsWith("as of ");
+    } finally {
+      goOn.countDown();
+    }
+    Instant freed = clock.instant();
+    Await.until("a newer state", this::state, state -> timeOf(state).isAfter(freed));
+  }
+
+  private String state() {
+    return observed().ready().stream().filter(check -> check.name().equals("state")).findFirst().orElseThrow().detail();
+  }
+
+  private static Instant timeOf(String state) {
+    return Instant.parse(state.substring("as of ".length()));
+  }
+
+  private static long timesThisThreadWaited() {
+    return ManagementFactory.getThreadMXBean().getThreadInfo(Thread.currentThread().threadId()).getWaitedCount();
+  }
+
+  /** Keeps the agent-worker thread. */
+  private record BlockingSink(CountDownLatch busy, CountDownLatch goOn) implements EventSink {
+    @Override
+    public void add(OomKillEvent event) {
+      busy.countDown();
+      try {
+        if (!goOn.await(2 * Await.PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
+          throw new AssertionError("the test did not go on");
+        }
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+    }
+
+    @Override
+    public long dropped() {
+      return 0;
+    }
+
+    @Override
+    public void close() {
+      // Nothing is open.
+    }
   }
 
   @Test
