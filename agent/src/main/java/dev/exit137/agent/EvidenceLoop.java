@@ -1,6 +1,5 @@
 package dev.exit137.agent;
 
-import dev.exit137.agent.cgroup.CgroupMount;
 import dev.exit137.agent.cgroup.CgroupTree;
 import dev.exit137.agent.cgroup.CgroupWatcher;
 import dev.exit137.agent.correlate.Correlator;
@@ -10,6 +9,7 @@ import dev.exit137.agent.correlate.KillReport;
 import dev.exit137.agent.identity.ContainerProcesses;
 import dev.exit137.agent.identity.Identities;
 import dev.exit137.agent.incident.IncidentAssembler;
+import dev.exit137.agent.kmsg.Backoff;
 import dev.exit137.agent.kmsg.KmsgRecordFlyweight;
 import dev.exit137.agent.kmsg.KmsgSource;
 import dev.exit137.agent.report.AgentWorker;
@@ -25,20 +25,23 @@ import io.netty.channel.epoll.EpollIoHandle;
 import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.channel.epoll.EpollIoOps;
 import io.netty.util.concurrent.DefaultThreadFactory;
+import io.netty.util.concurrent.Future;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.InstantSource;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 
 /**
  * The agent-epoll thread: one Netty loop with the inotify and the kmsg descriptor. It reads, parses, correlates and
  * reads the cgroup's files at once, and hands events to the agent-worker; it must not wait for anything.
  */
-final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
+final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, AutoCloseable {
   private static final long TICK_MILLIS = 1000;
   private static final long REVIEW_MILLIS = 50;
   private static final long QUIET_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
@@ -47,6 +50,8 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
   private static final int BASELINE_TRIES = 20;
   private static final long SETTLED = Long.MAX_VALUE;
   private static final int MAX_GRACES = 10;
+  private static final Duration FIRST_REOPEN = Duration.ofSeconds(1);
+  private static final Duration LAST_REOPEN = Duration.ofMinutes(1);
 
   private final AgentConfig config;
   private final Identities identities;
@@ -58,20 +63,20 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
   private final StatusReporter status;
   private final KillBalance balance;
   private final Optional<CgroupWatcher> watcher;
-  private final Optional<KmsgSource> kmsg;
+  private final KmsgFollower kmsg;
   private final Correlator correlator;
   private final IncidentAssembler assembler;
   private final MultiThreadIoEventLoopGroup group =
       new MultiThreadIoEventLoopGroup(1, new DefaultThreadFactory("agent-epoll", true), EpollIoHandler.newFactory());
   private final IoEventLoop loop = group.next();
 
-  private IoRegistration kmsgRegistration;
   private long lastRecordNanos;
   private long steadySinceNanos;
   private long unsettledSinceNanos = SETTLED;
   private boolean live;
   private boolean settledOnce;
   private boolean reviewScheduled;
+  private boolean reviewFailed;
   private boolean changed;
   private long sequenceAtCut;
   private long ticks;
@@ -80,7 +85,6 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
    * @param remembered the checkpoint of this boot; empty where there is none
    * @param clock the node's wall clock
    * @param guard of this process
-   * @throws IOException neither the kernel's log nor any cgroup can be read
    */
   EvidenceLoop(
       AgentConfig config,
@@ -90,8 +94,7 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
       AgentWorker worker,
       Optional<Checkpoint> remembered,
       InstantSource clock,
-      Guard guard)
-      throws IOException {
+      Guard guard) {
     this.config = config;
     this.identities = identities;
     this.processes = processes;
@@ -105,33 +108,26 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
         c ->
             balance.restore(
                 c.getKillsBeforeFirstRecord(), c.getKills(), c.getRepeatedKillRecords(), c.getKillsUnaccounted()));
-    Optional<CgroupMount> mount = status.mount(config);
-    watcher = openWatcher(mount);
-    kmsg = openKmsg();
-    if (watcher.isEmpty() && kmsg.isEmpty()) {
-      group.shutdownGracefully(0, 0, TimeUnit.SECONDS);
-      throw new IOException("there is nothing to watch: " + status.problems());
-    }
+    watcher =
+        status.mount(config)
+            .map(
+                mount ->
+                    new CgroupWatcher(
+                        mount, System::nanoTime, cgroup -> scheduleReview(), this::onContainerCgroup,
+                        config.sampleInterval(), guard));
+    kmsg =
+        new KmsgFollower(
+            new KmsgSource(config.kmsgPath(), this.remembered.getKmsgNextSequence(), this, guard),
+            this::register,
+            (task, delayNanos) -> loop.schedule(task, delayNanos, TimeUnit.NANOSECONDS),
+            new Backoff(FIRST_REOPEN, LAST_REOPEN, System::nanoTime, ThreadLocalRandom.current()),
+            this,
+            guard);
     correlator =
         new Correlator(
             node, config.procRoot(), watcher, balance,
-            this::report, new KernelClock(System::nanoTime, clock), remembered.isPresent());
+            this::report, new KernelClock(System::nanoTime, clock), remembered.isPresent(), guard);
     assembler = new IncidentAssembler(correlator);
-  }
-
-  private Optional<CgroupWatcher> openWatcher(Optional<CgroupMount> mount) {
-    if (mount.isEmpty()) {
-      return Optional.empty();
-    }
-    try {
-      return Optional.of(
-          new CgroupWatcher(
-              mount.get(), System::nanoTime, cgroup -> scheduleReview(), this::onContainerCgroup,
-              config.sampleInterval()));
-    } catch (IOException e) {
-      status.countersUnavailable(e.getMessage());
-      return Optional.empty();
-    }
   }
 
   private void onContainerCgroup(String id, Path directory) {
@@ -139,16 +135,11 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
     processes.onContainerCgroup(id, directory);
   }
 
-  private Optional<KmsgSource> openKmsg() {
-    try {
-      return Optional.of(new KmsgSource(config.kmsgPath(), remembered.getKmsgNextSequence(), this));
-    } catch (IOException e) {
-      status.kmsgUnavailable(e.getMessage());
-      return Optional.empty();
-    }
-  }
-
-  /** Returns when what happened before is read and both descriptors are watched. */
+  /**
+   * Returns when what happened before is read and both descriptors are watched.
+   *
+   * @throws IOException neither the kernel's log nor any cgroup can be read
+   */
   void start() throws IOException {
     try {
       loop.submit(this::begin).get();
@@ -168,50 +159,47 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
                 remembered.getCgroupsList().stream()
                     .map(c -> new CgroupTree.Account(c.getInode(), c.getLocalKills(), c.getTreeKills(), c.getOoms()))
                     .toList()));
+    kmsg.open();
     long counted;
     int tries = 0;
     do {
       counted = balance.read();
       watcher.ifPresent(CgroupWatcher::refreshAll);
-      kmsg.ifPresent(KmsgSource::drain);
+      kmsg.drain();
     } while (balance.read() != counted && ++tries < BASELINE_TRIES);
     correlator.startLive();
     live = true;
-    watcher.ifPresent(this::register);
-    kmsg.ifPresent(this::registerKmsg);
-    if (watcher.isEmpty() && status.isKmsgUnavailable()) {
+    watcher.filter(CgroupWatcher::hasDescriptor).ifPresent(this::register);
+    kmsg.follow();
+    if (watcher.isEmpty() && kmsg.isUnavailable()) {
       throw new IllegalStateException("there is nothing to watch: " + status.problems());
     }
     loop.scheduleAtFixedRate(guard.guarded("tick", this::tick), TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
     steadySinceNanos = System.nanoTime();
     changed = true;
     // It is the first on the stream, whatever else is there to send.
-    worker.submit(status());
+    guard.run("status", () -> worker.submit(status()));
     scheduleReview();
   }
 
   private IoRegistration register(EpollIoHandle handle) {
-    IoRegistration registration = loop.register(handle).getNow();
+    Future<IoRegistration> registering = loop.register(handle);
+    IoRegistration registration = registering.getNow();
     if (registration == null) {
-      throw new IllegalStateException("epoll does not take " + handle.getClass().getSimpleName());
+      throw new IllegalStateException("epoll does not take it", registering.cause());
     }
-    registration.submit(EpollIoOps.EPOLLIN);
-    return registration;
-  }
-
-  private void registerKmsg(KmsgSource source) {
     try {
-      kmsgRegistration = register(source);
+      registration.submit(EpollIoOps.EPOLLIN);
+      return registration;
     } catch (RuntimeException e) {
-      // A device that cannot be waited for, /dev/null among them.
-      onFailed("it is not the kernel's log device (" + e.getMessage() + ")");
+      registration.cancel();
+      throw e;
     }
   }
 
   private void report(KillReport report) {
     worker.submit(report);
-    changed = true;
-    scheduleReview();
+    lookAgain();
   }
 
   // ---- KmsgSource.Sink
@@ -224,7 +212,7 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
 
   @Override
   public void onRecord(KmsgRecordFlyweight kernelRecord) {
-    correlator.onLiveRecord(kernelRecord.timestampMicros());
+    correlator.onRecord(kernelRecord.timestampMicros(), kmsg.source().isBacklog());
     if (assembler.onRecord(kernelRecord)) {
       lastRecordNanos = System.nanoTime();
     }
@@ -239,28 +227,33 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
   @Override
   public void onGap() {
     assembler.close();
-    changed = true;
-    scheduleReview();
+    lookAgain();
   }
 
   @Override
   public void onPaused() {
     status.onBackpressure();
-    changed = true;
-    if (kmsgRegistration != null) {
-      kmsgRegistration.cancel();
-      kmsgRegistration = null;
-    }
-    scheduleReview();
+    kmsg.pause();
+    lookAgain();
   }
 
   @Override
   public void onFailed(String reason) {
-    status.kmsgUnavailable("reading --kmsg-path " + config.kmsgPath() + " failed: " + reason);
-    if (kmsgRegistration != null) {
-      kmsgRegistration.cancel();
-      kmsgRegistration = null;
-    }
+    kmsg.failed(reason);
+  }
+
+  // ---- KmsgFollower.Listener
+
+  @Override
+  public void onUnavailable(String reason) {
+    status.kmsgUnavailable(reason);
+    lookAgain();
+  }
+
+  @Override
+  public void onReopened() {
+    status.kmsgAvailable();
+    lookAgain();
   }
 
   // ---- time
@@ -270,57 +263,64 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
       return;
     }
     long now = System.nanoTime();
-    watcher.ifPresent(w -> w.tick(now));
-    correlator.tick();
+    watcher.ifPresent(w -> guard.run("cgroups", () -> w.tick(now)));
+    guard.run("correlate", correlator::tick);
+    guard.run("review", () -> lookAtCounters(now));
+    // Whatever failed is tried again.
+    if (reviewFailed || changed || assembler.isOpen()) {
+      scheduleReview();
+    }
+    if (++ticks % STATUS_EVERY_TICKS == 0) {
+      guard.run("status", this::submitStatus);
+    }
+  }
+
+  private void lookAtCounters(long now) {
     if (vmstatMoved(now)) {
       watcher.filter(w -> !w.notifiesCounters()).ifPresent(CgroupWatcher::refreshAll);
       scheduleReview();
     }
-    if (++ticks % STATUS_EVERY_TICKS == 0) {
-      if (nextSequence() != sequenceAtCut && !assembler.isOpen()) {
-        cut();
-      } else {
-        worker.submit(status());
-      }
-    }
+  }
+
+  private void lookAgain() {
+    changed = true;
+    scheduleReview();
   }
 
   private void scheduleReview() {
     if (!reviewScheduled && live) {
+      loop.schedule(this::reviewNow, REVIEW_MILLIS, TimeUnit.MILLISECONDS);
       reviewScheduled = true;
-      loop.schedule(guard.guarded("review", this::review), REVIEW_MILLIS, TimeUnit.MILLISECONDS);
+    }
+  }
+
+  private void reviewNow() {
+    reviewScheduled = false;
+    if (live) {
+      reviewFailed = !guard.run("review", this::review);
+      guard.run("status", this::cutIfChanged);
     }
   }
 
   /** Looks again at all that waits for time to pass; comes back as long as anything does. */
   private void review() {
-    reviewScheduled = false;
-    if (!live) {
-      return;
-    }
     long now = System.nanoTime();
-    if (kmsgRegistration == null && kmsg.isPresent() && !status.isKmsgUnavailable()) {
-      if (!worker.hasRoom()) {
-        closeQuietIncident(now);
-        cutIfChanged();
-        scheduleReview();
-        return;
-      }
-      registerKmsg(kmsg.get());
+    if (kmsg.isPaused() && worker.hasRoom()) {
+      kmsg.follow();
     }
-    vmstatMoved(now);
-    kmsg.ifPresent(KmsgSource::drain);
+    if (!kmsg.isPaused()) {
+      vmstatMoved(now);
+      kmsg.drain();
+    }
     closeQuietIncident(now);
-    boolean paused = kmsgRegistration == null && !status.isKmsgUnavailable();
-    if (!paused && everyRecordHasCome(now)) {
+    if (assembler.isOpen()) {
+      scheduleReview();
+    }
+    if (!kmsg.isPaused() && everyRecordHasCome(now)) {
       settle(now);
     } else {
       scheduleReview();
     }
-    if (assembler.isOpen()) {
-      scheduleReview();
-    }
-    cutIfChanged();
   }
 
   private boolean vmstatMoved(long now) {
@@ -339,7 +339,7 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
    */
   private boolean everyRecordHasCome(long now) {
     long grace = config.counterGrace().toNanos();
-    if (status.isKmsgUnavailable() || now - steadySinceNanos >= grace) {
+    if (kmsg.isUnavailable() || now - steadySinceNanos >= grace) {
       return true;
     }
     long counted = balance.vmstat();
@@ -375,13 +375,18 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
   }
 
   private void cut() {
+    long sequence = kmsg.source().nextSequence();
+    worker.submit(status.checkpoint(sequence, balance, watcher, losses()), status());
+    sequenceAtCut = sequence;
     changed = false;
-    sequenceAtCut = nextSequence();
-    worker.submit(status.checkpoint(sequenceAtCut, balance, watcher, losses()), status());
   }
 
-  private long nextSequence() {
-    return kmsg.map(KmsgSource::nextSequence).orElse(remembered.getKmsgNextSequence());
+  private void submitStatus() {
+    if (kmsg.source().nextSequence() != sequenceAtCut && !assembler.isOpen()) {
+      cut();
+    } else {
+      worker.submit(status());
+    }
   }
 
   private Losses losses() {
@@ -405,21 +410,26 @@ final class EvidenceLoop implements KmsgSource.Sink, AutoCloseable {
   /** Ends the loop; a last cut is handed to the worker first. */
   @Override
   public void close() {
-    loop.submit(
-            guard.guarded(
-                "loop",
-                () -> {
-                  // A report of which only the head was read is read again after the next start.
-                  if (live && assembler.incident().kills() > 0) {
-                    assembler.close();
-                  }
-                  if (live && !assembler.isOpen()) {
-                    cut();
-                  }
-                  // The loop closes the descriptors before it drops its tasks: none may touch them then.
-                  live = false;
-                }))
-        .awaitUninterruptibly(1, TimeUnit.SECONDS);
+    loop.submit(this::end).awaitUninterruptibly(1, TimeUnit.SECONDS);
     group.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS);
+  }
+
+  private void end() {
+    if (live) {
+      guard.run("status", this::lastCut);
+    }
+    // The loop closes the descriptors before it drops its tasks: none may touch them then.
+    live = false;
+    kmsg.close();
+  }
+
+  private void lastCut() {
+    // A report of which only the head was read is read again after the next start.
+    if (assembler.incident().kills() > 0) {
+      assembler.close();
+    }
+    if (!assembler.isOpen()) {
+      cut();
+    }
   }
 }

@@ -64,12 +64,16 @@ final class StatusReporter {
   }
 
   void kmsgUnavailable(String reason) {
+    // It is tried again and again, for ever where there is none.
+    if (!reason.equals(kmsgProblem)) {
+      LOG.error("{}. Going on with the cgroups' counters: kills are seen, victims are not named.", reason);
+    }
     kmsgProblem = reason;
-    LOG.error("{}. Going on with the cgroups' counters: kills are seen, victims are not named.", reason);
   }
 
-  boolean isKmsgUnavailable() {
-    return !kmsgProblem.isEmpty();
+  void kmsgAvailable() {
+    kmsgProblem = "";
+    LOG.info("the kernel's log can be read again");
   }
 
   void countersUnavailable(String reason) {
@@ -87,15 +91,15 @@ final class StatusReporter {
   }
 
   Losses losses(
-      Optional<KmsgSource> kmsg, Optional<CgroupWatcher> watcher, Correlator correlator, long checkpointFailures) {
-    Losses.Builder losses = before.toBuilder();
-    kmsg.ifPresent(
-        source ->
-            losses
-                .setKmsgRecordsOverwritten(before.getKmsgRecordsOverwritten() + source.overwritten())
-                .setKmsgOverruns(before.getKmsgOverruns() + source.overruns())
-                .setKmsgRecordsOversize(before.getKmsgRecordsOversize() + source.oversize())
-                .setKmsgRecordsMalformed(before.getKmsgRecordsMalformed() + source.malformed()));
+      KmsgFollower kmsg, Optional<CgroupWatcher> watcher, Correlator correlator, long checkpointFailures) {
+    KmsgSource source = kmsg.source();
+    Losses.Builder losses =
+        before.toBuilder()
+            .setKmsgRecordsOverwritten(before.getKmsgRecordsOverwritten() + source.overwritten())
+            .setKmsgOverruns(before.getKmsgOverruns() + source.overruns())
+            .setKmsgRecordsOversize(before.getKmsgRecordsOversize() + source.oversize())
+            .setKmsgRecordsMalformed(before.getKmsgRecordsMalformed() + source.malformed())
+            .setKmsgReopens(before.getKmsgReopens() + kmsg.reopens());
     watcher.ifPresent(
         w ->
             losses
@@ -147,16 +151,16 @@ final class StatusReporter {
     String counters = v2 || watcher.isEmpty() ? "memory.events" : "memory.oom_control";
     if (watcher.isEmpty()) {
       status.addSources(source(counters, State.UNAVAILABLE, countersProblem));
-    } else if (!watcher.get().hasCounters()) {
-      status.addSources(
-          source(counters, State.DEGRADED, "no cgroup has the memory controller enabled (cgroup.subtree_control)"));
     } else if (watcher.get().watchesRefused() > 0) {
       status.addSources(
           source(
               counters,
               State.DEGRADED,
               "not every cgroup can be watched: all are scanned every second instead; raise"
-                  + " fs.inotify.max_user_watches, or the limit of open files"));
+                  + " fs.inotify.max_user_watches or max_user_instances, or the limit of open files"));
+    } else if (!watcher.get().hasCounters()) {
+      status.addSources(
+          source(counters, State.DEGRADED, "no cgroup has the memory controller enabled (cgroup.subtree_control)"));
     } else {
       String how = v2 ? "" : "cgroup v1 notifies no counters: they are read when the node counts a kill";
       status.addSources(source(counters, State.ACTIVE, how));

@@ -36,6 +36,8 @@ abstract class AgentBed {
   /** Who is told of the agent's events beside the aggregator. */
   EventSink told = EventSink.NONE;
   InstantSource clock = InstantSource.system();
+  /** How many kills only a counter showed, beside those of {@link #settled}. */
+  int countedOnly;
   private Agent agent;
   private int crashes;
   private int markers;
@@ -156,7 +158,7 @@ abstract class AgentBed {
    * @return the status with the books settled
    */
   AgentStatus settled(AgentStream stream, Consumer<OomKillEvent> others) throws InterruptedException {
-    long expected = ++markers;
+    long expected = ++markers + countedOnly;
     host.count(MARKER);
     return stream.nextStatus(
         status -> status.getLosses().getKillsWithoutRecord() >= expected,

@@ -2,7 +2,11 @@ package dev.exit137.agent;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import jnr.ffi.LibraryLoader;
@@ -53,18 +57,46 @@ final class FakeKmsg implements AutoCloseable {
     int close(int fd);
   }
 
+  private static final int GONE = -1;
+
   private final Path path;
-  private final int fd;
+  private int fd;
   private final List<String> ring = new ArrayList<>();
   private long nextSequence;
 
   FakeKmsg(Path path) {
     this.path = path;
-    succeeded("mkfifo", LIBC.mkfifo(path.toString(), OWNER_MAY_READ_AND_WRITE));
+    comeBack();
+  }
+
+  /** The device is gone: whoever reads it sees its end, and nobody can open it. What is printed waits in the ring. */
+  synchronized void goAway() {
+    close();
+    deviceMove(() -> Files.delete(path));
+  }
+
+  /** The device is there, with all that the ring holds. */
+  synchronized void comeBack() {
+    Path made = path.resolveSibling(path.getFileName() + ".new");
+    succeeded("mkfifo", LIBC.mkfifo(made.toString(), OWNER_MAY_READ_AND_WRITE));
     // Also for reading: so that an agent never sees an end of the file, and the records wait for the next one.
-    fd = succeeded("open", LIBC.open(path.toString(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+    fd = succeeded("open", LIBC.open(made.toString(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
     succeeded("F_SETFL", LIBC.fcntl(fd, F_SETFL, O_DIRECT | O_NONBLOCK));
     succeeded("F_SETPIPE_SZ", LIBC.fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES));
+    replay();
+    deviceMove(() -> Files.move(made, path, StandardCopyOption.REPLACE_EXISTING));
+  }
+
+  private interface Move {
+    void run() throws IOException;
+  }
+
+  private static void deviceMove(Move move) {
+    try {
+      move.run();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   private static int succeeded(String call, int result) {
@@ -132,12 +164,16 @@ final class FakeKmsg implements AutoCloseable {
   }
 
   private void offer(String packet) {
+    if (fd == GONE) {
+      return;
+    }
     byte[] bytes = packet.getBytes(UTF_8);
     Await.until("room in the log", () -> LIBC.write(fd, bytes, bytes.length), written -> written == bytes.length);
   }
 
   @Override
-  public void close() {
+  public synchronized void close() {
     LIBC.close(fd);
+    fd = GONE;
   }
 }

@@ -227,6 +227,10 @@ public final class Cgroup {
     return !wasWatched;
   }
 
+  void markUnwatched() {
+    watched = false;
+  }
+
   long pidsReadAtNanos() {
     return pidsReadAtNanos;
   }

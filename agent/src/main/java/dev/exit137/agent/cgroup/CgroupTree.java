@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.IntConsumer;
+import java.util.function.IntToLongFunction;
 import java.util.function.LongSupplier;
 
 /**
@@ -25,6 +26,7 @@ public final class CgroupTree {
   private final LongSupplier monotonicNanos;
   private final Consumer<Cgroup> onRemoved;
   private final IntConsumer onRefused;
+  private final IntToLongFunction inodeOf;
   private Cgroup root;
 
   /** What a checkpoint remembers of a cgroup: its counters as far as events account for them. */
@@ -33,11 +35,18 @@ public final class CgroupTree {
   /**
    * @param onRemoved told of every cgroup that was removed
    * @param onRefused told of the -errno where a cgroup that is there cannot be opened
+   * @param inodeOf the inode of a descriptor, or -errno
    */
-  CgroupTree(CgroupMount mount, LongSupplier monotonicNanos, Consumer<Cgroup> onRemoved, IntConsumer onRefused) {
+  CgroupTree(
+      CgroupMount mount,
+      LongSupplier monotonicNanos,
+      Consumer<Cgroup> onRemoved,
+      IntConsumer onRefused,
+      IntToLongFunction inodeOf) {
     this.monotonicNanos = monotonicNanos;
     this.onRemoved = onRemoved;
     this.onRefused = onRefused;
+    this.inodeOf = inodeOf;
     rootDirectory = mount.root().toString();
     prefix = mount.prefix();
   }
@@ -80,18 +89,18 @@ public final class CgroupTree {
   }
 
   private Cgroup open(Cgroup parent, String path, String directory) {
-    int fd = Sys.open(directory, Sys.O_PATH | Sys.O_DIRECTORY | Sys.O_CLOEXEC);
-    if (fd < 0) {
-      if (fd != -Sys.ENOENT && fd != -Sys.ENODEV) {
-        onRefused.accept(fd);
-      }
-      return null;
-    }
-    long inode = Sys.inode(fd);
+    int fd = openDirectory(directory);
+    long inode = fd < 0 ? fd : inodeOf.applyAsLong(fd);
     Cgroup known = byInode.get(inode);
-    if (known != null) {
+    if (inode < 0 || known != null && (known.path().equals(path) || known.parent() == null || stillThere(known))) {
       Sys.close(fd);
-      return known;
+      refusedUnlessGone(inode);
+      // One that is mounted at another path, too, would be counted twice, and be above itself without an end.
+      return known != null && known.path().equals(path) ? known : null;
+    }
+    if (known != null) {
+      // Renamed, as cgroup v1 allows.
+      remove(known, monotonicNanos.getAsLong());
     }
     Cgroup cgroup = new Cgroup(inode, path, parent, fd);
     Account account = remembered.remove(inode);
@@ -102,15 +111,25 @@ public final class CgroupTree {
     return cgroup;
   }
 
-  /** Whether the directory at the cgroup's path still is this cgroup. */
-  boolean stillThere(Cgroup cgroup) {
-    int fd = Sys.open(directoryOf(cgroup), Sys.O_PATH | Sys.O_DIRECTORY | Sys.O_CLOEXEC);
-    if (fd < 0) {
-      return false;
+  private static int openDirectory(String directory) {
+    return Sys.open(directory, Sys.O_PATH | Sys.O_DIRECTORY | Sys.O_CLOEXEC);
+  }
+
+  /** @return whether it may be there: that it cannot be opened does not say that it is gone */
+  private boolean refusedUnlessGone(long negativeErrno) {
+    boolean refused = negativeErrno < 0 && negativeErrno != -Sys.ENOENT && negativeErrno != -Sys.ENODEV;
+    if (refused) {
+      onRefused.accept((int) negativeErrno);
     }
-    long inode = Sys.inode(fd);
+    return refused;
+  }
+
+  /** Whether the directory at the cgroup's path still is this cgroup, as far as that can be found out. */
+  boolean stillThere(Cgroup cgroup) {
+    int fd = openDirectory(directoryOf(cgroup));
+    long inode = fd < 0 ? fd : inodeOf.applyAsLong(fd);
     Sys.close(fd);
-    return inode == cgroup.inode();
+    return inode == cgroup.inode() || refusedUnlessGone(inode);
   }
 
   void remove(Cgroup cgroup, long nowNanos) {

@@ -1,9 +1,8 @@
 package dev.exit137.agent.cgroup;
 
-import dev.exit137.agent.sys.FileReader;
 import dev.exit137.agent.sys.Inotify;
-import dev.exit137.agent.sys.NativeMemory;
 import dev.exit137.agent.sys.Sys;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.v1.Limit;
 import io.netty.channel.IoEvent;
 import io.netty.channel.IoRegistration;
@@ -11,7 +10,6 @@ import io.netty.channel.epoll.EpollIoHandle;
 import io.netty.channel.unix.FileDescriptor;
 import io.netty.util.collection.IntObjectHashMap;
 import java.io.File;
-import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -19,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
+import java.util.function.IntToLongFunction;
 import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -26,15 +25,14 @@ import org.slf4j.LoggerFactory;
 /**
  * Follows the cgroup tree through one inotify instance (inotify(7)): directories come and go, kill counters move,
  * cgroups become populated. cgroup v1 notifies nothing but directories: there the counters are read at every kill that
- * the node counts. Where the kernel refuses watches, the tree is scanned every second.
+ * the node counts. Where the kernel refuses watches, or the instance, the tree is scanned every second. What fails for
+ * one cgroup is survived, and keeps none of the others back.
  *
  * <p>Owned by the agent-epoll thread.
  */
 public final class CgroupWatcher implements EpollIoHandle {
   private static final Logger LOG = LoggerFactory.getLogger(CgroupWatcher.class);
-  private static final long PIDS_REFRESH_NANOS = 1_000_000_000L;
-  private static final long PIDS_RENEWAL_NANOS = 60_000_000_000L;
-  private static final long YOUNG_NANOS = 10_000_000_000L;
+  private static final String PLACE = "cgroups";
 
   private enum Role {
     DIRECTORY,
@@ -45,52 +43,74 @@ public final class CgroupWatcher implements EpollIoHandle {
 
   private record Watch(Cgroup cgroup, Role role) {}
 
-  /** cgroup v1 does not tell when a cgroup becomes populated: a new one is looked at for a while. */
-  private record Young(Cgroup cgroup, long sinceNanos) {}
-
   private final CgroupTree tree;
-  private final PidIndex pids = new PidIndex();
+  private final ProcessScan processes;
   private final MemoryEventsReader counters;
   private final MemorySampler sampler;
   private final boolean v2;
   private final LongSupplier monotonicNanos;
   private final Consumer<Cgroup> countersMoved;
   private final BiConsumer<String, Path> containerAppeared;
-  private final Inotify inotify = new Inotify();
-  private final Inotify.Handler eventHandler = this::handleEvent;
+  private final Guard guard;
+  private final Inotify inotify;
+  private final Inotify.Handler eventHandler = this::onEvent;
+  private final Runnable wakeUp = this::drain;
   private final FileDescriptor descriptor;
   private final IntObjectHashMap<Watch> watches = new IntObjectHashMap<>(256);
   private final List<Cgroup> withoutCounters = new ArrayList<>();
-  private final ArrayDeque<Young> young = new ArrayDeque<>();
-  private final FileReader procsFile = new FileReader(64 * 1024);
-  private final NativeMemory procsName = Sys.nativeString("cgroup.procs");
 
-  private long pidsRenewedAtNanos;
   private long overflows;
   private long watchesRefused;
+  private boolean scanDue;
 
   /**
    * @param monotonicNanos CLOCK_MONOTONIC
    * @param countersMoved told of a cgroup whose counter shows a kill that no event accounts for
    * @param containerAppeared told of the id of a container whose cgroup is there, and of its directory
    * @param sampleInterval how often it is read where the memory of a cgroup is; 0 for never
-   * @throws IOException no inotify instance can be had
+   * @param guard of this process
    */
   public CgroupWatcher(
       CgroupMount mount,
       LongSupplier monotonicNanos,
       Consumer<Cgroup> countersMoved,
       BiConsumer<String, Path> containerAppeared,
-      Duration sampleInterval)
-      throws IOException {
+      Duration sampleInterval,
+      Guard guard) {
+    this(
+        mount, monotonicNanos, countersMoved, containerAppeared, sampleInterval, guard,
+        new Inotify(Sys.inotifyInit()), Sys::inode);
+  }
+
+  /** @param inodeOf the inode of a descriptor, or -errno */
+  CgroupWatcher(
+      CgroupMount mount,
+      LongSupplier monotonicNanos,
+      Consumer<Cgroup> countersMoved,
+      BiConsumer<String, Path> containerAppeared,
+      Duration sampleInterval,
+      Guard guard,
+      Inotify inotify,
+      IntToLongFunction inodeOf) {
     this.monotonicNanos = monotonicNanos;
-    this.tree = new CgroupTree(mount, monotonicNanos, this::unwatch, this::refused);
+    this.guard = guard;
+    this.processes = new ProcessScan(monotonicNanos);
+    this.tree = new CgroupTree(mount, monotonicNanos, this::unwatch, this::refused, inodeOf);
     this.v2 = mount.isV2();
     this.counters = new MemoryEventsReader(v2, monotonicNanos);
     this.sampler = new MemorySampler(v2, sampleInterval, monotonicNanos, this::isEveryKillAccounted);
     this.countersMoved = countersMoved;
     this.containerAppeared = containerAppeared;
-    descriptor = new FileDescriptor(inotify.fd());
+    this.inotify = inotify;
+    descriptor = hasDescriptor() ? new FileDescriptor(inotify.fd()) : null;
+    if (!hasDescriptor()) {
+      refused(inotify.fd());
+    }
+  }
+
+  /** Whether there is a descriptor to wait for; without one, {@link #fd} must not be asked for. */
+  public boolean hasDescriptor() {
+    return inotify.fd() >= 0;
   }
 
   /** The cgroups as they are known now. */
@@ -100,7 +120,7 @@ public final class CgroupWatcher implements EpollIoHandle {
 
   /** Which process was seen in which cgroup. */
   public PidIndex pids() {
-    return pids;
+    return processes.pids();
   }
 
   /** Queue overflows so far; each led to a rescan. */
@@ -132,55 +152,73 @@ public final class CgroupWatcher implements EpollIoHandle {
 
   /** Finds every cgroup there is, watches it and reads its counters. */
   public void start(List<CgroupTree.Account> remembered) {
-    pidsRenewedAtNanos = monotonicNanos.getAsLong();
     tree.remember(remembered);
+    discoverRoot();
+  }
+
+  // ---- discovery
+
+  private void discoverRoot() {
     Cgroup root = tree.openRoot();
     if (root != null) {
       discover(root);
     }
   }
 
-  // ---- discovery
-
-  private void discover(Cgroup cgroup) {
-    if (!cgroup.markWatched()) {
-      return;
+  /** Watches a cgroup and all below it. Anyone may make one below his own, so deep that recursion would fail. */
+  private void discover(Cgroup first) {
+    ArrayDeque<Cgroup> found = new ArrayDeque<>(List.of(first));
+    while (!found.isEmpty()) {
+      Cgroup cgroup = found.removeFirst();
+      if (cgroup.markWatched()) {
+        if (!guard.run(PLACE, () -> watchAndRead(cgroup))) {
+          cgroup.markUnwatched();
+        }
+        guard.run(PLACE, () -> reportContainer(cgroup));
+        guard.run(PLACE, () -> found.addAll(findChildren(cgroup)));
+      }
     }
+  }
+
+  private void watchAndRead(Cgroup cgroup) {
     watch(cgroup, Role.DIRECTORY, "", Sys.IN_CREATE | Sys.IN_DELETE | Sys.IN_ONLYDIR);
-    watchCounters(cgroup);
+    boolean counted = watchCounters(cgroup);
     if (v2) {
       watch(cgroup, Role.POPULATED, "/cgroup.events", Sys.IN_MODIFY);
     } else {
-      young.addLast(new Young(cgroup, monotonicNanos.getAsLong()));
+      processes.addYoung(cgroup);
     }
-    indexProcesses(cgroup);
+    processes.read(cgroup);
     sampler.add(cgroup);
+    if (!counted) {
+      withoutCounters.add(cgroup);
+    }
+  }
+
+  private void reportContainer(Cgroup cgroup) {
     CgroupPath path = CgroupPath.parse(cgroup.path());
     if (path.owner() == Limit.Owner.CONTAINER) {
       path.container().ifPresent(c -> containerAppeared.accept(c.id(), Path.of(tree.directoryOf(cgroup))));
     }
-    addChildren(cgroup);
   }
 
-  private void addChildren(Cgroup cgroup) {
+  private List<Cgroup> findChildren(Cgroup cgroup) {
     if (cgroup.isRemoved() || !Sys.mayHaveSubdirectories(cgroup.dirFd())) {
-      return;
+      return List.of();
     }
     File[] directories = new File(tree.directoryOf(cgroup)).listFiles(File::isDirectory);
     if (directories == null || directories.length == 0) {
-      return;
+      return List.of();
     }
     hadCgroupBelow(cgroup);
+    List<Cgroup> children = new ArrayList<>(directories.length);
     for (File directory : directories) {
-      addChild(cgroup, directory.getName());
+      Cgroup child = guard.get(PLACE, () -> tree.add(cgroup, directory.getName()), null);
+      if (child != null) {
+        children.add(child);
+      }
     }
-  }
-
-  private void addChild(Cgroup parent, String name) {
-    Cgroup child = tree.add(parent, name);
-    if (child != null) {
-      discover(child);
-    }
+    return children;
   }
 
   /** There is, or was, a cgroup below this one: from now on its tree count matters, too. */
@@ -194,27 +232,31 @@ public final class CgroupWatcher implements EpollIoHandle {
     refresh(cgroup);
   }
 
-  /** The watch first, then the counter: a kill that came before the watch is seen by the reading. */
-  private void watchCounters(Cgroup cgroup) {
-    if (counters.read(cgroup) == 0) {
-      if (v2) {
-        watch(cgroup, Role.LOCAL_COUNTERS, "/memory.events.local", Sys.IN_MODIFY);
-        if (cgroup.isInterior()) {
-          watch(cgroup, Role.TREE_COUNTERS, "/memory.events", Sys.IN_MODIFY);
-        }
-      }
-      refresh(cgroup);
-    } else {
-      // The memory controller may be enabled for it later; nothing tells when.
-      withoutCounters.add(cgroup);
+  /**
+   * The watch first, then the counter: a kill that came before the watch is seen by the reading.
+   *
+   * @return false where there are none: the memory controller may be enabled for it later, and nothing tells when
+   */
+  private boolean watchCounters(Cgroup cgroup) {
+    if (counters.read(cgroup) != 0) {
+      return false;
     }
+    if (v2) {
+      watch(cgroup, Role.LOCAL_COUNTERS, "/memory.events.local", Sys.IN_MODIFY);
+      if (cgroup.isInterior()) {
+        watch(cgroup, Role.TREE_COUNTERS, "/memory.events", Sys.IN_MODIFY);
+      }
+    }
+    refresh(cgroup);
+    return true;
   }
 
   private void watch(Cgroup cgroup, Role role, String file, int mask) {
     int watch = inotify.addWatch(tree.directoryOf(cgroup) + file, mask);
     if (watch >= 0) {
-      watches.put(watch, new Watch(cgroup, role));
-      cgroup.watchAdded(watch);
+      if (watches.put(watch, new Watch(cgroup, role)) == null) {
+        cgroup.watchAdded(watch);
+      }
     } else if (watch != -Sys.ENOENT && watch != -Sys.ENODEV) {
       refused(watch);
     }
@@ -223,8 +265,8 @@ public final class CgroupWatcher implements EpollIoHandle {
   private void refused(int negativeErrno) {
     if (watchesRefused++ == 0) {
       LOG.warn(
-          "a cgroup cannot be watched: {}; all are scanned every second instead. Raise fs.inotify.max_user_watches, or "
-              + "the limit of open files.",
+          "not every cgroup can be watched: {}; all are scanned every second instead. Raise"
+              + " fs.inotify.max_user_watches or max_user_instances, or the limit of open files.",
           Sys.describe(negativeErrno));
     }
   }
@@ -235,13 +277,6 @@ public final class CgroupWatcher implements EpollIoHandle {
     for (int watch : removed.watches()) {
       watches.remove(watch);
       inotify.removeWatch(watch);
-    }
-  }
-
-  private void indexProcesses(Cgroup cgroup) {
-    cgroup.pidsRead(monotonicNanos.getAsLong());
-    if (procsFile.read(cgroup.dirFd(), procsName) > 0) {
-      procsFile.forEachNumber(pid -> pids.put(pid, cgroup));
     }
   }
 
@@ -279,11 +314,18 @@ public final class CgroupWatcher implements EpollIoHandle {
 
   /** Reads every counter, parents before children. */
   public void refreshAll() {
-    tree.forEach(this::refresh);
+    forEach(this::refresh);
+  }
+
+  private void forEach(Consumer<Cgroup> visitor) {
+    tree.forEach(cgroup -> guard.run(PLACE, () -> visitor.accept(cgroup)));
   }
 
   /** Looks at the whole tree again, whatever inotify told. */
   public void scan() {
+    if (tree.size() == 0) {
+      discoverRoot();
+    }
     List<Cgroup> gone = new ArrayList<>();
     tree.forEach(
         cgroup -> {
@@ -292,32 +334,25 @@ public final class CgroupWatcher implements EpollIoHandle {
           }
         });
     long now = monotonicNanos.getAsLong();
-    gone.stream().filter(cgroup -> !cgroup.isRemoved()).forEach(cgroup -> tree.remove(cgroup, now));
+    gone.stream()
+        .filter(cgroup -> !cgroup.isRemoved())
+        .forEach(cgroup -> guard.run(PLACE, () -> tree.remove(cgroup, now)));
     // Cgroups below it may have come and gone unseen.
-    tree.forEach(this::hadCgroupBelow);
-    tree.forEach(this::addChildren);
-    tree.forEach(this::indexProcesses);
+    forEach(this::hadCgroupBelow);
+    forEach(this::discover);
+    forEach(cgroup -> findChildren(cgroup).forEach(this::discover));
+    forEach(processes::read);
   }
 
   /** The periodic part: to be called about once a second. */
   public void tick(long nowNanos) {
     tree.forgetRemoved(nowNanos);
-    sampler.tick(nowNanos);
-    if (nowNanos - pidsRenewedAtNanos > PIDS_RENEWAL_NANOS) {
-      pidsRenewedAtNanos = nowNanos;
-      pids.beginRenewal();
-      tree.forEach(this::indexProcesses);
-    }
-    if (!withoutCounters.isEmpty()) {
-      List<Cgroup> retry = List.copyOf(withoutCounters);
-      withoutCounters.clear();
-      retry.stream().filter(cgroup -> !cgroup.isRemoved()).forEach(this::watchCounters);
-    }
-    while (!young.isEmpty() && nowNanos - young.peekFirst().sinceNanos() > YOUNG_NANOS) {
-      young.removeFirst();
-    }
-    young.forEach(each -> indexProcesses(each.cgroup()));
-    if (watchesRefused > 0) {
+    guard.run(PLACE, () -> sampler.tick(nowNanos));
+    guard.run(PLACE, () -> processes.tick(nowNanos, tree));
+    withoutCounters.removeIf(
+        cgroup -> cgroup.isRemoved() || guard.get(PLACE, () -> watchCounters(cgroup), false));
+    if (watchesRefused > 0 || scanDue || tree.size() == 0) {
+      scanDue = false;
       scan();
     }
   }
@@ -337,17 +372,23 @@ public final class CgroupWatcher implements EpollIoHandle {
 
   @Override
   public void handle(IoRegistration registration, IoEvent event) {
-    try {
-      drain();
-    } catch (RuntimeException e) {
-      // Out of here it would put the whole event loop to sleep.
-      LOG.error("cgroup notification could not be handled", e);
-    }
+    // Out of here an exception would put the whole event loop to sleep, and an error would end it.
+    guard.run(PLACE, wakeUp);
   }
 
   /** Handles every notification that is queued now. */
   public void drain() {
     inotify.drain(eventHandler);
+  }
+
+  private void onEvent(int watchDescriptor, int mask) {
+    try {
+      handleEvent(watchDescriptor, mask);
+    } catch (Throwable e) {
+      // What it said is found by a scan, and those that wait behind it are handled.
+      guard.caught(PLACE, e);
+      scanDue = true;
+    }
   }
 
   private void handleEvent(int watchDescriptor, int mask) {
@@ -369,13 +410,13 @@ public final class CgroupWatcher implements EpollIoHandle {
     switch (watch.role()) {
       case LOCAL_COUNTERS -> {
         refresh(cgroup);
-        refreshProcesses(cgroup);
+        processes.refresh(cgroup);
         if (cgroup.surplus() == 0) {
           sampler.onEvents(cgroup);
         }
       }
       case TREE_COUNTERS -> refresh(cgroup);
-      case POPULATED -> indexProcesses(cgroup);
+      case POPULATED -> processes.read(cgroup);
       case DIRECTORY -> {
         if ((mask & Sys.IN_ISDIR) != 0) {
           directoryChanged(cgroup, mask, inotify.name());
@@ -388,7 +429,10 @@ public final class CgroupWatcher implements EpollIoHandle {
     if ((mask & Sys.IN_CREATE) != 0) {
       // Also when it is gone before it can be opened: what was counted in it is in the parent's tree count.
       hadCgroupBelow(parent);
-      addChild(parent, name);
+      Cgroup made = tree.add(parent, name);
+      if (made != null) {
+        discover(made);
+      }
       return;
     }
     Cgroup child = parent.children().get(name);
@@ -397,14 +441,6 @@ public final class CgroupWatcher implements EpollIoHandle {
       tree.remove(child, monotonicNanos.getAsLong());
     }
     refresh(parent);
-  }
-
-  /** In a cgroup at its limit, or below it, there will be kills: learn the processes while they live, once a second. */
-  private void refreshProcesses(Cgroup cgroup) {
-    if (monotonicNanos.getAsLong() - cgroup.pidsReadAtNanos() > PIDS_REFRESH_NANOS) {
-      indexProcesses(cgroup);
-      cgroup.children().values().forEach(this::refreshProcesses);
-    }
   }
 
   @Override

@@ -2,10 +2,12 @@ package dev.exit137.agent.correlate;
 
 import dev.exit137.agent.cgroup.Cgroup;
 import dev.exit137.agent.cgroup.CgroupWatcher;
+import dev.exit137.agent.correlate.SurplusBook.CountedOnly;
 import dev.exit137.agent.incident.Incident;
 import dev.exit137.agent.kmsg.OomLine;
 import dev.exit137.proto.v1.OomKillEvent.Evidence;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 
 /**
@@ -49,7 +51,7 @@ final class Attributor {
         return running;
       }
     }
-    return first ? Attribution.UNKNOWN : fromCounters();
+    return first ? Attribution.UNKNOWN : fromCounters(killed.pid(), live);
   }
 
   /** The kernel names the path; what is left to find is which cgroup of that path, and which counter counted it. */
@@ -119,17 +121,23 @@ final class Attributor {
    * The only counter that moved names the cgroup: all kills that the node counted and no record told of, this one
    * included, are in it, and none of an earlier record can be.
    */
-  private Attribution fromCounters() {
+  private Attribution fromCounters(long pid, boolean live) {
     watcher.refreshAll();
     List<Surplus> surpluses = Surplus.find(watcher);
-    if (surpluses.isEmpty()) {
+    // A record that is read late may also be of a kill that was reported without it.
+    Collection<CountedOnly> reported = live ? List.of() : surplusBook.countedOnly();
+    if (surpluses.isEmpty() && reported.isEmpty()) {
       return Attribution.UNKNOWN;
     }
     balance.read();
+    if (surpluses.isEmpty()) {
+      return balance.missing() > 0 ? Attribution.UNKNOWN : ofReported(reported, pid);
+    }
     Surplus first = surpluses.getFirst();
     boolean allInOne = surpluses.stream().allMatch(first::equals);
     boolean noneElsewhere = balance.vmstat() == KillBalance.UNKNOWN || surpluses.size() == balance.missing();
-    if (allInOne && noneElsewhere && first.candidates().stream().noneMatch(surplusBook::isClaimed)) {
+    if (allInOne && noneElsewhere && reported.isEmpty()
+        && first.candidates().stream().noneMatch(surplusBook::isClaimed)) {
       List<Evidence> counter = List.of(Evidence.MEMORY_EVENTS);
       return first
           .cgroup()
@@ -138,6 +146,20 @@ final class Attributor {
           .orElseGet(() -> new Attribution("", null, first.countedBy(), first.candidates(), counter));
     }
     return Attribution.ambiguous(Surplus.candidatesOf(surpluses));
+  }
+
+  /** No kill is missing, so it is one of those that were reported without a record. */
+  private Attribution ofReported(Collection<CountedOnly> reported, long pid) {
+    List<Cgroup> cgroups = reported.stream().map(CountedOnly::countedBy).distinct().toList();
+    Cgroup indexed = watcher.pids().cgroupOf((int) pid);
+    if (!reported.stream().allMatch(CountedOnly::isCertain)) {
+      return Attribution.UNKNOWN;
+    }
+    if (cgroups.size() > 1 && !cgroups.contains(indexed)) {
+      return Attribution.ambiguous(cgroups.stream().map(Cgroup::path).toList());
+    }
+    Cgroup cgroup = cgroups.size() == 1 ? cgroups.getFirst() : indexed;
+    return new Attribution(cgroup.path(), cgroup, null, List.of(), List.of(Evidence.MEMORY_EVENTS));
   }
 
   static boolean isBelow(String path, String ancestor) {

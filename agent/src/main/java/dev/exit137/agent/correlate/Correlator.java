@@ -3,12 +3,12 @@ package dev.exit137.agent.correlate;
 import dev.exit137.agent.cgroup.AfterKillReader;
 import dev.exit137.agent.cgroup.Cgroup;
 import dev.exit137.agent.cgroup.CgroupWatcher;
-import dev.exit137.agent.dump.RawReport;
 import dev.exit137.agent.incident.Incident;
 import dev.exit137.agent.incident.IncidentAssembler;
 import dev.exit137.agent.incident.ReportSlab;
 import dev.exit137.agent.kmsg.KmsgRecordFlyweight;
 import dev.exit137.agent.kmsg.OomLine;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
@@ -25,9 +25,14 @@ import java.util.function.Consumer;
 
 /**
  * Joins what the records say with what the counters say: one event per killed process, at once, and a new revision when
- * better evidence comes. Owned by the agent-epoll thread; allocates once per kill, nothing per record.
+ * better evidence comes. Where a part of that fails, the event has what the records say; a kill counts as reported when it
+ * was handed over, so that the counters tell of it where that failed, too. Nothing is thrown at the assembler.
+ *
+ * <p>Owned by the agent-epoll thread; allocates once per kill, nothing per record.
  */
 public final class Correlator implements IncidentAssembler.Sink {
+  static final String PLACE = "correlate";
+
   /**
    * The kernel kills a group in one loop, a line and a process at a time; later than this the next line may as well be of
    * an OOM whose head was rate-limited. A line takes 13 ms on a serial console of 115200 baud.
@@ -45,15 +50,18 @@ public final class Correlator implements IncidentAssembler.Sink {
   private final ReportSlab slab = new ReportSlab();
   private final FruitlessOoms fruitless;
   private final Optional<LimitFinder> limits;
+  private final Guard guard;
   private final List<KillReport> ofThisIncident = new ArrayList<>();
 
   private boolean live;
+  private boolean backlog;
   private boolean hasBaseline;
+  private long liveSinceNanos;
+  private long baselineNanos = Long.MIN_VALUE;
   private long ambiguous;
   private long unattributed;
-  private long reportBytesOmitted;
-  private Optional<RawReport> blocks;
-  private Optional<dev.exit137.proto.v1.Incident> sampled;
+  private boolean sampleTaken;
+  private Optional<dev.exit137.proto.v1.Incident> sampled = Optional.empty();
   private long attributedSequence = -1;
   private Attribution attribution = Attribution.UNKNOWN;
   private Limit.Builder limit;
@@ -63,6 +71,7 @@ public final class Correlator implements IncidentAssembler.Sink {
    * @param watcher empty where no memory cgroup can be watched
    * @param reports takes the events; must not block
    * @param hasBaseline whether a checkpoint of this boot says which kills are accounted for
+   * @param guard of this process
    */
   public Correlator(
       Node node,
@@ -71,17 +80,19 @@ public final class Correlator implements IncidentAssembler.Sink {
       KillBalance balance,
       Consumer<KillReport> reports,
       KernelClock clock,
-      boolean hasBaseline) {
+      boolean hasBaseline,
+      Guard guard) {
     this.watcher = watcher;
     this.balance = balance;
     this.reports = reports;
     this.clock = clock;
     this.hasBaseline = hasBaseline;
+    this.guard = guard;
     events = new EventFactory(node, EventIds.ofBoot(node.getBootId()));
     afterKill = watcher.map(w -> new AfterKillReader(w.isV2()));
     fruitless = new FruitlessOoms(reports);
     limits = watcher.map(w -> new LimitFinder(w, afterKill.orElseThrow()));
-    surplus = new SurplusBook(balance, events, afterKill, limits, reports);
+    surplus = new SurplusBook(balance, events, afterKill, limits, reports, guard);
     attributor = watcher.map(w -> new Attributor(w, new ProcCgroup(procRoot, w.isV2()), balance, surplus));
   }
 
@@ -106,19 +117,36 @@ public final class Correlator implements IncidentAssembler.Sink {
    */
   public void startLive() {
     live = true;
+    liveSinceNanos = clock.nowNanos();
     if (!hasBaseline) {
       // Kills from before the ring's oldest record: no one was watching, and nobody can say when.
       watcher.ifPresent(w -> w.tree().absorbAll());
       balance.startHere();
       hasBaseline = true;
+      baselineNanos = liveSinceNanos;
     }
   }
 
-  /** Learns how the kernel's clock runs from a record that was just printed. */
-  public void onLiveRecord(long timestampMicros) {
-    if (live) {
+  /**
+   * A record is about to be handled. One that was just printed shows how the kernel's clock runs.
+   *
+   * @param isBacklog it was in the ring when the device was opened
+   */
+  public void onRecord(long timestampMicros, boolean isBacklog) {
+    backlog = isBacklog;
+    if (isLive()) {
       clock.onLiveRecord(timestampMicros, clock.nowNanos());
     }
+  }
+
+  /** Whether records are handled as they are printed. */
+  private boolean isLive() {
+    return live && !backlog;
+  }
+
+  /** Whether the counters' baseline covers the kill: they cannot tell of it any more. */
+  private boolean isInBaseline(long killedAtNanos) {
+    return backlog && killedAtNanos < baselineNanos;
   }
 
   /** Time passes: to be called about once a second. */
@@ -133,29 +161,25 @@ public final class Correlator implements IncidentAssembler.Sink {
 
   /** Bytes of reports that were too long to be kept. */
   public long reportBytesOmitted() {
-    return reportBytesOmitted;
+    return slab.omittedBytes();
   }
 
   @Override
   public void onBegun(Incident incident) {
     slab.clear();
-    blocks = null;
-    sampled = null;
+    ofThisIncident.clear();
+    sampleTaken = false;
+    sampled = Optional.empty();
     limit = null;
     limitSources = List.of();
   }
 
-  /** What was printed of this incident's report until its first kill; the same for each of its kills. */
-  private Optional<RawReport> blocks() {
-    if (blocks == null) {
-      blocks = slab.take();
-      reportBytesOmitted += slab.omittedBytes();
-    }
-    return blocks;
-  }
-
   @Override
   public boolean isGroupMember(Incident incident, OomLine killed, long sequence, long timestampMicros) {
+    return guard.get(PLACE, () -> isInGroup(incident, killed, sequence, timestampMicros), false);
+  }
+
+  private boolean isInGroup(Incident incident, OomLine killed, long sequence, long timestampMicros) {
     attribute(incident, killed, sequence, timestampMicros);
     String group = incident.groupMemcg().toString();
     if (attribution.isKnown()) {
@@ -174,57 +198,82 @@ public final class Correlator implements IncidentAssembler.Sink {
 
   @Override
   public void onKill(Incident incident, OomLine killed, long sequence, long timestampMicros) {
+    guard.run(PLACE, () -> reportKill(incident, killed, sequence, timestampMicros));
+  }
+
+  private void reportKill(Incident incident, OomLine killed, long sequence, long timestampMicros) {
     attribute(incident, killed, sequence, timestampMicros);
+    long now = clock.nowNanos();
+    long killedAtNanos = now - clock.ageNanos(timestampMicros, now);
+    Optional<KillReport> countedOnly = surplus.countedOnly(attribution);
+    countedOnly.ifPresent(before -> limits.ifPresent(finder -> finder.giveBack(before)));
+    findLimit(incident, killed.memcgWording() || incident.isMemcg(), attribution.certainCgroup(), killedAtNanos);
+    OomKillEvent.Builder event =
+        events.kill(incident, killed, sequence, attribution, limit, times(timestampMicros, now))
+            .addAllEvidence(limitSources);
+    sample(event, killedAtNanos);
+    KillReport report =
+        countedOnly
+            .map(before -> before.revised(event.setEventId(before.event().getEventId())).withBlocks(slab.take()))
+            .orElseGet(() -> new KillReport(event.build(), readAfterKill(now - killedAtNanos), slab.take(), sampled));
+    reports.accept(report);
+    ofThisIncident.add(report);
+    enter(report, countedOnly, killedAtNanos, now);
+  }
+
+  /** Enters a kill that was handed over into the books. */
+  private void enter(KillReport report, Optional<KillReport> countedOnly, long killedAtNanos, long nowNanos) {
+    countedOnly.ifPresentOrElse(surplus::recordHasCome, balance::onKill);
+    attribution.account();
+    if (isInBaseline(killedAtNanos)) {
+      balance.onRecordFromBefore();
+    } else if (!attribution.isKnown()) {
+      surplus.addUnplaced(report, nowNanos);
+    }
     if (attribution.candidates().isEmpty() && !attribution.isKnown()) {
       unattributed++;
     } else if (!attribution.isKnown()) {
       ambiguous++;
     }
-    long now = clock.nowNanos();
-    Optional<KillReport> countedOnly = surplus.takeCountedOnly(attribution);
-    countedOnly.ifPresent(before -> limits.ifPresent(finder -> finder.giveBack(before)));
-    findLimit(incident, killed.memcgWording() || incident.isMemcg(), attribution.certainCgroup());
-    OomKillEvent.Builder event =
-        events.kill(incident, killed, sequence, attribution, limit, times(timestampMicros, now))
-            .addAllEvidence(limitSources);
-    sample(event, now - clock.ageNanos(timestampMicros, now));
-    attribution.account();
-    KillReport report =
-        countedOnly
-            .map(before -> before.revised(event.setEventId(before.event().getEventId())).withBlocks(blocks()))
-            .orElseGet(() -> newKill(event, timestampMicros, now));
-    ofThisIncident.add(report);
-    reports.accept(report);
-    if (!attribution.isKnown()) {
-      surplus.addUnplaced(report, now);
-    }
   }
 
-  private KillReport newKill(OomKillEvent.Builder event, long timestampMicros, long nowNanos) {
-    balance.onKill();
-    Optional<AfterKillReader.Raw> raw =
-        live && attribution.isOfThisVeryCgroup()
-            ? afterKill.flatMap(r -> r.read(attribution.cgroup(), OptionalLong.of(clock.ageNanos(timestampMicros, nowNanos))))
-            : Optional.empty();
-    return new KillReport(event.build(), raw, blocks(), sampled);
+  private Optional<AfterKillReader.Raw> readAfterKill(long ageNanos) {
+    return isLive() && attribution.isOfThisVeryCgroup()
+        ? guard.get(
+            PLACE,
+            () -> afterKill.flatMap(reader -> reader.read(attribution.cgroup(), OptionalLong.of(ageNanos))),
+            Optional.empty())
+        : Optional.empty();
   }
 
   /** Where the memory was before the incident's first kill: of the cgroup whose limit was hit, else of the victim's. */
   private void sample(OomKillEvent.Builder event, long killedAtNanos) {
-    if (sampled == null) {
-      Cgroup victims = attribution.cgroup();
-      String limits = event.getIncident().getLimit().getCgroup();
-      Cgroup above = limits.isEmpty() || victims == null ? victims : victims.atOrAbove(limits);
-      Cgroup cgroup = above != null || watcher.isEmpty() ? above : watcher.get().tree().find(limits);
-      sampled =
-          cgroup == null || event.getScope() != Scope.MEMCG ? Optional.empty() : cgroup.sampledBefore(killedAtNanos);
+    if (!sampleTaken) {
+      sampleTaken = true;
+      sampled = guard.get(PLACE, () -> sampledBefore(event, killedAtNanos), Optional.empty());
     }
+  }
+
+  private Optional<dev.exit137.proto.v1.Incident> sampledBefore(OomKillEvent.Builder event, long killedAtNanos) {
+    Cgroup victims = attribution.cgroup();
+    String limits = event.getIncident().getLimit().getCgroup();
+    Cgroup above = limits.isEmpty() || victims == null ? victims : victims.atOrAbove(limits);
+    Cgroup cgroup = above != null || watcher.isEmpty() ? above : watcher.get().tree().find(limits);
+    return cgroup == null || event.getScope() != Scope.MEMCG ? Optional.empty() : cgroup.sampledBefore(killedAtNanos);
   }
 
   @Override
   public void onRepeatedKill(Incident incident, OomLine killed, long sequence, long timestampMicros) {
     balance.onRepeatedKillRecord();
-    // Counted in the same cgroup once more.
+    guard.run(PLACE, () -> accountRepeatedKill(incident, killed, sequence, timestampMicros));
+  }
+
+  /** It was counted in the same cgroup once more. */
+  private void accountRepeatedKill(Incident incident, OomLine killed, long sequence, long timestampMicros) {
+    long now = clock.nowNanos();
+    if (isInBaseline(now - clock.ageNanos(timestampMicros, now))) {
+      balance.onRecordFromBefore();
+    }
     attribute(incident, killed, sequence, timestampMicros);
     attribution.account();
   }
@@ -232,35 +281,39 @@ public final class Correlator implements IncidentAssembler.Sink {
   @Override
   public void onClosed(Incident incident) {
     if (incident.kills() == 0 && !incident.isGroupKill()) {
-      onClosedWithoutKill(incident);
+      guard.run(PLACE, () -> reportWithoutKill(incident));
     }
-    for (KillReport report : ofThisIncident) {
-      OomKillEvent.Builder better = report.event().toBuilder();
-      if (better.getIncident().getLimit().getCgroup().isEmpty() && !limitSources.isEmpty()) {
-        // The cgroup of a later victim was known.
-        EventFactory.setLimit(better, limit).addAllEvidence(limitSources);
-      }
-      better
-          .getIncidentBuilder()
-          .setGroupKill(incident.isGroupKill())
-          .setKillsSoFar(incident.kills())
-          .setRepeatedKillRecords(incident.repeatedKillRecords());
-      if (!better.getIncident().equals(report.event().getIncident())) {
-        reports.accept(report.revised(better));
-      }
-    }
+    ofThisIncident.forEach(report -> guard.run(PLACE, () -> revise(report, incident)));
     ofThisIncident.clear();
   }
 
-  private void onClosedWithoutKill(Incident incident) {
+  /** What is known of the whole incident. */
+  private void revise(KillReport report, Incident incident) {
+    OomKillEvent.Builder better = report.event().toBuilder();
+    if (better.getIncident().getLimit().getCgroup().isEmpty() && !limitSources.isEmpty()) {
+      // The cgroup of a later victim was known.
+      EventFactory.setLimit(better, limit).addAllEvidence(limitSources);
+    }
+    better
+        .getIncidentBuilder()
+        .setGroupKill(incident.isGroupKill())
+        .setKillsSoFar(incident.kills())
+        .setRepeatedKillRecords(incident.repeatedKillRecords());
+    if (!better.getIncident().equals(report.event().getIncident())) {
+      reports.accept(report.revised(better));
+    }
+  }
+
+  private void reportWithoutKill(Incident incident) {
     long now = clock.nowNanos();
     if (fruitless.isRepeated(incident, now)) {
       return;
     }
-    findLimit(incident, incident.isMemcg(), null);
+    findLimit(
+        incident, incident.isMemcg(), null, now - clock.ageNanos(incident.lastTimestampMicros(), now));
     OomKillEvent.Builder event =
         events.withoutKill(incident, limit, times(incident.lastTimestampMicros(), now)).addAllEvidence(limitSources);
-    KillReport report = new KillReport(event.build(), Optional.empty(), blocks(), Optional.empty());
+    KillReport report = new KillReport(event.build(), Optional.empty(), slab.take(), Optional.empty());
     if (report.event().getOutcome() == Outcome.KILL_NOT_SEEN) {
       // Its kill is counted, and will be told by the counters: that event needs what was counted.
       limits.ifPresent(finder -> finder.giveBack(report));
@@ -274,26 +327,33 @@ public final class Correlator implements IncidentAssembler.Sink {
       return;
     }
     attributedSequence = sequence;
+    attribution = Attribution.ofSummary(incident, killed);
     long now = clock.nowNanos();
     long killedAtNanos = now - clock.ageNanos(timestampMicros, now);
-    attribution =
-        attributor.isPresent()
-            ? attributor.get().attribute(incident, killed, killedAtNanos, live, !hasBaseline)
-            : Attribution.ofSummary(incident, killed);
+    if (attributor.isPresent() && !isInBaseline(killedAtNanos)) {
+      attribution =
+          guard.get(
+              PLACE,
+              () -> attributor.get().attribute(incident, killed, killedAtNanos, isLive(), !hasBaseline),
+              attribution);
+    }
   }
 
   private EventFactory.Times times(long timestampMicros, long nowNanos) {
     Instant observed = clock.now();
+    boolean recovered = !live || backlog && nowNanos - clock.ageNanos(timestampMicros, nowNanos) < liveSinceNanos;
     return new EventFactory.Times(
-        timestampMicros, clock.wallTime(timestampMicros, observed, nowNanos), observed, !live);
+        timestampMicros, clock.wallTime(timestampMicros, observed, nowNanos), observed, recovered);
   }
 
   /** Whose limit it was: once for all processes that are killed in a group, as soon as one's cgroup is known. */
-  private void findLimit(Incident incident, boolean memcg, Cgroup victims) {
+  private void findLimit(Incident incident, boolean memcg, Cgroup victims, long killedAtNanos) {
     if (limit == null || limitSources.isEmpty()) {
-      limit = EventFactory.limit(incident);
-      if (memcg && limits.isPresent()) {
-        limitSources = limits.get().find(limit, victims, hasBaseline);
+      Limit.Builder found = EventFactory.limit(incident);
+      limit = found;
+      if (memcg && limits.isPresent() && !isInBaseline(killedAtNanos)) {
+        limitSources =
+            guard.get(PLACE, () -> limits.get().find(found, victims, hasBaseline), List.of());
       }
     }
   }

@@ -209,7 +209,11 @@ public final class EventFactory {
 
   /** The limit that was hit, as far as the incident's own records say. */
   public static Limit.Builder limit(Incident incident) {
-    Limit.Builder limit = Limit.newBuilder().setCgroup(incident.oomMemcg().toString());
+    Limit.Builder limit = Limit.newBuilder();
+    // In place of a path the kernel may print `(name too long)`.
+    if (incident.oomMemcg().startsWith('/')) {
+      limit.setCgroup(incident.oomMemcg().toString());
+    }
     ifPresent(incident.limitBytes(), limit::setLimitBytes);
     ifPresent(incident.usageBytes(), limit::setUsageBytes);
     ifPresent(incident.swapLimitBytes(), limit::setSwapLimitBytes);

@@ -54,6 +54,11 @@ public final class KillBalance {
     repeatedKillRecords++;
   }
 
+  /** The record of a kill that {@link #startHere} took for one of before the ring's oldest record has come. */
+  void onRecordFromBefore() {
+    beforeFirstRecord = Math.max(0, beforeFirstRecord - 1);
+  }
+
   /**
    * What was counted at the last {@link #read} and is in no record so far came before the oldest record of the ring.
    */

@@ -3,6 +3,7 @@ package dev.exit137.agent.correlate;
 import dev.exit137.agent.cgroup.AfterKillReader;
 import dev.exit137.agent.cgroup.Cgroup;
 import dev.exit137.agent.cgroup.CgroupWatcher;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.OomKillEvent;
@@ -12,9 +13,8 @@ import dev.exit137.proto.v1.OomKillEvent.Scope;
 import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.HashMap;
+import java.util.Collection;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.Consumer;
@@ -27,6 +27,8 @@ import java.util.function.Consumer;
  * <p>Owned by the agent-epoll thread.
  */
 public final class SurplusBook {
+  /** What an outage has piled up is reported in portions: for each, a dozen files are read. */
+  private static final int MAX_REPORTS_AT_ONCE = 256;
   private static final int MAX_COUNTED_ONLY = 256;
   private static final int MAX_UNPLACED = 1024;
   /** An unplaced kill whose counter has not shown by then lies in a cgroup that was never seen. */
@@ -34,14 +36,22 @@ public final class SurplusBook {
 
   private record Unplaced(KillReport report, long sinceNanos) {}
 
+  /** A kill that was reported on a counter's evidence alone. */
+  record CountedOnly(Cgroup countedBy, KillReport report) {
+    boolean isCertain() {
+      return !report.event().getCgroupPath().isEmpty();
+    }
+  }
+
   private final KillBalance balance;
   private final EventFactory events;
   private final Optional<AfterKillReader> afterKill;
   private final Optional<LimitFinder> limits;
   private final Consumer<KillReport> reports;
+  private final Guard guard;
   private final List<Unplaced> unplaced = new ArrayList<>();
-  private final Map<Long, ArrayDeque<KillReport>> countedOnly = new HashMap<>();
-  private final ArrayDeque<Long> countedOnlyOrder = new ArrayDeque<>();
+  /** The oldest first. */
+  private final ArrayDeque<CountedOnly> countedOnly = new ArrayDeque<>();
   private long killsWithoutRecord;
 
   SurplusBook(
@@ -49,12 +59,14 @@ public final class SurplusBook {
       EventFactory events,
       Optional<AfterKillReader> afterKill,
       Optional<LimitFinder> limits,
-      Consumer<KillReport> reports) {
+      Consumer<KillReport> reports,
+      Guard guard) {
     this.balance = balance;
     this.limits = limits;
     this.afterKill = afterKill;
     this.events = events;
     this.reports = reports;
+    this.guard = guard;
   }
 
   /** Kills that were reported on a counter's evidence alone. */
@@ -77,15 +89,27 @@ public final class SurplusBook {
   }
 
   /**
-   * A kill that was reported without a record, of a cgroup in which no counter shows a further one: the record that
-   * comes now is of that kill.
+   * The oldest kill that was reported without a record, of a cgroup in which no counter shows a further one: the record
+   * that comes now is of that kill.
    */
-  Optional<KillReport> takeCountedOnly(Attribution attribution) {
+  Optional<KillReport> countedOnly(Attribution attribution) {
     if (attribution.cgroup() == null || attribution.countedBy() != null) {
       return Optional.empty();
     }
-    ArrayDeque<KillReport> before = countedOnly.get(attribution.cgroup().inode());
-    return before == null ? Optional.empty() : Optional.ofNullable(before.pollFirst());
+    return countedOnly.stream()
+        .filter(kill -> kill.countedBy().inode() == attribution.cgroup().inode())
+        .findFirst()
+        .map(CountedOnly::report);
+  }
+
+  /** The kills whose record may still come. */
+  Collection<CountedOnly> countedOnly() {
+    return countedOnly;
+  }
+
+  /** The record of a kill that was reported without one has come, and was reported. */
+  void recordHasCome(KillReport report) {
+    countedOnly.removeIf(kill -> kill.report() == report);
   }
 
   /**
@@ -93,7 +117,7 @@ public final class SurplusBook {
    * grace: then every record that was to come has come.
    *
    * @param recovered the counters are read for the first time after a start
-   * @return false when a kill was counted meanwhile: the moment was not fit, and nothing is settled
+   * @return false when a kill was counted meanwhile, so that the moment was not fit, and when there is more to report
    */
   public boolean settle(CgroupWatcher watcher, Instant now, long nowNanos, boolean recovered) {
     long counted = balance.vmstat();
@@ -108,11 +132,16 @@ public final class SurplusBook {
     if (missing <= 0) {
       place(surpluses);
     } else {
-      boolean certain = total <= missing && unplaced.isEmpty();
-      List<String> all = Surplus.candidatesOf(surpluses);
+      Optional<List<String>> otherwise =
+          total <= missing && unplaced.isEmpty() ? Optional.empty() : Optional.of(Surplus.candidatesOf(surpluses));
+      int reported = 0;
       for (Surplus surplus : surpluses) {
-        if (missing-- > 0) {
-          report(surplus, certain ? Optional.empty() : Optional.of(all), now, nowNanos, recovered);
+        if (reported < missing) {
+          if (reported++ == MAX_REPORTS_AT_ONCE) {
+            return false;
+          }
+          // One that cannot be reported stays missing in the balance, and keeps none of the others back.
+          guard.run(Correlator.PLACE, () -> report(surplus, otherwise, now, nowNanos, recovered));
         }
         surplus.account();
       }
@@ -144,14 +173,13 @@ public final class SurplusBook {
     Optional<Incident> sampled =
         attribution.isKnown() ? (above == null ? countedBy : above).sampledBefore(nowNanos) : Optional.empty();
     KillReport report = new KillReport(event.build(), raw, Optional.empty(), sampled);
+    reports.accept(report);
     balance.onKill();
     killsWithoutRecord++;
-    if (countedOnlyOrder.size() == MAX_COUNTED_ONLY) {
-      countedOnly.remove(countedOnlyOrder.pollFirst());
+    if (countedOnly.size() == MAX_COUNTED_ONLY) {
+      countedOnly.removeFirst();
     }
-    countedOnlyOrder.addLast(countedBy.inode());
-    countedOnly.computeIfAbsent(countedBy.inode(), inode -> new ArrayDeque<>()).addLast(report);
-    reports.accept(report);
+    countedOnly.addLast(new CountedOnly(countedBy, report));
   }
 
   /** The only cgroup at or above the victim's whose {@code oom} counter moved is the one whose limit was hit. */

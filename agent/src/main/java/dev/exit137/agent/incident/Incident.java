@@ -235,10 +235,11 @@ public final class Incident {
 
   /**
    * Whether taskMemcg is the cgroup of this process. The name is compared, too: a cgroup whose name ends in {@code
-   * ,task=x} makes the summary read otherwise than it was meant.
+   * ,task=x} makes the summary read otherwise than it was meant. In place of a path the kernel may print {@code (name too
+   * long)} (pr_cont_kernfs_path).
    */
   public boolean isChosen(OomLine killed) {
-    return !taskMemcg.isEmpty()
+    return taskMemcg.startsWith('/')
         && chosenPid == killed.pid()
         && chosenComm.contentEquals(killed.comm());
   }

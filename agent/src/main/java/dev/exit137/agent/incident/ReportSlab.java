@@ -19,11 +19,16 @@ public final class ReportSlab {
   private byte[] text = new byte[FIRST_BYTES];
   private int length;
   private long omittedBytes;
+  private boolean taken;
+  private Optional<RawReport> report = Optional.empty();
+  private long omittedOfAllBytes;
 
   /** Another report begins. */
   public void clear() {
     length = 0;
     omittedBytes = 0;
+    taken = false;
+    report = Optional.empty();
   }
 
   /** Takes the record's message, whole or not at all. */
@@ -42,13 +47,18 @@ public final class ReportSlab {
     length = needed;
   }
 
-  /** A copy of what is there; empty when that is nothing. */
+  /** A copy of what was there when it was first asked for, since the report began; empty when that was nothing. */
   public Optional<RawReport> take() {
-    return length == 0 ? Optional.empty() : Optional.of(new RawReport(Arrays.copyOf(text, length), omittedBytes));
+    if (!taken) {
+      taken = true;
+      omittedOfAllBytes += omittedBytes;
+      report = length == 0 ? Optional.empty() : Optional.of(new RawReport(Arrays.copyOf(text, length), omittedBytes));
+    }
+    return report;
   }
 
-  /** Bytes of this report that did not fit. */
+  /** Bytes that did not fit, of all reports that were taken. */
   public long omittedBytes() {
-    return omittedBytes;
+    return omittedOfAllBytes;
   }
 }

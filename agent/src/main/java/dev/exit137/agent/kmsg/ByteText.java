@@ -88,6 +88,11 @@ public final class ByteText {
     return length == 0;
   }
 
+  /** Whether its first byte is this one. */
+  public boolean startsWith(char ascii) {
+    return length > 0 && bytes[0] == ascii;
+  }
+
   /** Whether the text that it was given was longer than the capacity: this is its beginning. */
   public boolean isTruncated() {
     return truncated;

@@ -2,6 +2,7 @@ package dev.exit137.agent.kmsg;
 
 import dev.exit137.agent.sys.NativeMemory;
 import dev.exit137.agent.sys.Sys;
+import dev.exit137.proto.guard.Guard;
 import io.netty.channel.IoEvent;
 import io.netty.channel.IoRegistration;
 import io.netty.channel.epoll.EpollIoHandle;
@@ -9,8 +10,6 @@ import io.netty.channel.unix.FileDescriptor;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Tails {@code /dev/kmsg}: one record per read, from the start of the kernel's ring. Only records of facility 0 are the
@@ -20,10 +19,13 @@ import org.slf4j.LoggerFactory;
  * parser's branches, and that would cost more than parsing does.
  *
  * <p>What the ring overwrote before it was read is counted by the sequence numbers; EPIPE and EPOLLERR mean "read on".
- * Owned by the agent-epoll thread; reading allocates nothing.
+ * Any other failure closes the device. It can be opened again: the ring is then read from its start, and the records that
+ * were handled before are passed over.
+ *
+ * <p>Owned by the agent-epoll thread; reading allocates nothing.
  */
 public final class KmsgSource implements EpollIoHandle {
-  private static final Logger LOG = LoggerFactory.getLogger(KmsgSource.class);
+  private static final String PLACE = "kmsg";
   /** Larger than any record: CONSOLE_EXT_LOG_MAX is 8192 bytes (kernel/printk/internal.h). */
   private static final int MAX_RECORD_BYTES = 16 * 1024;
   private static final int BUFFER_BYTES = 4 * MAX_RECORD_BYTES;
@@ -31,6 +33,10 @@ public final class KmsgSource implements EpollIoHandle {
   private static final int BATCH_RECORDS = 32;
   private static final int KERNEL_FACILITY = 0;
   private static final int RECORDS_PER_WAKEUP = 256;
+  /** So many wake-ups and reads in a row without a record: it is no kernel's log, and to go on would never end. */
+  private static final int MAX_FRUITLESS = 256;
+  private static final int CLOSED = -1;
+  private static final long UNKNOWN = -1;
 
   /** Where the records go; called on the agent-epoll thread. */
   public interface Sink {
@@ -46,13 +52,14 @@ public final class KmsgSource implements EpollIoHandle {
     /** Reading stopped for want of room; the registration is to be cancelled, and renewed when there is some. */
     void onPaused();
 
-    /** The device cannot be read any more. */
+    /** The device could not be read and is closed; the registration is to be cancelled. The reason is fit for a user. */
     void onFailed(String reason);
   }
 
+  private final Path path;
   private final Sink sink;
-  private final int kmsgFd;
-  private final FileDescriptor descriptor;
+  private final Guard guard;
+  private final Runnable wakeUp = this::onWakeUp;
   private final NativeMemory nativeBuffer = Sys.allocate(BUFFER_BYTES);
   private final byte[] bytes = new byte[BUFFER_BYTES];
   private final KmsgRecordFlyweight kmsgRecord = new KmsgRecordFlyweight();
@@ -63,32 +70,71 @@ public final class KmsgSource implements EpollIoHandle {
   private int handled;
   /** What the read() returned that ended the batch. */
   private int lastCount;
+  private int kmsgFd = CLOSED;
+  private FileDescriptor descriptor;
+  /** Sequence number that the next record has unless some are overwritten; unknown until one was read. */
+  private long position = UNKNOWN;
+  private int fruitless;
+  private boolean backlog;
   private long nextSequence;
   private boolean anyRead;
-  private boolean failed;
   private long overwritten;
   private long overruns;
   private long oversize;
   private long malformed;
 
   /**
+   * Not open yet.
+   *
    * @param resumeSequence records before this one were handled by an earlier run in this boot; 0 for none
+   * @param guard survives a sink that throws; that record counts as malformed
+   */
+  public KmsgSource(Path path, long resumeSequence, Sink sink, Guard guard) {
+    this.path = path;
+    this.nextSequence = resumeSequence;
+    this.sink = sink;
+    this.guard = guard;
+  }
+
+  /**
+   * Opens the device, anew where it is open. The next record to be read is the oldest of the ring.
+   *
    * @throws IOException the file cannot be read; the message names it, the reason and the remedy
    */
-  public KmsgSource(Path path, long resumeSequence, Sink sink) throws IOException {
-    this.sink = sink;
-    this.nextSequence = resumeSequence;
+  public void open() throws IOException {
+    close();
     if (Files.isRegularFile(path) || Files.isDirectory(path)) {
       throw new IOException(
           "--kmsg-path " + path + " is not a device; give the kernel's log device, normally /dev/kmsg");
     }
-    kmsgFd = Sys.open(path.toString(), Sys.O_RDONLY | Sys.O_NONBLOCK | Sys.O_CLOEXEC);
-    if (kmsgFd < 0) {
+    int opened = Sys.open(path.toString(), Sys.O_RDONLY | Sys.O_NONBLOCK | Sys.O_CLOEXEC);
+    if (opened < 0) {
       throw new IOException(
-          "cannot read --kmsg-path " + path + ": " + Sys.describe(kmsgFd)
+          "cannot read --kmsg-path " + path + ": " + Sys.describe(opened)
               + "; the agent needs the kernel's log device, and CAP_SYSLOG where kernel.dmesg_restrict is set");
     }
-    descriptor = new FileDescriptor(kmsgFd);
+    kmsgFd = opened;
+    descriptor = new FileDescriptor(opened);
+    batched = 0;
+    handled = 0;
+    position = UNKNOWN;
+    fruitless = 0;
+    backlog = true;
+  }
+
+  /** Whether the device is open. */
+  public boolean isOpen() {
+    return kmsgFd != CLOSED;
+  }
+
+  /** Whether records that were read wait for room. */
+  public boolean isPaused() {
+    return isOpen() && handled < batched;
+  }
+
+  /** Whether the records that are handled now were in the ring when the device was opened, and so may be old. */
+  public boolean isBacklog() {
+    return backlog;
   }
 
   /** Sequence number of the next record to be read. */
@@ -123,7 +169,7 @@ public final class KmsgSource implements EpollIoHandle {
 
   private void read(int budget) {
     int records = 0;
-    boolean more = !failed;
+    boolean more = isOpen();
     while (more) {
       boolean leftByPause = handled < batched;
       if (!leftByPause) {
@@ -135,7 +181,7 @@ public final class KmsgSource implements EpollIoHandle {
         return;
       }
       // The end that was reached before a pause is the end no more.
-      more = (mayReadOn() || leftByPause && !failed) && records < budget;
+      more = (mayReadOn() || leftByPause && isOpen()) && records < budget;
     }
   }
 
@@ -167,47 +213,84 @@ public final class KmsgSource implements EpollIoHandle {
   }
 
   private boolean mayReadOn() {
-    if (lastCount == -Sys.EAGAIN || lastCount == 0) {
+    if (lastCount == -Sys.EAGAIN) {
+      backlog = false;
       return false;
     }
     if (lastCount == -Sys.EPIPE) {
       overruns++;
+      fruitless++;
+      position = UNKNOWN;
     } else if (lastCount == -Sys.EINVAL) {
-      oversize++;
-      nextSequence++;
-    } else if (lastCount < 0) {
-      failed = true;
-      sink.onFailed(Sys.describe(lastCount));
+      oversize += passUnread();
+    } else if (lastCount <= 0) {
+      fail(lastCount == 0 ? "it has ended" : Sys.describe(lastCount));
       return false;
     }
-    return true;
+    return !failedAsFruitless();
+  }
+
+  private boolean failedAsFruitless() {
+    boolean failed = isOpen() && fruitless > MAX_FRUITLESS;
+    if (failed) {
+      fail("it gives no records of a kernel's log");
+    }
+    return failed;
+  }
+
+  private void fail(String reason) {
+    close();
+    sink.onFailed("reading --kmsg-path " + path + " failed: " + reason);
+  }
+
+  /**
+   * Passes a record that does not say its number: it is the one behind the last. It was counted before if the device was
+   * open before.
+   *
+   * @return how many records that is more
+   */
+  private int passUnread() {
+    fruitless++;
+    if (position == UNKNOWN) {
+      return 1;
+    }
+    position++;
+    if (position <= nextSequence) {
+      return 0;
+    }
+    nextSequence = position;
+    return 1;
   }
 
   private void onRead(KmsgRecordFlyweight kmsgRecord) {
     if (!kmsgRecord.isValid()) {
-      malformed++;
-      nextSequence++;
+      malformed += passUnread();
       return;
     }
+    fruitless = 0;
     long sequence = kmsgRecord.sequence();
+    position = sequence + 1;
     if (sequence < nextSequence) {
       return;
     }
     // What was overwritten before this agent's first start in this boot is not its loss.
-    if (sequence > nextSequence && (anyRead || nextSequence > 0)) {
+    boolean gap = sequence > nextSequence && (anyRead || nextSequence > 0);
+    if (gap) {
       overwritten += sequence - nextSequence;
-      sink.onGap();
     }
     anyRead = true;
-    nextSequence = sequence + 1;
-    if (kmsgRecord.facility() == KERNEL_FACILITY) {
-      try {
-        sink.onRecord(kmsgRecord);
-      } catch (RuntimeException e) {
-        // It stays in the ring: it must not stop this agent, nor the next one that reads it.
-        malformed++;
-        LOG.error("kernel record {} could not be handled", sequence, e);
+    nextSequence = position;
+    try {
+      if (gap) {
+        sink.onGap();
       }
+      if (kmsgRecord.facility() == KERNEL_FACILITY) {
+        sink.onRecord(kmsgRecord);
+      }
+    } catch (Throwable e) {
+      // It stays in the ring: it must not stop this agent, nor the next one that reads it.
+      malformed++;
+      guard.caught(PLACE, e);
     }
   }
 
@@ -224,16 +307,20 @@ public final class KmsgSource implements EpollIoHandle {
 
   @Override
   public void handle(IoRegistration registration, IoEvent event) {
-    try {
+    // Out of here an exception would put the whole event loop to sleep, and an error would end it.
+    guard.run(PLACE, wakeUp);
+  }
+
+  private void onWakeUp() {
+    fruitless++;
+    if (!failedAsFruitless()) {
       read(RECORDS_PER_WAKEUP);
-    } catch (RuntimeException e) {
-      // Out of here it would put the whole event loop to sleep.
-      LOG.error("kernel records could not be handled", e);
     }
   }
 
   @Override
   public void close() {
     Sys.close(kmsgFd);
+    kmsgFd = CLOSED;
   }
 }

@@ -1,6 +1,5 @@
 package dev.exit137.agent.sys;
 
-import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -38,22 +37,19 @@ public final class Inotify implements AutoCloseable {
   private final ByteBuffer events = ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder());
   private int eventAt;
 
-  /** @throws IOException no instance can be had; the message says what limits it */
-  public Inotify() throws IOException {
-    fd = Sys.inotifyInit();
-    if (fd < 0) {
-      throw new IOException("inotify_init1: " + Sys.describe(fd) + "; see fs.inotify.max_user_instances");
-    }
+  /** @param fd what {@link Sys#inotifyInit} gave; where that is -errno, every watch is refused with it */
+  public Inotify(int fd) {
+    this.fd = fd;
   }
 
-  /** The descriptor to poll. */
+  /** The descriptor to poll, or -errno. */
   public int fd() {
     return fd;
   }
 
   /** @return a watch descriptor, the same for the same inode, or -errno */
   public int addWatch(String path, int mask) {
-    return Sys.inotifyAddWatch(fd, path, mask);
+    return fd < 0 ? fd : Sys.inotifyAddWatch(fd, path, mask);
   }
 
   /** Ends a watch; one that has ended by itself is no error. */

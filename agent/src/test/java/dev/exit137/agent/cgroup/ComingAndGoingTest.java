@@ -2,12 +2,14 @@ package dev.exit137.agent.cgroup;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.v1.AgentStatus.CgroupMode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -20,7 +22,15 @@ class ComingAndGoingTest {
 
   @BeforeEach
   void open() throws IOException {
-    watcher = new CgroupWatcher(new CgroupMount(root, CgroupMode.V2, ""), () -> nowNanos, cgroup -> {}, (container, at) -> {}, Duration.ZERO);
+    watcher =
+        new CgroupWatcher(
+            new CgroupMount(root, CgroupMode.V2, ""), () -> nowNanos, cgroup -> {}, (container, at) -> {},
+            Duration.ZERO, new Guard());
+  }
+
+  @AfterEach
+  void close() {
+    watcher.close();
   }
 
   @Test

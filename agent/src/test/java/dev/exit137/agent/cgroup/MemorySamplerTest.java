@@ -2,6 +2,7 @@ package dev.exit137.agent.cgroup;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.v1.AgentStatus.CgroupMode;
 import dev.exit137.proto.v1.Incident;
 import java.io.IOException;
@@ -10,6 +11,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -27,8 +29,14 @@ class MemorySamplerTest {
   private void watch(CgroupMode mode, Duration interval) throws IOException {
     watcher =
         new CgroupWatcher(
-            new CgroupMount(root, mode, ""), () -> nowNanos, cgroup -> {}, (container, at) -> {}, interval);
+            new CgroupMount(root, mode, ""), () -> nowNanos, cgroup -> {}, (container, at) -> {}, interval,
+            new Guard());
     watcher.start(List.of());
+  }
+
+  @AfterEach
+  void close() {
+    watcher.close();
   }
 
   private void tick() {

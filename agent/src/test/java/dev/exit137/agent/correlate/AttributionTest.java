@@ -62,6 +62,22 @@ class AttributionTest {
   }
 
   @Test
+  void aCgroupWhosePathIsTooLongToBePrintedIsFoundByItsProcess() {
+    node.cgroup("/a", 7);
+    node.startLive();
+    node.counted("/a", 1);
+    node.summary("(name too long)", "(name too long)", 7);
+    node.killed(7);
+
+    OomKillEvent event = node.only();
+    assertThat(event.getCgroupPath()).isEqualTo("/a");
+    assertThat(event.getVictim().getPid()).isEqualTo(7);
+    assertThat(event.getIncident().getTaskMemcg()).isEqualTo("(name too long)");
+    assertThat(event.getIncident().getLimit().getCgroup()).isEqualTo("/a");
+    assertThat(event.getCertainty()).isEqualTo(Certainty.CONFIRMED);
+  }
+
+  @Test
   void aPidUsedAgainByAnotherProcessIsNotTakenForTheOldOne() {
     node.cgroup("/old", 11);
     node.cgroup("/new");

@@ -7,6 +7,7 @@ import dev.exit137.agent.cgroup.CgroupTree;
 import dev.exit137.agent.cgroup.CgroupWatcher;
 import dev.exit137.agent.incident.IncidentAssembler;
 import dev.exit137.agent.kmsg.KmsgRecordFlyweight;
+import dev.exit137.proto.guard.Guard;
 import dev.exit137.proto.v1.AgentStatus.CgroupMode;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.Node;
@@ -29,12 +30,21 @@ import java.util.Optional;
 final class FakeNode {
   static final Instant WALL = Instant.parse("2026-01-01T00:00:00Z");
   private static final String BOOT = "boot";
+  /** Those of the test that runs. */
+  private static final List<FakeNode> OPEN = new ArrayList<>();
 
+  final Guard guard = new Guard();
   final List<OomKillEvent> events = new ArrayList<>();
   /** For each event, whether the cgroup's files came with it. */
   final List<Boolean> afterKills = new ArrayList<>();
   /** For each event, the memory that was read before the kill. */
   final List<Optional<Incident>> sampled = new ArrayList<>();
+  /** Whether the records that come are old: they were in the ring when the device was opened again. */
+  boolean backlog;
+  /** How often the next events are not taken. */
+  int refusals;
+  /** How often the watcher's clock fails from now on. */
+  int clockFailures;
   final KillBalance balance;
   final CgroupWatcher watcher;
   final Correlator correlator;
@@ -51,6 +61,7 @@ final class FakeNode {
   }
 
   FakeNode(Path directory, boolean hasBaseline, List<CgroupTree.Account> accounts) {
+    closeThoseOfOtherTests(directory);
     cgroups = directory.resolve("cgroup");
     proc = directory.resolve("proc");
     try {
@@ -64,20 +75,44 @@ final class FakeNode {
       balance = new KillBalance(proc);
       watcher =
           new CgroupWatcher(
-              new CgroupMount(cgroups, CgroupMode.V2, ""), () -> nowNanos, cgroup -> {}, (container, at) -> {},
-              Duration.ofSeconds(1));
+              new CgroupMount(cgroups, CgroupMode.V2, ""), this::watcherNanos, cgroup -> {}, (container, at) -> {},
+              Duration.ofSeconds(1), guard);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
     correlator =
         new Correlator(
             Node.newBuilder().setName("n").setBootId(BOOT).build(), proc, Optional.of(watcher), balance,
-            this::take, new KernelClock(() -> nowNanos, () -> WALL), hasBaseline);
+            this::take, new KernelClock(() -> nowNanos, () -> WALL), hasBaseline, guard);
     assembler = new IncidentAssembler(correlator);
     watcher.start(accounts);
+    OPEN.add(this);
+  }
+
+  /** Each has an inotify instance, of which a user has 128. */
+  private static void closeThoseOfOtherTests(Path directory) {
+    OPEN.removeIf(node -> {
+      boolean ofOtherTest = !node.cgroups.startsWith(directory);
+      if (ofOtherTest) {
+        node.watcher.close();
+      }
+      return ofOtherTest;
+    });
+  }
+
+  private long watcherNanos() {
+    if (clockFailures > 0) {
+      clockFailures--;
+      throw new IllegalStateException("no time");
+    }
+    return nowNanos;
   }
 
   private void take(KillReport report) {
+    if (refusals > 0) {
+      refusals--;
+      throw new IllegalStateException("no room");
+    }
     events.add(report.event());
     afterKills.add(report.afterKill().isPresent());
     sampled.add(report.sampled());
@@ -195,6 +230,9 @@ final class FakeNode {
   /** A record that was printed a while ago. */
   void record(String text, long ageMillis) {
     long printedMicros = nowNanos / 1000 - ageMillis * 1000;
+    if (backlog) {
+      correlator.onRecord(printedMicros, true);
+    }
     byte[] bytes = ("6," + sequence++ + "," + printedMicros + ",-;" + text + "\n").getBytes(UTF_8);
     assembler.onRecord(new KmsgRecordFlyweight().wrap(bytes, 0, bytes.length));
   }

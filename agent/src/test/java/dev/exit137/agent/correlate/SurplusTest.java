@@ -50,6 +50,76 @@ class SurplusTest {
   }
 
   @Test
+  void aKillThatIsTooOldForItsRecordTakesNoneOfItsCgroupWithIt() {
+    FakeNode node = new FakeNode(directory);
+    node.cgroup("/a", 7);
+    node.cgroup("/b", 8);
+    node.startLive();
+    node.counters("/a", 2, 2, 0);
+    node.vmstat(2);
+    node.settle();
+    // With the two of /a they are one more than are remembered.
+    node.counters("/b", 255, 255, 0);
+    node.vmstat(257);
+    node.settle();
+    String second = node.events.get(1).getEventId();
+    node.summary("/a", "/a", 7);
+    node.killed(7);
+
+    OomKillEvent named = node.events.getLast();
+    assertThat(named.getVictim().getPid()).isEqualTo(7);
+    assertThat(named.getEventId()).isEqualTo(second);
+    assertThat(named.getRevision()).isEqualTo(2);
+    assertThat(node.balance.kills()).isEqualTo(257);
+  }
+
+  @Test
+  void aKillThatHasItsRecordTakesNoPlaceOfOneThatHasNot() {
+    FakeNode node = new FakeNode(directory);
+    node.cgroup("/a", 7, 9);
+    node.cgroup("/b", 8);
+    node.startLive();
+    node.counters("/a", 1, 1, 0);
+    node.vmstat(1);
+    node.settle();
+    node.summary("/a", "/a", 7);
+    node.killed(7);
+    node.counters("/a", 2, 2, 0);
+    node.vmstat(2);
+    node.settle();
+    String second = node.events.getLast().getEventId();
+    node.counters("/b", 255, 255, 0);
+    node.vmstat(257);
+    node.settle();
+    node.summary("/a", "/a", 9);
+    node.killed(9);
+
+    assertThat(node.events.getLast().getEventId()).isEqualTo(second);
+    assertThat(node.balance.kills()).isEqualTo(257);
+  }
+
+  @Test
+  void killsThatAnOutageHasPiledUpAreReportedInPortionsAndEachOnce() {
+    FakeNode node = new FakeNode(directory);
+    node.cgroup("/a", 7);
+    node.startLive();
+    node.counters("/a", 1000, 1000, 0);
+    node.vmstat(1000);
+    node.balance.read();
+    boolean settled = node.correlator.surplus().settle(node.watcher, FakeNode.WALL, 0, false);
+    assertThat(settled).isFalse();
+    assertThat(node.events).hasSizeBetween(1, 999);
+    for (int portion = 0; portion < 1000 && !settled; portion++) {
+      settled = node.correlator.surplus().settle(node.watcher, FakeNode.WALL, 0, false);
+    }
+
+    assertThat(settled).isTrue();
+    assertThat(node.events).extracting(OomKillEvent::getEventId).hasSize(1000).doesNotHaveDuplicates();
+    node.balance.settle();
+    assertThat(node.balance.unaccounted()).isZero();
+  }
+
+  @Test
   void whileKillsAreCountedNothingIsSettled() {
     FakeNode node = new FakeNode(directory);
     node.cgroup("/a", 7);

@@ -6,6 +6,7 @@ import com.sun.management.ThreadMXBean;
 import dev.exit137.agent.incident.Incident;
 import dev.exit137.agent.incident.IncidentAssembler;
 import dev.exit137.agent.incident.ReportSlab;
+import dev.exit137.proto.guard.Guard;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
@@ -87,8 +88,10 @@ class ReadPathAllocationTest {
   }
 
   private KmsgSource open() {
+    KmsgSource source = new KmsgSource(KMSG, 0, sink, new Guard());
     try {
-      return new KmsgSource(KMSG, 0, sink);
+      source.open();
+      return source;
     } catch (IOException e) {
       System.out.println("ReadPathAllocationTest is skipped: " + e.getMessage());
       return Assumptions.abort(e.getMessage());

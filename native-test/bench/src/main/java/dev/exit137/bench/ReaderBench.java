@@ -4,6 +4,7 @@ import dev.exit137.agent.kmsg.KmsgRecordFlyweight;
 import dev.exit137.agent.kmsg.KmsgSource;
 import dev.exit137.agent.kmsg.OomLine;
 import dev.exit137.agent.kmsg.OomLineParser;
+import dev.exit137.proto.guard.Guard;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -26,6 +27,7 @@ final class ReaderBench {
 
   private final OomLineParser parser = new OomLineParser();
   private final OomLine line = new OomLine();
+  private final Guard guard = new Guard();
   private long kernelRecords;
   private long kills;
 
@@ -93,7 +95,8 @@ final class ReaderBench {
   }
 
   private long pass() throws IOException {
-    KmsgSource source = new KmsgSource(KMSG, 0, sink);
+    KmsgSource source = new KmsgSource(KMSG, 0, sink, guard);
+    source.open();
     long start = System.nanoTime();
     source.drain();
     long nanos = System.nanoTime() - start;

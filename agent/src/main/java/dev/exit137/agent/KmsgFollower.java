@@ -1,0 +1,156 @@
+package dev.exit137.agent;
+
+import dev.exit137.agent.kmsg.Backoff;
+import dev.exit137.agent.kmsg.KmsgSource;
+import dev.exit137.proto.guard.Guard;
+import io.netty.channel.IoRegistration;
+import io.netty.channel.epoll.EpollIoHandle;
+import java.io.IOException;
+import java.util.function.Function;
+
+/**
+ * Keeps the kernel's log read: waits for its records, pauses, and opens the device again, with backoff, when it could not
+ * be opened, read or waited for. Whatever fails, another try is on the timer.
+ *
+ * <p>Owned by the agent-epoll thread.
+ */
+final class KmsgFollower {
+  private static final String PLACE = "kmsg";
+
+  /** The agent-epoll thread's. */
+  interface Timer {
+    /** Runs the task on that thread. */
+    void schedule(Runnable task, long delayNanos);
+  }
+
+  /** Told of what becomes of the device, on the agent-epoll thread. */
+  interface Listener {
+    /** It cannot be read now; the reason is fit for a user. */
+    void onUnavailable(String reason);
+
+    /** It was opened again, and read to its end or until there was no room. */
+    void onReopened();
+  }
+
+  private final KmsgSource source;
+  private final Function<EpollIoHandle, IoRegistration> registrar;
+  private final Timer timer;
+  private final Backoff backoff;
+  private final Listener listener;
+  private final Guard guard;
+  private IoRegistration registration;
+  private boolean retryDue;
+  private boolean closed;
+  private long reopens;
+
+  /** @param registrar has the source called when there are records, until what it returns is cancelled */
+  KmsgFollower(
+      KmsgSource source,
+      Function<EpollIoHandle, IoRegistration> registrar,
+      Timer timer,
+      Backoff backoff,
+      Listener listener,
+      Guard guard) {
+    this.source = source;
+    this.registrar = registrar;
+    this.timer = timer;
+    this.backoff = backoff;
+    this.listener = listener;
+    this.guard = guard;
+  }
+
+  KmsgSource source() {
+    return source;
+  }
+
+  /** How often the device was opened again after it could not be read. */
+  long reopens() {
+    return reopens;
+  }
+
+  /** Whether the device cannot be read now. */
+  boolean isUnavailable() {
+    return !source.isOpen();
+  }
+
+  /** Whether nobody waits for its records, though it can be read. */
+  boolean isPaused() {
+    return source.isOpen() && registration == null;
+  }
+
+  void open() {
+    try {
+      source.open();
+    } catch (IOException e) {
+      failed(e.getMessage());
+    }
+  }
+
+  /** Reads what there is. */
+  void drain() {
+    guard.run(PLACE, source::drain);
+  }
+
+  /** Waits for records from now on, also after a pause. */
+  void follow() {
+    if (!isPaused()) {
+      return;
+    }
+    try {
+      registration = registrar.apply(source);
+    } catch (RuntimeException e) {
+      // A device that cannot be waited for, /dev/null among them.
+      source.close();
+      failed("it is not the kernel's log device: " + e.getMessage());
+    }
+  }
+
+  /** Waits for no more records until {@link #follow}. */
+  void pause() {
+    IoRegistration cancelled = registration;
+    registration = null;
+    if (cancelled != null) {
+      cancelled.cancel();
+    }
+  }
+
+  /** The device is closed, and is to be opened again. */
+  void failed(String reason) {
+    pause();
+    if (!retryDue) {
+      retryDue = true;
+      timer.schedule(this::tryAgain, backoff.failed());
+    }
+    guard.run(PLACE, () -> listener.onUnavailable(reason));
+  }
+
+  private void tryAgain() {
+    retryDue = false;
+    if (!guard.run(PLACE, this::reopen)) {
+      source.close();
+      failed("it could not be opened again, see the agent's log");
+    }
+  }
+
+  private void reopen() {
+    if (closed) {
+      return;
+    }
+    open();
+    source.drain();
+    if (!source.isPaused()) {
+      follow();
+    }
+    if (source.isOpen()) {
+      backoff.succeeded();
+      reopens++;
+      listener.onReopened();
+    }
+  }
+
+  void close() {
+    closed = true;
+    pause();
+    source.close();
+  }
+}
