@@ -84,7 +84,7 @@ class AggregatorSeamsTest {
     Status status = failureOf(() -> fixture.consumer().summarizeEvents(byScope));
 
     assertThat(status.getCode()).isEqualTo(Status.Code.INTERNAL);
-    assertThat(status.getDescription()).startsWith("a defect of exit137");
+    assertThat(status.getDescription()).startsWith("the aggregator failed at this unexpectedly");
     fixture.publish(event(2));
     assertThat(watch.nextIds(2)).containsExactly("event-1", "event-2");
     assertThat(fixture.consumer().summarizeEvents(SummarizeEventsRequest.getDefaultInstance()).getTotal().getCounts()

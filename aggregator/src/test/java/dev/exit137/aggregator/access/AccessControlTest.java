@@ -208,7 +208,7 @@ class AccessControlTest {
 
     awaitBegun(other, "worker-2");
     assertThat(failing.awaitClosed()).isEqualTo(GuardedCalls.FAILURE);
-    assertThat(guard.counts()).isEqualTo(Map.of("call", 1L));
+    assertThat(guard.counts()).isEqualTo(Map.of("ingest", 1L));
   }
 
   @Test
