@@ -31,10 +31,10 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.Optional;
+import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -120,7 +120,7 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
             new KmsgSource(config.kmsgPath(), this.remembered.getKmsgNextSequence(), this, guard),
             this::register,
             (task, delayNanos) -> loop.schedule(task, delayNanos, TimeUnit.NANOSECONDS),
-            new Backoff(FIRST_REOPEN, LAST_REOPEN, System::nanoTime, ThreadLocalRandom.current()),
+            new Backoff(FIRST_REOPEN, LAST_REOPEN, System::nanoTime, new SplittableRandom()),
             this,
             guard);
     correlator =
