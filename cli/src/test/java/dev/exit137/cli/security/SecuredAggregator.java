@@ -1,5 +1,6 @@
 package dev.exit137.cli.security;
 
+import dev.exit137.cli.Events;
 import dev.exit137.cli.Session;
 import dev.exit137.proto.security.ClientSecurity;
 import dev.exit137.proto.v1.EventIngestGrpc;
@@ -97,6 +98,7 @@ final class SecuredAggregator implements AutoCloseable {
     return OomKillEvent.newBuilder()
         .setEventId("an-event-of-" + node)
         .setRevision(1)
+        .setTime(Events.TIME)
         .setNode(Node.newBuilder().setName(node))
         .build();
   }

@@ -153,10 +153,10 @@ class TlsTest {
     try (SecuredAggregator aggregator = new SecuredAggregator(
         directory, now::get, "--tls-cert", serverCertificate.toString(), "--tls-key", serverKey.toString(),
         "--tls-client-ca", caFile)) {
-      CompletableFuture<Integer> exitCode = watch.start(
-          "watch", "-o", "json", "--server", aggregator.address(), "--tls-ca", caFile,
-          "--tls-cert", clientCertificate.toString(), "--tls-key", clientKey.toString());
       assertThat(aggregator.publish(agent(), "worker-1")).isEqualTo(Status.OK);
+      CompletableFuture<Integer> exitCode = watch.start(
+          "watch", "-o", "json", "--from", "1970-01-01T00:00:00Z", "--server", aggregator.address(), "--tls-ca", caFile,
+          "--tls-cert", clientCertificate.toString(), "--tls-key", clientKey.toString());
       assertThat(watch.nextLine()).contains("an-event-of-worker-1");
       Instant later = now.get().plus(Duration.ofHours(36));
       ca.issue(TestCa.keys("EC"), "on-call", later, "uri:node:worker-2").write(clientCertificate, clientKey);
