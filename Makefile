@@ -55,16 +55,16 @@ soak:
 ONLY ?=
 bench:
 	@bin/setup bench
-	@rm -rf cli/target/dist native-test/bench/target/lib
+	@rm -rf cli/target/dist bench/target/lib
 	@$(MVN) -q -Pbench -Dmaven.test.skip=true package
 	@"$$(bin/find-java --jdk)/bin/java" --sun-misc-unsafe-memory-access=allow \
-	  --enable-native-access=ALL-UNNAMED -cp 'native-test/bench/target/lib/*' dev.exit137.bench.Bench . $(ONLY)
+	  --enable-native-access=ALL-UNNAMED -cp 'bench/target/lib/*' dev.exit137.bench.Bench . $(ONLY)
 
 # What `make test` does for three seconds, for ten minutes per target: make fuzz SECONDS=60
 SECONDS ?= 600
 fuzz:
 	@bin/setup build
-	@$(MVN) -pl agent -am -Dtest=FuzzTest -Dfuzz.seconds=$(SECONDS) -Dsurefire.failIfNoSpecifiedTests=false test
+	@$(MVN) -pl oom-report -am -Dtest=FuzzTest -Dfuzz.seconds=$(SECONDS) -Dsurefire.failIfNoSpecifiedTests=false test
 
 clean:
 	@bin/setup build

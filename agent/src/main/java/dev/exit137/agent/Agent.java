@@ -1,22 +1,22 @@
 package dev.exit137.agent;
 
 import com.google.protobuf.Timestamp;
-import dev.exit137.agent.cgroup.MemoryRequest;
-import dev.exit137.agent.identity.ContainerProcesses;
-import dev.exit137.agent.identity.Identities;
-import dev.exit137.agent.report.AgentState;
-import dev.exit137.agent.report.AgentWorker;
-import dev.exit137.agent.report.CheckpointFile;
-import dev.exit137.agent.report.EventSink;
-import dev.exit137.agent.report.KillMetrics;
-import dev.exit137.agent.report.OomEventMapper;
-import dev.exit137.agent.report.TaskCgroups;
-import dev.exit137.agent.report.Workloads;
-import dev.exit137.agent.spool.Spool;
-import dev.exit137.proto.guard.Guard;
-import dev.exit137.proto.http.Check;
-import dev.exit137.proto.http.Heartbeat;
-import dev.exit137.proto.http.Observed;
+import dev.exit137.agent.container.ContainerProcesses;
+import dev.exit137.agent.container.Identities;
+import dev.exit137.agent.container.TaskCgroups;
+import dev.exit137.agent.delivery.AgentState;
+import dev.exit137.agent.delivery.AgentWorker;
+import dev.exit137.agent.delivery.CheckpointFile;
+import dev.exit137.agent.delivery.EventSink;
+import dev.exit137.agent.delivery.OomEventMapper;
+import dev.exit137.agent.delivery.spool.Spool;
+import dev.exit137.agent.history.Workloads;
+import dev.exit137.agent.metrics.KillMetrics;
+import dev.exit137.daemon.guard.Guard;
+import dev.exit137.daemon.http.Check;
+import dev.exit137.daemon.http.Heartbeat;
+import dev.exit137.daemon.http.Observed;
+import dev.exit137.agent.linux.ProcMeminfo;
 import dev.exit137.proto.state.v1.Checkpoint;
 import dev.exit137.proto.v1.Losses;
 import dev.exit137.proto.v1.Node;
@@ -89,7 +89,7 @@ public final class Agent implements Observed, AutoCloseable {
     try {
       CheckpointFile checkpointFile = new CheckpointFile(config.stateDir());
       closing.push(checkpointFile::close);
-      OptionalLong nodeMemoryBytes = MemoryRequest.nodeMemoryBytes(config.procRoot());
+      OptionalLong nodeMemoryBytes = ProcMeminfo.totalBytes(config.procRoot());
       ContainerProcesses processes = new ContainerProcesses(config.procRoot(), nodeMemoryBytes, clock, guard);
       closing.push(processes::close);
       Identities identities =

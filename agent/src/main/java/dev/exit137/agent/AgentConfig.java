@@ -1,9 +1,9 @@
 package dev.exit137.agent;
 
-import dev.exit137.agent.identity.LabelFilter;
-import dev.exit137.agent.identity.RuntimeSockets;
-import dev.exit137.agent.spool.Spool;
-import dev.exit137.proto.security.ClientSecurity;
+import dev.exit137.agent.container.LabelFilter;
+import dev.exit137.agent.container.RuntimeSockets;
+import dev.exit137.agent.delivery.spool.Spool;
+import dev.exit137.daemon.tls.ClientSecurity;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;

@@ -1,11 +1,11 @@
 package dev.exit137.agent;
 
-import dev.exit137.agent.identity.LabelFilter;
-import dev.exit137.agent.identity.RuntimeSockets;
-import dev.exit137.agent.report.EventSink;
-import dev.exit137.proto.guard.Guard;
-import dev.exit137.proto.http.Observed;
-import dev.exit137.proto.security.ClientSecurity;
+import dev.exit137.agent.container.LabelFilter;
+import dev.exit137.agent.container.RuntimeSockets;
+import dev.exit137.agent.delivery.EventSink;
+import dev.exit137.daemon.guard.Guard;
+import dev.exit137.daemon.http.Observed;
+import dev.exit137.daemon.tls.ClientSecurity;
 import dev.exit137.proto.state.v1.Checkpoint;
 import dev.exit137.proto.state.v1.SpoolSegment;
 import dev.exit137.proto.v1.AgentStatus;

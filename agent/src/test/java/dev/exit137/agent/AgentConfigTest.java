@@ -3,9 +3,9 @@ package dev.exit137.agent;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
-import dev.exit137.agent.identity.LabelFilter;
-import dev.exit137.agent.identity.RuntimeSockets;
-import dev.exit137.proto.security.ClientSecurity;
+import dev.exit137.agent.container.LabelFilter;
+import dev.exit137.agent.container.RuntimeSockets;
+import dev.exit137.daemon.tls.ClientSecurity;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;

@@ -19,7 +19,7 @@ import jnr.ffi.types.ssize_t;
  * A FIFO in packet mode (pipe(2), O_DIRECT): like of /dev/kmsg, one read takes one record. What was read is gone, as if
  * the ring had overwritten it, unless it is {@linkplain #replay replayed}. Any thread.
  */
-final class FakeKmsg implements AutoCloseable {
+public final class FakeKmsg implements AutoCloseable {
   // <asm-generic/fcntl.h>; O_DIRECT differs between x86 and arm64.
   private static final int O_RDWR = 2;
   private static final int O_NONBLOCK = 0x800;
@@ -64,19 +64,19 @@ final class FakeKmsg implements AutoCloseable {
   private final List<String> ring = new ArrayList<>();
   private long nextSequence;
 
-  FakeKmsg(Path path) {
+  public FakeKmsg(Path path) {
     this.path = path;
     comeBack();
   }
 
   /** The device is gone: whoever reads it sees its end, and nobody can open it. What is printed waits in the ring. */
-  synchronized void goAway() {
+  public synchronized void goAway() {
     close();
     deviceMove(() -> Files.delete(path));
   }
 
   /** The device is there, with all that the ring holds. */
-  synchronized void comeBack() {
+  public synchronized void comeBack() {
     Path made = path.resolveSibling(path.getFileName() + ".new");
     succeeded("mkfifo", LIBC.mkfifo(made.toString(), OWNER_MAY_READ_AND_WRITE));
     // Also for reading: so that an agent never sees an end of the file, and the records wait for the next one.
@@ -106,17 +106,17 @@ final class FakeKmsg implements AutoCloseable {
     return result;
   }
 
-  Path path() {
+  public Path path() {
     return path;
   }
 
   /** Sequence number of the next record. */
-  synchronized long nextSequence() {
+  public synchronized long nextSequence() {
     return nextSequence;
   }
 
   /** The kernel prints a line. */
-  void record(String text) {
+  public void record(String text) {
     record(0, text);
   }
 
@@ -128,7 +128,7 @@ final class FakeKmsg implements AutoCloseable {
   }
 
   /** A record that is none. */
-  synchronized void malformedRecord() {
+  public synchronized void malformedRecord() {
     write("no record at all\n");
     nextSequence++;
   }
@@ -145,7 +145,7 @@ final class FakeKmsg implements AutoCloseable {
   }
 
   /** For the next agent the ring still holds everything. */
-  synchronized void replay() {
+  public synchronized void replay() {
     ring.forEach(this::offer);
   }
 

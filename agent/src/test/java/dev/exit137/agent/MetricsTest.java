@@ -2,10 +2,10 @@ package dev.exit137.agent;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.exit137.agent.identity.FakeCri;
-import dev.exit137.agent.report.EventSink;
+import dev.exit137.agent.container.FakeCri;
+import dev.exit137.agent.delivery.EventSink;
+import dev.exit137.daemon.http.Check;
 import dev.exit137.proto.cri.v1.ContainerState;
-import dev.exit137.proto.http.Check;
 import dev.exit137.proto.v1.OomKillEvent;
 import java.lang.management.ManagementFactory;
 import java.time.Instant;

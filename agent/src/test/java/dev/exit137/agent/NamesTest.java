@@ -2,7 +2,7 @@ package dev.exit137.agent;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.exit137.agent.identity.FakeCri;
+import dev.exit137.agent.container.FakeCri;
 import dev.exit137.proto.cri.v1.ContainerState;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Evidence;

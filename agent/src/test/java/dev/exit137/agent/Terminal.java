@@ -5,9 +5,9 @@ import jnr.ffi.annotations.Out;
 import jnr.ffi.types.size_t;
 
 /** A pseudoterminal (pty(7)): the device whose reads fail with EIO once the other side was open, and was closed. */
-final class Terminal {
+public final class Terminal {
   /** Opening it makes another one, of which the descriptor is one side. */
-  static final String DEVICE = "/dev/ptmx";
+  public static final String DEVICE = "/dev/ptmx";
 
   private static final int O_RDWR_O_NOCTTY = 2 | 0x100;
   private static final int NAME_BYTES = 64;
@@ -31,7 +31,7 @@ final class Terminal {
   private Terminal() {}
 
   /** Opens the other side, and closes it. */
-  static void hangUp(int fd) {
+  public static void hangUp(int fd) {
     byte[] name = new byte[NAME_BYTES];
     int other =
         LIBC.unlockpt(fd) == 0 && LIBC.ptsname_r(fd, name, name.length) == 0 ? LIBC.open(name, O_RDWR_O_NOCTTY) : -1;

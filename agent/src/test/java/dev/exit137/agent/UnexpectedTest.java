@@ -3,9 +3,9 @@ package dev.exit137.agent;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
-import dev.exit137.agent.identity.FakeCri;
-import dev.exit137.agent.report.EventSink;
-import dev.exit137.agent.spool.Spool;
+import dev.exit137.agent.container.FakeCri;
+import dev.exit137.agent.delivery.EventSink;
+import dev.exit137.agent.delivery.spool.Spool;
 import dev.exit137.proto.cri.v1.ContainerState;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.Losses;

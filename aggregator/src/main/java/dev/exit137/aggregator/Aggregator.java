@@ -1,10 +1,10 @@
 package dev.exit137.aggregator;
 
 import dev.exit137.aggregator.store.EventStore;
-import dev.exit137.proto.guard.Guard;
-import dev.exit137.proto.http.Check;
-import dev.exit137.proto.http.Heartbeat;
-import dev.exit137.proto.http.Observed;
+import dev.exit137.daemon.guard.Guard;
+import dev.exit137.daemon.http.Check;
+import dev.exit137.daemon.http.Heartbeat;
+import dev.exit137.daemon.http.Observed;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import io.prometheus.metrics.model.snapshots.MetricSnapshots;
 import java.io.IOException;

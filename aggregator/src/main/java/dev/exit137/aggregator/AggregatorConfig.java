@@ -1,7 +1,7 @@
 package dev.exit137.aggregator;
 
 import dev.exit137.aggregator.access.AccessConfig;
-import dev.exit137.aggregator.peer.PeerLimits;
+import dev.exit137.aggregator.limits.PeerLimits;
 import dev.exit137.aggregator.store.Retention;
 import java.nio.file.Path;
 import java.util.Objects;

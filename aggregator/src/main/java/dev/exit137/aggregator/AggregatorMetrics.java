@@ -1,9 +1,9 @@
 package dev.exit137.aggregator;
 
-import dev.exit137.aggregator.access.Refusals;
+import dev.exit137.aggregator.server.Refusals;
 import dev.exit137.aggregator.store.EventStore;
-import dev.exit137.proto.guard.Guard;
-import dev.exit137.proto.metrics.Samples;
+import dev.exit137.daemon.guard.Guard;
+import dev.exit137.daemon.metrics.Samples;
 import io.prometheus.metrics.model.registry.MultiCollector;
 import io.prometheus.metrics.model.snapshots.MetricSnapshot;
 import io.prometheus.metrics.model.snapshots.MetricSnapshots;

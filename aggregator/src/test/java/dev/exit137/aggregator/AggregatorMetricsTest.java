@@ -2,8 +2,8 @@ package dev.exit137.aggregator;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.exit137.proto.guard.Guard;
-import dev.exit137.proto.metrics.Samples;
+import dev.exit137.daemon.guard.Guard;
+import dev.exit137.daemon.metrics.Samples;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;

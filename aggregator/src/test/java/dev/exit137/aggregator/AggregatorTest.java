@@ -5,7 +5,7 @@ import static dev.exit137.aggregator.Fixture.failureOf;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.v1.ListEventsRequest;
 import dev.exit137.proto.v1.WatchEventsRequest;
 import io.grpc.ManagedChannel;

@@ -2,9 +2,9 @@ package dev.exit137.aggregator;
 
 import com.google.protobuf.Timestamp;
 import dev.exit137.aggregator.access.AccessConfig;
-import dev.exit137.aggregator.peer.PeerLimits;
+import dev.exit137.aggregator.limits.PeerLimits;
 import dev.exit137.aggregator.store.Retention;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.v1.EventIngestGrpc;
 import dev.exit137.proto.v1.ListEventsRequest;
 import dev.exit137.proto.v1.Node;

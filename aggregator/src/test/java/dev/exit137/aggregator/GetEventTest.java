@@ -4,7 +4,7 @@ import static dev.exit137.aggregator.Fixture.event;
 import static dev.exit137.aggregator.Fixture.failureOf;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.exit137.aggregator.consume.ResumeTokenHeader;
+import dev.exit137.aggregator.query.ResumeTokenHeader;
 import dev.exit137.proto.v1.GetEventRequest;
 import dev.exit137.proto.v1.ListNodesRequest;
 import dev.exit137.proto.v1.Node;

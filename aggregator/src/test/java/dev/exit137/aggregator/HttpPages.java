@@ -1,8 +1,8 @@
 package dev.exit137.aggregator;
 
-import dev.exit137.proto.guard.Guard;
-import dev.exit137.proto.http.HttpEndpoint;
-import dev.exit137.proto.http.Pages;
+import dev.exit137.daemon.guard.Guard;
+import dev.exit137.daemon.http.HttpEndpoint;
+import dev.exit137.daemon.http.Pages;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;

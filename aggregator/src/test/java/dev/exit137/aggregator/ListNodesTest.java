@@ -3,7 +3,7 @@ package dev.exit137.aggregator;
 import static dev.exit137.aggregator.Fixture.failureOf;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.exit137.aggregator.consume.ResumeTokenHeader;
+import dev.exit137.aggregator.query.ResumeTokenHeader;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.ListNodesRequest;
 import dev.exit137.proto.v1.ListNodesResponse;

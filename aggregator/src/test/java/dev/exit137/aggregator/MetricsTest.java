@@ -3,7 +3,8 @@ package dev.exit137.aggregator;
 import static dev.exit137.aggregator.Fixture.event;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.exit137.proto.http.Check;
+import com.google.protobuf.util.Timestamps;
+import dev.exit137.daemon.http.Check;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
@@ -92,7 +93,7 @@ class MetricsTest {
   }
 
   private static OomKillEvent.Builder fresh(String id) {
-    return event(id).setTime(ProtoTimes.timestamp(Instant.now()));
+    return event(id).setTime(Timestamps.now());
   }
 
   private static List<String> metrics(Fixture fixture) throws IOException {

@@ -5,7 +5,7 @@ import static dev.exit137.aggregator.Fixture.events;
 import static dev.exit137.aggregator.Fixture.failureOf;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.exit137.aggregator.peer.PeerLimits;
+import dev.exit137.aggregator.limits.PeerLimits;
 import dev.exit137.proto.v1.EventIngestGrpc;
 import dev.exit137.proto.v1.ListEventsRequest;
 import dev.exit137.proto.v1.OomEventsGrpc;

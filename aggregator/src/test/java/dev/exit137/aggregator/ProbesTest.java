@@ -7,7 +7,7 @@ import dev.exit137.aggregator.store.EventQuery;
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.aggregator.store.Retention;
 import dev.exit137.aggregator.store.StoreWrite;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.v1.EventFilter;
 import dev.exit137.proto.v1.OomKillEvent;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;

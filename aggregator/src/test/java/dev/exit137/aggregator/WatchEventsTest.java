@@ -9,7 +9,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import com.google.protobuf.Duration;
 import com.google.protobuf.Timestamp;
 import dev.exit137.aggregator.Fixture.Watch;
-import dev.exit137.aggregator.consume.OomEventsService;
+import dev.exit137.aggregator.query.OomEventsService;
 import dev.exit137.aggregator.store.Retention;
 import dev.exit137.proto.v1.EventFilter;
 import dev.exit137.proto.v1.ListEventsRequest;

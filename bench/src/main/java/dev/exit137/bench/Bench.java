@@ -20,7 +20,7 @@ import org.openjdk.jmh.runner.options.VerboseMode;
 
 /**
  * {@code make bench}: runs every benchmark under the launcher's flags and prints one table, line by line. {@code Bench ROOT}, the
- * repository's top level; what it writes is below {@code native-test/bench/target}. {@code Bench ROOT load} measures the
+ * repository's top level; what it writes is below {@code bench/target}. {@code Bench ROOT load} measures the
  * aggregator alone, {@code Bench ROOT footprint} what the agent costs a node. A target that is missed is said, and
  * is no failure.
  */
@@ -34,8 +34,8 @@ public final class Bench {
 
   private Bench(Path root) throws IOException {
     this.root = root.toAbsolutePath().normalize();
-    work = Files.createDirectories(this.root.resolve("native-test/bench/target/work"));
-    fixtures = this.root.resolve("agent/src/test/resources/kmsg");
+    work = Files.createDirectories(this.root.resolve("bench/target/work"));
+    fixtures = this.root.resolve("oom-report/src/test/resources/kmsg");
     jvmFlags = List.of(jvmFlags().split(" "));
   }
 

@@ -2,9 +2,9 @@ package dev.exit137.bench;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import dev.exit137.agent.kmsg.KmsgRecordFlyweight;
-import dev.exit137.agent.kmsg.OomLine;
-import dev.exit137.agent.kmsg.OomLineParser;
+import dev.exit137.oomreport.parse.KmsgRecordFlyweight;
+import dev.exit137.oomreport.parse.OomLine;
+import dev.exit137.oomreport.parse.OomLineParser;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,10 +1,10 @@
 package dev.exit137.bench;
 
-import dev.exit137.agent.kmsg.KmsgRecordFlyweight;
 import dev.exit137.agent.kmsg.KmsgSource;
-import dev.exit137.agent.kmsg.OomLine;
-import dev.exit137.agent.kmsg.OomLineParser;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.daemon.guard.Guard;
+import dev.exit137.oomreport.parse.KmsgRecordFlyweight;
+import dev.exit137.oomreport.parse.OomLine;
+import dev.exit137.oomreport.parse.OomLineParser;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;

@@ -4,7 +4,7 @@ import dev.exit137.cli.options.EnvironmentDefaults;
 import dev.exit137.cli.terminal.Failure;
 import dev.exit137.cli.terminal.OutputClosedException;
 import dev.exit137.cli.terminal.Terminal;
-import dev.exit137.proto.security.UnusableFileException;
+import dev.exit137.daemon.tls.UnusableFileException;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;

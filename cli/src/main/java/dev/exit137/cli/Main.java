@@ -1,12 +1,20 @@
 package dev.exit137.cli;
 
-import dev.exit137.cli.analyze.AnalyzeCommand;
-import dev.exit137.cli.demo.DemoCommand;
-import dev.exit137.cli.log.ProgramLog;
+import dev.exit137.cli.commands.AgentCommand;
+import dev.exit137.cli.commands.AggregatorCommand;
+import dev.exit137.cli.commands.AnalyzeCommand;
+import dev.exit137.cli.commands.DemoCommand;
+import dev.exit137.cli.commands.GetCommand;
+import dev.exit137.cli.commands.ListCommand;
+import dev.exit137.cli.commands.NodesCommand;
+import dev.exit137.cli.commands.RunCommand;
+import dev.exit137.cli.commands.SummaryCommand;
+import dev.exit137.cli.commands.WatchCommand;
 import dev.exit137.cli.options.EnvironmentDefaults;
 import dev.exit137.cli.options.FilterOptions;
 import dev.exit137.cli.options.Times;
 import dev.exit137.cli.terminal.Terminal;
+import dev.exit137.daemon.log.ProgramLog;
 import dev.exit137.proto.v1.OomKillEvent;
 import java.io.PrintWriter;
 import java.security.Security;

@@ -2,8 +2,8 @@ package dev.exit137.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.exit137.aggregator.consume.OomEventsService;
-import dev.exit137.cli.options.HostPort;
+import dev.exit137.aggregator.query.OomEventsService;
+import dev.exit137.cli.client.HostPort;
 import dev.exit137.proto.v1.GetEventRequest;
 import dev.exit137.proto.v1.Heartbeat;
 import dev.exit137.proto.v1.ListEventsRequest;

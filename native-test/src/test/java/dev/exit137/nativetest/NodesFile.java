@@ -3,10 +3,10 @@ package dev.exit137.nativetest;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.exit137.cli.client.AggregatorClient;
-import dev.exit137.cli.options.HostPort;
-import dev.exit137.cli.output.JsonLines;
+import dev.exit137.cli.client.HostPort;
+import dev.exit137.cli.render.JsonLines;
 import dev.exit137.cli.terminal.Failure;
-import dev.exit137.proto.security.ClientSecurity;
+import dev.exit137.daemon.tls.ClientSecurity;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.KillBalance;
 import dev.exit137.proto.v1.ListEventsRequest;

@@ -1,9 +1,9 @@
-package dev.exit137.agent;
+package dev.exit137.oomreport;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.code_intelligence.jazzer.Jazzer;
-import dev.exit137.agent.kmsg.KillPathFuzzTarget;
+import dev.exit137.oomreport.parse.KillPathFuzzTarget;
 import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -54,8 +54,8 @@ class FuzzTest {
     List<String> command = new ArrayList<>(List.of(
         Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx1g", "-XX:+EnableDynamicAgentLoading",
         "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-cp", classPath(),
-        Jazzer.class.getName(), "--target_class=" + target, "--instrumentation_includes=dev.exit137.agent.**",
-        "--instrumentation_excludes=dev.exit137.agent.kmsg.NaiveOomLineParser", "--reproducer_path=" + found,
+        Jazzer.class.getName(), "--target_class=" + target, "--instrumentation_includes=dev.exit137.oomreport.**",
+        "--instrumentation_excludes=dev.exit137.oomreport.parse.NaiveOomLineParser", "--reproducer_path=" + found,
         "-artifact_prefix=" + found + File.separator, "-max_total_time=" + seconds, "-max_len=" + MAX_INPUT_BYTES,
         "-timeout=20", "-rss_limit_mb=0", "-print_final_stats=1",
         Files.createDirectories(found.resolve("corpus")).toString(), seeds.toString()));

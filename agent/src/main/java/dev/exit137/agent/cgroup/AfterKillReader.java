@@ -1,8 +1,8 @@
 package dev.exit137.agent.cgroup;
 
-import dev.exit137.agent.sys.FileReader;
-import dev.exit137.agent.sys.NativeMemory;
-import dev.exit137.agent.sys.Sys;
+import dev.exit137.agent.linux.FileReader;
+import dev.exit137.agent.linux.NativeMemory;
+import dev.exit137.agent.linux.Sys;
 import dev.exit137.proto.v1.AfterKill;
 import dev.exit137.proto.v1.Limit;
 import java.nio.charset.StandardCharsets;

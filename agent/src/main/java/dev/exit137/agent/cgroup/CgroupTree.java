@@ -1,6 +1,6 @@
 package dev.exit137.agent.cgroup;
 
-import dev.exit137.agent.sys.Sys;
+import dev.exit137.agent.linux.Sys;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;

@@ -1,8 +1,9 @@
 package dev.exit137.agent.cgroup;
 
-import dev.exit137.agent.sys.Inotify;
-import dev.exit137.agent.sys.Sys;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.agent.linux.Inotify;
+import dev.exit137.agent.linux.Sys;
+import dev.exit137.daemon.guard.Guard;
+import dev.exit137.oomreport.event.CgroupPath;
 import dev.exit137.proto.v1.Limit;
 import io.netty.channel.IoEvent;
 import io.netty.channel.IoRegistration;

@@ -2,9 +2,9 @@ package dev.exit137.agent.cgroup;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
-import dev.exit137.agent.sys.FileReader;
-import dev.exit137.agent.sys.NativeMemory;
-import dev.exit137.agent.sys.Sys;
+import dev.exit137.agent.linux.FileReader;
+import dev.exit137.agent.linux.NativeMemory;
+import dev.exit137.agent.linux.Sys;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.MemoryBreakdown;
 import java.util.Optional;

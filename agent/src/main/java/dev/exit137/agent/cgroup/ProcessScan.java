@@ -1,8 +1,8 @@
 package dev.exit137.agent.cgroup;
 
-import dev.exit137.agent.sys.FileReader;
-import dev.exit137.agent.sys.NativeMemory;
-import dev.exit137.agent.sys.Sys;
+import dev.exit137.agent.linux.FileReader;
+import dev.exit137.agent.linux.NativeMemory;
+import dev.exit137.agent.linux.Sys;
 import java.util.ArrayDeque;
 import java.util.function.LongSupplier;
 

@@ -1,7 +1,7 @@
-package dev.exit137.agent.identity;
+package dev.exit137.agent.container;
 
-import dev.exit137.proto.guard.Guard;
-import dev.exit137.proto.guard.GuardedThread;
+import dev.exit137.daemon.guard.Guard;
+import dev.exit137.daemon.guard.GuardedThread;
 import dev.exit137.proto.v1.Jvm;
 import java.io.IOException;
 import java.nio.file.DirectoryIteratorException;

@@ -1,4 +1,4 @@
-package dev.exit137.agent.identity;
+package dev.exit137.agent.container;
 
 import com.google.gson.stream.JsonReader;
 import dev.exit137.proto.cri.v1.Container;

@@ -1,4 +1,4 @@
-package dev.exit137.agent.identity;
+package dev.exit137.agent.container;
 
 import com.google.gson.Gson;
 import com.google.gson.JsonParseException;

@@ -1,10 +1,10 @@
-package dev.exit137.agent.identity;
+package dev.exit137.agent.container;
 
 import static java.util.stream.Collectors.joining;
 import static java.util.stream.Collectors.toSet;
 
-import dev.exit137.proto.guard.Guard;
-import dev.exit137.proto.guard.GuardedThread;
+import dev.exit137.daemon.guard.Guard;
+import dev.exit137.daemon.guard.GuardedThread;
 import dev.exit137.proto.v1.SourceStatus;
 import dev.exit137.proto.v1.SourceStatus.State;
 import java.nio.file.Path;

@@ -1,4 +1,4 @@
-package dev.exit137.agent.identity;
+package dev.exit137.agent.container;
 
 import java.util.List;
 import java.util.Map;

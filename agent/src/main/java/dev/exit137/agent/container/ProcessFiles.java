@@ -1,4 +1,4 @@
-package dev.exit137.agent.identity;
+package dev.exit137.agent.container;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 

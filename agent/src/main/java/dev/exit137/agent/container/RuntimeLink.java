@@ -1,6 +1,6 @@
-package dev.exit137.agent.identity;
+package dev.exit137.agent.container;
 
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.v1.SourceStatus;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,7 +1,7 @@
-package dev.exit137.agent.report;
+package dev.exit137.agent.container;
 
-import dev.exit137.agent.cgroup.CgroupPath;
-import dev.exit137.agent.kmsg.ByteText;
+import dev.exit137.oomreport.event.CgroupPath;
+import dev.exit137.oomreport.parse.ByteText;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.OomKillEvent.Scope;
 import dev.exit137.proto.v1.OomKillEventOrBuilder;
@@ -47,7 +47,7 @@ public final class TaskCgroups {
   }
 
   /** The tasks of the event's report, with the cgroups of those that are found. */
-  List<Task> find(OomKillEventOrBuilder event) {
+  public List<Task> find(OomKillEventOrBuilder event) {
     List<Task> tasks = List.copyOf(event.getIncident().getTasksList());
     if (tasks.isEmpty() || !event.hasTime()) {
       return tasks;

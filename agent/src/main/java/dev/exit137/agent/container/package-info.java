@@ -7,4 +7,4 @@
  * href="https://github.com/kubernetes/cri-api/blob/master/pkg/apis/runtime/v1/api.proto">api.proto</a>; Docker Engine
  * API: <a href="https://docs.docker.com/reference/api/engine/">reference</a>.
  */
-package dev.exit137.agent.identity;
+package dev.exit137.agent.container;

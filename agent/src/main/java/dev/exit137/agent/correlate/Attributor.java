@@ -3,8 +3,8 @@ package dev.exit137.agent.correlate;
 import dev.exit137.agent.cgroup.Cgroup;
 import dev.exit137.agent.cgroup.CgroupWatcher;
 import dev.exit137.agent.correlate.SurplusBook.CountedOnly;
-import dev.exit137.agent.incident.Incident;
-import dev.exit137.agent.kmsg.OomLine;
+import dev.exit137.oomreport.incident.Incident;
+import dev.exit137.oomreport.parse.OomLine;
 import dev.exit137.proto.v1.OomKillEvent.Evidence;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -36,26 +36,26 @@ final class Attributor {
    * @param live the record was read as it came; the processes of an old one are gone, and their pids may be used again
    * @param first no baseline yet: the counters still hold kills from before the ring
    */
-  Attribution attribute(Incident incident, OomLine killed, long killedAtNanos, boolean live, boolean first) {
+  CgroupAttribution attribute(Incident incident, OomLine killed, long killedAtNanos, boolean live, boolean first) {
     watcher.drain();
     if (incident.isChosen(killed)) {
       return fromKernel(incident.taskMemcg().toString());
     }
     if (live) {
-      Attribution indexed = fromIndex(killed.pid(), killedAtNanos);
+      CgroupAttribution indexed = fromIndex(killed.pid(), killedAtNanos);
       if (indexed != null) {
         return indexed;
       }
-      Attribution running = fromProc(killed);
+      CgroupAttribution running = fromProc(killed);
       if (running != null) {
         return running;
       }
     }
-    return first ? Attribution.UNKNOWN : fromCounters(killed.pid(), live);
+    return first ? CgroupAttribution.UNKNOWN : fromCounters(killed.pid(), live);
   }
 
   /** The kernel names the path; what is left to find is which cgroup of that path, and which counter counted it. */
-  private Attribution fromKernel(String path) {
+  private CgroupAttribution fromKernel(String path) {
     List<Evidence> sources = new ArrayList<>(List.of(Evidence.KMSG_SUMMARY));
     Cgroup cgroup = watcher.tree().find(path);
     Cgroup countedBy = null;
@@ -80,10 +80,10 @@ final class Attributor {
     if (countedBy != null) {
       sources.add(Evidence.MEMORY_EVENTS);
     }
-    return new Attribution(path, cgroup, countedBy, List.of(), sources);
+    return new CgroupAttribution(path, cgroup, countedBy, List.of(), sources);
   }
 
-  private Attribution fromIndex(long pid, long killedAtNanos) {
+  private CgroupAttribution fromIndex(long pid, long killedAtNanos) {
     Cgroup cgroup = watcher.pids().cgroupOf((int) pid);
     if (cgroup == null) {
       return null;
@@ -96,42 +96,42 @@ final class Attributor {
       return null;
     }
     if (cgroup.surplus() > 0 || countsVanished(cgroup)) {
-      return new Attribution(
+      return new CgroupAttribution(
           cgroup.path(), cgroup, cgroup, List.of(), List.of(Evidence.PROC, Evidence.MEMORY_EVENTS));
     }
     // No counter is left that could agree or disagree.
     return watcher.isV2() && cgroup.nearestLive().hasCounters()
         ? null
-        : new Attribution(cgroup.path(), cgroup, cgroup, List.of(), List.of(Evidence.PROC));
+        : new CgroupAttribution(cgroup.path(), cgroup, cgroup, List.of(), List.of(Evidence.PROC));
   }
 
-  private Attribution fromProc(OomLine killed) {
+  private CgroupAttribution fromProc(OomLine killed) {
     String path = proc.pathOf(killed.pid(), killed.comm());
     Cgroup cgroup = path == null ? null : watcher.tree().find(path);
     return cgroup == null ? null : agreeing(cgroup);
   }
 
-  private Attribution agreeing(Cgroup cgroup) {
+  private CgroupAttribution agreeing(Cgroup cgroup) {
     return countedBy(cgroup) == null
         ? null
-        : new Attribution(cgroup.path(), cgroup, cgroup, List.of(), List.of(Evidence.PROC, Evidence.MEMORY_EVENTS));
+        : new CgroupAttribution(cgroup.path(), cgroup, cgroup, List.of(), List.of(Evidence.PROC, Evidence.MEMORY_EVENTS));
   }
 
   /**
    * The only counter that moved names the cgroup: all kills that the node counted and no record told of, this one
    * included, are in it, and none of an earlier record can be.
    */
-  private Attribution fromCounters(long pid, boolean live) {
+  private CgroupAttribution fromCounters(long pid, boolean live) {
     watcher.refreshAll();
     List<Surplus> surpluses = Surplus.find(watcher);
     // A record that is read late may also be of a kill that was reported without it.
     Collection<CountedOnly> reported = live ? List.of() : surplusBook.countedOnly();
     if (surpluses.isEmpty() && reported.isEmpty()) {
-      return Attribution.UNKNOWN;
+      return CgroupAttribution.UNKNOWN;
     }
     balance.read();
     if (surpluses.isEmpty()) {
-      return balance.missing() > 0 ? Attribution.UNKNOWN : ofReported(reported, pid);
+      return balance.missing() > 0 ? CgroupAttribution.UNKNOWN : ofReported(reported, pid);
     }
     Surplus first = surpluses.getFirst();
     boolean allInOne = surpluses.stream().allMatch(first::equals);
@@ -141,25 +141,25 @@ final class Attributor {
       List<Evidence> counter = List.of(Evidence.MEMORY_EVENTS);
       return first
           .cgroup()
-          .map(cgroup -> new Attribution(cgroup.path(), cgroup, cgroup, List.of(), counter))
+          .map(cgroup -> new CgroupAttribution(cgroup.path(), cgroup, cgroup, List.of(), counter))
           // Which of the vanished it was stays open, where it counts does not.
-          .orElseGet(() -> new Attribution("", null, first.countedBy(), first.candidates(), counter));
+          .orElseGet(() -> new CgroupAttribution("", null, first.countedBy(), first.candidates(), counter));
     }
-    return Attribution.ambiguous(Surplus.candidatesOf(surpluses));
+    return CgroupAttribution.ambiguous(Surplus.candidatesOf(surpluses));
   }
 
   /** No kill is missing, so it is one of those that were reported without a record. */
-  private Attribution ofReported(Collection<CountedOnly> reported, long pid) {
+  private CgroupAttribution ofReported(Collection<CountedOnly> reported, long pid) {
     List<Cgroup> cgroups = reported.stream().map(CountedOnly::countedBy).distinct().toList();
     Cgroup indexed = watcher.pids().cgroupOf((int) pid);
     if (!reported.stream().allMatch(CountedOnly::isCertain)) {
-      return Attribution.UNKNOWN;
+      return CgroupAttribution.UNKNOWN;
     }
     if (cgroups.size() > 1 && !cgroups.contains(indexed)) {
-      return Attribution.ambiguous(cgroups.stream().map(Cgroup::path).toList());
+      return CgroupAttribution.ambiguous(cgroups.stream().map(Cgroup::path).toList());
     }
     Cgroup cgroup = cgroups.size() == 1 ? cgroups.getFirst() : indexed;
-    return new Attribution(cgroup.path(), cgroup, null, List.of(), List.of(Evidence.MEMORY_EVENTS));
+    return new CgroupAttribution(cgroup.path(), cgroup, null, List.of(), List.of(Evidence.MEMORY_EVENTS));
   }
 
   static boolean isBelow(String path, String ancestor) {

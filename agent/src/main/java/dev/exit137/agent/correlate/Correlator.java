@@ -3,12 +3,15 @@ package dev.exit137.agent.correlate;
 import dev.exit137.agent.cgroup.AfterKillReader;
 import dev.exit137.agent.cgroup.Cgroup;
 import dev.exit137.agent.cgroup.CgroupWatcher;
-import dev.exit137.agent.incident.Incident;
-import dev.exit137.agent.incident.IncidentAssembler;
-import dev.exit137.agent.incident.ReportSlab;
-import dev.exit137.agent.kmsg.KmsgRecordFlyweight;
-import dev.exit137.agent.kmsg.OomLine;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.daemon.guard.Guard;
+import dev.exit137.oomreport.event.Attribution;
+import dev.exit137.oomreport.event.EventFactory;
+import dev.exit137.oomreport.event.EventIds;
+import dev.exit137.oomreport.incident.Incident;
+import dev.exit137.oomreport.incident.IncidentAssembler;
+import dev.exit137.oomreport.incident.ReportSlab;
+import dev.exit137.oomreport.parse.KmsgRecordFlyweight;
+import dev.exit137.oomreport.parse.OomLine;
 import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
@@ -63,7 +66,7 @@ public final class Correlator implements IncidentAssembler.Sink {
   private boolean sampleTaken;
   private Optional<dev.exit137.proto.v1.Incident> sampled = Optional.empty();
   private long attributedSequence = -1;
-  private Attribution attribution = Attribution.UNKNOWN;
+  private CgroupAttribution attribution = CgroupAttribution.UNKNOWN;
   private Limit.Builder limit;
   private List<Evidence> limitSources = List.of();
 
@@ -191,7 +194,7 @@ public final class Correlator implements IncidentAssembler.Sink {
       return !candidates.isEmpty() && inGroup.size() == candidates.size();
     }
     if (inGroup.size() < candidates.size() && !inGroup.isEmpty()) {
-      attribution = Attribution.ambiguous(inGroup);
+      attribution = CgroupAttribution.ambiguous(inGroup);
     }
     return candidates.isEmpty() || !inGroup.isEmpty();
   }
@@ -209,7 +212,7 @@ public final class Correlator implements IncidentAssembler.Sink {
     countedOnly.ifPresent(before -> limits.ifPresent(finder -> finder.giveBack(before)));
     findLimit(incident, killed.memcgWording() || incident.isMemcg(), attribution.certainCgroup(), killedAtNanos);
     OomKillEvent.Builder event =
-        events.kill(incident, killed, sequence, attribution, limit, times(timestampMicros, now))
+        events.kill(incident, killed, sequence, attribution.attribution(), limit, times(timestampMicros, now))
             .addAllEvidence(limitSources);
     sample(event, killedAtNanos);
     KillReport report =
@@ -327,7 +330,7 @@ public final class Correlator implements IncidentAssembler.Sink {
       return;
     }
     attributedSequence = sequence;
-    attribution = Attribution.ofSummary(incident, killed);
+    attribution = new CgroupAttribution(Attribution.ofSummary(incident, killed), null, null);
     long now = clock.nowNanos();
     long killedAtNanos = now - clock.ageNanos(timestampMicros, now);
     if (attributor.isPresent() && !isInBaseline(killedAtNanos)) {

@@ -1,7 +1,7 @@
 package dev.exit137.agent.correlate;
 
-import dev.exit137.agent.incident.Incident;
-import dev.exit137.agent.kmsg.ByteText;
+import dev.exit137.oomreport.incident.Incident;
+import dev.exit137.oomreport.parse.ByteText;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 

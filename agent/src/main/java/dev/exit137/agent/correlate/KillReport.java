@@ -1,7 +1,7 @@
 package dev.exit137.agent.correlate;
 
 import dev.exit137.agent.cgroup.AfterKillReader;
-import dev.exit137.agent.dump.RawReport;
+import dev.exit137.oomreport.dump.RawReport;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.OomKillEvent;
 import java.util.Optional;

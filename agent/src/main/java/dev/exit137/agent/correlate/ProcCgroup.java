@@ -1,6 +1,6 @@
 package dev.exit137.agent.correlate;
 
-import dev.exit137.agent.kmsg.ByteText;
+import dev.exit137.oomreport.parse.ByteText;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

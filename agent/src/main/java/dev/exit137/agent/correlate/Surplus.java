@@ -2,6 +2,7 @@ package dev.exit137.agent.correlate;
 
 import dev.exit137.agent.cgroup.Cgroup;
 import dev.exit137.agent.cgroup.CgroupWatcher;
+import dev.exit137.oomreport.event.Attribution;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -17,9 +18,6 @@ import java.util.function.Consumer;
  * @param candidates the path of that cgroup, or of those that have vanished below {@code countedBy}
  */
 record Surplus(Cgroup countedBy, Optional<Cgroup> cgroup, List<String> candidates) {
-  /** In place of the path of a cgroup that came and went while nobody looked. */
-  static final String UNSEEN = "";
-
   /** Every kill of every cgroup, live or lately removed, by the counters as they were last read. */
   static List<Surplus> find(CgroupWatcher watcher) {
     List<Surplus> surpluses = new ArrayList<>();
@@ -59,7 +57,7 @@ record Surplus(Cgroup countedBy, Optional<Cgroup> cgroup, List<String> candidate
         paths.add(removed.path());
       }
     }
-    return paths.isEmpty() ? List.of(UNSEEN) : paths.stream().distinct().toList();
+    return paths.isEmpty() ? List.of(Attribution.UNSEEN) : paths.stream().distinct().toList();
   }
 
   /** The paths of all candidates, each once. */

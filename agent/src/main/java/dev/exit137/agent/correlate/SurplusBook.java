@@ -3,7 +3,8 @@ package dev.exit137.agent.correlate;
 import dev.exit137.agent.cgroup.AfterKillReader;
 import dev.exit137.agent.cgroup.Cgroup;
 import dev.exit137.agent.cgroup.CgroupWatcher;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.daemon.guard.Guard;
+import dev.exit137.oomreport.event.EventFactory;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.OomKillEvent;
@@ -92,7 +93,7 @@ public final class SurplusBook {
    * The oldest kill that was reported without a record, of a cgroup in which no counter shows a further one: the record
    * that comes now is of that kill.
    */
-  Optional<KillReport> countedOnly(Attribution attribution) {
+  Optional<KillReport> countedOnly(CgroupAttribution attribution) {
     if (attribution.cgroup() == null || attribution.countedBy() != null) {
       return Optional.empty();
     }
@@ -156,14 +157,15 @@ public final class SurplusBook {
 
   private void report(Surplus surplus, Optional<List<String>> otherwise, Instant now, long nowNanos, boolean recovered) {
     Cgroup countedBy = surplus.countedBy();
-    Attribution attribution =
+    CgroupAttribution attribution =
         surplus.cgroup().isPresent() && otherwise.isEmpty()
-            ? new Attribution(countedBy.path(), countedBy, countedBy, List.of(), List.of())
-            : new Attribution(
+            ? new CgroupAttribution(countedBy.path(), countedBy, countedBy, List.of(), List.of())
+            : new CgroupAttribution(
                 "", surplus.cgroup().orElse(null), countedBy, otherwise.orElse(surplus.candidates()), List.of());
     long ordinal = 1 + (surplus.cgroup().isPresent() ? countedBy.accountedKills() : countedBy.accountedTreeKills());
     OomKillEvent.Builder event =
-        events.countedOnly(countedBy, ordinal, attribution, new EventFactory.Times(-1, now, now, recovered));
+        events.countedOnly(
+            countedBy.inode(), surplus.cgroup().isEmpty(), ordinal, attribution.attribution(), new EventFactory.Times(-1, now, now, recovered));
     if (attribution.isKnown()) {
       addLimit(event, countedBy);
     }

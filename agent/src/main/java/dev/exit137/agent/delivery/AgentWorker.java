@@ -1,15 +1,16 @@
-package dev.exit137.agent.report;
+package dev.exit137.agent.delivery;
 
 import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
+import dev.exit137.agent.container.Identities;
 import dev.exit137.agent.correlate.KillReport;
-import dev.exit137.agent.identity.Identities;
-import dev.exit137.agent.spool.Spool;
-import dev.exit137.agent.uplink.ExponentialBackoff;
-import dev.exit137.agent.uplink.Uplink;
-import dev.exit137.proto.guard.Guard;
-import dev.exit137.proto.guard.GuardedThread;
-import dev.exit137.proto.security.ClientSecurity;
+import dev.exit137.agent.delivery.spool.Spool;
+import dev.exit137.agent.delivery.uplink.ExponentialBackoff;
+import dev.exit137.agent.delivery.uplink.Uplink;
+import dev.exit137.agent.metrics.KillMetrics;
+import dev.exit137.daemon.guard.Guard;
+import dev.exit137.daemon.guard.GuardedThread;
+import dev.exit137.daemon.tls.ClientSecurity;
 import dev.exit137.proto.state.v1.Checkpoint;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.EventAck;

@@ -1,4 +1,4 @@
-package dev.exit137.agent.report;
+package dev.exit137.agent.delivery;
 
 import com.google.protobuf.ByteString;
 import com.google.protobuf.CodedInputStream;

@@ -1,4 +1,4 @@
-package dev.exit137.agent.report;
+package dev.exit137.agent.delivery;
 
 import dev.exit137.proto.v1.OomKillEvent;
 

@@ -1,7 +1,7 @@
-package dev.exit137.agent.report;
+package dev.exit137.agent.delivery;
 
 import com.google.protobuf.ByteString;
-import dev.exit137.agent.spool.Position;
+import dev.exit137.agent.delivery.spool.Position;
 import java.util.ArrayList;
 import java.util.List;
 

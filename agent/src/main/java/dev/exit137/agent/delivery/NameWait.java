@@ -1,9 +1,10 @@
-package dev.exit137.agent.report;
+package dev.exit137.agent.delivery;
 
-import dev.exit137.agent.cgroup.CgroupPath;
-import dev.exit137.agent.identity.Identities;
-import dev.exit137.agent.identity.Identity;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.agent.container.Identities;
+import dev.exit137.agent.container.Identity;
+import dev.exit137.agent.metrics.KillMetrics;
+import dev.exit137.daemon.guard.Guard;
+import dev.exit137.oomreport.event.CgroupPath;
 import dev.exit137.proto.v1.OomKillEvent;
 import java.time.Duration;
 import java.util.Iterator;

@@ -1,8 +1,8 @@
-package dev.exit137.agent.report;
+package dev.exit137.agent.delivery;
 
-import dev.exit137.agent.spool.Position;
-import dev.exit137.agent.spool.Spool;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.agent.delivery.spool.Position;
+import dev.exit137.agent.delivery.spool.Spool;
+import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.state.v1.SpoolSegment;
 import dev.exit137.proto.v1.EventAck;
 import dev.exit137.proto.v1.Losses;

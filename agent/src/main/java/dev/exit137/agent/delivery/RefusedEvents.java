@@ -1,4 +1,4 @@
-package dev.exit137.agent.report;
+package dev.exit137.agent.delivery;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 

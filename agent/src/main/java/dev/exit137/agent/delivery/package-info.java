@@ -1,2 +1,2 @@
 /** From the epoll thread to the aggregator: events completed, kept until they are acknowledged, and the checkpoint. */
-package dev.exit137.agent.report;
+package dev.exit137.agent.delivery;

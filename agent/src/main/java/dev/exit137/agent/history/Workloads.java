@@ -1,4 +1,4 @@
-package dev.exit137.agent.report;
+package dev.exit137.agent.history;
 
 import com.google.protobuf.Timestamp;
 import dev.exit137.proto.v1.AfterKill;
@@ -54,12 +54,12 @@ public final class Workloads {
   }
 
   /** To be remembered. */
-  List<WorkloadHistory> histories() {
+  public List<WorkloadHistory> histories() {
     return List.copyOf(byWorkload.values());
   }
 
   /** Counts the event's OOM, if it is a new one, and adds the history where there is one. */
-  void add(OomKillEvent.Builder event) {
+  public void add(OomKillEvent.Builder event) {
     event.clearWorkloadHistory();
     String workload = workload(event);
     if (workload.isEmpty() || event.getOutcome() != Outcome.KILLED || !event.hasTime()) {
@@ -140,7 +140,7 @@ public final class Workloads {
   }
 
   /** What its labels, Docker or systemd call it; empty for a pod without such a label. */
-  static String name(OomKillEventOrBuilder event) {
+  public static String name(OomKillEventOrBuilder event) {
     Container container = event.getContainer();
     if (isInPod(container)) {
       Map<String, String> labels = container.getPod().getLabelsMap();

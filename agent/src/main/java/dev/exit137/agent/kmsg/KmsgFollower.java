@@ -1,8 +1,6 @@
-package dev.exit137.agent;
+package dev.exit137.agent.kmsg;
 
-import dev.exit137.agent.kmsg.Backoff;
-import dev.exit137.agent.kmsg.KmsgSource;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.daemon.guard.Guard;
 import io.netty.channel.IoRegistration;
 import io.netty.channel.epoll.EpollIoHandle;
 import java.io.IOException;
@@ -14,17 +12,17 @@ import java.util.function.Function;
  *
  * <p>Owned by the agent-epoll thread.
  */
-final class KmsgFollower {
+public final class KmsgFollower {
   private static final String PLACE = "kmsg";
 
   /** The agent-epoll thread's. */
-  interface Timer {
+  public interface Timer {
     /** Runs the task on that thread. */
     void schedule(Runnable task, long delayNanos);
   }
 
   /** Told of what becomes of the device, on the agent-epoll thread. */
-  interface Listener {
+  public interface Listener {
     /** It cannot be read now; the reason is fit for a user. */
     void onUnavailable(String reason);
 
@@ -44,7 +42,7 @@ final class KmsgFollower {
   private long reopens;
 
   /** @param registrar has the source called when there are records, until what it returns is cancelled */
-  KmsgFollower(
+  public KmsgFollower(
       KmsgSource source,
       Function<EpollIoHandle, IoRegistration> registrar,
       Timer timer,
@@ -59,26 +57,26 @@ final class KmsgFollower {
     this.guard = guard;
   }
 
-  KmsgSource source() {
+  public KmsgSource source() {
     return source;
   }
 
   /** How often the device was opened again after it could not be read. */
-  long reopens() {
+  public long reopens() {
     return reopens;
   }
 
   /** Whether the device cannot be read now. */
-  boolean isUnavailable() {
+  public boolean isUnavailable() {
     return !source.isOpen();
   }
 
   /** Whether nobody waits for its records, though it can be read. */
-  boolean isPaused() {
+  public boolean isPaused() {
     return source.isOpen() && registration == null;
   }
 
-  void open() {
+  public void open() {
     try {
       source.open();
     } catch (IOException e) {
@@ -87,12 +85,12 @@ final class KmsgFollower {
   }
 
   /** Reads what there is. */
-  void drain() {
+  public void drain() {
     guard.run(PLACE, source::drain);
   }
 
   /** Waits for records from now on, also after a pause. */
-  void follow() {
+  public void follow() {
     if (!isPaused()) {
       return;
     }
@@ -106,7 +104,7 @@ final class KmsgFollower {
   }
 
   /** Waits for no more records until {@link #follow}. */
-  void pause() {
+  public void pause() {
     IoRegistration cancelled = registration;
     registration = null;
     if (cancelled != null) {
@@ -115,7 +113,7 @@ final class KmsgFollower {
   }
 
   /** The device is closed, and is to be opened again. */
-  void failed(String reason) {
+  public void failed(String reason) {
     pause();
     if (!retryDue) {
       retryDue = true;
@@ -148,7 +146,7 @@ final class KmsgFollower {
     }
   }
 
-  void close() {
+  public void close() {
     closed = true;
     pause();
     source.close();

@@ -1,8 +1,9 @@
 package dev.exit137.agent.kmsg;
 
-import dev.exit137.agent.sys.NativeMemory;
-import dev.exit137.agent.sys.Sys;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.agent.linux.NativeMemory;
+import dev.exit137.agent.linux.Sys;
+import dev.exit137.daemon.guard.Guard;
+import dev.exit137.oomreport.parse.KmsgRecordFlyweight;
 import io.netty.channel.IoEvent;
 import io.netty.channel.IoRegistration;
 import io.netty.channel.epoll.EpollIoHandle;

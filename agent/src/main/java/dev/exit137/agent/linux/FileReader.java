@@ -1,4 +1,4 @@
-package dev.exit137.agent.sys;
+package dev.exit137.agent.linux;
 
 /**
  * Reads small kernel files whole, below a directory descriptor, into one reused buffer. A file of a removed cgroup

@@ -1,4 +1,4 @@
-package dev.exit137.agent.sys;
+package dev.exit137.agent.linux;
 
 import com.kenai.jffi.CallingConvention;
 import com.kenai.jffi.Function;

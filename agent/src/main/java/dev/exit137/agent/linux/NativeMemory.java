@@ -1,4 +1,4 @@
-package dev.exit137.agent.sys;
+package dev.exit137.agent.linux;
 
 import com.kenai.jffi.MemoryIO;
 import java.nio.ByteBuffer;

@@ -1,4 +1,4 @@
-package dev.exit137.agent.sys;
+package dev.exit137.agent.linux;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Objects;

@@ -1,2 +1,2 @@
 /** libc, and the little that is built right on it. */
-package dev.exit137.agent.sys;
+package dev.exit137.agent.linux;

@@ -1,4 +1,4 @@
-package dev.exit137.agent.report;
+package dev.exit137.agent.metrics;
 
 import io.prometheus.metrics.core.metrics.Counter;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;

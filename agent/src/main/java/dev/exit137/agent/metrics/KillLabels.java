@@ -1,5 +1,6 @@
-package dev.exit137.agent.report;
+package dev.exit137.agent.metrics;
 
+import dev.exit137.agent.history.Workloads;
 import dev.exit137.proto.v1.Container;
 import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.OomKillEvent;

@@ -1,6 +1,6 @@
-package dev.exit137.agent.report;
+package dev.exit137.agent.metrics;
 
-import dev.exit137.agent.explain.Explainer;
+import dev.exit137.oomreport.explain.Explainer;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Outcome;
 import dev.exit137.proto.v1.Victim;
@@ -113,7 +113,7 @@ public final class KillMetrics {
   }
 
   /** Counts an event with the names that it has; to be called once for each. */
-  void count(OomKillEvent event) {
+  public void count(OomKillEvent event) {
     Counters count = counters();
     KillLabels labels = KillLabels.of(event);
     boolean recovered = event.getRecovered();
@@ -137,12 +137,12 @@ public final class KillMetrics {
   }
 
   /** A better telling of an event that was counted: its incident may have another id by now. */
-  void revised(OomKillEvent event) {
+  public void revised(OomKillEvent event) {
     countedIncidents.put(event.getIncident().getId(), true);
   }
 
   /** An event is handed to an aggregator, for the first time or again. */
-  void sent(OomKillEvent event, Instant now) {
+  public void sent(OomKillEvent event, Instant now) {
     if (!event.getRecovered() && event.hasTime() && sentEvents.put(event.getEventId(), true) == null) {
       Instant killed = Instant.ofEpochSecond(event.getTime().getSeconds(), event.getTime().getNanos());
       counters().sendLatency.observe(Math.max(0, Duration.between(killed, now).toNanos() / 1e9));

@@ -2,7 +2,7 @@ package dev.exit137.agent.cgroup;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.v1.AgentStatus.CgroupMode;
 import dev.exit137.proto.v1.Incident;
 import java.io.IOException;

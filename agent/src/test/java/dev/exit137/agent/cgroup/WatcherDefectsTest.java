@@ -2,9 +2,9 @@ package dev.exit137.agent.cgroup;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.exit137.agent.sys.Inotify;
-import dev.exit137.agent.sys.Sys;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.agent.linux.Inotify;
+import dev.exit137.agent.linux.Sys;
+import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.v1.AgentStatus.CgroupMode;
 import java.io.IOException;
 import java.nio.file.Files;

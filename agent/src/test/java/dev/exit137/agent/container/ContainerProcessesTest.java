@@ -1,10 +1,10 @@
-package dev.exit137.agent.identity;
+package dev.exit137.agent.container;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.exit137.agent.Await;
 import dev.exit137.agent.PidNamespace;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.v1.Jvm;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -1,11 +1,11 @@
-package dev.exit137.agent.identity;
+package dev.exit137.agent.container;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.exit137.agent.Await;
 import dev.exit137.agent.PidNamespace;
-import dev.exit137.agent.identity.Identities.Pace;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.agent.container.Identities.Pace;
+import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.v1.SourceStatus.State;
 import java.io.IOException;
 import java.io.UncheckedIOException;

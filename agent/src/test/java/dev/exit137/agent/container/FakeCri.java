@@ -1,4 +1,4 @@
-package dev.exit137.agent.identity;
+package dev.exit137.agent.container;
 
 import dev.exit137.proto.cri.v1.Container;
 import dev.exit137.proto.cri.v1.ContainerEventResponse;

@@ -1,8 +1,8 @@
-package dev.exit137.agent.identity;
+package dev.exit137.agent.container;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.v1.Container;
 import dev.exit137.proto.v1.SourceStatus.State;
 import java.io.IOException;

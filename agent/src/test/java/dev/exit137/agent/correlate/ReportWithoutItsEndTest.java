@@ -2,6 +2,7 @@ package dev.exit137.agent.correlate;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.exit137.oomreport.event.EventFactory;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.Limit.Owner;
 import dev.exit137.proto.v1.NodeMemory;

@@ -1,17 +1,18 @@
-package dev.exit137.agent.report;
+package dev.exit137.agent.delivery;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.exit137.agent.Await;
 import dev.exit137.agent.PidNamespace;
-import dev.exit137.agent.identity.FakeCri;
-import dev.exit137.agent.identity.Identities;
-import dev.exit137.agent.identity.LabelFilter;
-import dev.exit137.agent.identity.RuntimeSockets;
-import dev.exit137.agent.spool.Spool;
+import dev.exit137.agent.container.FakeCri;
+import dev.exit137.agent.container.Identities;
+import dev.exit137.agent.container.LabelFilter;
+import dev.exit137.agent.container.RuntimeSockets;
+import dev.exit137.agent.delivery.spool.Spool;
+import dev.exit137.agent.metrics.KillMetrics;
+import dev.exit137.daemon.guard.Guard;
+import dev.exit137.daemon.guard.GuardedThread;
 import dev.exit137.proto.cri.v1.ContainerState;
-import dev.exit137.proto.guard.Guard;
-import dev.exit137.proto.guard.GuardedThread;
 import dev.exit137.proto.v1.Losses;
 import dev.exit137.proto.v1.OomKillEvent;
 import java.nio.file.Path;

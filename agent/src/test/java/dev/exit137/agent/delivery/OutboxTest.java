@@ -1,11 +1,11 @@
-package dev.exit137.agent.report;
+package dev.exit137.agent.delivery;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
 import dev.exit137.agent.FaultyDisk;
-import dev.exit137.agent.spool.Spool;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.agent.delivery.spool.Spool;
+import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.state.v1.SpoolSegment;
 import dev.exit137.proto.v1.EventAck;
 import dev.exit137.proto.v1.Losses;

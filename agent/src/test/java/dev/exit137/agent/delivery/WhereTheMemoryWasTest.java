@@ -1,15 +1,17 @@
-package dev.exit137.agent.report;
+package dev.exit137.agent.delivery;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.exit137.agent.container.ContainerProcesses;
+import dev.exit137.agent.container.Identities;
+import dev.exit137.agent.container.LabelFilter;
+import dev.exit137.agent.container.RuntimeSockets;
+import dev.exit137.agent.container.TaskCgroups;
 import dev.exit137.agent.correlate.KillReport;
-import dev.exit137.agent.dump.RawReport;
-import dev.exit137.agent.identity.ContainerProcesses;
-import dev.exit137.agent.identity.Identities;
-import dev.exit137.agent.identity.LabelFilter;
-import dev.exit137.agent.identity.RuntimeSockets;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.agent.history.Workloads;
+import dev.exit137.daemon.guard.Guard;
+import dev.exit137.oomreport.dump.RawReport;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Outcome;

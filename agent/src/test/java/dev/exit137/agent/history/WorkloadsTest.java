@@ -1,4 +1,4 @@
-package dev.exit137.agent.report;
+package dev.exit137.agent.history;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

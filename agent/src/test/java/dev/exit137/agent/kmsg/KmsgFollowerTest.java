@@ -1,11 +1,10 @@
-package dev.exit137.agent;
+package dev.exit137.agent.kmsg;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.exit137.agent.kmsg.Backoff;
-import dev.exit137.agent.kmsg.KmsgRecordFlyweight;
-import dev.exit137.agent.kmsg.KmsgSource;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.agent.FakeKmsg;
+import dev.exit137.daemon.guard.Guard;
+import dev.exit137.oomreport.parse.KmsgRecordFlyweight;
 import io.netty.channel.IoRegistration;
 import io.netty.channel.epoll.EpollIoHandle;
 import java.lang.reflect.Proxy;

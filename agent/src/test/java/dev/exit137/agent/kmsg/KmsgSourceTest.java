@@ -1,11 +1,12 @@
-package dev.exit137.agent;
+package dev.exit137.agent.kmsg;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
-import dev.exit137.agent.kmsg.KmsgRecordFlyweight;
-import dev.exit137.agent.kmsg.KmsgSource;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.agent.FakeKmsg;
+import dev.exit137.agent.Terminal;
+import dev.exit137.daemon.guard.Guard;
+import dev.exit137.oomreport.parse.KmsgRecordFlyweight;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;

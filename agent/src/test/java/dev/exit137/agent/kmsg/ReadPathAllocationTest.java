@@ -3,10 +3,12 @@ package dev.exit137.agent.kmsg;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
-import dev.exit137.agent.incident.Incident;
-import dev.exit137.agent.incident.IncidentAssembler;
-import dev.exit137.agent.incident.ReportSlab;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.daemon.guard.Guard;
+import dev.exit137.oomreport.incident.Incident;
+import dev.exit137.oomreport.incident.IncidentAssembler;
+import dev.exit137.oomreport.incident.ReportSlab;
+import dev.exit137.oomreport.parse.KmsgRecordFlyweight;
+import dev.exit137.oomreport.parse.OomLine;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;

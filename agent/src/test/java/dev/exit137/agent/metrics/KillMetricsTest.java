@@ -1,4 +1,4 @@
-package dev.exit137.agent.report;
+package dev.exit137.agent.metrics;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

@@ -1,8 +1,9 @@
 package dev.exit137.aggregator.access;
 
-import dev.exit137.aggregator.GuardedCalls;
-import dev.exit137.proto.guard.Guard;
-import dev.exit137.proto.security.UnusableFileException;
+import dev.exit137.aggregator.server.GuardedCalls;
+import dev.exit137.aggregator.server.Refusals;
+import dev.exit137.daemon.guard.Guard;
+import dev.exit137.daemon.tls.UnusableFileException;
 import dev.exit137.proto.v1.EventIngestGrpc;
 import io.grpc.Context;
 import io.grpc.Contexts;

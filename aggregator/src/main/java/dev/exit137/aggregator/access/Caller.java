@@ -1,8 +1,11 @@
 package dev.exit137.aggregator.access;
 
+import dev.exit137.aggregator.server.Refusals;
 import io.grpc.Context;
+import io.grpc.Status;
 import java.time.Instant;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -29,6 +32,21 @@ public record Caller(Set<String> names, boolean mayPublish, Set<String> nodes, I
   /** Whether it may publish what that node says of itself. */
   public boolean mayPublishFor(String node) {
     return mayPublish && (nodes.isEmpty() || nodes.contains(node));
+  }
+
+  /**
+   * How a stream of this caller ends when its certificate or token has ended, which is counted as a refusal; empty while
+   * it has not.
+   *
+   * @param now by the wall clock
+   */
+  public Optional<Status> ended(Instant now, Refusals refusals) {
+    if (!now.isAfter(provenUntil)) {
+      return Optional.empty();
+    }
+    String why = "the token or certificate with which this stream began ended at " + provenUntil + "; connect again";
+    refusals.add(Refusals.Reason.UNAUTHENTICATED, "a stream of " + this + ": " + why);
+    return Optional.of(Status.UNAUTHENTICATED.withDescription(why));
   }
 
   /** Whether one of its names is among these; a star at the end of one of these stands for the rest. */

@@ -1,7 +1,7 @@
 package dev.exit137.aggregator.access;
 
 import com.nimbusds.jose.util.ResourceRetriever;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.daemon.guard.Guard;
 import java.io.IOException;
 import java.net.URL;
 import java.text.ParseException;

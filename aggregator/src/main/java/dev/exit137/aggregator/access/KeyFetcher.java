@@ -1,11 +1,11 @@
 package dev.exit137.aggregator.access;
 
 import com.nimbusds.jose.util.DefaultResourceRetriever;
-import dev.exit137.proto.security.BearerToken;
-import dev.exit137.proto.security.FlagFile;
-import dev.exit137.proto.security.Reloaded;
-import dev.exit137.proto.security.Tls;
-import dev.exit137.proto.security.UnusableFileException;
+import dev.exit137.daemon.tls.BearerToken;
+import dev.exit137.daemon.tls.FlagFile;
+import dev.exit137.daemon.tls.Reloaded;
+import dev.exit137.daemon.tls.Tls;
+import dev.exit137.daemon.tls.UnusableFileException;
 import java.io.IOException;
 import java.net.HttpURLConnection;
 import java.net.URL;

@@ -1,6 +1,6 @@
 package dev.exit137.aggregator.access;
 
-import dev.exit137.proto.security.FlagFile;
+import dev.exit137.daemon.tls.FlagFile;
 import java.net.URI;
 import java.util.List;
 import java.util.Optional;

@@ -1,10 +1,10 @@
 package dev.exit137.aggregator.ingest;
 
 import dev.exit137.aggregator.access.Caller;
-import dev.exit137.aggregator.access.Refusals;
-import dev.exit137.aggregator.peer.Peer;
+import dev.exit137.aggregator.server.Refusals;
+import dev.exit137.aggregator.limits.Peer;
 import dev.exit137.aggregator.store.EventStore;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.v1.EventIngestGrpc;
 import dev.exit137.proto.v1.PublishEventsResponse;
 import io.grpc.BindableService;

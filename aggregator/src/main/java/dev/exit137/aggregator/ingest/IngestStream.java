@@ -1,13 +1,13 @@
 package dev.exit137.aggregator.ingest;
 
-import dev.exit137.aggregator.GuardedCalls;
 import dev.exit137.aggregator.access.Caller;
-import dev.exit137.aggregator.access.Refusals;
-import dev.exit137.aggregator.access.Refusals.Reason;
-import dev.exit137.aggregator.peer.Peer;
+import dev.exit137.aggregator.server.Refusals;
+import dev.exit137.aggregator.server.Refusals.Reason;
+import dev.exit137.aggregator.limits.Peer;
+import dev.exit137.aggregator.server.GuardedCalls;
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.aggregator.store.StoreWrite;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.v1.EventAck;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.PublishEventsRequest;
@@ -150,7 +150,7 @@ final class IngestStream implements StreamObserver<Published>, StoreWrite.Listen
     attempt(() -> {
       synchronized (this) {
         if (ending == null) {
-          refusals.ended(caller, clock.instant()).ifPresent(this::end);
+          caller.ended(clock.instant(), refusals).ifPresent(this::end);
         }
       }
     });

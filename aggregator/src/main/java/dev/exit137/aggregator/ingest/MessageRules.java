@@ -4,7 +4,8 @@ import com.google.protobuf.Descriptors.FieldDescriptor;
 import com.google.protobuf.Duration;
 import com.google.protobuf.Message;
 import com.google.protobuf.Timestamp;
-import dev.exit137.aggregator.ProtoTimes;
+import com.google.protobuf.util.Durations;
+import com.google.protobuf.util.Timestamps;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
@@ -103,11 +104,11 @@ final class MessageRules {
 
   // An invalid one has no JSON form, so it would break every consumer that prints.
   private static Optional<String> broken(String field, Timestamp time) {
-    return ProtoTimes.isValid(time) ? Optional.empty() : Optional.of(field + ": it is not a valid timestamp");
+    return Timestamps.isValid(time) ? Optional.empty() : Optional.of(field + ": it is not a valid timestamp");
   }
 
   private static Optional<String> broken(String field, Duration duration) {
-    return ProtoTimes.isValid(duration) ? Optional.empty() : Optional.of(field + ": it is not a valid duration");
+    return Durations.isValid(duration) ? Optional.empty() : Optional.of(field + ": it is not a valid duration");
   }
 
   private static Optional<String> broken(String message, Node node) {

@@ -1,6 +1,6 @@
-package dev.exit137.aggregator.peer;
+package dev.exit137.aggregator.limits;
 
-import dev.exit137.aggregator.access.Refusals;
+import dev.exit137.aggregator.server.Refusals;
 import io.grpc.Context;
 import io.grpc.Status;
 import java.util.EnumMap;

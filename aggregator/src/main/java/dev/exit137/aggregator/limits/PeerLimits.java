@@ -1,4 +1,4 @@
-package dev.exit137.aggregator.peer;
+package dev.exit137.aggregator.limits;
 
 /**
  * What one peer may ask of the aggregator. Without certificates it is a remote address, behind which there may be many:

@@ -1,4 +1,4 @@
-package dev.exit137.aggregator.peer;
+package dev.exit137.aggregator.limits;
 
 /** What of a peer is limited. */
 public enum PeerRule {

@@ -1,7 +1,7 @@
-package dev.exit137.aggregator.peer;
+package dev.exit137.aggregator.limits;
 
 import dev.exit137.aggregator.access.AccessControl;
-import dev.exit137.aggregator.access.Refusals;
+import dev.exit137.aggregator.server.Refusals;
 import dev.exit137.proto.v1.EventIngestGrpc;
 import dev.exit137.proto.v1.OomEventsGrpc;
 import io.grpc.Context;

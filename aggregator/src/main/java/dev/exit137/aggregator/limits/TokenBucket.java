@@ -1,4 +1,4 @@
-package dev.exit137.aggregator.peer;
+package dev.exit137.aggregator.limits;
 
 /** A rate and what may gather while less is taken. Safe for all threads; the clock is the caller's, in nanoseconds. */
 final class TokenBucket {

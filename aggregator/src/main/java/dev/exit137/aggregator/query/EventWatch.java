@@ -1,15 +1,16 @@
-package dev.exit137.aggregator.consume;
+package dev.exit137.aggregator.query;
 
-import dev.exit137.aggregator.GuardedCalls;
-import dev.exit137.aggregator.ProtoTimes;
+import com.google.protobuf.util.Timestamps;
 import dev.exit137.aggregator.access.Caller;
-import dev.exit137.aggregator.access.Refusals;
+import dev.exit137.aggregator.server.GuardedCalls;
+import dev.exit137.aggregator.server.Refusals;
+import dev.exit137.aggregator.store.EpochNanos;
 import dev.exit137.aggregator.store.EventQuery;
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.aggregator.store.ResumeToken;
 import dev.exit137.aggregator.store.RowsRemovedException;
 import dev.exit137.aggregator.store.StoredEvent;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.v1.Heartbeat;
 import dev.exit137.proto.v1.WatchEventsResponse;
 import io.grpc.Status;
@@ -120,7 +121,7 @@ final class EventWatch {
   void endIfUnproven() {
     attempt(() -> {
       if (ending == null) {
-        shared.refusals().ended(caller, shared.clock().instant()).ifPresent(this::end);
+        caller.ended(shared.clock().instant(), shared.refusals()).ifPresent(this::end);
       }
     });
   }
@@ -165,7 +166,7 @@ final class EventWatch {
     }
     if (heartbeatDue) {
       heartbeatDue = false;
-      Heartbeat heartbeat = Heartbeat.newBuilder().setTime(ProtoTimes.timestamp(shared.clock().instant())).build();
+      Heartbeat heartbeat = Heartbeat.newBuilder().setTime(Timestamps.fromNanos(EpochNanos.of(shared.clock().instant()))).build();
       send(WatchEventsResponse.newBuilder().setHeartbeat(heartbeat));
     }
     long lastRowId = store.lastRowId();

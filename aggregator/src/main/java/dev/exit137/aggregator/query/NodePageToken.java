@@ -1,4 +1,4 @@
-package dev.exit137.aggregator.consume;
+package dev.exit137.aggregator.query;
 
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;

@@ -1,8 +1,8 @@
-package dev.exit137.aggregator.consume;
+package dev.exit137.aggregator.query;
 
 import com.google.protobuf.CodedOutputStream;
 import dev.exit137.aggregator.access.Caller;
-import dev.exit137.aggregator.access.Refusals;
+import dev.exit137.aggregator.server.Refusals;
 import dev.exit137.aggregator.ingest.ConnectedNodes;
 import dev.exit137.aggregator.store.EventPage;
 import dev.exit137.aggregator.store.EventQuery;
@@ -12,7 +12,7 @@ import dev.exit137.aggregator.store.ResumeToken;
 import dev.exit137.aggregator.store.StoredNode;
 import dev.exit137.aggregator.store.SummaryQuery;
 import dev.exit137.aggregator.store.SummaryRow;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.v1.GetEventRequest;
 import dev.exit137.proto.v1.ListEventsRequest;
 import dev.exit137.proto.v1.ListEventsResponse;

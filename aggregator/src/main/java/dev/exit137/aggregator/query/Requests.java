@@ -1,8 +1,9 @@
-package dev.exit137.aggregator.consume;
+package dev.exit137.aggregator.query;
 
 import com.google.protobuf.Duration;
 import com.google.protobuf.Timestamp;
-import dev.exit137.aggregator.ProtoTimes;
+import com.google.protobuf.util.Timestamps;
+import dev.exit137.aggregator.store.EpochNanos;
 import dev.exit137.aggregator.store.EventQuery;
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.aggregator.store.PageToken;
@@ -13,8 +14,8 @@ import dev.exit137.proto.v1.EventFilter;
 import dev.exit137.proto.v1.ListEventsRequest;
 import dev.exit137.proto.v1.ListNodesRequest;
 import dev.exit137.proto.v1.OomKillEvent;
-import dev.exit137.proto.v1.SummarizeEventsRequest;
 import dev.exit137.proto.v1.SummarizeEventsRequest.Dimension;
+import dev.exit137.proto.v1.SummarizeEventsRequest;
 import dev.exit137.proto.v1.WatchEventsRequest;
 import io.grpc.Metadata;
 import io.grpc.Status;
@@ -101,7 +102,7 @@ final class Requests {
       case RESUME_TOKEN -> resumeToken(request.getResumeToken(), store);
       case FROM_TIME -> {
         requireValid("from_time", request.getFromTime());
-        long sinceNanos = ProtoTimes.epochNanos(request.getFromTime());
+        long sinceNanos = EpochNanos.of(request.getFromTime());
         long historyEndRowId = store.lastRowId();
         RowRange history = store.rowsBetween(sinceNanos, EventQuery.ANY_UNTIL);
         long start = history.isEmpty() ? historyEndRowId : Math.min(history.first() - 1, historyEndRowId);
@@ -200,7 +201,7 @@ final class Requests {
   }
 
   private static void requireValid(String field, Timestamp time) {
-    if (!ProtoTimes.isValid(time)) {
+    if (!Timestamps.isValid(time)) {
       throw invalid(field, "it is not a valid timestamp");
     }
   }

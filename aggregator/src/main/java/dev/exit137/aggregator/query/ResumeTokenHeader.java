@@ -1,4 +1,4 @@
-package dev.exit137.aggregator.consume;
+package dev.exit137.aggregator.query;
 
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.aggregator.store.ResumeToken;

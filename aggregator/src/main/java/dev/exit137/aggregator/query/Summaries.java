@@ -1,6 +1,6 @@
-package dev.exit137.aggregator.consume;
+package dev.exit137.aggregator.query;
 
-import dev.exit137.aggregator.ProtoTimes;
+import com.google.protobuf.util.Timestamps;
 import dev.exit137.aggregator.store.SummaryQuery;
 import dev.exit137.aggregator.store.SummaryRow;
 import dev.exit137.proto.v1.EventCounts;
@@ -52,7 +52,7 @@ final class Summaries {
 
   private static TimeBucket bucket(SummaryRow row) {
     TimeBucket.Builder bucket = TimeBucket.newBuilder().setCounts(counts(row));
-    row.spanNanos().ifPresent(nanos -> bucket.setStart(ProtoTimes.timestamp(nanos)));
+    row.spanNanos().ifPresent(nanos -> bucket.setStart(Timestamps.fromNanos(nanos)));
     return bucket.build();
   }
 
@@ -63,8 +63,8 @@ final class Summaries {
             .setOoms(row.ooms())
             .setEvents(row.events())
             .setRecoveredEvents(row.recovered());
-    row.firstNanos().ifPresent(nanos -> counts.setFirstTime(ProtoTimes.timestamp(nanos)));
-    row.lastNanos().ifPresent(nanos -> counts.setLastTime(ProtoTimes.timestamp(nanos)));
+    row.firstNanos().ifPresent(nanos -> counts.setFirstTime(Timestamps.fromNanos(nanos)));
+    row.lastNanos().ifPresent(nanos -> counts.setLastTime(Timestamps.fromNanos(nanos)));
     return counts.build();
   }
 

@@ -1,6 +1,6 @@
-package dev.exit137.aggregator;
+package dev.exit137.aggregator.server;
 
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.v1.EventIngestGrpc;
 import io.grpc.Metadata;
 import io.grpc.ServerCall;
@@ -21,7 +21,7 @@ public final class GuardedCalls implements ServerInterceptor {
 
   private final Guard guard;
 
-  GuardedCalls(Guard guard) {
+  public GuardedCalls(Guard guard) {
     this.guard = guard;
   }
 

@@ -1,7 +1,6 @@
-package dev.exit137.aggregator;
+package dev.exit137.aggregator.server;
 
 import com.google.protobuf.InvalidProtocolBufferException;
-import dev.exit137.aggregator.access.Refusals;
 import io.grpc.BindableService;
 import io.grpc.ForwardingServerCallListener.SimpleForwardingServerCallListener;
 import io.grpc.Grpc;
@@ -19,7 +18,7 @@ import java.io.InputStream;
  * Answers bytes that are no message, such as text that is no UTF-8, with INVALID_ARGUMENT. gRPC itself would answer
  * UNKNOWN, and write a stack trace into the log for each.
  */
-final class MalformedMessages implements ServerInterceptor {
+public final class MalformedMessages implements ServerInterceptor {
   private final Refusals refusals;
 
   private MalformedMessages(Refusals refusals) {
@@ -27,7 +26,7 @@ final class MalformedMessages implements ServerInterceptor {
   }
 
   /** The service, which need not fear them. */
-  static ServerServiceDefinition keptFrom(BindableService service, Refusals refusals) {
+  public static ServerServiceDefinition keptFrom(BindableService service, Refusals refusals) {
     // Then messages are bytes here, and parsed by the listener below this one, so the failure comes through it.
     return ServerInterceptors.intercept(
         ServerInterceptors.useInputStreamMessages(service.bindService()), new MalformedMessages(refusals));

@@ -1,6 +1,5 @@
 package dev.exit137.aggregator.store;
 
-import dev.exit137.aggregator.ProtoTimes;
 import dev.exit137.proto.v1.EventFilter;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -46,8 +45,8 @@ public record EventQuery(
         filter.getPod(),
         filter.getContainer(),
         filter.getScopesValueList().stream().distinct().sorted().toList(),
-        filter.hasSince() ? ProtoTimes.epochNanos(filter.getSince()) : ANY_SINCE,
-        filter.hasUntil() ? ProtoTimes.epochNanos(filter.getUntil()) : ANY_UNTIL);
+        filter.hasSince() ? EpochNanos.of(filter.getSince()) : ANY_SINCE,
+        filter.hasUntil() ? EpochNanos.of(filter.getUntil()) : ANY_UNTIL);
   }
 
   /** The same query, narrowed to kills at the given time or later. */

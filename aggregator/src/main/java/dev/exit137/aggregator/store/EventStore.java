@@ -1,8 +1,8 @@
 package dev.exit137.aggregator.store;
 
 import com.google.protobuf.InvalidProtocolBufferException;
-import dev.exit137.aggregator.ProtoTimes;
-import dev.exit137.proto.guard.Guard;
+import com.google.protobuf.util.Timestamps;
+import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
@@ -375,7 +375,7 @@ public final class EventStore implements AutoCloseable {
           status == null
               ? AgentStatus.newBuilder().setNode(Node.newBuilder().setName(name)).build()
               : AgentStatus.parseFrom(status),
-          ProtoTimes.timestamp(row.getLong("last_seen_nanos")));
+          Timestamps.fromNanos(row.getLong("last_seen_nanos")));
     } catch (InvalidProtocolBufferException e) {
       throw new SQLException("the status of node " + name + " in the store is not one", e);
     }

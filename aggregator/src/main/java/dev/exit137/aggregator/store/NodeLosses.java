@@ -1,7 +1,7 @@
 package dev.exit137.aggregator.store;
 
 import com.google.protobuf.InvalidProtocolBufferException;
-import dev.exit137.proto.metrics.LossKinds;
+import dev.exit137.daemon.metrics.LossKinds;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.Losses;
 import java.sql.Connection;

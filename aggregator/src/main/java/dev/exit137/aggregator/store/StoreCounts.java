@@ -1,7 +1,6 @@
 package dev.exit137.aggregator.store;
 
-import dev.exit137.aggregator.ProtoTimes;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.v1.OomKillEvent;
 import io.prometheus.metrics.core.metrics.Counter;
 import io.prometheus.metrics.core.metrics.Histogram;
@@ -102,7 +101,7 @@ final class StoreCounts {
     Instant now = clock.instant();
     for (OomKillEvent event : fresh) {
       if (!event.getRecovered() && event.hasTime()) {
-        Instant killed = Instant.EPOCH.plusNanos(ProtoTimes.epochNanos(event.getTime()));
+        Instant killed = Instant.EPOCH.plusNanos(EpochNanos.of(event.getTime()));
         latency.observe(Math.max(0, Duration.between(killed, now).toMillis() / 1000.0));
       }
     }

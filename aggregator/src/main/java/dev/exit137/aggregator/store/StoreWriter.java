@@ -1,6 +1,5 @@
 package dev.exit137.aggregator.store;
 
-import dev.exit137.aggregator.ProtoTimes;
 import dev.exit137.proto.v1.Container;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.Pod;
@@ -109,7 +108,7 @@ final class StoreWriter implements AutoCloseable {
     }
     for (StoreWrite last : lastOfNode.values()) {
       seenNode.setString(1, last.node());
-      seenNode.setLong(2, ProtoTimes.epochNanos(ProtoTimes.timestamp(last.receivedAt())));
+      seenNode.setLong(2, EpochNanos.of(last.receivedAt()));
       seenNode.addBatch();
     }
     seenNode.executeBatch();
@@ -165,7 +164,7 @@ final class StoreWriter implements AutoCloseable {
     insertEvent.setString(1, event.getEventId());
     insertEvent.setString(2, event.getNode().getName());
     insertEvent.setLong(3, Integer.toUnsignedLong(event.getRevision()));
-    insertEvent.setObject(4, event.hasTime() ? ProtoTimes.epochNanos(event.getTime()) : null);
+    insertEvent.setObject(4, event.hasTime() ? EpochNanos.of(event.getTime()) : null);
     insertEvent.setInt(5, event.getScopeValue());
     insertEvent.setString(6, nullIfEmpty(pod.getNamespace()));
     insertEvent.setString(7, nullIfEmpty(pod.getName()));

@@ -1,6 +1,6 @@
 package dev.exit137.aggregator.store;
 
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.daemon.guard.Guard;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;

@@ -3,9 +3,10 @@ package dev.exit137.aggregator.access;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.nimbusds.jose.util.Resource;
-import dev.exit137.aggregator.GuardedCalls;
 import dev.exit137.aggregator.TestCall;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.aggregator.server.GuardedCalls;
+import dev.exit137.aggregator.server.Refusals;
+import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.v1.EventIngestGrpc;
 import dev.exit137.proto.v1.PublishEventsRequest;
 import dev.exit137.proto.v1.PublishEventsResponse;

@@ -2,15 +2,15 @@ package dev.exit137.aggregator.ingest;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.exit137.aggregator.GuardedCalls;
 import dev.exit137.aggregator.ManualCall;
 import dev.exit137.aggregator.TestClock;
 import dev.exit137.aggregator.access.Caller;
-import dev.exit137.aggregator.access.Refusals;
-import dev.exit137.aggregator.peer.AnyPeer;
+import dev.exit137.aggregator.server.Refusals;
+import dev.exit137.aggregator.limits.AnyPeer;
+import dev.exit137.aggregator.server.GuardedCalls;
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.aggregator.store.Retention;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.PublishEventsRequest;

@@ -1,9 +1,9 @@
-package dev.exit137.aggregator.peer;
+package dev.exit137.aggregator.limits;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
-import dev.exit137.aggregator.access.Refusals;
+import dev.exit137.aggregator.server.Refusals;
 import io.grpc.Status;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;

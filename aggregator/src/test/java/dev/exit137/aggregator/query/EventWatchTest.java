@@ -1,22 +1,22 @@
-package dev.exit137.aggregator.consume;
+package dev.exit137.aggregator.query;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.exit137.aggregator.GuardedCalls;
 import dev.exit137.aggregator.ManualCall;
 import dev.exit137.aggregator.TestClock;
 import dev.exit137.aggregator.access.Caller;
-import dev.exit137.aggregator.access.Refusals;
+import dev.exit137.aggregator.server.Refusals;
 import dev.exit137.aggregator.ingest.ConnectedNodes;
+import dev.exit137.aggregator.server.GuardedCalls;
 import dev.exit137.aggregator.store.EventQuery;
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.aggregator.store.ResumeToken;
 import dev.exit137.aggregator.store.Retention;
 import dev.exit137.aggregator.store.RowsRemovedException;
 import dev.exit137.aggregator.store.StoreWrite;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.v1.EventFilter;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;

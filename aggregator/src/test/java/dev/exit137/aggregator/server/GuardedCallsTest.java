@@ -1,8 +1,9 @@
-package dev.exit137.aggregator;
+package dev.exit137.aggregator.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.aggregator.TestCall;
+import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.v1.GetEventRequest;
 import dev.exit137.proto.v1.OomEventsGrpc;
 import dev.exit137.proto.v1.OomKillEvent;

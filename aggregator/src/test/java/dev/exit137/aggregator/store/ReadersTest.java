@@ -3,7 +3,7 @@ package dev.exit137.aggregator.store;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.daemon.guard.Guard;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;

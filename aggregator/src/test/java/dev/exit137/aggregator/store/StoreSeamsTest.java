@@ -3,8 +3,8 @@ package dev.exit137.aggregator.store;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.exit137.aggregator.ProtoTimes;
-import dev.exit137.proto.guard.Guard;
+import com.google.protobuf.util.Timestamps;
+import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.v1.EventFilter;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
@@ -255,7 +255,7 @@ class StoreSeamsTest {
     return OomKillEvent.newBuilder()
         .setEventId(id)
         .setRevision(1)
-        .setTime(ProtoTimes.timestamp(0))
+        .setTime(Timestamps.fromNanos(0))
         .setNode(Node.newBuilder().setName(node))
         .build();
   }

@@ -2,7 +2,7 @@ package dev.exit137.aggregator.store;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.daemon.guard.Guard;
 import java.sql.SQLException;
 import java.util.Map;
 import org.junit.jupiter.api.Test;

@@ -1,7 +1,7 @@
 package dev.exit137.cli.analyze;
 
-import dev.exit137.agent.kmsg.OomLine;
-import dev.exit137.agent.kmsg.OomLineParser;
+import dev.exit137.oomreport.parse.OomLine;
+import dev.exit137.oomreport.parse.OomLineParser;
 import java.util.function.Consumer;
 
 /**
@@ -9,7 +9,7 @@ import java.util.function.Consumer;
  * several tasks, or of several hosts in one log, may interleave: each has its own {@link OpenReport}. Belongs to one
  * thread; what it keeps is bounded.
  */
-final class LogCorrelator implements LogReader.Lines {
+public final class LogCorrelator implements LogReader.Lines {
   private static final int MAX_OPEN_REPORTS = 8;
 
   private final Consumer<AnalyzedIncident> incidents;
@@ -23,17 +23,17 @@ final class LogCorrelator implements LogReader.Lines {
   private long lastHash;
   private long lastNumber;
 
-  LogCorrelator(Consumer<AnalyzedIncident> incidents) {
+  public LogCorrelator(Consumer<AnalyzedIncident> incidents) {
     this.incidents = incidents;
   }
 
   /** Reports that the kernel says it left out. */
-  long reportsSuppressed() {
+  public long reportsSuppressed() {
     return suppressedTotal;
   }
 
   /** Nothing more will come. */
-  void close() {
+  public void close() {
     for (int i = reportCount - 1; i >= 0; i--) {
       reports[i].close();
     }

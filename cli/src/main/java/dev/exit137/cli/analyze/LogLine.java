@@ -1,6 +1,6 @@
 package dev.exit137.cli.analyze;
 
-import dev.exit137.agent.correlate.EventFactory;
+import dev.exit137.oomreport.event.EventFactory;
 
 /** The line of the log that is being looked at: where it stands, and when and by whom it was printed. */
 final class LogLine {

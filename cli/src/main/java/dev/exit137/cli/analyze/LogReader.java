@@ -6,7 +6,7 @@ import java.io.InputStream;
 /**
  * Cuts a log of any size into lines, in one buffer. Ordinary lines, by far the most, are counted and not looked at.
  */
-final class LogReader {
+public final class LogReader {
   private static final int BUFFER_BYTES = 1 << 20;
 
   /** Takes the lines that may matter. */
@@ -24,32 +24,32 @@ final class LogReader {
   private long lineCount;
   private long linesCut;
 
-  LogReader(Lines lines) {
+  public LogReader(Lines lines) {
     this(lines, BUFFER_BYTES);
   }
 
-  LogReader(Lines lines, int bufferBytes) {
+  public LogReader(Lines lines, int bufferBytes) {
     this.lines = lines;
     buffer = new byte[bufferBytes];
   }
 
   /** Bytes read so far. */
-  long bytes() {
+  public long bytes() {
     return bytes;
   }
 
   /** Lines so far. */
-  long lineCount() {
+  public long lineCount() {
     return lineCount;
   }
 
   /** Lines so far of which only the beginning fitted. */
-  long linesCut() {
+  public long linesCut() {
     return linesCut;
   }
 
   /** Reads to the end. */
-  void read(InputStream in) throws IOException {
+  public void read(InputStream in) throws IOException {
     int start = 0;
     int filled = 0;
     boolean inCutLine = false;

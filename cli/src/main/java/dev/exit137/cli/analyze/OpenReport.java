@@ -1,15 +1,15 @@
 package dev.exit137.cli.analyze;
 
-import dev.exit137.agent.cgroup.CgroupPath;
-import dev.exit137.agent.cgroup.MemoryRequest;
-import dev.exit137.agent.correlate.Attribution;
-import dev.exit137.agent.correlate.EventFactory;
-import dev.exit137.agent.correlate.EventIds;
-import dev.exit137.agent.dump.DumpParser;
-import dev.exit137.agent.explain.Explainer;
-import dev.exit137.agent.incident.Incident;
-import dev.exit137.agent.incident.IncidentAssembler;
-import dev.exit137.agent.kmsg.OomLine;
+import dev.exit137.oomreport.event.Attribution;
+import dev.exit137.oomreport.dump.DumpParser;
+import dev.exit137.oomreport.event.CgroupPath;
+import dev.exit137.oomreport.event.EventFactory;
+import dev.exit137.oomreport.event.EventIds;
+import dev.exit137.oomreport.event.MemoryRequest;
+import dev.exit137.oomreport.explain.Explainer;
+import dev.exit137.oomreport.incident.Incident;
+import dev.exit137.oomreport.incident.IncidentAssembler;
+import dev.exit137.oomreport.parse.OomLine;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.NodeMemory;
 import dev.exit137.proto.v1.OomKillEvent;

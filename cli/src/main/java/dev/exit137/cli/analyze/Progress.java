@@ -10,7 +10,7 @@ import java.util.Locale;
 import java.util.function.LongSupplier;
 
 /** A line on the terminal, while reading a log takes long, that says how far it is. For one thread. */
-final class Progress extends FilterInputStream {
+public final class Progress extends FilterInputStream {
   private static final long QUIET_NANOS = 2_000_000_000L;
   private static final long EVERY_NANOS = 200_000_000L;
   private static final double MIB = 1 << 20;
@@ -25,11 +25,11 @@ final class Progress extends FilterInputStream {
   private boolean onScreen;
 
   /** @param totalBytes how long the log is; negative where nobody knows */
-  Progress(InputStream in, long totalBytes, PrintStream err) {
+  public Progress(InputStream in, long totalBytes, PrintStream err) {
     this(in, totalBytes, err, isTerminal(), System::nanoTime);
   }
 
-  Progress(InputStream in, long totalBytes, PrintStream err, boolean shown, LongSupplier nanos) {
+  public Progress(InputStream in, long totalBytes, PrintStream err, boolean shown, LongSupplier nanos) {
     super(in);
     this.totalBytes = totalBytes;
     this.err = err;
@@ -69,7 +69,7 @@ final class Progress extends FilterInputStream {
   }
 
   /** Takes the line away, before something else is printed. */
-  void clear() {
+  public void clear() {
     if (onScreen) {
       err.print("\r\u001b[K");
       err.flush();

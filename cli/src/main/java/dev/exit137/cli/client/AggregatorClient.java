@@ -1,9 +1,8 @@
 package dev.exit137.cli.client;
 
-import dev.exit137.cli.options.HostPort;
 import dev.exit137.cli.terminal.Failure;
-import dev.exit137.proto.security.ClientSecurity;
-import dev.exit137.proto.security.Reasons;
+import dev.exit137.daemon.tls.ClientSecurity;
+import dev.exit137.daemon.tls.Reasons;
 import dev.exit137.proto.v1.OomEventsGrpc;
 import dev.exit137.proto.v1.OomEventsGrpc.OomEventsBlockingStub;
 import dev.exit137.proto.v1.OomEventsGrpc.OomEventsBlockingV2Stub;

@@ -1,7 +1,7 @@
 package dev.exit137.cli.client;
 
 import com.google.protobuf.Timestamp;
-import dev.exit137.aggregator.consume.OomEventsService;
+import dev.exit137.aggregator.query.OomEventsService;
 import dev.exit137.cli.terminal.Failure;
 import dev.exit137.cli.terminal.Terminal;
 import dev.exit137.proto.v1.OomKillEvent;

@@ -1,4 +1,4 @@
-package dev.exit137.cli.options;
+package dev.exit137.cli.client;
 
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;

@@ -1,14 +1,14 @@
-package dev.exit137.cli;
+package dev.exit137.cli.commands;
 
 import dev.exit137.agent.Agent;
 import dev.exit137.agent.AgentConfig;
-import dev.exit137.agent.report.EventSink;
+import dev.exit137.agent.delivery.EventSink;
+import dev.exit137.cli.client.HostPort;
 import dev.exit137.cli.options.AgentOptions;
 import dev.exit137.cli.options.ConnectionOptions;
-import dev.exit137.cli.options.HostPort;
 import dev.exit137.cli.options.HttpOptions;
 import dev.exit137.cli.terminal.Terminal;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.daemon.guard.Guard;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -17,7 +17,7 @@ import picocli.CommandLine.Option;
 
 /** The agent, until Ctrl-C. */
 @Command(name = "agent", description = "Watches this node's kernel and sends every OOM kill to an aggregator.")
-final class AgentCommand implements Callable<Integer> {
+public final class AgentCommand implements Callable<Integer> {
   private final Terminal terminal;
 
   @Mixin
@@ -38,7 +38,7 @@ final class AgentCommand implements Callable<Integer> {
   @Mixin
   private HttpOptions httpOptions = new HttpOptions(9138);
 
-  AgentCommand(Terminal terminal) {
+  public AgentCommand(Terminal terminal) {
     this.terminal = terminal;
   }
 

@@ -1,20 +1,20 @@
-package dev.exit137.cli;
+package dev.exit137.cli.commands;
 
 import dev.exit137.aggregator.Aggregator;
 import dev.exit137.aggregator.AggregatorConfig;
+import dev.exit137.cli.client.HostPort;
 import dev.exit137.cli.options.AccessOptions;
 import dev.exit137.cli.options.AggregatorOptions;
-import dev.exit137.cli.options.HostPort;
 import dev.exit137.cli.options.HttpOptions;
 import dev.exit137.cli.terminal.Terminal;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.daemon.guard.Guard;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
 /** The aggregator, until Ctrl-C. */
 @Command(name = "aggregator", description = "Collects the events of all agents and serves them over gRPC.")
-final class AggregatorCommand implements Callable<Integer> {
+public final class AggregatorCommand implements Callable<Integer> {
   private final Terminal terminal;
 
   @Mixin
@@ -26,7 +26,7 @@ final class AggregatorCommand implements Callable<Integer> {
   @Mixin
   private HttpOptions httpOptions = new HttpOptions(9139);
 
-  AggregatorCommand(Terminal terminal) {
+  public AggregatorCommand(Terminal terminal) {
     this.terminal = terminal;
   }
 

@@ -1,10 +1,15 @@
-package dev.exit137.cli.analyze;
+package dev.exit137.cli.commands;
 
-import dev.exit137.cli.analyze.text.AnalysisSummary;
-import dev.exit137.cli.analyze.text.IncidentText;
+import dev.exit137.cli.analyze.AnalyzedIncident;
+import dev.exit137.cli.analyze.LogCorrelator;
+import dev.exit137.cli.analyze.LogReader;
+import dev.exit137.cli.analyze.LogTotals;
+import dev.exit137.cli.analyze.Progress;
 import dev.exit137.cli.options.OutputOptions;
-import dev.exit137.cli.output.JsonLines;
-import dev.exit137.cli.output.OutputFormat;
+import dev.exit137.cli.render.JsonLines;
+import dev.exit137.cli.render.OutputFormat;
+import dev.exit137.cli.render.report.AnalysisSummary;
+import dev.exit137.cli.render.report.IncidentText;
 import dev.exit137.cli.terminal.Failure;
 import dev.exit137.cli.terminal.OutputClosedException;
 import dev.exit137.cli.terminal.Terminal;

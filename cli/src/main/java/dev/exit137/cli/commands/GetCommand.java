@@ -1,12 +1,12 @@
-package dev.exit137.cli;
+package dev.exit137.cli.commands;
 
-import dev.exit137.cli.analyze.text.IncidentText;
 import dev.exit137.cli.client.AggregatorClient;
 import dev.exit137.cli.options.OutputOptions;
 import dev.exit137.cli.options.ServerOptions;
-import dev.exit137.cli.output.EventDetails;
-import dev.exit137.cli.output.JsonLines;
-import dev.exit137.cli.output.OutputFormat;
+import dev.exit137.cli.render.EventDetails;
+import dev.exit137.cli.render.JsonLines;
+import dev.exit137.cli.render.OutputFormat;
+import dev.exit137.cli.render.report.IncidentText;
 import dev.exit137.cli.terminal.Terminal;
 import dev.exit137.proto.v1.GetEventRequest;
 import dev.exit137.proto.v1.OomKillEvent;
@@ -22,7 +22,7 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "get",
     description = "Shows one event on a page: what happened, what to do, where the memory was; -o json has every field.")
-final class GetCommand implements Callable<Integer> {
+public final class GetCommand implements Callable<Integer> {
   private final Terminal terminal;
 
   @Parameters(paramLabel = "ID", description = "The event's id: the last column of list and watch, eventId in JSON.")
@@ -41,7 +41,7 @@ final class GetCommand implements Callable<Integer> {
   @Mixin
   private OutputOptions outputOptions;
 
-  GetCommand(Terminal terminal) {
+  public GetCommand(Terminal terminal) {
     this.terminal = terminal;
   }
 

@@ -1,11 +1,11 @@
-package dev.exit137.cli;
+package dev.exit137.cli.commands;
 
-import dev.exit137.cli.options.HostPort;
+import dev.exit137.cli.client.HostPort;
 import dev.exit137.cli.options.HttpOptions;
-import dev.exit137.proto.guard.Guard;
-import dev.exit137.proto.http.HttpEndpoint;
-import dev.exit137.proto.http.Observed;
-import dev.exit137.proto.http.Pages;
+import dev.exit137.daemon.guard.Guard;
+import dev.exit137.daemon.http.HttpEndpoint;
+import dev.exit137.daemon.http.Observed;
+import dev.exit137.daemon.http.Pages;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.Optional;

@@ -1,10 +1,10 @@
-package dev.exit137.cli;
+package dev.exit137.cli.commands;
 
 import dev.exit137.cli.client.AggregatorClient;
 import dev.exit137.cli.options.FilterOptions;
 import dev.exit137.cli.options.OutputOptions;
 import dev.exit137.cli.options.ServerOptions;
-import dev.exit137.cli.output.EventPrinter;
+import dev.exit137.cli.render.EventPrinter;
 import dev.exit137.cli.terminal.Terminal;
 import dev.exit137.proto.v1.EventFilter;
 import dev.exit137.proto.v1.ListEventsRequest;
@@ -20,7 +20,7 @@ import picocli.CommandLine.Spec;
 
 /** Stored events, newest first. */
 @Command(name = "list", description = "Lists the events that an aggregator has stored, newest first.")
-final class ListCommand implements Callable<Integer> {
+public final class ListCommand implements Callable<Integer> {
   private static final int MAX_PAGE_SIZE = 200;
 
   private final Terminal terminal;
@@ -44,7 +44,7 @@ final class ListCommand implements Callable<Integer> {
   @Mixin
   private OutputOptions outputOptions;
 
-  ListCommand(Terminal terminal) {
+  public ListCommand(Terminal terminal) {
     this.terminal = terminal;
   }
 

@@ -1,18 +1,18 @@
-package dev.exit137.cli;
+package dev.exit137.cli.commands;
 
 import dev.exit137.agent.Agent;
 import dev.exit137.agent.AgentConfig;
-import dev.exit137.agent.report.EventSink;
+import dev.exit137.agent.delivery.EventSink;
 import dev.exit137.aggregator.Aggregator;
 import dev.exit137.aggregator.AggregatorConfig;
 import dev.exit137.cli.client.AggregatorClient;
 import dev.exit137.cli.client.EventStream;
-import dev.exit137.cli.options.HostPort;
+import dev.exit137.cli.client.HostPort;
 import dev.exit137.cli.terminal.Failure;
 import dev.exit137.cli.terminal.Terminal;
-import dev.exit137.proto.guard.Guard;
-import dev.exit137.proto.http.Observed;
-import dev.exit137.proto.security.ClientSecurity;
+import dev.exit137.daemon.guard.Guard;
+import dev.exit137.daemon.http.Observed;
+import dev.exit137.daemon.tls.ClientSecurity;
 import dev.exit137.proto.v1.WatchEventsRequest;
 import java.io.IOException;
 import java.time.Duration;

@@ -1,11 +1,11 @@
-package dev.exit137.cli;
+package dev.exit137.cli.commands;
 
 import dev.exit137.cli.client.AggregatorClient;
 import dev.exit137.cli.options.OutputOptions;
 import dev.exit137.cli.options.ServerOptions;
-import dev.exit137.cli.output.JsonLines;
-import dev.exit137.cli.output.NodeTable;
-import dev.exit137.cli.output.OutputFormat;
+import dev.exit137.cli.render.JsonLines;
+import dev.exit137.cli.render.NodeTable;
+import dev.exit137.cli.render.OutputFormat;
 import dev.exit137.cli.terminal.OutputClosedException;
 import dev.exit137.cli.terminal.Terminal;
 import dev.exit137.proto.v1.ListNodesRequest;
@@ -19,7 +19,7 @@ import picocli.CommandLine.Mixin;
 
 /** All agents. */
 @Command(name = "nodes", description = "Lists the agents that were heard of lately, and what each has lost.")
-final class NodesCommand implements Callable<Integer> {
+public final class NodesCommand implements Callable<Integer> {
   private final Terminal terminal;
 
   @Mixin
@@ -28,7 +28,7 @@ final class NodesCommand implements Callable<Integer> {
   @Mixin
   private OutputOptions outputOptions;
 
-  NodesCommand(Terminal terminal) {
+  public NodesCommand(Terminal terminal) {
     this.terminal = terminal;
   }
 

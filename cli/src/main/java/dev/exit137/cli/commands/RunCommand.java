@@ -1,18 +1,18 @@
-package dev.exit137.cli;
+package dev.exit137.cli.commands;
 
 import dev.exit137.agent.AgentConfig;
-import dev.exit137.agent.report.EventSink;
+import dev.exit137.agent.delivery.EventSink;
 import dev.exit137.aggregator.AggregatorConfig;
 import dev.exit137.aggregator.access.AccessConfig;
+import dev.exit137.cli.client.HostPort;
 import dev.exit137.cli.options.AgentOptions;
 import dev.exit137.cli.options.AggregatorOptions;
-import dev.exit137.cli.options.HostPort;
 import dev.exit137.cli.options.HttpOptions;
 import dev.exit137.cli.options.OutputOptions;
-import dev.exit137.cli.output.EventPrinter;
+import dev.exit137.cli.render.EventPrinter;
 import dev.exit137.cli.terminal.Terminal;
-import dev.exit137.proto.guard.Guard;
-import dev.exit137.proto.security.ClientSecurity;
+import dev.exit137.daemon.guard.Guard;
+import dev.exit137.daemon.tls.ClientSecurity;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -22,7 +22,7 @@ import picocli.CommandLine.Mixin;
 @Command(
     name = "run",
     description = "Agent and aggregator in one process: watches this machine and prints every OOM kill as it comes.")
-final class RunCommand implements Callable<Integer> {
+public final class RunCommand implements Callable<Integer> {
   private final Terminal terminal;
 
   @Mixin
@@ -37,7 +37,7 @@ final class RunCommand implements Callable<Integer> {
   @Mixin
   private OutputOptions outputOptions;
 
-  RunCommand(Terminal terminal) {
+  public RunCommand(Terminal terminal) {
     this.terminal = terminal;
   }
 

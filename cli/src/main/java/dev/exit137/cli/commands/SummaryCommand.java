@@ -1,4 +1,4 @@
-package dev.exit137.cli;
+package dev.exit137.cli.commands;
 
 import com.google.protobuf.Duration;
 import dev.exit137.cli.client.AggregatorClient;
@@ -6,9 +6,9 @@ import dev.exit137.cli.options.FilterOptions;
 import dev.exit137.cli.options.OutputOptions;
 import dev.exit137.cli.options.ServerOptions;
 import dev.exit137.cli.options.SummaryKeys;
-import dev.exit137.cli.output.JsonLines;
-import dev.exit137.cli.output.OutputFormat;
-import dev.exit137.cli.output.SummaryTable;
+import dev.exit137.cli.render.JsonLines;
+import dev.exit137.cli.render.OutputFormat;
+import dev.exit137.cli.render.SummaryTable;
 import dev.exit137.cli.terminal.Terminal;
 import dev.exit137.proto.v1.SummarizeEventsRequest;
 import dev.exit137.proto.v1.SummarizeEventsResponse;
@@ -23,7 +23,7 @@ import picocli.CommandLine.Spec;
 
 /** Counts of stored events. */
 @Command(name = "summary", description = "Counts the kills that an aggregator has stored: whose, where, and when.")
-final class SummaryCommand implements Callable<Integer> {
+public final class SummaryCommand implements Callable<Integer> {
   private final Terminal terminal;
 
   @Spec
@@ -61,7 +61,7 @@ final class SummaryCommand implements Callable<Integer> {
   @Mixin
   private OutputOptions outputOptions;
 
-  SummaryCommand(Terminal terminal) {
+  public SummaryCommand(Terminal terminal) {
     this.terminal = terminal;
   }
 
@@ -75,7 +75,7 @@ final class SummaryCommand implements Callable<Integer> {
       } else if (summary.getTotal().getCounts().getEvents() == 0) {
         terminal.say("no events match");
       } else {
-        for (String line : SummaryTable.of(keys, summary, terminal.zone())) {
+        for (String line : SummaryTable.of(request, summary, terminal.zone())) {
           terminal.print(line);
         }
       }

@@ -1,11 +1,11 @@
-package dev.exit137.cli;
+package dev.exit137.cli.commands;
 
 import dev.exit137.cli.client.AggregatorClient;
 import dev.exit137.cli.client.EventStream;
 import dev.exit137.cli.options.FilterOptions;
 import dev.exit137.cli.options.OutputOptions;
 import dev.exit137.cli.options.ServerOptions;
-import dev.exit137.cli.output.EventPrinter;
+import dev.exit137.cli.render.EventPrinter;
 import dev.exit137.cli.terminal.Failure;
 import dev.exit137.cli.terminal.Terminal;
 import dev.exit137.proto.v1.WatchEventsRequest;
@@ -22,7 +22,7 @@ import picocli.CommandLine.Spec;
 
 /** Follows events until Ctrl-C. */
 @Command(name = "watch", description = "Follows the events of an aggregator as they come, across reconnections.")
-final class WatchCommand implements Callable<Integer> {
+public final class WatchCommand implements Callable<Integer> {
   private static final Duration FIRST_BACKOFF = Duration.ofMillis(200);
 
   private final Terminal terminal;
@@ -51,7 +51,7 @@ final class WatchCommand implements Callable<Integer> {
   @Mixin
   private OutputOptions outputOptions;
 
-  WatchCommand(Terminal terminal) {
+  public WatchCommand(Terminal terminal) {
     this.terminal = terminal;
   }
 

@@ -5,15 +5,15 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** The kill that was made, to compare an event with. */
-record ExpectedKill(long pid, String comm, String cgroupPath) {
+public record ExpectedKill(long pid, String comm, String cgroupPath) {
 
   /** Whether the event speaks of this process, rightly or wrongly. */
-  boolean isMeantBy(OomKillEvent event) {
+  public boolean isMeantBy(OomKillEvent event) {
     return event.getVictim().getPid() == pid && !event.getRecovered();
   }
 
   /** What is wrong with an event that means this kill; empty when it is right. */
-  List<String> mistakes(OomKillEvent event) {
+  public List<String> mistakes(OomKillEvent event) {
     List<String> mistakes = new ArrayList<>();
     compare(mistakes, "victim.comm", comm, event.getVictim().getComm());
     compare(mistakes, "cgroupPath", cgroupPath, event.getCgroupPath());

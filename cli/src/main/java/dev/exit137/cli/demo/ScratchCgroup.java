@@ -8,7 +8,7 @@ import java.nio.file.Path;
 import java.util.concurrent.locks.LockSupport;
 
 /** A memory cgroup of our own with a small limit and no swap, gone when closed. */
-final class ScratchCgroup implements AutoCloseable {
+public final class ScratchCgroup implements AutoCloseable {
   private static final int REMOVAL_TRIES = 50;
   private static final long REMOVAL_PAUSE_NANOS = 20_000_000;
 
@@ -21,7 +21,7 @@ final class ScratchCgroup implements AutoCloseable {
   }
 
   /** @throws IOException the cgroup cannot be made, or has no memory controller */
-  static ScratchCgroup make(CgroupMount mount, long limitBytes) throws IOException {
+  public static ScratchCgroup make(CgroupMount mount, long limitBytes) throws IOException {
     String name = "exit137-demo-" + ProcessHandle.current().pid();
     Path controllers = mount.root().resolve("cgroup.subtree_control");
     if (mount.isV2() && !(" " + Files.readString(controllers).strip() + " ").contains(" memory ")) {
@@ -45,12 +45,12 @@ final class ScratchCgroup implements AutoCloseable {
   }
 
   /** As the kernel's log spells it. */
-  String path() {
+  public String path() {
     return path;
   }
 
   /** The file that takes the pids of those who join. */
-  Path procs() {
+  public Path procs() {
     return directory.resolve("cgroup.procs");
   }
 

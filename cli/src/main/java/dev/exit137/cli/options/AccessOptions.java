@@ -2,7 +2,7 @@ package dev.exit137.cli.options;
 
 import dev.exit137.aggregator.access.AccessConfig;
 import dev.exit137.aggregator.access.TokenConfig;
-import dev.exit137.proto.security.FlagFile;
+import dev.exit137.daemon.tls.FlagFile;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;

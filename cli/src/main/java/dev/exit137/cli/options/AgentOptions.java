@@ -1,13 +1,14 @@
 package dev.exit137.cli.options;
 
 import dev.exit137.agent.AgentConfig;
-import dev.exit137.agent.identity.LabelFilter;
-import dev.exit137.agent.identity.RuntimeSockets;
-import dev.exit137.agent.report.EventSink;
-import dev.exit137.cli.output.EventLog;
+import dev.exit137.agent.container.LabelFilter;
+import dev.exit137.agent.container.RuntimeSockets;
+import dev.exit137.agent.delivery.EventSink;
+import dev.exit137.cli.client.HostPort;
+import dev.exit137.cli.render.EventLog;
 import dev.exit137.cli.terminal.Terminal;
-import dev.exit137.proto.guard.Guard;
-import dev.exit137.proto.security.ClientSecurity;
+import dev.exit137.daemon.guard.Guard;
+import dev.exit137.daemon.tls.ClientSecurity;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -2,8 +2,9 @@ package dev.exit137.cli.options;
 
 import dev.exit137.aggregator.AggregatorConfig;
 import dev.exit137.aggregator.access.AccessConfig;
-import dev.exit137.aggregator.peer.PeerLimits;
+import dev.exit137.aggregator.limits.PeerLimits;
 import dev.exit137.aggregator.store.Retention;
+import dev.exit137.cli.client.HostPort;
 import dev.exit137.cli.terminal.Terminal;
 import java.nio.file.Path;
 import java.time.Duration;

@@ -1,9 +1,10 @@
 package dev.exit137.cli.options;
 
-import dev.exit137.proto.security.ClientSecurity;
-import dev.exit137.proto.security.FlagFile;
-import dev.exit137.proto.security.Tls;
-import dev.exit137.proto.security.UnusableFileException;
+import dev.exit137.cli.client.HostPort;
+import dev.exit137.daemon.tls.ClientSecurity;
+import dev.exit137.daemon.tls.FlagFile;
+import dev.exit137.daemon.tls.Tls;
+import dev.exit137.daemon.tls.UnusableFileException;
 import java.nio.file.Path;
 import java.time.InstantSource;
 import java.util.List;

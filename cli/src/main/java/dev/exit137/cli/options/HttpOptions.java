@@ -1,6 +1,7 @@
 package dev.exit137.cli.options;
 
-import dev.exit137.proto.http.HttpEndpoint;
+import dev.exit137.cli.client.HostPort;
+import dev.exit137.daemon.http.HttpEndpoint;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.Optional;

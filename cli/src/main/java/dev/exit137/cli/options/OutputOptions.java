@@ -1,6 +1,6 @@
 package dev.exit137.cli.options;
 
-import dev.exit137.cli.output.OutputFormat;
+import dev.exit137.cli.render.OutputFormat;
 import picocli.CommandLine.Option;
 
 /** How results are printed. */

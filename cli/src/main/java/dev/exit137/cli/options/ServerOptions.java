@@ -1,7 +1,8 @@
 package dev.exit137.cli.options;
 
 import dev.exit137.cli.client.AggregatorClient;
-import dev.exit137.proto.security.UnusableFileException;
+import dev.exit137.cli.client.HostPort;
+import dev.exit137.daemon.tls.UnusableFileException;
 import java.time.InstantSource;
 import java.util.List;
 import picocli.CommandLine.Mixin;

@@ -1,4 +1,4 @@
-package dev.exit137.cli.output;
+package dev.exit137.cli.render;
 
 import java.util.List;
 import java.util.Locale;

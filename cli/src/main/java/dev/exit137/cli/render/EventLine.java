@@ -1,4 +1,4 @@
-package dev.exit137.cli.output;
+package dev.exit137.cli.render;
 
 import dev.exit137.proto.v1.Container;
 import dev.exit137.proto.v1.Incident;

@@ -1,9 +1,9 @@
-package dev.exit137.cli.output;
+package dev.exit137.cli.render;
 
-import dev.exit137.agent.report.EventSink;
-import dev.exit137.cli.terminal.LineWriter;
+import dev.exit137.agent.delivery.EventSink;
 import dev.exit137.cli.terminal.Terminal;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.daemon.guard.Guard;
+import dev.exit137.daemon.log.LineWriter;
 import dev.exit137.proto.v1.OomKillEvent;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;

@@ -1,10 +1,10 @@
-package dev.exit137.cli.output;
+package dev.exit137.cli.render;
 
 import dev.exit137.cli.client.EventStream;
 import dev.exit137.cli.terminal.Failure;
 import dev.exit137.cli.terminal.OutputClosedException;
 import dev.exit137.cli.terminal.Terminal;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.v1.OomKillEvent;
 import java.time.Duration;
 

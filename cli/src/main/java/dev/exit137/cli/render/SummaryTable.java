@@ -1,10 +1,10 @@
-package dev.exit137.cli.output;
+package dev.exit137.cli.render;
 
 import com.google.protobuf.Timestamp;
-import dev.exit137.cli.options.SummaryKeys;
 import dev.exit137.proto.v1.EventCounts;
 import dev.exit137.proto.v1.EventGroup;
 import dev.exit137.proto.v1.GroupKey;
+import dev.exit137.proto.v1.SummarizeEventsRequest;
 import dev.exit137.proto.v1.SummarizeEventsRequest.Dimension;
 import dev.exit137.proto.v1.SummarizeEventsResponse;
 import dev.exit137.proto.v1.TimeBucket;
@@ -18,18 +18,18 @@ import java.util.Locale;
 
 /** Counts of events, a group to a line; where there are spans of time, a group in a span, the earliest first. */
 public final class SummaryTable {
-  private final SummaryKeys keys;
+  private final SummarizeEventsRequest request;
   private final ZoneId zone;
 
-  private SummaryTable(SummaryKeys keys, ZoneId zone) {
-    this.keys = keys;
+  private SummaryTable(SummarizeEventsRequest request, ZoneId zone) {
+    this.request = request;
     this.zone = zone;
   }
 
   /** The lines of the table, its header first, the total last. */
-  public static List<String> of(SummaryKeys keys, SummarizeEventsResponse summary, ZoneId zone) {
+  public static List<String> of(SummarizeEventsRequest request, SummarizeEventsResponse summary, ZoneId zone) {
     boolean spans = summary.getTotal().getBucketsCount() > 0;
-    SummaryTable table = new SummaryTable(keys, zone);
+    SummaryTable table = new SummaryTable(request, zone);
     List<List<String>> rows = spans ? table.spans(summary) : table.groups(summary);
     return Columns.aligned(rows, "KILLS", "OOMS");
   }
@@ -82,8 +82,8 @@ public final class SummaryTable {
 
   private List<String> header() {
     List<String> header = new ArrayList<>();
-    keys.dimensions().forEach(dimension -> header.add(dimension.name().replace('_', ' ')));
-    header.addAll(keys.labels());
+    request.getByList().forEach(dimension -> header.add(dimension.name().replace('_', ' ')));
+    header.addAll(request.getByLabelsList());
     return header;
   }
 
@@ -92,8 +92,8 @@ public final class SummaryTable {
       return filled(summary.getGroupsOmitted() == 1 ? "1 other" : summary.getGroupsOmitted() + " others");
     }
     List<String> name = new ArrayList<>();
-    keys.dimensions().forEach(dimension -> name.add(orDash(value(group.getKey(), dimension))));
-    keys.labels().forEach(label -> name.add(orDash(group.getKey().getLabelsOrDefault(label, ""))));
+    request.getByList().forEach(dimension -> name.add(orDash(value(group.getKey(), dimension))));
+    request.getByLabelsList().forEach(label -> name.add(orDash(group.getKey().getLabelsOrDefault(label, ""))));
     return name;
   }
 

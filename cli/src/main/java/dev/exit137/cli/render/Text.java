@@ -1,7 +1,7 @@
-package dev.exit137.cli.output;
+package dev.exit137.cli.render;
 
 import com.google.protobuf.Timestamp;
-import dev.exit137.agent.explain.Sizes;
+import dev.exit137.oomreport.explain.Sizes;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;

@@ -1,6 +1,6 @@
 package dev.exit137.cli.terminal;
 
-import dev.exit137.cli.log.LogLine;
+import dev.exit137.daemon.log.LogLine;
 import java.io.BufferedOutputStream;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;

@@ -3,6 +3,7 @@ package dev.exit137.cli.analyze;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.exit137.cli.commands.AnalyzeCommand;
 import dev.exit137.cli.terminal.OutputClosedException;
 import dev.exit137.cli.terminal.StopSignal;
 import dev.exit137.cli.terminal.Terminal;

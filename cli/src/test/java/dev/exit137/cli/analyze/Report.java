@@ -12,7 +12,7 @@ import java.util.regex.Pattern;
 
 /** Records that a kernel of the project's tests printed, as latin-1: one char is one byte. */
 record Report(List<Line> lines) {
-  private static final Path FIXTURES = Path.of("../agent/src/test/resources/kmsg");
+  private static final Path FIXTURES = Path.of("../oom-report/src/test/resources/kmsg");
   private static final Pattern RECORD = Pattern.compile("(\\d+),(\\d+),(\\d+),[^;]*;(.*)", Pattern.DOTALL);
 
   /** A line of a record; a record of several lines (Mem-Info) has its newlines as {@code \x0a}. */

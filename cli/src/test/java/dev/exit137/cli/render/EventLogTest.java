@@ -1,4 +1,4 @@
-package dev.exit137.cli.output;
+package dev.exit137.cli.render;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -6,7 +6,7 @@ import com.google.protobuf.Timestamp;
 import com.google.protobuf.util.JsonFormat;
 import dev.exit137.cli.terminal.StopSignal;
 import dev.exit137.cli.terminal.Terminal;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.v1.OomKillEvent;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;

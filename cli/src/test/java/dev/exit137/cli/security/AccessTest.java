@@ -3,9 +3,9 @@ package dev.exit137.cli.security;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.exit137.proto.security.ClientSecurity;
-import dev.exit137.proto.security.FlagFile;
-import dev.exit137.proto.security.Tls;
+import dev.exit137.daemon.tls.ClientSecurity;
+import dev.exit137.daemon.tls.FlagFile;
+import dev.exit137.daemon.tls.Tls;
 import dev.exit137.proto.v1.ListNodesRequest;
 import dev.exit137.proto.v1.OomEventsGrpc;
 import io.grpc.ManagedChannel;

@@ -2,7 +2,7 @@ package dev.exit137.cli.security;
 
 import dev.exit137.cli.Events;
 import dev.exit137.cli.Session;
-import dev.exit137.proto.security.ClientSecurity;
+import dev.exit137.daemon.tls.ClientSecurity;
 import dev.exit137.proto.v1.EventIngestGrpc;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;

@@ -3,9 +3,9 @@ package dev.exit137.cli.security;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.exit137.cli.Session;
-import dev.exit137.proto.security.ClientSecurity;
-import dev.exit137.proto.security.FlagFile;
-import dev.exit137.proto.security.Tls;
+import dev.exit137.daemon.tls.ClientSecurity;
+import dev.exit137.daemon.tls.FlagFile;
+import dev.exit137.daemon.tls.Tls;
 import io.grpc.Status;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -20,8 +20,8 @@ class ClockTest {
   /** Where a process begins; each is handed on from there. */
   private static final List<String> COMPOSITION_ROOTS =
       List.of(
-          "cli/src/main/java/dev/exit137/cli/log/ProgramLog.java",
-          "cli/src/main/java/dev/exit137/cli/terminal/Terminal.java");
+          "cli/src/main/java/dev/exit137/cli/terminal/Terminal.java",
+          "daemon/src/main/java/dev/exit137/daemon/log/ProgramLog.java");
 
   // A time that is made of something, such as Instant.ofEpochSecond(seconds), is no clock.
   private static final Pattern SYSTEM_CLOCK =

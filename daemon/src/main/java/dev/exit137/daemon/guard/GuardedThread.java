@@ -1,4 +1,4 @@
-package dev.exit137.proto.guard;
+package dev.exit137.daemon.guard;
 
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.ScheduledThreadPoolExecutor;

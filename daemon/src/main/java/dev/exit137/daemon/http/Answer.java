@@ -1,4 +1,4 @@
-package dev.exit137.proto.http;
+package dev.exit137.daemon.http;
 
 import java.nio.charset.StandardCharsets;
 

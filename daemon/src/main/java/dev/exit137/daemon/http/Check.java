@@ -1,4 +1,4 @@
-package dev.exit137.proto.http;
+package dev.exit137.daemon.http;
 
 /**
  * One line of a probe's answer.

@@ -1,9 +1,9 @@
-package dev.exit137.proto.http;
+package dev.exit137.daemon.http;
 
 import com.sun.net.httpserver.Headers;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.daemon.guard.Guard;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.InetSocketAddress;

@@ -1,4 +1,4 @@
-package dev.exit137.proto.http;
+package dev.exit137.daemon.http;
 
 import io.prometheus.metrics.model.snapshots.MetricSnapshots;
 import java.util.List;

@@ -1,8 +1,8 @@
-package dev.exit137.proto.http;
+package dev.exit137.daemon.http;
 
-import dev.exit137.proto.guard.Guard;
-import dev.exit137.proto.metrics.ProcessMetrics;
-import dev.exit137.proto.metrics.Samples;
+import dev.exit137.daemon.guard.Guard;
+import dev.exit137.daemon.metrics.ProcessMetrics;
+import dev.exit137.daemon.metrics.Samples;
 import io.prometheus.metrics.expositionformats.PrometheusTextFormatWriter;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import io.prometheus.metrics.model.snapshots.MetricSnapshots;

@@ -2,4 +2,4 @@
  * The small HTTP side of both daemons: {@code /livez}, {@code /readyz}, {@code /metrics}, by the server of the JDK's module
  * {@code jdk.httpserver}.
  */
-package dev.exit137.proto.http;
+package dev.exit137.daemon.http;

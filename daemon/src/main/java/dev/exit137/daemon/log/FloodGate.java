@@ -1,4 +1,4 @@
-package dev.exit137.cli.log;
+package dev.exit137.daemon.log;
 
 import java.util.ArrayList;
 import java.util.Iterator;

@@ -1,6 +1,6 @@
-package dev.exit137.cli.terminal;
+package dev.exit137.daemon.log;
 
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.daemon.guard.Guard;
 import java.io.PrintStream;
 import java.util.ArrayDeque;
 import java.util.Queue;

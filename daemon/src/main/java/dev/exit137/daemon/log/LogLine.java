@@ -1,4 +1,4 @@
-package dev.exit137.cli.log;
+package dev.exit137.daemon.log;
 
 import java.io.PrintWriter;
 import java.io.StringWriter;

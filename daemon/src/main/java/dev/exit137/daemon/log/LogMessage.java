@@ -1,4 +1,4 @@
-package dev.exit137.cli.log;
+package dev.exit137.daemon.log;
 
 import java.time.Instant;
 import org.slf4j.event.Level;

@@ -1,7 +1,6 @@
-package dev.exit137.cli.log;
+package dev.exit137.daemon.log;
 
-import dev.exit137.cli.terminal.LineWriter;
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.daemon.guard.Guard;
 import java.io.PrintStream;
 import java.time.InstantSource;
 import java.util.ArrayList;

@@ -1,4 +1,4 @@
-package dev.exit137.cli.log;
+package dev.exit137.daemon.log;
 
 import org.slf4j.Marker;
 import org.slf4j.event.Level;

@@ -1,4 +1,4 @@
-package dev.exit137.proto.metrics;
+package dev.exit137.daemon.metrics;
 
 import com.google.protobuf.Descriptors.FieldDescriptor;
 import dev.exit137.proto.v1.Losses;

@@ -1,4 +1,4 @@
-package dev.exit137.proto.metrics;
+package dev.exit137.daemon.metrics;
 
 import io.prometheus.metrics.model.registry.MultiCollector;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;

@@ -1,2 +1,2 @@
 /** What both daemons need to be counted by Prometheus. */
-package dev.exit137.proto.metrics;
+package dev.exit137.daemon.metrics;

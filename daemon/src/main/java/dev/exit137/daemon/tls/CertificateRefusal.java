@@ -1,4 +1,4 @@
-package dev.exit137.proto.security;
+package dev.exit137.daemon.tls;
 
 import java.security.cert.CertificateException;
 import java.security.cert.CertificateParsingException;

@@ -1,4 +1,4 @@
-package dev.exit137.proto.security;
+package dev.exit137.daemon.tls;
 
 import java.io.ByteArrayInputStream;
 import java.security.GeneralSecurityException;

@@ -1,4 +1,4 @@
-package dev.exit137.proto.security;
+package dev.exit137.daemon.tls;
 
 import io.grpc.Status;
 import java.util.List;

@@ -1,4 +1,4 @@
-package dev.exit137.proto.security;
+package dev.exit137.daemon.tls;
 
 import io.grpc.util.AdvancedTlsX509TrustManager;
 import io.grpc.util.AdvancedTlsX509TrustManager.Verification;

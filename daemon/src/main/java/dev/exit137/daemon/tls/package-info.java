@@ -1,2 +1,2 @@
 /** How agents and consumers talk to an aggregator without others listening in: both sides of TLS, and tokens. */
-package dev.exit137.proto.security;
+package dev.exit137.daemon.tls;

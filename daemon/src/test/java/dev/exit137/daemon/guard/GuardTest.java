@@ -1,4 +1,4 @@
-package dev.exit137.proto.guard;
+package dev.exit137.daemon.guard;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

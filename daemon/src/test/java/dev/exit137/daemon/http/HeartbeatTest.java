@@ -1,4 +1,4 @@
-package dev.exit137.proto.http;
+package dev.exit137.daemon.http;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;

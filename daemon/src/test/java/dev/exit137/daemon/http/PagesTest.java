@@ -1,10 +1,10 @@
-package dev.exit137.proto.http;
+package dev.exit137.daemon.http;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.exit137.proto.guard.Guard;
-import dev.exit137.proto.metrics.Samples;
+import dev.exit137.daemon.guard.Guard;
+import dev.exit137.daemon.metrics.Samples;
 import io.prometheus.metrics.model.snapshots.MetricSnapshots;
 import java.util.List;
 import java.util.function.Supplier;

@@ -1,8 +1,8 @@
-package dev.exit137.cli.terminal;
+package dev.exit137.daemon.log;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.exit137.proto.guard.Guard;
+import dev.exit137.daemon.guard.Guard;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;

@@ -1,4 +1,4 @@
-package dev.exit137.cli.log;
+package dev.exit137.daemon.log;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -11,7 +11,7 @@ class LogLineTest {
   private static final Instant TIME = Instant.parse("2026-11-21T20:09:45.1239Z");
 
   private static String line(String message) {
-    return LogLine.of(TIME, Level.WARN, "dev.exit137.agent.uplink.Uplink", message, 0, null);
+    return LogLine.of(TIME, Level.WARN, "dev.exit137.agent.delivery.uplink.Uplink", message, 0, null);
   }
 
   @Test
@@ -37,7 +37,7 @@ class LogLineTest {
     String line = LogLine.of(TIME, Level.ERROR, "Spool", "it failed", 0, thrown);
     assertThat(line).doesNotContain("\n")
         .contains(" msg=\"it failed\" error=\"java.io.IOException: disk \\\"a\\\" full\" stack=\"java.io.IOException: disk")
-        .contains("\\n\\tat dev.exit137.cli.log.LogLineTest.")
+        .contains("\\n\\tat dev.exit137.daemon.log.LogLineTest.")
         .hasSizeLessThan(6000);
   }
 }

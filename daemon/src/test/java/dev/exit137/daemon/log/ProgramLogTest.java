@@ -1,4 +1,4 @@
-package dev.exit137.cli.log;
+package dev.exit137.daemon.log;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -130,7 +130,7 @@ class ProgramLogTest {
     assertThat(ProgramLog.isEnabled("io.grpc.internal.ManagedChannelImpl", Level.WARN)).isFalse();
     assertThat(ProgramLog.isEnabled("io.netty.channel.epoll.EpollIoHandler", Level.WARN)).isTrue();
     assertThat(ProgramLog.isEnabled("org.sqlite.SQLiteJDBCLoader", Level.ERROR)).isFalse();
-    assertThat(ProgramLog.isEnabled("dev.exit137.agent.uplink.Uplink", Level.INFO)).isTrue();
-    assertThat(ProgramLog.isEnabled("dev.exit137.agent.uplink.Uplink", Level.DEBUG)).isFalse();
+    assertThat(ProgramLog.isEnabled("dev.exit137.agent.delivery.uplink.Uplink", Level.INFO)).isTrue();
+    assertThat(ProgramLog.isEnabled("dev.exit137.agent.delivery.uplink.Uplink", Level.DEBUG)).isFalse();
   }
 }

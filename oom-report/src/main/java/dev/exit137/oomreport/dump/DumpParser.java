@@ -1,6 +1,6 @@
-package dev.exit137.agent.dump;
+package dev.exit137.oomreport.dump;
 
-import static dev.exit137.agent.dump.LineCursor.ascii;
+import static dev.exit137.oomreport.dump.LineCursor.ascii;
 
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.MemoryBreakdown;

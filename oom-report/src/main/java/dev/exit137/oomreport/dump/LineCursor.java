@@ -1,6 +1,6 @@
-package dev.exit137.agent.dump;
+package dev.exit137.oomreport.dump;
 
-import dev.exit137.agent.kmsg.ByteText;
+import dev.exit137.oomreport.parse.ByteText;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 

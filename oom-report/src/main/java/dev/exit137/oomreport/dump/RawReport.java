@@ -1,4 +1,4 @@
-package dev.exit137.agent.dump;
+package dev.exit137.oomreport.dump;
 
 import dev.exit137.proto.v1.Incident;
 import java.util.OptionalLong;

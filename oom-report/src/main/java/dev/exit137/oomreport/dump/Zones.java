@@ -1,7 +1,7 @@
-package dev.exit137.agent.dump;
+package dev.exit137.oomreport.dump;
 
-import static dev.exit137.agent.dump.LineCursor.ABSENT;
-import static dev.exit137.agent.dump.LineCursor.ascii;
+import static dev.exit137.oomreport.dump.LineCursor.ABSENT;
+import static dev.exit137.oomreport.dump.LineCursor.ascii;
 
 import dev.exit137.proto.v1.HugepagePool;
 import dev.exit137.proto.v1.NodeMemory;

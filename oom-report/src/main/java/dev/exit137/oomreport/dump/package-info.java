@@ -11,4 +11,4 @@
  * @see <a href="https://github.com/torvalds/linux/blob/master/mm/memcontrol.c">mm/memcontrol.c:
  *     mem_cgroup_print_oom_meminfo</a>
  */
-package dev.exit137.agent.dump;
+package dev.exit137.oomreport.dump;

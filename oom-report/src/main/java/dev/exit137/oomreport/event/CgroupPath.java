@@ -1,4 +1,4 @@
-package dev.exit137.agent.cgroup;
+package dev.exit137.oomreport.event;
 
 import dev.exit137.proto.v1.Container;
 import dev.exit137.proto.v1.Limit;

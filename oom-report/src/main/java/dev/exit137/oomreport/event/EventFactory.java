@@ -1,12 +1,10 @@
-package dev.exit137.agent.correlate;
+package dev.exit137.oomreport.event;
 
 import com.google.protobuf.Duration;
 import com.google.protobuf.Timestamp;
-import dev.exit137.agent.cgroup.Cgroup;
-import dev.exit137.agent.cgroup.CgroupPath;
-import dev.exit137.agent.incident.Incident;
-import dev.exit137.agent.kmsg.OomLine;
-import dev.exit137.agent.kmsg.OomLine.Wording;
+import dev.exit137.oomreport.incident.Incident;
+import dev.exit137.oomreport.parse.OomLine;
+import dev.exit137.oomreport.parse.OomLine.Wording;
 import dev.exit137.proto.v1.ChosenTask;
 import dev.exit137.proto.v1.Incident.Builder;
 import dev.exit137.proto.v1.Limit;
@@ -77,11 +75,17 @@ public final class EventFactory {
             : incident.isNoKillableProcess() ? Outcome.NO_KILLABLE_PROCESS : Outcome.KILL_NOT_SEEN);
   }
 
-  /** A kill that only a counter saw: the {@code ordinal}th of that cgroup, or of what vanished below it. */
-  OomKillEvent.Builder countedOnly(Cgroup countedBy, long ordinal, Attribution attribution, Times times) {
+  /**
+   * A kill that only a counter saw.
+   *
+   * @param inode of the cgroup whose counter it is
+   * @param below whether it was in a cgroup that has vanished below that one
+   * @param ordinal the number of the kill among those of that cgroup, or of those below; from 1
+   */
+  public OomKillEvent.Builder countedOnly(
+      long inode, boolean below, long ordinal, Attribution attribution, Times times) {
     String id =
-        node.getBootId() + "/cgroup/" + Long.toUnsignedString(countedBy.inode()) + "/"
-            + (countedBy == attribution.cgroup() ? "" : "below/") + ordinal;
+        node.getBootId() + "/cgroup/" + Long.toUnsignedString(inode) + "/" + (below ? "below/" : "") + ordinal;
     OomKillEvent.Builder event =
         base(times)
             .setEventId(id)
@@ -96,7 +100,7 @@ public final class EventFactory {
 
   private static void setCgroup(OomKillEvent.Builder event, Attribution attribution) {
     List<String> candidates =
-        attribution.candidates().stream().filter(path -> !path.equals(Surplus.UNSEEN)).toList();
+        attribution.candidates().stream().filter(path -> !path.equals(Attribution.UNSEEN)).toList();
     int listed = Math.min(candidates.size(), MAX_CANDIDATES);
     event
         .setCgroupPath(attribution.path())
@@ -250,7 +254,7 @@ public final class EventFactory {
   }
 
   /** Sets the limit that was hit, and whose it is. */
-  static OomKillEvent.Builder setLimit(OomKillEvent.Builder event, Limit.Builder limit) {
+  public static OomKillEvent.Builder setLimit(OomKillEvent.Builder event, Limit.Builder limit) {
     if (event.getScope() == Scope.GLOBAL) {
       limit.setOwner(Limit.Owner.NODE);
     } else if (!limit.getCgroup().isEmpty()) {
@@ -289,7 +293,7 @@ public final class EventFactory {
     }
   }
 
-  static List<Evidence> withCounter(OomKillEvent event) {
+  public static List<Evidence> withCounter(OomKillEvent event) {
     return event.getEvidenceList().contains(Evidence.MEMORY_EVENTS)
         ? List.of()
         : List.of(Evidence.MEMORY_EVENTS);

@@ -1,4 +1,4 @@
-package dev.exit137.agent.correlate;
+package dev.exit137.oomreport.event;
 
 import java.util.HexFormat;
 

@@ -1,14 +1,8 @@
-package dev.exit137.agent.cgroup;
+package dev.exit137.oomreport.event;
 
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.QosClass;
 import dev.exit137.proto.v1.Victim;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.OptionalLong;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 /**
  * What a burstable pod's container had requested, from what kubelet made of it, <a
@@ -18,20 +12,8 @@ import java.util.regex.Pattern;
 public final class MemoryRequest {
   private static final int LEAST = 3;
   private static final int MOST = 999;
-  // MemTotal:       16318476 kB
-  private static final Pattern MEM_TOTAL = Pattern.compile("(?m)^MemTotal:\\s+(\\d{1,15}) kB$");
 
   private MemoryRequest() {}
-
-  /** The node's memory as kubelet reads it, bytes; empty where procfs does not tell. */
-  public static OptionalLong nodeMemoryBytes(Path procRoot) {
-    try {
-      Matcher total = MEM_TOTAL.matcher(Files.readString(procRoot.resolve("meminfo")));
-      return total.find() ? OptionalLong.of(Long.parseLong(total.group(1)) << 10) : OptionalLong.empty();
-    } catch (IOException e) {
-      return OptionalLong.empty();
-    }
-  }
 
   /** Adds the estimate, where there is one. @param nodeMemoryBytes 0 where it is not known */
   public static void estimate(OomKillEvent.Builder event, long nodeMemoryBytes) {

@@ -1,4 +1,4 @@
-package dev.exit137.agent.explain;
+package dev.exit137.oomreport.explain;
 
 /**
  * What a rule found.

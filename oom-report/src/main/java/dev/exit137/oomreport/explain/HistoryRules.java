@@ -1,4 +1,4 @@
-package dev.exit137.agent.explain;
+package dev.exit137.oomreport.explain;
 
 import com.google.protobuf.Timestamp;
 import dev.exit137.proto.v1.WorkloadHistory;

@@ -1,8 +1,8 @@
-package dev.exit137.agent.explain;
+package dev.exit137.oomreport.explain;
 
 import static java.util.stream.Collectors.joining;
 
-import dev.exit137.agent.explain.Part.Kind;
+import dev.exit137.oomreport.explain.Part.Kind;
 import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.MemorySample;
 import dev.exit137.proto.v1.Task;

@@ -1,6 +1,6 @@
-package dev.exit137.agent.explain;
+package dev.exit137.oomreport.explain;
 
-import dev.exit137.agent.explain.Part.Kind;
+import dev.exit137.oomreport.explain.Part.Kind;
 import dev.exit137.proto.v1.NodeMemory;
 import dev.exit137.proto.v1.OomKillEvent.Outcome;
 import dev.exit137.proto.v1.OomKillEvent.Scope;

@@ -1,6 +1,6 @@
-package dev.exit137.agent.explain;
+package dev.exit137.oomreport.explain;
 
-import dev.exit137.agent.cgroup.CgroupPath;
+import dev.exit137.oomreport.event.CgroupPath;
 import dev.exit137.proto.v1.Container;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.Limit;

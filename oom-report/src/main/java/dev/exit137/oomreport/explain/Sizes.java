@@ -1,4 +1,4 @@
-package dev.exit137.agent.explain;
+package dev.exit137.oomreport.explain;
 
 /** Sizes, shares and times as a person reads them. */
 public final class Sizes {

@@ -1,9 +1,9 @@
-package dev.exit137.agent.incident;
+package dev.exit137.oomreport.incident;
 
-import dev.exit137.agent.kmsg.ByteText;
-import dev.exit137.agent.kmsg.OomLine;
-import dev.exit137.agent.kmsg.OomLine.Kind;
-import dev.exit137.agent.kmsg.OomLine.Wording;
+import dev.exit137.oomreport.parse.ByteText;
+import dev.exit137.oomreport.parse.OomLine;
+import dev.exit137.oomreport.parse.OomLine.Kind;
+import dev.exit137.oomreport.parse.OomLine.Wording;
 import java.util.Arrays;
 
 /**

@@ -1,10 +1,10 @@
-package dev.exit137.agent.incident;
+package dev.exit137.oomreport.incident;
 
-import dev.exit137.agent.kmsg.KmsgRecordFlyweight;
-import dev.exit137.agent.kmsg.OomLine;
-import dev.exit137.agent.kmsg.OomLine.Kind;
-import dev.exit137.agent.kmsg.OomLine.Wording;
-import dev.exit137.agent.kmsg.OomLineParser;
+import dev.exit137.oomreport.parse.KmsgRecordFlyweight;
+import dev.exit137.oomreport.parse.OomLine;
+import dev.exit137.oomreport.parse.OomLine.Kind;
+import dev.exit137.oomreport.parse.OomLine.Wording;
+import dev.exit137.oomreport.parse.OomLineParser;
 
 /**
  * Puts the lines of OOM reports together. The kernel prints reports one after another (under oom_lock), but the head of

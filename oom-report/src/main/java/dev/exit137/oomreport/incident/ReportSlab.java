@@ -1,7 +1,7 @@
-package dev.exit137.agent.incident;
+package dev.exit137.oomreport.incident;
 
-import dev.exit137.agent.dump.RawReport;
-import dev.exit137.agent.kmsg.KmsgRecordFlyweight;
+import dev.exit137.oomreport.dump.RawReport;
+import dev.exit137.oomreport.parse.KmsgRecordFlyweight;
 import java.util.Arrays;
 import java.util.Optional;
 

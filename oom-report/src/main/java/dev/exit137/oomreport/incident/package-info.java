@@ -1,2 +1,2 @@
 /** OOM reports put together from their lines, as the kernel prints them (mm/oom_kill.c, mm/memcontrol.c). */
-package dev.exit137.agent.incident;
+package dev.exit137.oomreport.incident;

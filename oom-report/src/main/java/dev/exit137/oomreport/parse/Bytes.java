@@ -1,4 +1,4 @@
-package dev.exit137.agent.kmsg;
+package dev.exit137.oomreport.parse;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;

@@ -1,7 +1,7 @@
-package dev.exit137.agent.kmsg;
+package dev.exit137.oomreport.parse;
 
-import static dev.exit137.agent.kmsg.OomLine.ABSENT;
-import static dev.exit137.agent.kmsg.TextCursor.ascii;
+import static dev.exit137.oomreport.parse.OomLine.ABSENT;
+import static dev.exit137.oomreport.parse.TextCursor.ascii;
 
 /** The one line that every kill has: it is not rate-limited. */
 final class KilledLine {

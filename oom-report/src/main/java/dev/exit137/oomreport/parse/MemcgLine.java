@@ -1,9 +1,9 @@
-package dev.exit137.agent.kmsg;
+package dev.exit137.oomreport.parse;
 
-import static dev.exit137.agent.kmsg.OomLine.ABSENT;
-import static dev.exit137.agent.kmsg.TextCursor.ascii;
+import static dev.exit137.oomreport.parse.OomLine.ABSENT;
+import static dev.exit137.oomreport.parse.TextCursor.ascii;
 
-import dev.exit137.agent.kmsg.OomLine.Kind;
+import dev.exit137.oomreport.parse.OomLine.Kind;
 
 /** The block that a memory cgroup's OOM has: whose limit, and how much. Paths hold any byte but the newline. */
 final class MemcgLine {

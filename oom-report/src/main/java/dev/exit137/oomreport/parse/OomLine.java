@@ -1,4 +1,4 @@
-package dev.exit137.agent.kmsg;
+package dev.exit137.oomreport.parse;
 
 /**
  * What one line of an OOM report says. {@link OomLineParser} fills it again and again; whoever wants to keep something

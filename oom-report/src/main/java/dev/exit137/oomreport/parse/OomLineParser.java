@@ -1,10 +1,10 @@
-package dev.exit137.agent.kmsg;
+package dev.exit137.oomreport.parse;
 
-import static dev.exit137.agent.kmsg.OomLine.ABSENT;
-import static dev.exit137.agent.kmsg.TextCursor.ascii;
+import static dev.exit137.oomreport.parse.OomLine.ABSENT;
+import static dev.exit137.oomreport.parse.TextCursor.ascii;
 
-import dev.exit137.agent.kmsg.OomLine.Kind;
-import dev.exit137.agent.kmsg.OomLine.Wording;
+import dev.exit137.oomreport.parse.OomLine.Kind;
+import dev.exit137.oomreport.parse.OomLine.Wording;
 
 /**
  * Tells the lines of an OOM report from all others and reads them, as kernels since 2.6.24 print them. Looks at bytes in

@@ -1,10 +1,10 @@
-package dev.exit137.agent.kmsg;
+package dev.exit137.oomreport.parse;
 
-import static dev.exit137.agent.kmsg.OomLine.ABSENT;
-import static dev.exit137.agent.kmsg.TextCursor.ascii;
+import static dev.exit137.oomreport.parse.OomLine.ABSENT;
+import static dev.exit137.oomreport.parse.TextCursor.ascii;
 
-import dev.exit137.agent.kmsg.OomLine.Kind;
-import dev.exit137.agent.kmsg.OomLine.Wording;
+import dev.exit137.oomreport.parse.OomLine.Kind;
+import dev.exit137.oomreport.parse.OomLine.Wording;
 
 /** The lines that begin with what has run out, and say what is done about it. */
 final class OutOfMemoryLine {

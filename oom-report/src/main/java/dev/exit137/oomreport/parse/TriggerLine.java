@@ -1,9 +1,9 @@
-package dev.exit137.agent.kmsg;
+package dev.exit137.oomreport.parse;
 
-import static dev.exit137.agent.kmsg.OomLine.ABSENT;
-import static dev.exit137.agent.kmsg.TextCursor.ascii;
+import static dev.exit137.oomreport.parse.OomLine.ABSENT;
+import static dev.exit137.oomreport.parse.TextCursor.ascii;
 
-import dev.exit137.agent.kmsg.OomLine.Kind;
+import dev.exit137.oomreport.parse.OomLine.Kind;
 
 /** Who asked for memory when there was none. Only the name of the process stands before, and it may be any. */
 final class TriggerLine {

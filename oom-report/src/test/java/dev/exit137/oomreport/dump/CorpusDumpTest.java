@@ -1,9 +1,9 @@
-package dev.exit137.agent.dump;
+package dev.exit137.oomreport.dump;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.exit137.agent.dump.Reports.Log;
-import dev.exit137.agent.dump.Reports.Source;
+import dev.exit137.oomreport.dump.Reports.Log;
+import dev.exit137.oomreport.dump.Reports.Source;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.NodeMemory;
 import dev.exit137.proto.v1.Victim;

@@ -1,4 +1,4 @@
-package dev.exit137.agent.dump;
+package dev.exit137.oomreport.dump;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

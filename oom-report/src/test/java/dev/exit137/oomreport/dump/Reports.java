@@ -1,6 +1,6 @@
-package dev.exit137.agent.dump;
+package dev.exit137.oomreport.dump;
 
-import dev.exit137.agent.kmsg.Corpus;
+import dev.exit137.oomreport.parse.Corpus;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.Victim;
 import java.io.IOException;

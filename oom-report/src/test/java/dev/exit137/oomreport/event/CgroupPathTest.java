@@ -1,4 +1,4 @@
-package dev.exit137.agent.cgroup;
+package dev.exit137.oomreport.event;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

@@ -1,11 +1,11 @@
-package dev.exit137.agent.correlate;
+package dev.exit137.oomreport.event;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.exit137.agent.incident.Incident;
-import dev.exit137.agent.incident.IncidentAssembler;
-import dev.exit137.agent.kmsg.OomLine;
-import dev.exit137.agent.kmsg.OomLineParser;
+import dev.exit137.oomreport.incident.Incident;
+import dev.exit137.oomreport.incident.IncidentAssembler;
+import dev.exit137.oomreport.parse.OomLine;
+import dev.exit137.oomreport.parse.OomLineParser;
 import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.Limit.Owner;
 import dev.exit137.proto.v1.Node;

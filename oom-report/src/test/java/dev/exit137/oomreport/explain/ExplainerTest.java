@@ -1,16 +1,16 @@
-package dev.exit137.agent.explain;
+package dev.exit137.oomreport.explain;
 
-import static dev.exit137.agent.explain.Reports.GIB;
-import static dev.exit137.agent.explain.Reports.KIB;
-import static dev.exit137.agent.explain.Reports.MIB;
-import static dev.exit137.agent.explain.Reports.fullZones;
-import static dev.exit137.agent.explain.Reports.global;
-import static dev.exit137.agent.explain.Reports.list;
-import static dev.exit137.agent.explain.Reports.memcg;
-import static dev.exit137.agent.explain.Reports.sampled;
-import static dev.exit137.agent.explain.Reports.task;
-import static dev.exit137.agent.explain.Reports.trigger;
-import static dev.exit137.agent.explain.Reports.zone;
+import static dev.exit137.oomreport.explain.Reports.GIB;
+import static dev.exit137.oomreport.explain.Reports.KIB;
+import static dev.exit137.oomreport.explain.Reports.MIB;
+import static dev.exit137.oomreport.explain.Reports.fullZones;
+import static dev.exit137.oomreport.explain.Reports.global;
+import static dev.exit137.oomreport.explain.Reports.list;
+import static dev.exit137.oomreport.explain.Reports.memcg;
+import static dev.exit137.oomreport.explain.Reports.sampled;
+import static dev.exit137.oomreport.explain.Reports.task;
+import static dev.exit137.oomreport.explain.Reports.trigger;
+import static dev.exit137.oomreport.explain.Reports.zone;
 import static org.junit.jupiter.api.Assertions.assertAll;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;

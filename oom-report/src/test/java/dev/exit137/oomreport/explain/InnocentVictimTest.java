@@ -1,10 +1,10 @@
-package dev.exit137.agent.explain;
+package dev.exit137.oomreport.explain;
 
-import static dev.exit137.agent.explain.Reports.GIB;
-import static dev.exit137.agent.explain.Reports.MIB;
-import static dev.exit137.agent.explain.Reports.global;
-import static dev.exit137.agent.explain.Reports.memcg;
-import static dev.exit137.agent.explain.Reports.task;
+import static dev.exit137.oomreport.explain.Reports.GIB;
+import static dev.exit137.oomreport.explain.Reports.MIB;
+import static dev.exit137.oomreport.explain.Reports.global;
+import static dev.exit137.oomreport.explain.Reports.memcg;
+import static dev.exit137.oomreport.explain.Reports.task;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.exit137.proto.v1.OomKillEvent;

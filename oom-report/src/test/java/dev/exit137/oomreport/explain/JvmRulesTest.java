@@ -1,10 +1,10 @@
-package dev.exit137.agent.explain;
+package dev.exit137.oomreport.explain;
 
-import static dev.exit137.agent.explain.Reports.KIB;
-import static dev.exit137.agent.explain.Reports.MIB;
-import static dev.exit137.agent.explain.Reports.explanation;
-import static dev.exit137.agent.explain.Reports.memcg;
-import static dev.exit137.agent.explain.Reports.recommendations;
+import static dev.exit137.oomreport.explain.Reports.KIB;
+import static dev.exit137.oomreport.explain.Reports.MIB;
+import static dev.exit137.oomreport.explain.Reports.explanation;
+import static dev.exit137.oomreport.explain.Reports.memcg;
+import static dev.exit137.oomreport.explain.Reports.recommendations;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.exit137.proto.v1.Jvm;

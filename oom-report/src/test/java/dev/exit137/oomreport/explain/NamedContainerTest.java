@@ -1,9 +1,9 @@
-package dev.exit137.agent.explain;
+package dev.exit137.oomreport.explain;
 
-import static dev.exit137.agent.explain.Reports.KIB;
-import static dev.exit137.agent.explain.Reports.explanation;
-import static dev.exit137.agent.explain.Reports.global;
-import static dev.exit137.agent.explain.Reports.memcg;
+import static dev.exit137.oomreport.explain.Reports.KIB;
+import static dev.exit137.oomreport.explain.Reports.explanation;
+import static dev.exit137.oomreport.explain.Reports.global;
+import static dev.exit137.oomreport.explain.Reports.memcg;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;

@@ -1,25 +1,22 @@
-package dev.exit137.agent.explain;
+package dev.exit137.oomreport.explain;
 
-import static dev.exit137.agent.explain.Reports.GIB;
-import static dev.exit137.agent.explain.Reports.KIB;
-import static dev.exit137.agent.explain.Reports.MIB;
-import static dev.exit137.agent.explain.Reports.explanation;
-import static dev.exit137.agent.explain.Reports.fullZones;
-import static dev.exit137.agent.explain.Reports.global;
-import static dev.exit137.agent.explain.Reports.recommendations;
-import static dev.exit137.agent.explain.Reports.trigger;
-import static dev.exit137.agent.explain.Reports.zone;
+import static dev.exit137.oomreport.explain.Reports.GIB;
+import static dev.exit137.oomreport.explain.Reports.KIB;
+import static dev.exit137.oomreport.explain.Reports.MIB;
+import static dev.exit137.oomreport.explain.Reports.explanation;
+import static dev.exit137.oomreport.explain.Reports.fullZones;
+import static dev.exit137.oomreport.explain.Reports.global;
+import static dev.exit137.oomreport.explain.Reports.recommendations;
+import static dev.exit137.oomreport.explain.Reports.trigger;
+import static dev.exit137.oomreport.explain.Reports.zone;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.exit137.agent.cgroup.CgroupPath;
-import dev.exit137.agent.cgroup.MemoryRequest;
+import dev.exit137.oomreport.event.CgroupPath;
+import dev.exit137.oomreport.event.MemoryRequest;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Scope;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -57,13 +54,6 @@ class NodeChoiceTest {
     CgroupPath.describe(event);
     MemoryRequest.estimate(event, 0);
     assertThat(event.getContainer().hasMemoryRequestEstimateBytes()).as("a node of unknown size").isFalse();
-  }
-
-  @Test
-  void memoryOfTheNodeIsWhatKubeletReads(@TempDir Path procRoot) throws Exception {
-    assertThat(MemoryRequest.nodeMemoryBytes(procRoot)).isEmpty();
-    Files.writeString(procRoot.resolve("meminfo"), "MemTotal:       16318476 kB\nMemFree:          226132 kB\n");
-    assertThat(MemoryRequest.nodeMemoryBytes(procRoot)).hasValue(16318476 * KIB);
   }
 
   @Test

@@ -1,4 +1,4 @@
-package dev.exit137.agent.explain;
+package dev.exit137.oomreport.explain;
 
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.MemoryBreakdown;

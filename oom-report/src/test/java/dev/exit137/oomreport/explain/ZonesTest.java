@@ -1,9 +1,9 @@
-package dev.exit137.agent.explain;
+package dev.exit137.oomreport.explain;
 
-import static dev.exit137.agent.explain.Reports.KIB;
-import static dev.exit137.agent.explain.Reports.MIB;
-import static dev.exit137.agent.explain.Reports.fullZones;
-import static dev.exit137.agent.explain.Reports.zone;
+import static dev.exit137.oomreport.explain.Reports.KIB;
+import static dev.exit137.oomreport.explain.Reports.MIB;
+import static dev.exit137.oomreport.explain.Reports.fullZones;
+import static dev.exit137.oomreport.explain.Reports.zone;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;

@@ -1,10 +1,10 @@
-package dev.exit137.agent.incident;
+package dev.exit137.oomreport.incident;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.exit137.agent.kmsg.KmsgRecordFlyweight;
-import dev.exit137.agent.kmsg.OomLine;
+import dev.exit137.oomreport.parse.KmsgRecordFlyweight;
+import dev.exit137.oomreport.parse.OomLine;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;

@@ -1,11 +1,11 @@
-package dev.exit137.agent.incident;
+package dev.exit137.oomreport.incident;
 
-import dev.exit137.agent.correlate.Attribution;
-import dev.exit137.agent.correlate.EventFactory;
-import dev.exit137.agent.correlate.EventIds;
-import dev.exit137.agent.kmsg.OomLine;
-import dev.exit137.agent.kmsg.OomLine.Kind;
-import dev.exit137.agent.kmsg.OomLineParser;
+import dev.exit137.oomreport.event.Attribution;
+import dev.exit137.oomreport.event.EventFactory;
+import dev.exit137.oomreport.event.EventIds;
+import dev.exit137.oomreport.parse.OomLine;
+import dev.exit137.oomreport.parse.OomLine.Kind;
+import dev.exit137.oomreport.parse.OomLineParser;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
 import java.time.Instant;

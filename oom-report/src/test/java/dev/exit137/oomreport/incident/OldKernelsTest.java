@@ -1,10 +1,10 @@
-package dev.exit137.agent.incident;
+package dev.exit137.oomreport.incident;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.exit137.agent.kmsg.OomLine;
-import dev.exit137.agent.kmsg.OomLine.Wording;
-import dev.exit137.agent.kmsg.OomLineParser;
+import dev.exit137.oomreport.parse.OomLine;
+import dev.exit137.oomreport.parse.OomLine.Wording;
+import dev.exit137.oomreport.parse.OomLineParser;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;

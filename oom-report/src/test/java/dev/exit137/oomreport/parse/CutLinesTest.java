@@ -1,9 +1,9 @@
-package dev.exit137.agent.kmsg;
+package dev.exit137.oomreport.parse;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.exit137.agent.kmsg.OomLine.Kind;
-import dev.exit137.agent.kmsg.OomLine.Wording;
+import dev.exit137.oomreport.parse.OomLine.Kind;
+import dev.exit137.oomreport.parse.OomLine.Wording;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;

@@ -1,6 +1,6 @@
-package dev.exit137.agent.kmsg;
+package dev.exit137.oomreport.parse;
 
-import dev.exit137.agent.kmsg.OomLine.Wording;
+import dev.exit137.oomreport.parse.OomLine.Wording;
 import java.util.Map;
 import java.util.TreeMap;
 

@@ -1,4 +1,4 @@
-package dev.exit137.agent.kmsg;
+package dev.exit137.oomreport.parse;
 
 import java.util.List;
 

@@ -1,7 +1,7 @@
-package dev.exit137.agent.kmsg;
+package dev.exit137.oomreport.parse;
 
-import dev.exit137.agent.kmsg.OomLine.Kind;
-import dev.exit137.agent.kmsg.OomLine.Wording;
+import dev.exit137.oomreport.parse.OomLine.Kind;
+import dev.exit137.oomreport.parse.OomLine.Wording;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;

@@ -1,8 +1,8 @@
-package dev.exit137.agent.kmsg;
+package dev.exit137.oomreport.parse;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.exit137.agent.kmsg.OomLine.Kind;
+import dev.exit137.oomreport.parse.OomLine.Kind;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;

@@ -1,4 +1,4 @@
-package dev.exit137.agent.spool;
+package dev.exit137.agent.delivery.spool;
 
 /**
  * Where a record of the spool is.

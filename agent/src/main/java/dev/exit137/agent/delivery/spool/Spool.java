@@ -1,4 +1,4 @@
-package dev.exit137.agent.spool;
+package dev.exit137.agent.delivery.spool;
 
 import com.google.protobuf.ByteString;
 import dev.exit137.proto.state.v1.SpoolSegment;

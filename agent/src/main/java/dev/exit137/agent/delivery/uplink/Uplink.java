@@ -1,7 +1,7 @@
-package dev.exit137.agent.uplink;
+package dev.exit137.agent.delivery.uplink;
 
-import dev.exit137.proto.guard.Guard;
-import dev.exit137.proto.security.ClientSecurity;
+import dev.exit137.daemon.guard.Guard;
+import dev.exit137.daemon.tls.ClientSecurity;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.EventAck;
 import dev.exit137.proto.v1.EventIngestGrpc;

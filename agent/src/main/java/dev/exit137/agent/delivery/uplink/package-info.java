@@ -1,2 +1,2 @@
 /** The gRPC stream to an aggregator. */
-package dev.exit137.agent.uplink;
+package dev.exit137.agent.delivery.uplink;

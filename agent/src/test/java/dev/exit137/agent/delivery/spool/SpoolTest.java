@@ -1,4 +1,4 @@
-package dev.exit137.agent.spool;
+package dev.exit137.agent.delivery.spool;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;

@@ -1,10 +1,10 @@
-package dev.exit137.agent.uplink;
+package dev.exit137.agent.delivery.uplink;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.exit137.agent.Await;
-import dev.exit137.proto.guard.Guard;
-import dev.exit137.proto.security.ClientSecurity;
+import dev.exit137.daemon.guard.Guard;
+import dev.exit137.daemon.tls.ClientSecurity;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.EventAck;
 import dev.exit137.proto.v1.EventIngestGrpc;

@@ -1,4 +1,4 @@
-package dev.exit137.agent.uplink;
+package dev.exit137.agent.delivery.uplink;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

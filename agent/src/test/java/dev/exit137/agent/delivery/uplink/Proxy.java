@@ -1,4 +1,4 @@
-package dev.exit137.agent.uplink;
+package dev.exit137.agent.delivery.uplink;
 
 import java.io.IOException;
 import java.io.InputStream;

@@ -1,10 +1,10 @@
-package dev.exit137.cli.analyze.text;
+package dev.exit137.cli.render.report;
 
-import dev.exit137.agent.explain.CgroupName;
-import dev.exit137.agent.explain.Explainer;
-import dev.exit137.agent.explain.Sizes;
 import dev.exit137.cli.analyze.AnalyzedIncident;
 import dev.exit137.cli.analyze.LogTotals;
+import dev.exit137.oomreport.explain.CgroupName;
+import dev.exit137.oomreport.explain.Explainer;
+import dev.exit137.oomreport.explain.Sizes;
 import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Outcome;

@@ -1,8 +1,8 @@
-package dev.exit137.cli.analyze.text;
+package dev.exit137.cli.render.report;
 
-import dev.exit137.agent.explain.GfpMask;
-import dev.exit137.agent.explain.Sizes;
 import dev.exit137.cli.analyze.AnalyzedIncident;
+import dev.exit137.oomreport.explain.GfpMask;
+import dev.exit137.oomreport.explain.Sizes;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.OomKillEvent;

@@ -1,7 +1,7 @@
-package dev.exit137.cli.analyze.text;
+package dev.exit137.cli.render.report;
 
-import dev.exit137.agent.explain.Part;
-import dev.exit137.agent.explain.Sizes;
+import dev.exit137.oomreport.explain.Part;
+import dev.exit137.oomreport.explain.Sizes;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.MemoryBreakdown;

@@ -1,6 +1,6 @@
-package dev.exit137.cli.analyze.text;
+package dev.exit137.cli.render.report;
 
-import dev.exit137.cli.output.Text;
+import dev.exit137.cli.render.Text;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,4 +1,4 @@
-package dev.exit137.cli.analyze.text;
+package dev.exit137.cli.render.report;
 
 import java.time.Duration;
 

@@ -1,8 +1,8 @@
-package dev.exit137.cli.analyze.text;
+package dev.exit137.cli.render.report;
 
-import dev.exit137.agent.cgroup.CgroupPath;
-import dev.exit137.agent.explain.CgroupName;
-import dev.exit137.agent.explain.Sizes;
+import dev.exit137.oomreport.event.CgroupPath;
+import dev.exit137.oomreport.explain.CgroupName;
+import dev.exit137.oomreport.explain.Sizes;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.Victim;
 import java.util.OptionalLong;

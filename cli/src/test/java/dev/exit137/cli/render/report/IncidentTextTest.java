@@ -1,6 +1,6 @@
-package dev.exit137.cli.analyze.text;
+package dev.exit137.cli.render.report;
 
-import static dev.exit137.cli.analyze.text.Reports.analyzed;
+import static dev.exit137.cli.render.report.Reports.analyzed;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 

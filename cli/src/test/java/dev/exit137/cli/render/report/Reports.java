@@ -1,7 +1,7 @@
-package dev.exit137.cli.analyze.text;
+package dev.exit137.cli.render.report;
 
-import dev.exit137.agent.explain.Explainer;
 import dev.exit137.cli.analyze.AnalyzedIncident;
+import dev.exit137.oomreport.explain.Explainer;
 import dev.exit137.proto.v1.HugepagePool;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.Limit;

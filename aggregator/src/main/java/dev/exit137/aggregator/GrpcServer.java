@@ -1,17 +1,20 @@
 package dev.exit137.aggregator;
 
+import dev.exit137.aggregator.AggregatorConfig;
 import dev.exit137.aggregator.access.AccessConfig;
 import dev.exit137.aggregator.access.AccessControl;
-import dev.exit137.aggregator.access.Refusals;
-import dev.exit137.aggregator.consume.OomEventsService;
-import dev.exit137.aggregator.consume.ResumeTokenHeader;
 import dev.exit137.aggregator.ingest.ConnectedNodes;
 import dev.exit137.aggregator.ingest.IngestService;
-import dev.exit137.aggregator.peer.Peers;
+import dev.exit137.aggregator.limits.Peers;
+import dev.exit137.aggregator.query.OomEventsService;
+import dev.exit137.aggregator.query.ResumeTokenHeader;
+import dev.exit137.aggregator.server.GuardedCalls;
+import dev.exit137.aggregator.server.MalformedMessages;
+import dev.exit137.aggregator.server.Refusals;
 import dev.exit137.aggregator.store.EventStore;
-import dev.exit137.proto.guard.Guard;
-import dev.exit137.proto.security.Tls;
-import dev.exit137.proto.security.UnusableFileException;
+import dev.exit137.daemon.guard.Guard;
+import dev.exit137.daemon.tls.Tls;
+import dev.exit137.daemon.tls.UnusableFileException;
 import dev.exit137.proto.v1.EventIngestGrpc;
 import dev.exit137.proto.v1.OomEventsGrpc;
 import io.grpc.BindableService;
@@ -49,12 +52,12 @@ import java.util.concurrent.TimeUnit;
  * heartbeats' timing, exit137-ingest takes what agents send and may wait for the disk, exit137-summary counts,
  * exit137-consume answers everyone else. Keys for tokens are fetched on exit137-keys, if they are.
  */
-final class GrpcServer implements AutoCloseable {
+public final class GrpcServer implements AutoCloseable {
   /**
    * Largest message taken, bytes: gRPC's usual 4 MiB, less the room for a token beside it. So every event that can be
    * stored can be received by a consumer with gRPC's usual limit.
    */
-  static final int MAX_MESSAGE_BYTES = (4 << 20) - 1024;
+  public static final int MAX_MESSAGE_BYTES = (4 << 20) - 1024;
 
   private static final int CONSUMER_THREADS = 2;
   private static final String SUMMARIZE = OomEventsGrpc.getSummarizeEventsMethod().getFullMethodName();
@@ -141,7 +144,7 @@ final class GrpcServer implements AutoCloseable {
     consume.endUnproven();
   }
 
-  static GrpcServer start(AggregatorConfig config, EventStore store, InstantSource clock, Guard guard)
+  public static GrpcServer start(AggregatorConfig config, EventStore store, InstantSource clock, Guard guard)
       throws IOException {
     String where = "cannot listen on " + config.listenHost() + ":" + config.listenPort() + ": ";
     InetSocketAddress address = new InetSocketAddress(config.listenHost(), config.listenPort());
@@ -167,27 +170,27 @@ final class GrpcServer implements AutoCloseable {
     return server;
   }
 
-  int port() {
+  public int port() {
     return server.getPort();
   }
 
   /** What was refused. */
-  Refusals refusals() {
+  public Refusals refusals() {
     return refusals;
   }
 
   /** Agents that have a stream open. */
-  int connectedAgents() {
+  public int connectedAgents() {
     return connected.size();
   }
 
   /** Consumers' watches that are open. */
-  int watches() {
+  public int watches() {
     return consume.watches();
   }
 
   /** The thread of the network, to learn whether it lives. */
-  Executor thread() {
+  public Executor thread() {
     return eventLoop;
   }
 

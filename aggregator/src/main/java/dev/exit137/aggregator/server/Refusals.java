@@ -1,10 +1,7 @@
-package dev.exit137.aggregator.access;
+package dev.exit137.aggregator.server;
 
-import io.grpc.Status;
-import java.time.Instant;
 import java.util.EnumMap;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
@@ -67,21 +64,6 @@ public final class Refusals {
       count.saidNanos = now;
       count.unsaid = 0;
     }
-  }
-
-  /**
-   * The end of a stream whose caller's certificate or token has ended, counted; empty while it has not.
-   *
-   * @param now by the wall clock
-   */
-  public Optional<Status> ended(Caller caller, Instant now) {
-    if (!now.isAfter(caller.provenUntil())) {
-      return Optional.empty();
-    }
-    String why =
-        "the token or certificate with which this stream began ended at " + caller.provenUntil() + "; connect again";
-    add(Reason.UNAUTHENTICATED, "a stream of " + caller + ": " + why);
-    return Optional.of(Status.UNAUTHENTICATED.withDescription(why));
   }
 
   /** How many since the start. */

@@ -1,39 +1,40 @@
 package dev.exit137.agent.correlate;
 
 import dev.exit137.agent.cgroup.Cgroup;
-import dev.exit137.agent.incident.Incident;
-import dev.exit137.agent.kmsg.OomLine;
+import dev.exit137.oomreport.event.Attribution;
 import dev.exit137.proto.v1.OomKillEvent.Evidence;
 import java.util.List;
 
 /**
- * Which cgroup a kill belongs to, and what says so.
+ * The cgroup that a kill belongs to, as this node has it.
  *
- * @param path the victim's cgroup; empty where it is not certain
+ * @param attribution the part of it that the event has
  * @param cgroup the cgroup itself, live or lately removed; null where only its path is known, or nothing
  * @param countedBy the cgroup whose counter counted the kill: {@code cgroup}, or the nearest cgroup above it that is
  *     left; null where no counter shows it
- * @param candidates the cgroups that fit, where several do, or {@link Surplus#UNSEEN}
- * @param sources what says so
  */
-public record Attribution(
-    String path, Cgroup cgroup, Cgroup countedBy, List<String> candidates, List<Evidence> sources) {
+record CgroupAttribution(Attribution attribution, Cgroup cgroup, Cgroup countedBy) {
+  static final CgroupAttribution UNKNOWN = new CgroupAttribution(Attribution.UNKNOWN, null, null);
 
-  static final Attribution UNKNOWN = new Attribution("", null, null, List.of(), List.of());
-
-  /** Where no cgroup can be watched, the kernel's word is all there is. */
-  public static Attribution ofSummary(Incident incident, OomLine killed) {
-    return incident.isChosen(killed)
-        ? new Attribution(incident.taskMemcg().toString(), null, null, List.of(), List.of(Evidence.KMSG_SUMMARY))
-        : UNKNOWN;
+  CgroupAttribution(
+      String path, Cgroup cgroup, Cgroup countedBy, List<String> candidates, List<Evidence> sources) {
+    this(new Attribution(path, candidates, sources), cgroup, countedBy);
   }
 
-  static Attribution ambiguous(List<String> candidates) {
-    return new Attribution("", null, null, List.copyOf(candidates), List.of());
+  static CgroupAttribution ambiguous(List<String> candidates) {
+    return new CgroupAttribution("", null, null, List.copyOf(candidates), List.of());
+  }
+
+  String path() {
+    return attribution.path();
+  }
+
+  List<String> candidates() {
+    return attribution.candidates();
   }
 
   boolean isKnown() {
-    return !path.isEmpty();
+    return attribution.isKnown();
   }
 
   /**

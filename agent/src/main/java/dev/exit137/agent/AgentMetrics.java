@@ -1,8 +1,8 @@
 package dev.exit137.agent;
 
-import dev.exit137.agent.report.AgentState;
-import dev.exit137.proto.metrics.LossKinds;
-import dev.exit137.proto.metrics.Samples;
+import dev.exit137.agent.delivery.AgentState;
+import dev.exit137.daemon.metrics.LossKinds;
+import dev.exit137.daemon.metrics.Samples;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.SourceStatus;
 import dev.exit137.proto.v1.SourceStatus.State;

@@ -1,0 +1,33 @@
+package dev.exit137.oomreport.event;
+
+import dev.exit137.oomreport.incident.Incident;
+import dev.exit137.oomreport.parse.OomLine;
+import dev.exit137.proto.v1.OomKillEvent.Evidence;
+import java.util.List;
+
+/**
+ * The cgroup that a kill belongs to, and the evidence for it.
+ *
+ * @param path the victim's cgroup; empty where it is not certain
+ * @param candidates the cgroups that fit, where several do; {@link #UNSEEN} stands for one of unknown path
+ * @param sources the evidence
+ */
+public record Attribution(String path, List<String> candidates, List<Evidence> sources) {
+  /** In place of the path of a cgroup that was made and removed between two looks. */
+  public static final String UNSEEN = "";
+
+  /** Nothing names the cgroup. */
+  public static final Attribution UNKNOWN = new Attribution("", List.of(), List.of());
+
+  /** As the kernel's summary line says: it is of the process that the kernel chose, and of no other of its group. */
+  public static Attribution ofSummary(Incident incident, OomLine killed) {
+    return incident.isChosen(killed)
+        ? new Attribution(incident.taskMemcg().toString(), List.of(), List.of(Evidence.KMSG_SUMMARY))
+        : UNKNOWN;
+  }
+
+  /** Whether the path is certain. */
+  public boolean isKnown() {
+    return !path.isEmpty();
+  }
+}
