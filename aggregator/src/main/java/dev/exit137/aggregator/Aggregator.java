@@ -25,7 +25,7 @@ public final class Aggregator implements Observed, AutoCloseable {
   /** The store's waits for the disk. A slow one, or a full one, is mended by no restart. */
   private static final Duration STORE_PATIENCE = Duration.ofMinutes(5);
 
-  private static final Logger log = LoggerFactory.getLogger(Aggregator.class);
+  private static final Logger LOG = LoggerFactory.getLogger(Aggregator.class);
 
   private final EventStore store;
   private final GrpcServer server;
@@ -106,7 +106,7 @@ public final class Aggregator implements Observed, AutoCloseable {
     try (store) {
       server.close();
     } catch (IOException | RuntimeException e) {
-      log.error("the aggregator did not stop cleanly", e);
+      LOG.error("the aggregator did not stop cleanly", e);
     } finally {
       closed.countDown();
     }

@@ -3,7 +3,7 @@ package dev.exit137.agent.correlate;
 import dev.exit137.agent.cgroup.Cgroup;
 import dev.exit137.agent.cgroup.CgroupWatcher;
 import dev.exit137.agent.correlate.SurplusBook.CountedOnly;
-import dev.exit137.oomreport.incident.Incident;
+import dev.exit137.oomreport.incident.OomIncident;
 import dev.exit137.oomreport.parse.OomLine;
 import dev.exit137.proto.v1.OomKillEvent.Evidence;
 import java.util.ArrayList;
@@ -36,7 +36,7 @@ final class Attributor {
    * @param live the record was read as it came; the processes of an old one are gone, and their pids may be used again
    * @param first no baseline yet: the counters still hold kills from before the ring
    */
-  CgroupAttribution attribute(Incident incident, OomLine killed, long killedAtNanos, boolean live, boolean first) {
+  CgroupAttribution attribute(OomIncident incident, OomLine killed, long killedAtNanos, boolean live, boolean first) {
     watcher.drain();
     if (incident.isChosen(killed)) {
       return fromKernel(incident.taskMemcg().toString());

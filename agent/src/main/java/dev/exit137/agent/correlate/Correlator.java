@@ -7,17 +7,18 @@ import dev.exit137.daemon.guard.Guard;
 import dev.exit137.oomreport.event.Attribution;
 import dev.exit137.oomreport.event.EventFactory;
 import dev.exit137.oomreport.event.EventIds;
-import dev.exit137.oomreport.incident.Incident;
 import dev.exit137.oomreport.incident.IncidentAssembler;
+import dev.exit137.oomreport.incident.OomIncident;
 import dev.exit137.oomreport.incident.ReportSlab;
 import dev.exit137.oomreport.parse.KmsgRecordFlyweight;
 import dev.exit137.oomreport.parse.OomLine;
+import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.Node;
-import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Evidence;
 import dev.exit137.proto.v1.OomKillEvent.Outcome;
 import dev.exit137.proto.v1.OomKillEvent.Scope;
+import dev.exit137.proto.v1.OomKillEvent;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -64,7 +65,7 @@ public final class Correlator implements IncidentAssembler.Sink {
   private long ambiguous;
   private long unattributed;
   private boolean sampleTaken;
-  private Optional<dev.exit137.proto.v1.Incident> sampled = Optional.empty();
+  private Optional<Incident> sampled = Optional.empty();
   private long attributedSequence = -1;
   private CgroupAttribution attribution = CgroupAttribution.UNKNOWN;
   private Limit.Builder limit;
@@ -168,7 +169,7 @@ public final class Correlator implements IncidentAssembler.Sink {
   }
 
   @Override
-  public void onBegun(Incident incident) {
+  public void onBegun(OomIncident incident) {
     slab.clear();
     ofThisIncident.clear();
     sampleTaken = false;
@@ -178,11 +179,11 @@ public final class Correlator implements IncidentAssembler.Sink {
   }
 
   @Override
-  public boolean isGroupMember(Incident incident, OomLine killed, long sequence, long timestampMicros) {
+  public boolean isGroupMember(OomIncident incident, OomLine killed, long sequence, long timestampMicros) {
     return guard.get(PLACE, () -> isInGroup(incident, killed, sequence, timestampMicros), false);
   }
 
-  private boolean isInGroup(Incident incident, OomLine killed, long sequence, long timestampMicros) {
+  private boolean isInGroup(OomIncident incident, OomLine killed, long sequence, long timestampMicros) {
     attribute(incident, killed, sequence, timestampMicros);
     String group = incident.groupMemcg().toString();
     if (attribution.isKnown()) {
@@ -200,11 +201,11 @@ public final class Correlator implements IncidentAssembler.Sink {
   }
 
   @Override
-  public void onKill(Incident incident, OomLine killed, long sequence, long timestampMicros) {
+  public void onKill(OomIncident incident, OomLine killed, long sequence, long timestampMicros) {
     guard.run(PLACE, () -> reportKill(incident, killed, sequence, timestampMicros));
   }
 
-  private void reportKill(Incident incident, OomLine killed, long sequence, long timestampMicros) {
+  private void reportKill(OomIncident incident, OomLine killed, long sequence, long timestampMicros) {
     attribute(incident, killed, sequence, timestampMicros);
     long now = clock.nowNanos();
     long killedAtNanos = now - clock.ageNanos(timestampMicros, now);
@@ -257,7 +258,7 @@ public final class Correlator implements IncidentAssembler.Sink {
     }
   }
 
-  private Optional<dev.exit137.proto.v1.Incident> sampledBefore(OomKillEvent.Builder event, long killedAtNanos) {
+  private Optional<Incident> sampledBefore(OomKillEvent.Builder event, long killedAtNanos) {
     Cgroup victims = attribution.cgroup();
     String limits = event.getIncident().getLimit().getCgroup();
     Cgroup above = limits.isEmpty() || victims == null ? victims : victims.atOrAbove(limits);
@@ -266,13 +267,13 @@ public final class Correlator implements IncidentAssembler.Sink {
   }
 
   @Override
-  public void onRepeatedKill(Incident incident, OomLine killed, long sequence, long timestampMicros) {
+  public void onRepeatedKill(OomIncident incident, OomLine killed, long sequence, long timestampMicros) {
     balance.onRepeatedKillRecord();
     guard.run(PLACE, () -> accountRepeatedKill(incident, killed, sequence, timestampMicros));
   }
 
   /** It was counted in the same cgroup once more. */
-  private void accountRepeatedKill(Incident incident, OomLine killed, long sequence, long timestampMicros) {
+  private void accountRepeatedKill(OomIncident incident, OomLine killed, long sequence, long timestampMicros) {
     long now = clock.nowNanos();
     if (isInBaseline(now - clock.ageNanos(timestampMicros, now))) {
       balance.onRecordFromBefore();
@@ -282,7 +283,7 @@ public final class Correlator implements IncidentAssembler.Sink {
   }
 
   @Override
-  public void onClosed(Incident incident) {
+  public void onClosed(OomIncident incident) {
     if (incident.kills() == 0 && !incident.isGroupKill()) {
       guard.run(PLACE, () -> reportWithoutKill(incident));
     }
@@ -291,7 +292,7 @@ public final class Correlator implements IncidentAssembler.Sink {
   }
 
   /** What is known of the whole incident. */
-  private void revise(KillReport report, Incident incident) {
+  private void revise(KillReport report, OomIncident incident) {
     OomKillEvent.Builder better = report.event().toBuilder();
     if (better.getIncident().getLimit().getCgroup().isEmpty() && !limitSources.isEmpty()) {
       // The cgroup of a later victim was known.
@@ -307,7 +308,7 @@ public final class Correlator implements IncidentAssembler.Sink {
     }
   }
 
-  private void reportWithoutKill(Incident incident) {
+  private void reportWithoutKill(OomIncident incident) {
     long now = clock.nowNanos();
     if (fruitless.isRepeated(incident, now)) {
       return;
@@ -325,7 +326,7 @@ public final class Correlator implements IncidentAssembler.Sink {
     fruitless.onReported(incident, report, now);
   }
 
-  private void attribute(Incident incident, OomLine killed, long sequence, long timestampMicros) {
+  private void attribute(OomIncident incident, OomLine killed, long sequence, long timestampMicros) {
     if (attributedSequence == sequence) {
       return;
     }
@@ -350,7 +351,7 @@ public final class Correlator implements IncidentAssembler.Sink {
   }
 
   /** Whose limit it was: once for all processes that are killed in a group, as soon as one's cgroup is known. */
-  private void findLimit(Incident incident, boolean memcg, Cgroup victims, long killedAtNanos) {
+  private void findLimit(OomIncident incident, boolean memcg, Cgroup victims, long killedAtNanos) {
     if (limit == null || limitSources.isEmpty()) {
       Limit.Builder found = EventFactory.limit(incident);
       limit = found;

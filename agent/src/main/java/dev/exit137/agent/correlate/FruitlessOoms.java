@@ -1,6 +1,6 @@
 package dev.exit137.agent.correlate;
 
-import dev.exit137.oomreport.incident.Incident;
+import dev.exit137.oomreport.incident.OomIncident;
 import dev.exit137.oomreport.parse.ByteText;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -27,7 +27,7 @@ final class FruitlessOoms {
   }
 
   /** Counts the incident if it is one more of the same. It then needs no event of its own. */
-  boolean isRepeated(Incident incident, long nowNanos) {
+  boolean isRepeated(OomIncident incident, long nowNanos) {
     boolean repeated =
         report != null
             && isFruitless(incident)
@@ -41,7 +41,7 @@ final class FruitlessOoms {
   }
 
   /** Remembers an incident without a kill, and what was reported of it. */
-  void onReported(Incident incident, KillReport first, long nowNanos) {
+  void onReported(OomIncident incident, KillReport first, long nowNanos) {
     if (isFruitless(incident)) {
       tell(nowNanos);
       report = first;
@@ -71,7 +71,7 @@ final class FruitlessOoms {
     }
   }
 
-  private static boolean isFruitless(Incident incident) {
+  private static boolean isFruitless(OomIncident incident) {
     return incident.isNoKillableProcess() && !incident.isPanic() && !incident.oomMemcg().isEmpty();
   }
 }

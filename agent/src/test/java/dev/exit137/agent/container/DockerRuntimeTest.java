@@ -6,6 +6,7 @@ import dev.exit137.agent.Await;
 import dev.exit137.agent.PidNamespace;
 import dev.exit137.agent.container.Identities.Pace;
 import dev.exit137.daemon.guard.Guard;
+import dev.exit137.proto.v1.Container;
 import dev.exit137.proto.v1.SourceStatus.State;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -160,7 +161,7 @@ class DockerRuntimeTest {
     Instant started = Instant.parse("2026-11-20T10:00:00Z");
     Identity identity =
         new Identity(
-            dev.exit137.proto.v1.Container.getDefaultInstance(), Map.of(), true, java.util.OptionalInt.of(7),
+            Container.getDefaultInstance(), Map.of(), true, java.util.OptionalInt.of(7),
             Optional.of(started));
 
     assertThat(identity.isInit(7, started.plusSeconds(1), false)).contains(true);

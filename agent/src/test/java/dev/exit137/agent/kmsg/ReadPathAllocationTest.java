@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
 import dev.exit137.daemon.guard.Guard;
-import dev.exit137.oomreport.incident.Incident;
+import dev.exit137.oomreport.incident.OomIncident;
 import dev.exit137.oomreport.incident.IncidentAssembler;
 import dev.exit137.oomreport.incident.ReportSlab;
 import dev.exit137.oomreport.parse.KmsgRecordFlyweight;
@@ -26,23 +26,23 @@ class ReadPathAllocationTest {
       new IncidentAssembler(
           new IncidentAssembler.Sink() {
             @Override
-            public void onBegun(Incident incident) {
+            public void onBegun(OomIncident incident) {
               slab.clear();
             }
 
             @Override
-            public boolean isGroupMember(Incident incident, OomLine killed, long sequence, long timestampMicros) {
+            public boolean isGroupMember(OomIncident incident, OomLine killed, long sequence, long timestampMicros) {
               return true;
             }
 
             @Override
-            public void onKill(Incident incident, OomLine killed, long sequence, long timestampMicros) {}
+            public void onKill(OomIncident incident, OomLine killed, long sequence, long timestampMicros) {}
 
             @Override
-            public void onRepeatedKill(Incident incident, OomLine killed, long sequence, long timestampMicros) {}
+            public void onRepeatedKill(OomIncident incident, OomLine killed, long sequence, long timestampMicros) {}
 
             @Override
-            public void onClosed(Incident incident) {}
+            public void onClosed(OomIncident incident) {}
           });
   private long records;
 

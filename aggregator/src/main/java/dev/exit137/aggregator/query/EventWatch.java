@@ -35,7 +35,7 @@ import org.slf4j.LoggerFactory;
  * done by one thread of the executor at a time.
  */
 final class EventWatch {
-  private static final Logger log = LoggerFactory.getLogger(EventWatch.class);
+  private static final Logger LOG = LoggerFactory.getLogger(EventWatch.class);
   private static final String PLACE = "watch";
 
   // Bounds of one turn, so that many watches share few threads, and the cursor moves on where little matches.
@@ -140,7 +140,7 @@ final class EventWatch {
     } catch (RowsRemovedException e) {
       finish(Requests.removed(cursor.movedTo(e.lastRemovedRowId())));
     } catch (SQLException e) {
-      log.error("a watch ends, as the store cannot be read", e);
+      LOG.error("a watch ends, as the store cannot be read", e);
       String reason = "the aggregator's store could not be read: " + e.getMessage();
       finish(Status.UNAVAILABLE.withDescription(reason).asRuntimeException());
     } catch (Throwable e) {

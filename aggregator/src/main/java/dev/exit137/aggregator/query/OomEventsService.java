@@ -46,7 +46,7 @@ public final class OomEventsService extends OomEventsGrpc.OomEventsImplBase impl
   public static final Metadata.Key<String> OLDEST_RESUME_TOKEN =
       Metadata.Key.of("exit137-oldest-resume-token", Metadata.ASCII_STRING_MARSHALLER);
 
-  private static final Logger log = LoggerFactory.getLogger(OomEventsService.class);
+  private static final Logger LOG = LoggerFactory.getLogger(OomEventsService.class);
 
   // gRPC clients take messages of 4 MiB at most, unless told otherwise.
   private static final int MAX_PAGE_BYTES = 3 << 20;
@@ -259,7 +259,7 @@ public final class OomEventsService extends OomEventsGrpc.OomEventsImplBase impl
     } catch (StatusRuntimeException refused) {
       responses.onError(refused);
     } catch (SQLException e) {
-      log.error("a call fails, as the store cannot be read", e);
+      LOG.error("a call fails, as the store cannot be read", e);
       responses.onError(
           Status.UNAVAILABLE
               .withDescription("the aggregator's store could not be read: " + e.getMessage())

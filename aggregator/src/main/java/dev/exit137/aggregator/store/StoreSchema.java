@@ -16,7 +16,7 @@ import org.slf4j.LoggerFactory;
 
 /** The SQLite file: its settings, its tables, its version. */
 final class StoreSchema {
-  private static final Logger log = LoggerFactory.getLogger(StoreSchema.class);
+  private static final Logger LOG = LoggerFactory.getLogger(StoreSchema.class);
 
   /** PRAGMA user_version of a file that this version of the program writes. */
   static final int VERSION = 3;
@@ -131,7 +131,7 @@ final class StoreSchema {
   /** What is acknowledged shall not go into a file that cannot give it back. */
   private static void check(Connection connection, Path file) throws SQLException {
     if (number(connection, "PRAGMA page_count") * number(connection, "PRAGMA page_size") > MAX_CHECKED_BYTES) {
-      log.warn("{} is too large to be checked for damage at every start", file);
+      LOG.warn("{} is too large to be checked for damage at every start", file);
       return;
     }
     String finding = text(connection, "PRAGMA quick_check(1)");

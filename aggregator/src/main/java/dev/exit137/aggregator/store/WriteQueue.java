@@ -25,7 +25,7 @@ import org.slf4j.LoggerFactory;
  * gathered meanwhile in one transaction. So a commit's fsync is shared by the events of a storm.
  */
 final class WriteQueue implements AutoCloseable {
-  private static final Logger log = LoggerFactory.getLogger(WriteQueue.class);
+  private static final Logger LOG = LoggerFactory.getLogger(WriteQueue.class);
 
   private static final int MAX_BATCH = 512;
   private static final int MAX_QUEUED_BYTES = 6 << 20;
@@ -93,7 +93,7 @@ final class WriteQueue implements AutoCloseable {
     thread.shutdown();
     try {
       if (!thread.awaitTermination(10, TimeUnit.SECONDS)) {
-        log.warn("the disk is slow: closing the store with writes unfinished; their agents send them again");
+        LOG.warn("the disk is slow: closing the store with writes unfinished; their agents send them again");
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

@@ -13,7 +13,7 @@ import org.sqlite.SQLiteErrorCode;
  * damaged file stays so until somebody has looked after it. Safe for all threads.
  */
 final class WriteState {
-  private static final Logger log = LoggerFactory.getLogger(WriteState.class);
+  private static final Logger LOG = LoggerFactory.getLogger(WriteState.class);
 
   // Extended codes carry theirs in the lowest byte: https://www.sqlite.org/rescode.html
   private static final int PRIMARY_CODE = 0xff;
@@ -61,7 +61,7 @@ final class WriteState {
         damaged = true;
         change(Optional.of("the store's file is damaged; stop the aggregator and see to it (" + sql.getMessage() + ")"));
       }
-      case SQLITE_BUSY, SQLITE_LOCKED -> log.warn("another program holds the store: {}", sql.getMessage());
+      case SQLITE_BUSY, SQLITE_LOCKED -> LOG.warn("another program holds the store: {}", sql.getMessage());
       default -> {
         return false;
       }
@@ -87,9 +87,9 @@ final class WriteState {
     failure = now;
     if (news) {
       if (now.isPresent()) {
-        log.error("no events are stored or acknowledged, their agents keep them: {}", now.get());
+        LOG.error("no events are stored or acknowledged, their agents keep them: {}", now.get());
       } else {
-        log.info("events are stored again");
+        LOG.info("events are stored again");
       }
       guard.run("store", () -> listener.accept(now));
     }

@@ -1,15 +1,16 @@
 package dev.exit137.cli.analyze;
 
-import dev.exit137.oomreport.event.Attribution;
 import dev.exit137.oomreport.dump.DumpParser;
+import dev.exit137.oomreport.event.Attribution;
 import dev.exit137.oomreport.event.CgroupPath;
 import dev.exit137.oomreport.event.EventFactory;
 import dev.exit137.oomreport.event.EventIds;
 import dev.exit137.oomreport.event.MemoryRequest;
 import dev.exit137.oomreport.explain.Explainer;
-import dev.exit137.oomreport.incident.Incident;
 import dev.exit137.oomreport.incident.IncidentAssembler;
+import dev.exit137.oomreport.incident.OomIncident;
 import dev.exit137.oomreport.parse.OomLine;
+import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.NodeMemory;
 import dev.exit137.proto.v1.OomKillEvent;
@@ -141,7 +142,7 @@ final class OpenReport implements IncidentAssembler.Sink {
   }
 
   @Override
-  public void onBegun(Incident incident) {
+  public void onBegun(OomIncident incident) {
     firstNumber = line.number();
     firstTimes = line.times();
     printedTime = line.printedTime();
@@ -154,12 +155,12 @@ final class OpenReport implements IncidentAssembler.Sink {
   }
 
   @Override
-  public boolean isGroupMember(Incident incident, OomLine killed, long sequence, long timestampMicros) {
+  public boolean isGroupMember(OomIncident incident, OomLine killed, long sequence, long timestampMicros) {
     return true;
   }
 
   @Override
-  public void onKill(Incident incident, OomLine killed, long sequence, long timestampMicros) {
+  public void onKill(OomIncident incident, OomLine killed, long sequence, long timestampMicros) {
     if (events.isEmpty()) {
       blocksOfIncident = blocks;
       blocks = null;
@@ -170,18 +171,18 @@ final class OpenReport implements IncidentAssembler.Sink {
   }
 
   @Override
-  public void onRepeatedKill(Incident incident, OomLine killed, long sequence, long timestampMicros) {
+  public void onRepeatedKill(OomIncident incident, OomLine killed, long sequence, long timestampMicros) {
     // The incident counts it.
   }
 
   @Override
-  public void onClosed(Incident incident) {
+  public void onClosed(OomIncident incident) {
     if (events.isEmpty()) {
       blocksOfIncident = blocks;
       blocks = null;
       events.add(EVENTS.withoutKill(incident, EventFactory.limit(incident), firstTimes));
     }
-    dev.exit137.proto.v1.Incident told = told(incident);
+    Incident told = told(incident);
     List<OomKillEvent> whole = events.stream().map(event -> complete(event, told)).toList();
     events.clear();
     blocksOfIncident = null;
@@ -190,8 +191,8 @@ final class OpenReport implements IncidentAssembler.Sink {
   }
 
   /** What only the end of the report tells of the incident, once for all of its events. */
-  private dev.exit137.proto.v1.Incident told(Incident incident) {
-    var told = dev.exit137.proto.v1.Incident.newBuilder();
+  private Incident told(OomIncident incident) {
+    var told = Incident.newBuilder();
     if (blocksOfIncident != null) {
       blocksOfIncident.addTo(told, events.getFirst().getVictim());
     }
@@ -202,7 +203,7 @@ final class OpenReport implements IncidentAssembler.Sink {
         .build();
   }
 
-  private OomKillEvent complete(OomKillEvent.Builder event, dev.exit137.proto.v1.Incident told) {
+  private OomKillEvent complete(OomKillEvent.Builder event, Incident told) {
     EventFactory.addBlocks(event, told);
     event.getNodeBuilder().setName(host).setKernelRelease(kernelRelease);
     CgroupPath.describe(event);

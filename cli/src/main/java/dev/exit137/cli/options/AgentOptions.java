@@ -138,7 +138,7 @@ public final class AgentOptions {
   private static final class SizeInBytes implements ITypeConverter<Long> {
     @Override
     public Long convert(String text) {
-      return Sizes.bytes(text);
+      return SizeOption.bytes(text);
     }
   }
 

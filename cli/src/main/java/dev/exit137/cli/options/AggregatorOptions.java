@@ -145,7 +145,7 @@ public final class AggregatorOptions {
   static final class ToSize implements ITypeConverter<Long> {
     @Override
     public Long convert(String text) {
-      return text.equals(OFF) ? Retention.ANY_SIZE : Sizes.bytes(text);
+      return text.equals(OFF) ? Retention.ANY_SIZE : SizeOption.bytes(text);
     }
   }
 }

@@ -1,6 +1,6 @@
 package dev.exit137.cli.terminal;
 
-import dev.exit137.daemon.log.LogLine;
+import dev.exit137.daemon.log.LogfmtLine;
 import java.io.BufferedOutputStream;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
@@ -60,7 +60,7 @@ public record Terminal(
 
   /** Says something to the log of a daemon, as a line of it; only what the command itself has to say. */
   public void log(String message) {
-    err.println(LogLine.of(clock.instant(), Level.INFO, "exit137", message, 0, null));
+    err.println(LogfmtLine.of(clock.instant(), Level.INFO, "exit137", message, 0, null));
   }
 
   /** Says something to the person, apart from the result. */

@@ -17,7 +17,7 @@ record LogMessage(Instant time, Level level, String logger, String pattern, Obje
   }
 
   String line(long moreLikeThis) {
-    return LogLine.of(
+    return LogfmtLine.of(
         time, level, logger, MessageFormatter.basicArrayFormat(pattern, arguments), moreLikeThis, thrown);
   }
 }

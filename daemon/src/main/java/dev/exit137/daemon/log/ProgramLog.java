@@ -127,7 +127,7 @@ public final class ProgramLog implements AutoCloseable {
   }
 
   private String loss(long dropped) {
-    return LogLine.of(
+    return LogfmtLine.of(
         clock.instant(), Level.WARN, "log", "stderr does not take the log: " + dropped + " lines are not here", 0, null);
   }
 

@@ -29,7 +29,7 @@ public final class DumpParser {
   private final OptionalLong pageSizeBytes;
   private final LineCursor line = new LineCursor();
   private final TaskTable tasks = new TaskTable();
-  private final Zones zones = new Zones();
+  private final FreeAreas zones = new FreeAreas();
   private final MemInfo memInfo = new MemInfo();
   private final SlabTable slab = new SlabTable();
   private final MemcgStats memcg = new MemcgStats();

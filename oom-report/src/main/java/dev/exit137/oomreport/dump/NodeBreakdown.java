@@ -11,7 +11,7 @@ final class NodeBreakdown {
 
   private NodeBreakdown() {}
 
-  static MemoryBreakdown of(MemInfo memInfo, Zones zones, PageSize pageSize) {
+  static MemoryBreakdown of(MemInfo memInfo, FreeAreas zones, PageSize pageSize) {
     MemoryBreakdown.Builder memory = MemoryBreakdown.newBuilder();
     pageSize.ifBytes(anonPages(memInfo), memory::setAnonBytes);
     pageSize.ifBytes(orAbsent(memInfo.pagecachePages()), memory::setFileBytes);
@@ -49,7 +49,7 @@ final class NodeBreakdown {
    * Nodes and zones that the allocation may not use are left out of the report, as are those that were cut; then what
    * they have is less than the node's. The two are not read at the same moment.
    */
-  private static boolean hasWholeNode(MemInfo memInfo, Zones zones, PageSize pageSize) {
+  private static boolean hasWholeNode(MemInfo memInfo, FreeAreas zones, PageSize pageSize) {
     for (String list : LRU_LISTS) {
       long bytes = pageSize.bytes(orAbsent(memInfo.counter(list)));
       if (bytes < 0 || zones.sumBytes(list).orElse(0) < bytes - bytes / 16 - pageSize.bytes(64)) {

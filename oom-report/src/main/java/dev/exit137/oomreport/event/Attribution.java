@@ -1,6 +1,6 @@
 package dev.exit137.oomreport.event;
 
-import dev.exit137.oomreport.incident.Incident;
+import dev.exit137.oomreport.incident.OomIncident;
 import dev.exit137.oomreport.parse.OomLine;
 import dev.exit137.proto.v1.OomKillEvent.Evidence;
 import java.util.List;
@@ -20,7 +20,7 @@ public record Attribution(String path, List<String> candidates, List<Evidence> s
   public static final Attribution UNKNOWN = new Attribution("", List.of(), List.of());
 
   /** As the kernel's summary line says: it is of the process that the kernel chose, and of no other of its group. */
-  public static Attribution ofSummary(Incident incident, OomLine killed) {
+  public static Attribution ofSummary(OomIncident incident, OomLine killed) {
     return incident.isChosen(killed)
         ? new Attribution(incident.taskMemcg().toString(), List.of(), List.of(Evidence.KMSG_SUMMARY))
         : UNKNOWN;

@@ -2,18 +2,20 @@ package dev.exit137.oomreport.event;
 
 import com.google.protobuf.Duration;
 import com.google.protobuf.Timestamp;
-import dev.exit137.oomreport.incident.Incident;
-import dev.exit137.oomreport.parse.OomLine;
+import dev.exit137.oomreport.incident.OomIncident;
 import dev.exit137.oomreport.parse.OomLine.Wording;
+import dev.exit137.oomreport.parse.OomLine;
 import dev.exit137.proto.v1.ChosenTask;
 import dev.exit137.proto.v1.Incident.Builder;
+import dev.exit137.proto.v1.Incident;
+import dev.exit137.proto.v1.IncidentOrBuilder;
 import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.Node;
-import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Certainty;
 import dev.exit137.proto.v1.OomKillEvent.Evidence;
 import dev.exit137.proto.v1.OomKillEvent.Outcome;
 import dev.exit137.proto.v1.OomKillEvent.Scope;
+import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.Trigger;
 import dev.exit137.proto.v1.Victim;
 import dev.exit137.proto.v1.Zone;
@@ -46,7 +48,7 @@ public final class EventFactory {
 
   /** A process that was killed. */
   public OomKillEvent.Builder kill(
-      Incident incident, OomLine killed, long sequence, Attribution attribution, Limit.Builder limit, Times times) {
+      OomIncident incident, OomLine killed, long sequence, Attribution attribution, Limit.Builder limit, Times times) {
     OomKillEvent.Builder event =
         fromIncident(incident, times)
             .setEventId(ids.kill(sequence))
@@ -62,7 +64,7 @@ public final class EventFactory {
   }
 
   /** An OOM in which nothing was killed, or nobody saw who. */
-  public OomKillEvent.Builder withoutKill(Incident incident, Limit.Builder limit, Times times) {
+  public OomKillEvent.Builder withoutKill(OomIncident incident, Limit.Builder limit, Times times) {
     OomKillEvent.Builder event = fromIncident(incident, times);
     event.setEventId(event.getIncident().getId());
     event.setCertainty(Certainty.SINGLE_SOURCE);
@@ -129,7 +131,7 @@ public final class EventFactory {
     return event;
   }
 
-  private OomKillEvent.Builder fromIncident(Incident incident, Times times) {
+  private OomKillEvent.Builder fromIncident(OomIncident incident, Times times) {
     OomKillEvent.Builder event =
         base(times).setScope(scope(incident)).setConstraint(incident.constraint().toString());
     Builder message =
@@ -154,7 +156,7 @@ public final class EventFactory {
     return event;
   }
 
-  private static Trigger trigger(Incident incident) {
+  private static Trigger trigger(OomIncident incident) {
     Trigger.Builder trigger =
         Trigger.newBuilder()
             .setComm(incident.triggerComm().toString())
@@ -166,7 +168,7 @@ public final class EventFactory {
     return trigger.build();
   }
 
-  private static ChosenTask chosen(Incident incident) {
+  private static ChosenTask chosen(OomIncident incident) {
     ChosenTask.Builder chosen = ChosenTask.newBuilder().setComm(incident.chosenComm().toString());
     ifPresentInt(incident.chosenPid(), chosen::setPid);
     ifPresentInt(incident.chosenUid(), chosen::setUid);
@@ -174,7 +176,7 @@ public final class EventFactory {
     return chosen.build();
   }
 
-  private static Victim victim(Incident incident, OomLine killed) {
+  private static Victim victim(OomIncident incident, OomLine killed) {
     Victim.Builder victim = Victim.newBuilder().setComm(killed.comm().toString());
     ifPresentInt(killed.pid(), victim::setPid);
     ifPresentInt(killed.uid(), victim::setUid);
@@ -190,7 +192,7 @@ public final class EventFactory {
     return victim.build();
   }
 
-  private static Scope scope(Incident incident) {
+  private static Scope scope(OomIncident incident) {
     return switch (incident.constraint().toString()) {
       case "CONSTRAINT_MEMCG" -> Scope.MEMCG;
       // Kernels before 5.3 print CONSTRAINT_NONE for a memcg OOM, too; its oom_memcg tells.
@@ -212,7 +214,7 @@ public final class EventFactory {
   }
 
   /** The limit that was hit, as far as the incident's own records say. */
-  public static Limit.Builder limit(Incident incident) {
+  public static Limit.Builder limit(OomIncident incident) {
     Limit.Builder limit = Limit.newBuilder();
     // In place of a path the kernel may print `(name too long)`.
     if (incident.oomMemcg().startsWith('/')) {
@@ -230,7 +232,7 @@ public final class EventFactory {
   }
 
   /** Adds what the long blocks of the report say. */
-  public static void addBlocks(OomKillEvent.Builder event, dev.exit137.proto.v1.Incident blocks) {
+  public static void addBlocks(OomKillEvent.Builder event, Incident blocks) {
     Builder incident = event.getIncidentBuilder().mergeFrom(blocks);
     if (event.getScope() == Scope.UNKNOWN && isOfWholeNode(incident)) {
       event.setScope(Scope.GLOBAL);
@@ -243,7 +245,7 @@ public final class EventFactory {
    * allocation where the root cpuset, which has all NUMA nodes, has but one, or where the kernel knows of none
    * (CONFIG_NUMA): it prints {@code Normal free:}, and not {@code Node 0 Normal free:}.
    */
-  private static boolean isOfWholeNode(dev.exit137.proto.v1.IncidentOrBuilder incident) {
+  private static boolean isOfWholeNode(IncidentOrBuilder incident) {
     boolean onlyNode =
         incident.getCpuset().equals("/")
             && incident.getMemsAllowed().chars().allMatch(Character::isDigit)

@@ -23,25 +23,25 @@ public final class IncidentAssembler {
   /** Told of what the records say, on the agent-epoll thread; the arguments are valid during the call. */
   public interface Sink {
     /** Another incident begins. */
-    void onBegun(Incident incident);
+    void onBegun(OomIncident incident);
 
     /** Whether a process killed right after a group kill's first was in the group, and not of an OOM without a head. */
-    boolean isGroupMember(Incident incident, OomLine killed, long sequence, long timestampMicros);
+    boolean isGroupMember(OomIncident incident, OomLine killed, long sequence, long timestampMicros);
 
     /** A process was killed. */
-    void onKill(Incident incident, OomLine killed, long sequence, long timestampMicros);
+    void onKill(OomIncident incident, OomLine killed, long sequence, long timestampMicros);
 
     /** A process that was killed in this incident was logged, and counted, once more. */
-    void onRepeatedKill(Incident incident, OomLine killed, long sequence, long timestampMicros);
+    void onRepeatedKill(OomIncident incident, OomLine killed, long sequence, long timestampMicros);
 
     /** Nothing more will come of this incident. */
-    void onClosed(Incident incident);
+    void onClosed(OomIncident incident);
   }
 
   private final Sink sink;
   private final OomLineParser parser = new OomLineParser();
   private final OomLine line = new OomLine();
-  private final Incident incident = new Incident();
+  private final OomIncident incident = new OomIncident();
   private boolean open;
 
   public IncidentAssembler(Sink sink) {
@@ -54,7 +54,7 @@ public final class IncidentAssembler {
   }
 
   /** The open incident. */
-  public Incident incident() {
+  public OomIncident incident() {
     return incident;
   }
 

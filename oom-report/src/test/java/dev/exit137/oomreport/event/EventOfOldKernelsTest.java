@@ -2,7 +2,7 @@ package dev.exit137.oomreport.event;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.exit137.oomreport.incident.Incident;
+import dev.exit137.oomreport.incident.OomIncident;
 import dev.exit137.oomreport.incident.IncidentAssembler;
 import dev.exit137.oomreport.parse.OomLine;
 import dev.exit137.oomreport.parse.OomLineParser;
@@ -103,25 +103,25 @@ class EventOfOldKernelsTest implements IncidentAssembler.Sink {
   }
 
   @Override
-  public void onBegun(Incident incident) {}
+  public void onBegun(OomIncident incident) {}
 
   @Override
-  public boolean isGroupMember(Incident incident, OomLine killed, long sequence, long timestampMicros) {
+  public boolean isGroupMember(OomIncident incident, OomLine killed, long sequence, long timestampMicros) {
     return true;
   }
 
   @Override
-  public void onKill(Incident incident, OomLine killed, long sequence, long timestampMicros) {
+  public void onKill(OomIncident incident, OomLine killed, long sequence, long timestampMicros) {
     Attribution attribution = Attribution.ofSummary(incident, killed);
     events.add(
         factory.kill(incident, killed, sequence, attribution, EventFactory.limit(incident), TIMES).build());
   }
 
   @Override
-  public void onRepeatedKill(Incident incident, OomLine killed, long sequence, long timestampMicros) {}
+  public void onRepeatedKill(OomIncident incident, OomLine killed, long sequence, long timestampMicros) {}
 
   @Override
-  public void onClosed(Incident incident) {
+  public void onClosed(OomIncident incident) {
     if (incident.kills() == 0) {
       events.add(factory.withoutKill(incident, EventFactory.limit(incident), TIMES).build());
     }

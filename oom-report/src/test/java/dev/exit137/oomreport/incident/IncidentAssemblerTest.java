@@ -25,27 +25,27 @@ class IncidentAssemblerTest {
 
   private final class Teller implements IncidentAssembler.Sink {
     @Override
-    public void onBegun(Incident incident) {}
+    public void onBegun(OomIncident incident) {}
 
     @Override
-    public boolean isGroupMember(Incident incident, OomLine killed, long sequence, long timestampMicros) {
+    public boolean isGroupMember(OomIncident incident, OomLine killed, long sequence, long timestampMicros) {
       return true;
     }
 
     @Override
-    public void onKill(Incident incident, OomLine killed, long sequence, long timestampMicros) {
+    public void onKill(OomIncident incident, OomLine killed, long sequence, long timestampMicros) {
       told.add(
           "kill " + killed.pid() + " of " + incident.firstSequence() + " in " + incident.taskMemcg() + " at "
               + incident.usageBytes());
     }
 
     @Override
-    public void onRepeatedKill(Incident incident, OomLine killed, long sequence, long timestampMicros) {
+    public void onRepeatedKill(OomIncident incident, OomLine killed, long sequence, long timestampMicros) {
       told.add("again " + killed.pid() + " of " + incident.firstSequence());
     }
 
     @Override
-    public void onClosed(Incident incident) {
+    public void onClosed(OomIncident incident) {
       told.add("closed " + incident.firstSequence() + " kills " + incident.kills());
     }
   }

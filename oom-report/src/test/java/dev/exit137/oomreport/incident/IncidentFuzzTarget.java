@@ -53,17 +53,17 @@ public final class IncidentFuzzTarget implements IncidentAssembler.Sink {
   }
 
   @Override
-  public void onBegun(Incident incident) {
+  public void onBegun(OomIncident incident) {
     begun++;
   }
 
   @Override
-  public boolean isGroupMember(Incident incident, OomLine killed, long sequence, long timestampMicros) {
+  public boolean isGroupMember(OomIncident incident, OomLine killed, long sequence, long timestampMicros) {
     return killed.pid() % 2 == 0;
   }
 
   @Override
-  public void onKill(Incident incident, OomLine killed, long sequence, long timestampMicros) {
+  public void onKill(OomIncident incident, OomLine killed, long sequence, long timestampMicros) {
     kills++;
     OomKillEvent event =
         EVENTS.kill(
@@ -74,13 +74,13 @@ public final class IncidentFuzzTarget implements IncidentAssembler.Sink {
   }
 
   @Override
-  public void onRepeatedKill(Incident incident, OomLine killed, long sequence, long timestampMicros) {
+  public void onRepeatedKill(OomIncident incident, OomLine killed, long sequence, long timestampMicros) {
     repeated++;
     check(incident.isGroupKill(), "killed twice and no group");
   }
 
   @Override
-  public void onClosed(Incident incident) {
+  public void onClosed(OomIncident incident) {
     closed++;
     if (incident.kills() == 0) {
       check(!EVENTS.withoutKill(incident, EventFactory.limit(incident), TIMES).build().hasVictim(), "a victim");

@@ -34,32 +34,32 @@ class OldKernelsTest {
 
   private final class Teller implements IncidentAssembler.Sink {
     @Override
-    public void onBegun(Incident incident) {}
+    public void onBegun(OomIncident incident) {}
 
     @Override
-    public boolean isGroupMember(Incident incident, OomLine killed, long sequence, long timestampMicros) {
+    public boolean isGroupMember(OomIncident incident, OomLine killed, long sequence, long timestampMicros) {
       return true;
     }
 
     @Override
-    public void onKill(Incident incident, OomLine killed, long sequence, long timestampMicros) {
+    public void onKill(OomIncident incident, OomLine killed, long sequence, long timestampMicros) {
       told.add("kill " + killed.pid() + " of " + incident.firstSequence());
     }
 
     @Override
-    public void onRepeatedKill(Incident incident, OomLine killed, long sequence, long timestampMicros) {
+    public void onRepeatedKill(OomIncident incident, OomLine killed, long sequence, long timestampMicros) {
       told.add("again " + killed.pid() + " of " + incident.firstSequence());
     }
 
     @Override
-    public void onClosed(Incident incident) {
+    public void onClosed(OomIncident incident) {
       if (incident.kills() == 0) {
         told.add("no kill of " + incident.firstSequence());
       }
     }
   }
 
-  private Incident read(String... messages) {
+  private OomIncident read(String... messages) {
     for (String message : messages) {
       byte[] bytes = message.getBytes(StandardCharsets.ISO_8859_1);
       parser.parse(bytes, 0, bytes.length, line);
@@ -80,7 +80,7 @@ class OldKernelsTest {
 
   @Test
   void aWholeReportOfAMemcgIsOneIncidentThatSaysAllOfIt() {
-    Incident incident = read(
+    OomIncident incident = read(
         INVOKED, CPUSET, "Pid: 9, comm: sh Not tainted 2.6.32 #1", TASK_IN, MEMORY, MEMSW, KMEM, STATS,
         "Memory cgroup stats for /box/a: cache:0KB rss:1024KB", chosen("Memory cgroup out of memory", 7), killed(7));
 
@@ -103,7 +103,7 @@ class OldKernelsTest {
 
   @Test
   void theChildThatIsKilledForItsParentIsTheKillOfTheSameIncident() {
-    Incident incident = read(chosen("Out of memory", 7), killed(8));
+    OomIncident incident = read(chosen("Out of memory", 7), killed(8));
 
     assertThat(told).containsExactly("kill 8 of 1");
     assertThat(incident.chosenPid()).isEqualTo(7);
@@ -154,7 +154,7 @@ class OldKernelsTest {
 
   @Test
   void theStatsBehindTheUsageNameTheLimitAndThoseOfTheCgroupsBelowDoNot() {
-    Incident incident = read(MEMORY, STATS, "Memory cgroup stats for /box/a: cache:0KB rss:0KB");
+    OomIncident incident = read(MEMORY, STATS, "Memory cgroup stats for /box/a: cache:0KB rss:0KB");
 
     assertThat(incident.oomMemcg()).hasToString("/box");
   }
@@ -180,14 +180,14 @@ class OldKernelsTest {
 
   @Test
   void anotherProcesssCpusetIsNotTheTriggers() {
-    Incident incident = read(INVOKED, "swapper/0 cpuset=/ mems_allowed=0", CPUSET, "sh cpuset=other mems_allowed=5");
+    OomIncident incident = read(INVOKED, "swapper/0 cpuset=/ mems_allowed=0", CPUSET, "sh cpuset=other mems_allowed=5");
 
     assertThat(incident.cpuset()).hasToString("box");
   }
 
   @Test
   void theDyingOnesOfAGroupAreCounted() {
-    Incident incident = read(
+    OomIncident incident = read(
         MEMCG_SUMMARY, "Memory cgroup out of memory: OOM victim 7 (sh) is already exiting. Skip killing the task",
         "Tasks in /box are going to be killed due to memory.oom.group set",
         "Memory cgroup out of memory: " + killed(8),

@@ -12,7 +12,7 @@ import java.util.Arrays;
  *
  * <p>Owned by the agent-epoll thread; allocates only when a group kill is larger than any before.
  */
-public final class Incident {
+public final class OomIncident {
   private static final int PATH_BYTES = 4096;
   private static final int NAME_BYTES = 256;
 

@@ -7,11 +7,11 @@ import java.time.Instant;
 import org.junit.jupiter.api.Test;
 import org.slf4j.event.Level;
 
-class LogLineTest {
+class LogfmtLineTest {
   private static final Instant TIME = Instant.parse("2026-11-21T20:09:45.1239Z");
 
   private static String line(String message) {
-    return LogLine.of(TIME, Level.WARN, "dev.exit137.agent.delivery.uplink.Uplink", message, 0, null);
+    return LogfmtLine.of(TIME, Level.WARN, "dev.exit137.agent.delivery.uplink.Uplink", message, 0, null);
   }
 
   @Test
@@ -34,10 +34,10 @@ class LogLineTest {
   @Test
   void aStackTraceIsPartOfTheLine() {
     IOException thrown = new IOException("disk \"a\" full", new IllegalStateException("cause\nof two lines"));
-    String line = LogLine.of(TIME, Level.ERROR, "Spool", "it failed", 0, thrown);
+    String line = LogfmtLine.of(TIME, Level.ERROR, "Spool", "it failed", 0, thrown);
     assertThat(line).doesNotContain("\n")
         .contains(" msg=\"it failed\" error=\"java.io.IOException: disk \\\"a\\\" full\" stack=\"java.io.IOException: disk")
-        .contains("\\n\\tat dev.exit137.daemon.log.LogLineTest.")
+        .contains("\\n\\tat dev.exit137.daemon.log.LogfmtLineTest.")
         .hasSizeLessThan(6000);
   }
 }

@@ -13,13 +13,13 @@ import org.slf4j.event.Level;
  *
  * <pre>time=2026-11-21T20:09:45.123Z level=warn logger=Uplink msg="no aggregator at …" more_like_this=532</pre>
  */
-public final class LogLine {
+public final class LogfmtLine {
   private static final int MAX_MESSAGE_CHARS = 2000;
   private static final int MAX_STACK_CHARS = 4000;
   private static final DateTimeFormatter TIME =
       DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HH:mm:ss.SSSX", Locale.ROOT).withZone(ZoneOffset.UTC);
 
-  private LogLine() {}
+  private LogfmtLine() {}
 
   /**
    * The line, without its end.

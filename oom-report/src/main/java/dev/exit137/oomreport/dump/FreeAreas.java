@@ -26,7 +26,7 @@ import java.util.stream.Stream;
  * Node 0 hugepages_total=0 hugepages_free=0 hugepages_surp=0 hugepages_size=2048kB
  * </pre>
  */
-final class Zones {
+final class FreeAreas {
   private static final int MAX_PLACES = 1024;
   private static final int MAX_SIZES = 64;
   private static final int MAX_ZONES_OF_RESERVE = 16;

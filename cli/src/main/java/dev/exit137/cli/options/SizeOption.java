@@ -6,11 +6,11 @@ import java.util.regex.Pattern;
 import picocli.CommandLine.TypeConversionException;
 
 /** Numbers of bytes as a person types them. */
-final class Sizes {
+final class SizeOption {
   private static final Pattern SIZE = Pattern.compile("(\\d{1,9})(B|KiB|MiB|GiB|TiB)");
   private static final Map<String, Integer> SHIFTS = Map.of("B", 0, "KiB", 10, "MiB", 20, "GiB", 30, "TiB", 40);
 
-  private Sizes() {}
+  private SizeOption() {}
 
   /**
    * {@code 512MiB}, {@code 1GiB}.
