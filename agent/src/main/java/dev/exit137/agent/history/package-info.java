@@ -1,0 +1,2 @@
+/** Earlier kills of the same workload, by which an event says how often it has happened. */
+package dev.exit137.agent.history;

@@ -1,0 +1,6 @@
+/**
+ * The kernel's log device: read to its end, waited for with epoll, and opened again when it fails.
+ *
+ * @see <a href="https://www.kernel.org/doc/Documentation/ABI/testing/dev-kmsg">Documentation/ABI/testing/dev-kmsg</a>
+ */
+package dev.exit137.agent.kmsg;

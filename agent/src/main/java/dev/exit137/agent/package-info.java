@@ -1,0 +1,6 @@
+/**
+ * The agent of one node, put together: {@link dev.exit137.agent.Agent} opens what it needs, {@link
+ * dev.exit137.agent.EvidenceLoop} runs the agent-epoll thread, and each package below is one step on the way from the kernel
+ * to the aggregator: {@code kmsg} and {@code cgroup}, then {@code correlate}, then {@code delivery}.
+ */
+package dev.exit137.agent;

@@ -1,0 +1,2 @@
+/** What every gRPC call goes through: an unexpected exception, a malformed message, and a refusal are counted here. */
+package dev.exit137.aggregator.server;

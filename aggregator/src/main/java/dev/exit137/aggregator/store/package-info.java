@@ -1,0 +1,6 @@
+/**
+ * The events on disk, in SQLite: one writer thread, a pool of readers, retention, and the tokens that name a row.
+ *
+ * @see <a href="https://www.sqlite.org/wal.html">Write-Ahead Logging</a>
+ */
+package dev.exit137.aggregator.store;

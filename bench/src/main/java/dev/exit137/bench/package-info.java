@@ -1,0 +1,2 @@
+/** The figures of {@code make bench}. Nothing here is shipped. */
+package dev.exit137.bench;

@@ -1,0 +1,2 @@
+/** How commands ask an aggregator: one call, or a stream that reconnects. */
+package dev.exit137.cli.client;

@@ -1,0 +1,2 @@
+/** A class for each command of {@code exit137}; each reads its {@code options}, does its work, and prints by {@code render}. */
+package dev.exit137.cli.commands;

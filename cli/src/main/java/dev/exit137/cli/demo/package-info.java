@@ -1,0 +1,2 @@
+/** The kill that {@code exit137 demo} makes, and what an event about it must say. */
+package dev.exit137.cli.demo;

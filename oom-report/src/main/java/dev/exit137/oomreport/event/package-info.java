@@ -1,0 +1,2 @@
+/** The event made of an incident: its cgroup, its limit and its victim. What the evidence does not say stays absent. */
+package dev.exit137.oomreport.event;
