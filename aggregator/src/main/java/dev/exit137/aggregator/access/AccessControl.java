@@ -92,7 +92,7 @@ public final class AccessControl implements ServerInterceptor, AutoCloseable {
     }
     HeldCall<ReqT> held = new HeldCall<>();
     keys.thenAccept(newest -> held.begin(
-        GuardedCalls.begin(call, guard, () -> begin(call, headers, next, context, token, newest))));
+        () -> GuardedCalls.begin(call, guard, () -> begin(call, headers, next, context, token, newest))));
     return held;
   }
 

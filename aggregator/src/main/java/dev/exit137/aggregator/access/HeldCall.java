@@ -4,20 +4,23 @@ import io.grpc.ServerCall;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 
 /**
- * What happens to a call before it may begin, kept until it does. No message is among it, as none was asked for yet.
- * gRPC's thread and the one that lets the call begin meet here.
+ * Keeps the events of a call until it may begin. gRPC's thread and the one that lets the call begin meet here.
+ *
+ * <p>A message cannot be kept: gRPC takes its bytes back when {@code onMessage} returns. None comes before the handler has
+ * asked for one, which it does while it begins; gRPC's thread waits for the end of that.
  */
 final class HeldCall<Q> extends ServerCall.Listener<Q> {
   // Guarded by this.
   private final List<Consumer<ServerCall.Listener<Q>>> kept = new ArrayList<>();
   private ServerCall.Listener<Q> begun;
 
-  /** Hands over what was kept, and from now on everything; once, on any thread. */
-  synchronized void begin(ServerCall.Listener<Q> listener) {
-    begun = listener;
-    kept.forEach(event -> event.accept(listener));
+  /** Begins the call and hands over what was kept, and from now on everything; once, on any thread. */
+  synchronized void begin(Supplier<ServerCall.Listener<Q>> call) {
+    begun = call.get();
+    kept.forEach(event -> event.accept(begun));
     kept.clear();
   }
 

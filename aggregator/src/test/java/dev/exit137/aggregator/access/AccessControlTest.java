@@ -22,10 +22,13 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.TimeUnit;
@@ -125,6 +128,39 @@ class AccessControlTest {
 
     answer(() -> TestTokens.jwks(old, next));
     awaitBegun(waiting, "worker-1");
+  }
+
+  /** gRPC takes a message's bytes back when onMessage returns: one that comes while the call begins cannot be kept. */
+  @Test
+  void aMessageThatComesWhileItsCallBeginsIsHandledBeforeItIsTakenBack() throws Exception {
+    List<String> order = new CopyOnWriteArrayList<>();
+    CompletableFuture<ServerCall.Listener<PublishEventsRequest>> held = new CompletableFuture<>();
+    CompletableFuture<Thread> grpc = new CompletableFuture<>();
+    held.complete(begin(new TestCall<>(EventIngestGrpc.getPublishEventsMethod()), next, "worker-1", (_, _) -> {
+      grpc.complete(Thread.ofPlatform().start(() -> {
+        held.join().onMessage(PublishEventsRequest.getDefaultInstance());
+        order.add("taken back");
+      }));
+      awaitBlockedOrEnded(grpc.join());
+      return new ServerCall.Listener<>() {
+        @Override
+        public void onMessage(PublishEventsRequest message) {
+          order.add("handled");
+        }
+      };
+    }));
+
+    answer(() -> TestTokens.jwks(old, next));
+
+    assertThat(grpc.get(60, TimeUnit.SECONDS).join(Duration.ofSeconds(60))).isTrue();
+    assertThat(order).containsExactly("handled", "taken back");
+  }
+
+  private static void awaitBlockedOrEnded(Thread thread) {
+    Set<Thread.State> states = Set.of(Thread.State.BLOCKED, Thread.State.TERMINATED);
+    while (!states.contains(thread.getState())) {
+      Thread.onSpinWait();
+    }
   }
 
   @Test
