@@ -10,7 +10,7 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.NoSuchFileException;
 import java.util.Arrays;
-import picocli.CommandLine;
+import java.util.Objects;
 import picocli.CommandLine.IExecutionExceptionHandler;
 import picocli.CommandLine.IParameterExceptionHandler;
 import picocli.CommandLine.Model.ArgSpec;
@@ -18,6 +18,7 @@ import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.UnmatchedArgumentException;
+import picocli.CommandLine;
 
 /** Turns what went wrong into one line and an exit code. Only a defect of exit137 itself shows a stack trace. */
 final class ErrorReport implements IParameterExceptionHandler, IExecutionExceptionHandler {
@@ -43,11 +44,11 @@ final class ErrorReport implements IParameterExceptionHandler, IExecutionExcepti
         return 0;
       }
       case Failure failure -> {
-        terminal.say(failure.getMessage());
+        terminal.say(Objects.toString(failure.getMessage()));
         return failure.exitCode();
       }
       case UnusableFileException file -> {
-        terminal.say(file.getMessage());
+        terminal.say(Objects.toString(file.getMessage()));
         return Failure.EXIT_CODE_USAGE;
       }
       case IOException failure -> terminal.say(describe(failure));
@@ -100,7 +101,7 @@ final class ErrorReport implements IParameterExceptionHandler, IExecutionExcepti
       case AccessDeniedException denied -> denied.getFile() + ": permission denied";
       case NoSuchFileException missing -> missing.getFile() + ": no such file or directory";
       case FileAlreadyExistsException file -> file.getFile() + ": not a directory";
-      default -> e.getMessage();
+      default -> Objects.requireNonNullElse(e.getMessage(), e.toString());
     };
   }
 }

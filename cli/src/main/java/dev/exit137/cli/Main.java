@@ -17,6 +17,7 @@ import dev.exit137.cli.terminal.Terminal;
 import dev.exit137.daemon.log.ProgramLog;
 import dev.exit137.proto.v1.OomKillEvent;
 import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
 import java.security.Security;
 import java.time.Duration;
 import java.time.Instant;
@@ -26,11 +27,11 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
 import java.util.stream.Stream;
-import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine;
 
 /** The command line: {@code exit137 SUBCOMMAND}. Exit codes: 0 fine, 1 the job failed, 2 bad usage. */
 @Command(
@@ -110,8 +111,8 @@ public final class Main implements Callable<Integer> {
         .registerConverter(Duration.class, Times::duration)
         .registerConverter(Instant.class, text -> Times.instant(text, terminal.clock()))
         .registerConverter(OomKillEvent.Scope.class, FilterOptions::scope)
-        .setOut(new PrintWriter(terminal.out(), true))
-        .setErr(new PrintWriter(terminal.err(), true));
+        .setOut(new PrintWriter(terminal.out(), true, StandardCharsets.UTF_8))
+        .setErr(new PrintWriter(terminal.err(), true, StandardCharsets.UTF_8));
   }
 
   private static List<CommandLine> allCommands(CommandLine main) {

@@ -6,4 +6,7 @@
  * @see <a href="https://docs.kernel.org/admin-guide/cgroup-v1/memory.html">Memory Resource Controller (v1)</a>
  * @see <a href="https://man7.org/linux/man-pages/man7/inotify.7.html">inotify(7)</a>
  */
+@NullMarked
 package dev.exit137.agent.cgroup;
+
+import org.jspecify.annotations.NullMarked;

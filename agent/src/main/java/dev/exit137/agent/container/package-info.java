@@ -7,4 +7,7 @@
  * href="https://github.com/kubernetes/cri-api/blob/master/pkg/apis/runtime/v1/api.proto">api.proto</a>; Docker Engine
  * API: <a href="https://docs.docker.com/reference/api/engine/">reference</a>.
  */
+@NullMarked
 package dev.exit137.agent.container;
+
+import org.jspecify.annotations.NullMarked;

@@ -3,4 +3,7 @@
  *
  * @see <a href="https://www.kernel.org/doc/Documentation/ABI/testing/dev-kmsg">Documentation/ABI/testing/dev-kmsg</a>
  */
+@NullMarked
 package dev.exit137.agent.kmsg;
+
+import org.jspecify.annotations.NullMarked;

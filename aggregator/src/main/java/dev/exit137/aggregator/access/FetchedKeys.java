@@ -12,6 +12,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -43,7 +44,7 @@ final class FetchedKeys implements TokenKeys.Source {
   private Optional<String> loggedFailure = Optional.empty();
 
   // Guarded by this.
-  private CompletableFuture<TokenKeys> fetching;
+  private @Nullable CompletableFuture<TokenKeys> fetching;
   private long fetchedNanoTime;
 
   FetchedKeys(URL url, ResourceRetriever retriever, Guard guard) {
@@ -84,13 +85,15 @@ final class FetchedKeys implements TokenKeys.Source {
     if (fetched.failure().isEmpty()) {
       atHand = fetched;
     }
-    CompletableFuture<TokenKeys> waiting;
+    @Nullable CompletableFuture<TokenKeys> waiting;
     synchronized (this) {
       waiting = fetching;
       fetching = null;
       fetchedNanoTime = System.nanoTime();
     }
-    waiting.complete(fetched);
+    if (waiting != null) {
+      waiting.complete(fetched);
+    }
   }
 
   private TokenKeys retrieve() {
@@ -121,7 +124,7 @@ final class FetchedKeys implements TokenKeys.Source {
   /** Fetches nothing more; what waits for keys is answered. */
   @Override
   public void close() {
-    CompletableFuture<TokenKeys> waiting;
+    @Nullable CompletableFuture<TokenKeys> waiting;
     synchronized (this) {
       thread.shutdown();
       waiting = fetching;

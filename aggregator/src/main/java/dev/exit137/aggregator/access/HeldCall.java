@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Keeps the events of a call until it may begin. gRPC's thread and the one that lets the call begin meet here.
@@ -15,12 +16,13 @@ import java.util.function.Supplier;
 final class HeldCall<Q> extends ServerCall.Listener<Q> {
   // Guarded by this.
   private final List<Consumer<ServerCall.Listener<Q>>> kept = new ArrayList<>();
-  private ServerCall.Listener<Q> begun;
+  private ServerCall.@Nullable Listener<Q> begun;
 
   /** Begins the call and hands over what was kept, and from now on everything; once, on any thread. */
   synchronized void begin(Supplier<ServerCall.Listener<Q>> call) {
-    begun = call.get();
-    kept.forEach(event -> event.accept(begun));
+    ServerCall.Listener<Q> listener = call.get();
+    begun = listener;
+    kept.forEach(event -> event.accept(listener));
     kept.clear();
   }
 

@@ -12,6 +12,7 @@ import java.net.URL;
 import java.time.InstantSource;
 import java.util.Optional;
 import javax.net.ssl.SSLSocketFactory;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Fetches the keys of a cluster. Its API server has them at /openid/v1/jwks: by the cluster's own authority, for
@@ -30,7 +31,7 @@ final class KeyFetcher extends DefaultResourceRetriever {
   }
 
   /** Null for those of the JDK. */
-  private static SSLSocketFactory sockets(Optional<FlagFile> authorities, InstantSource clock)
+  private static @Nullable SSLSocketFactory sockets(Optional<FlagFile> authorities, InstantSource clock)
       throws UnusableFileException {
     return authorities.isPresent() ? Tls.sockets(authorities.get(), clock) : null;
   }

@@ -31,6 +31,7 @@ import java.util.Date;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 
@@ -153,7 +154,7 @@ final class TokenVerifier implements AutoCloseable {
     } catch (BadJWTException e) {
       throw refused(e.getMessage() + "; it must be for audience " + config.audience() + " by issuer " + config.issuer());
     } catch (BadJOSEException e) {
-      throw refused(e.getMessage());
+      throw refused(Objects.requireNonNullElse(e.getMessage(), e.toString()));
     } catch (ParseException e) {
       throw refused("it is no JWT");
     } catch (JOSEException e) {

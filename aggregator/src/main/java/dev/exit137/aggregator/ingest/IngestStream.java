@@ -1,10 +1,10 @@
 package dev.exit137.aggregator.ingest;
 
 import dev.exit137.aggregator.access.Caller;
-import dev.exit137.aggregator.server.Refusals;
-import dev.exit137.aggregator.server.Refusals.Reason;
 import dev.exit137.aggregator.limits.Peer;
 import dev.exit137.aggregator.server.GuardedCalls;
+import dev.exit137.aggregator.server.Refusals.Reason;
+import dev.exit137.aggregator.server.Refusals;
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.aggregator.store.StoreWrite;
 import dev.exit137.daemon.guard.Guard;
@@ -20,6 +20,7 @@ import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One agent's stream. gRPC calls it on the ingest thread, the store on its writer thread. It asks gRPC for the next
@@ -51,7 +52,7 @@ final class IngestStream implements StreamObserver<Published>, StoreWrite.Listen
   private int inFlight;
   private int inFlightBytes;
   private int largestBytes;
-  private Status ending;
+  private @Nullable Status ending;
   private boolean ended;
 
   IngestStream(
@@ -250,11 +251,11 @@ final class IngestStream implements StreamObserver<Published>, StoreWrite.Listen
 
   private void endWhenAnswered() {
     if (ending != null && inFlight == 0) {
-      finish();
+      finish(ending);
     }
   }
 
-  private void finish() {
+  private void finish(Status how) {
     if (ended) {
       return;
     }
@@ -264,10 +265,10 @@ final class IngestStream implements StreamObserver<Published>, StoreWrite.Listen
     }
     onEnd.accept(this);
     guard.run(PLACE, () -> {
-      if (ending.isOk()) {
+      if (how.isOk()) {
         responses.onCompleted();
       } else if (!responses.isCancelled()) {
-        responses.onError(ending.asRuntimeException());
+        responses.onError(how.asRuntimeException());
       }
     });
   }
@@ -280,7 +281,7 @@ final class IngestStream implements StreamObserver<Published>, StoreWrite.Listen
       guard.caught(PLACE, e);
       synchronized (this) {
         ending = GuardedCalls.FAILURE;
-        finish();
+        finish(GuardedCalls.FAILURE);
       }
     }
   }

@@ -24,6 +24,7 @@ import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -66,10 +67,10 @@ final class EventWatch {
   private final Consumer<EventWatch> onEnd;
 
   private final AtomicInteger signals = new AtomicInteger();
-  private volatile Status ending;
+  private volatile @Nullable Status ending;
   private volatile boolean heartbeatDue = true;
   private volatile long lastSentNanoTime = System.nanoTime();
-  private volatile ScheduledFuture<?> nextTick;
+  private volatile @Nullable ScheduledFuture<?> nextTick;
   private volatile boolean ended;
 
   // Only the thread whose turn it is.

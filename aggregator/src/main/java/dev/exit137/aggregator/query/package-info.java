@@ -1,2 +1,5 @@
 /** What consumers ask: lists, single events, summaries, nodes, and watches, which are cursors over the store. */
+@NullMarked
 package dev.exit137.aggregator.query;
+
+import org.jspecify.annotations.NullMarked;

@@ -13,6 +13,7 @@ import io.grpc.ServerServiceDefinition;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.io.InputStream;
+import java.util.Objects;
 
 /**
  * Answers bytes that are no message, such as text that is no UTF-8, with INVALID_ARGUMENT. gRPC itself would answer
@@ -47,10 +48,10 @@ public final class MalformedMessages implements ServerInterceptor {
         try {
           super.onMessage(bytes);
         } catch (StatusRuntimeException e) {
-          if (!(e.getCause() instanceof InvalidProtocolBufferException)) {
+          if (!(e.getCause() instanceof InvalidProtocolBufferException malformed)) {
             throw e;
           }
-          refuse(e.getCause().getMessage());
+          refuse(Objects.requireNonNullElse(malformed.getMessage(), malformed.toString()));
         }
       }
 

@@ -2,6 +2,7 @@ package dev.exit137.aggregator.server;
 
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
@@ -52,7 +53,7 @@ public final class Refusals {
    * @param what for a person; no secret may be in it
    */
   public void add(Reason reason, String what) {
-    Count count = counts.get(reason);
+    Count count = Objects.requireNonNull(counts.get(reason));
     count.count.incrementAndGet();
     synchronized (count) {
       long now = System.nanoTime();
@@ -68,6 +69,6 @@ public final class Refusals {
 
   /** How many since the start. */
   public long count(Reason reason) {
-    return counts.get(reason).count.get();
+    return Objects.requireNonNull(counts.get(reason)).count.get();
   }
 }

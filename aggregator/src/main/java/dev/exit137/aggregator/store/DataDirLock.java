@@ -10,6 +10,7 @@ import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Holds a data directory for one process. SQLite itself would let two write, but neither would tell its watchers of the
@@ -59,7 +60,7 @@ final class DataDirLock implements AutoCloseable {
     channel.close();
   }
 
-  private static IOException unusable(Path dataDir, String reason, String remedy, IOException cause) {
+  private static IOException unusable(Path dataDir, String reason, String remedy, @Nullable IOException cause) {
     return new IOException("data directory " + dataDir + " cannot be used: " + reason + "; " + remedy, cause);
   }
 

@@ -11,6 +11,7 @@ import java.sql.Statement;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the nodes in the store have lost, summed: in memory, so that metrics need not read the store. Changes gather
@@ -42,7 +43,7 @@ final class NodeLosses {
   }
 
   /** @param status an AgentStatus that goes; null for none */
-  void remove(byte[] status) {
+  void remove(byte @Nullable [] status) {
     count(status, -1);
   }
 
@@ -59,7 +60,7 @@ final class NodeLosses {
     return sums;
   }
 
-  private void count(byte[] status, int sign) {
+  private void count(byte @Nullable [] status, int sign) {
     if (status == null) {
       return;
     }

@@ -89,6 +89,7 @@ final class StoreCounts {
   }
 
   /** The batch is on the disk, and stays there whatever goes wrong here. */
+  @SuppressWarnings("NonAtomicVolatileUpdate") // the writer's thread alone
   void committed() {
     addedRows += rows;
     guard.run("store", this::count);

@@ -70,11 +70,11 @@ final class StoreUpkeep {
   /** Forgets the nodes that are gone, and their losses; their events stay. */
   private void forgetNodes(long nowSeconds) throws SQLException {
     Duration age = retention.nodeAge();
-    if (age.getSeconds() > nowSeconds) {
+    if (age.toSeconds() > nowSeconds) {
       return;
     }
     losses.begin();
-    long oldest = TimeUnit.SECONDS.toNanos(nowSeconds - age.getSeconds());
+    long oldest = TimeUnit.SECONDS.toNanos(nowSeconds - age.toSeconds());
     Select forget = new Select("DELETE FROM node WHERE last_seen_nanos < ? RETURNING status", oldest);
     try (PreparedStatement statement = forget.prepare(connection);
         ResultSet forgotten = statement.executeQuery()) {
@@ -182,9 +182,9 @@ final class StoreUpkeep {
 
   /** The last row of which it is known that it was stored so long ago; 0 when none was. */
   private long lastRowOlderThan(Duration age, long nowSeconds) throws SQLException {
-    return age.getSeconds() > nowSeconds
+    return age.toSeconds() > nowSeconds
         ? 0
-        : number("SELECT max(row_id) FROM stored_by WHERE epoch_seconds < ?", nowSeconds - age.getSeconds());
+        : number("SELECT max(row_id) FROM stored_by WHERE epoch_seconds < ?", nowSeconds - age.toSeconds());
   }
 
   private int run(String sql, Object... values) throws SQLException {

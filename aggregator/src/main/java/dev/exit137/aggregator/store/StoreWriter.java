@@ -13,6 +13,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Puts batches of writes into the file, each batch in one transaction. Rows gather in the driver until they are flushed,
@@ -177,7 +178,7 @@ final class StoreWriter implements AutoCloseable {
     insertEvent.addBatch();
   }
 
-  private static String nullIfEmpty(String value) {
+  private static @Nullable String nullIfEmpty(String value) {
     return value.isEmpty() ? null : value;
   }
 }

@@ -7,6 +7,7 @@ import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.util.Map;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /** The columns that only summaries read, and how an event fills them. */
 final class SummaryColumns {
@@ -27,7 +28,7 @@ final class SummaryColumns {
   }
 
   /** A JSON object, so that SQLite finds one by its name; null for none. */
-  private static String labels(OomKillEvent event) {
+  private static @Nullable String labels(OomKillEvent event) {
     Container container = event.getContainer();
     Map<String, String> labels = new TreeMap<>(event.getComposeLabelsMap());
     labels.putAll(container.getPod().getLabelsMap());

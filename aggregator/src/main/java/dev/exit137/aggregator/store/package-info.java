@@ -3,4 +3,7 @@
  *
  * @see <a href="https://www.sqlite.org/wal.html">Write-Ahead Logging</a>
  */
+@NullMarked
 package dev.exit137.aggregator.store;
+
+import org.jspecify.annotations.NullMarked;

@@ -12,9 +12,11 @@ import io.grpc.Status;
 import io.grpc.StatusException;
 import io.grpc.stub.BlockingClientCall;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Events as the aggregator stores them. A connection that breaks, or falls silent, is made again and goes on after the
@@ -35,7 +37,7 @@ public final class EventStream implements AutoCloseable {
   private Timestamp lastHeard = Timestamp.getDefaultInstance();
   private Optional<WatchEventsResponse> pending = Optional.empty();
   private boolean heard;
-  private volatile BlockingClientCall<?, WatchEventsResponse> call;
+  private volatile @Nullable BlockingClientCall<?, WatchEventsResponse> call;
 
   /**
    * Does not connect yet.
@@ -130,9 +132,9 @@ public final class EventStream implements AutoCloseable {
 
   /** Takes one message, if one comes in that time. */
   private void read(Duration patience) throws StatusException, InterruptedException {
-    WatchEventsResponse response;
+    @Nullable WatchEventsResponse response;
     try {
-      response = call.read(min(patience, SILENCE_LIMIT).toNanos(), TimeUnit.NANOSECONDS);
+      response = Objects.requireNonNull(call).read(min(patience, SILENCE_LIMIT).toNanos(), TimeUnit.NANOSECONDS);
     } catch (TimeoutException e) {
       if (patience.compareTo(SILENCE_LIMIT) < 0) {
         return;

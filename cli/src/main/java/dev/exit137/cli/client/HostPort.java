@@ -12,7 +12,11 @@ import picocli.CommandLine.TypeConversionException;
 public record HostPort(String host, int port) {
   private static final int MAX_PORT = 65535;
 
-  /** @throws IllegalArgumentException saying the rule that the text breaks */
+  /**
+   * The address that the text is: {@code host:port}, an IPv6 address in brackets.
+   *
+   * @throws IllegalArgumentException saying the rule that the text breaks
+   */
   public static HostPort parse(String text) {
     int colon = text.lastIndexOf(':');
     String host = colon < 0 ? "" : text.substring(0, colon);

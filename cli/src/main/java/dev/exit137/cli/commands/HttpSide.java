@@ -8,6 +8,7 @@ import dev.exit137.daemon.http.Observed;
 import dev.exit137.daemon.http.Pages;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Consumer;
 
@@ -34,7 +35,7 @@ final class HttpSide implements AutoCloseable {
       if (options.isGiven()) {
         throw e;
       }
-      return new HttpSide(Optional.empty(), e.getMessage());
+      return new HttpSide(Optional.empty(), Objects.requireNonNullElse(e.getMessage(), e.toString()));
     }
   }
 

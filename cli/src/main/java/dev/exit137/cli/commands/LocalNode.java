@@ -16,7 +16,9 @@ import dev.exit137.daemon.tls.ClientSecurity;
 import dev.exit137.proto.v1.WatchEventsRequest;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An agent and an aggregator in this process, and a consumer of the aggregator's stream: the whole way of an event,
@@ -30,7 +32,7 @@ public final class LocalNode implements AutoCloseable {
   private final AggregatorClient client;
   private final EventStream stream;
   private final HostPort address;
-  private Agent agent;
+  private @Nullable Agent agent;
 
   private LocalNode(Terminal terminal, AggregatorConfig config, Guard guard) throws IOException {
     aggregator = Aggregator.start(config, terminal.clock(), guard);
@@ -76,7 +78,7 @@ public final class LocalNode implements AutoCloseable {
 
   /** What probes and Prometheus may ask. */
   Observed agent() {
-    return agent;
+    return Objects.requireNonNull(agent);
   }
 
   /** Likewise. */

@@ -1,6 +1,6 @@
 package dev.exit137.cli.commands;
 
-import com.google.protobuf.Duration;
+import com.google.protobuf.util.Durations;
 import dev.exit137.cli.client.AggregatorClient;
 import dev.exit137.cli.options.FilterOptions;
 import dev.exit137.cli.options.OutputOptions;
@@ -12,6 +12,7 @@ import dev.exit137.cli.render.SummaryTable;
 import dev.exit137.cli.terminal.Terminal;
 import dev.exit137.proto.v1.SummarizeEventsRequest;
 import dev.exit137.proto.v1.SummarizeEventsResponse;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -45,7 +46,7 @@ public final class SummaryCommand implements Callable<Integer> {
       names = "--bucket",
       paramLabel = "DURATION",
       description = "Count for each span of this length, 1s or more, such as 1h; it begins at a multiple of it in UTC.")
-  private Optional<java.time.Duration> bucket;
+  private Optional<Duration> bucket;
 
   @Option(
       names = "--limit",
@@ -96,7 +97,7 @@ public final class SummaryCommand implements Callable<Integer> {
       if (length.toSeconds() < 1) {
         throw new ParameterException(command.commandLine(), "--bucket must be 1s or more");
       }
-      request.setBucket(Duration.newBuilder().setSeconds(length.toSeconds()).setNanos(length.getNano()));
+      request.setBucket(Durations.fromNanos(length.toNanos()));
     });
     return request.build();
   }

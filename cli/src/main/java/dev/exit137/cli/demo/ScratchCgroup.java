@@ -20,7 +20,11 @@ public final class ScratchCgroup implements AutoCloseable {
     this.path = path;
   }
 
-  /** @throws IOException the cgroup cannot be made, or has no memory controller */
+  /**
+   * Makes a cgroup at the top of the hierarchy.
+   *
+   * @throws IOException the cgroup cannot be made, or has no memory controller
+   */
   public static ScratchCgroup make(CgroupMount mount, long limitBytes) throws IOException {
     String name = "exit137-demo-" + ProcessHandle.current().pid();
     Path controllers = mount.root().resolve("cgroup.subtree_control");

@@ -3,6 +3,7 @@ package dev.exit137.cli.options;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.IDefaultValueProvider;
 import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -17,7 +18,7 @@ public final class EnvironmentDefaults implements IDefaultValueProvider {
 
   /** The variable's value; null, so picocli's own default, where it is not set or empty. */
   @Override
-  public String defaultValue(ArgSpec argument) {
+  public @Nullable String defaultValue(ArgSpec argument) {
     return twin(argument).map(environment::get).filter(value -> !value.isEmpty()).orElse(null);
   }
 

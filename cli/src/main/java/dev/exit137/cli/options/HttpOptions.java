@@ -57,7 +57,7 @@ public final class HttpOptions {
   }
 
   /** Where to listen; empty for nowhere. */
-  private record Listen(Optional<HostPort> address) {}
+  record Listen(Optional<HostPort> address) {}
 
   /** Of the text of the option. */
   static final class ToListenOrOff implements ITypeConverter<Listen> {

@@ -1,6 +1,7 @@
 package dev.exit137.cli.options;
 
 import java.util.Map;
+import java.util.Objects;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import picocli.CommandLine.TypeConversionException;
@@ -23,7 +24,7 @@ final class SizeOption {
       throw new TypeConversionException(
           "'" + text + "' is not a size: give a number and a unit (B, KiB, MiB, GiB, TiB), such as 512MiB");
     }
-    int shift = SHIFTS.get(matcher.group(2));
+    int shift = Objects.requireNonNull(SHIFTS.get(matcher.group(2)));
     long number = Long.parseLong(matcher.group(1));
     return number > Long.MAX_VALUE >> shift ? Long.MAX_VALUE : number << shift;
   }

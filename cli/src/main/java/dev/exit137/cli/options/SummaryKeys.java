@@ -27,7 +27,11 @@ public record SummaryKeys(List<Dimension> dimensions, List<String> labels) {
       "scope", Dimension.SCOPE,
       "limit-owner", Dimension.LIMIT_OWNER);
 
-  /** @throws IllegalArgumentException naming what is no key, or is named twice */
+  /**
+   * The keys that the text names, separated by commas.
+   *
+   * @throws IllegalArgumentException naming what is no key, or is named twice
+   */
   public static SummaryKeys parse(String text) {
     List<Dimension> dimensions = new ArrayList<>();
     List<String> labels = new ArrayList<>();

@@ -92,7 +92,7 @@ final class EventLine {
   private static boolean isSaidByWhere(OomKillEvent event) {
     Limit limit = event.getIncident().getLimit();
     return limit.getCgroup().equals(event.getCgroupPath())
-        || limit.getOwner() == Limit.Owner.POD && event.getCgroupPath().startsWith(limit.getCgroup() + "/");
+        || (limit.getOwner() == Limit.Owner.POD && event.getCgroupPath().startsWith(limit.getCgroup() + "/"));
   }
 
   private static String limit(OomKillEvent event, boolean withCgroup) {

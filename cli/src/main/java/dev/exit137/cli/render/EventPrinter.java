@@ -65,7 +65,11 @@ public final class EventPrinter {
     }
   }
 
-  /** @throws OutputClosedException nobody reads any more */
+  /**
+   * Prints one event: a JSON line, or a row of the table.
+   *
+   * @throws OutputClosedException stdout has no reader any more
+   */
   public void printRow(OomKillEvent event) throws OutputClosedException {
     if (format == OutputFormat.JSON) {
       terminal.print(JsonLines.line(event));

@@ -67,7 +67,7 @@ public final class Text {
     }
     List<String> lines = new ArrayList<>();
     StringBuilder line = new StringBuilder();
-    for (String word : GLUED.matcher(printable).replaceAll(String.valueOf(GLUE)).split(" ")) {
+    for (String word : GLUED.matcher(printable).replaceAll(String.valueOf(GLUE)).split(" ", 0)) {
       if (!line.isEmpty() && line.length() + 1 + word.length() > width) {
         lines.add(unglued(line));
         line.setLength(0);

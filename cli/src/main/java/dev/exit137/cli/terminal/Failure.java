@@ -1,5 +1,7 @@
 package dev.exit137.cli.terminal;
 
+import org.jspecify.annotations.Nullable;
+
 /** The job failed for a reason that one line tells whole. */
 public final class Failure extends Exception {
   /** For what the job was asked to do and could not. */
@@ -14,8 +16,12 @@ public final class Failure extends Exception {
     this(message, EXIT_CODE_FAILED, null);
   }
 
-  /** @param cause may be null */
-  public Failure(String message, int exitCode, Throwable cause) {
+  /**
+   * With an exit code of its own.
+   *
+   * @param exitCode 1 to 255
+   */
+  public Failure(String message, int exitCode, @Nullable Throwable cause) {
     super(message, cause);
     this.exitCode = exitCode;
   }

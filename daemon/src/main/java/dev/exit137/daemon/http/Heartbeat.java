@@ -37,6 +37,7 @@ public final class Heartbeat {
   }
 
   /** How it is, as far as the looks before this one can tell. */
+  @SuppressWarnings("ReferenceEquality") // of two tasks with the same time
   public Check check() {
     long now = nanoClock.getAsLong();
     Task asked = undone.get();

@@ -5,7 +5,9 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /** Lets a few messages of each kind pass in ten seconds and counts the others. Not safe for several threads. */
 final class FloodGate {
@@ -19,14 +21,14 @@ final class FloodGate {
     private final long sinceNanos;
     private int passed;
     private long held;
-    private LogMessage lastHeld;
+    private @Nullable LogMessage lastHeld;
 
     Kind(long sinceNanos) {
       this.sinceNanos = sinceNanos;
     }
 
     Held held() {
-      return new Held(lastHeld, held - 1);
+      return new Held(Objects.requireNonNull(lastHeld), held - 1);
     }
   }
 

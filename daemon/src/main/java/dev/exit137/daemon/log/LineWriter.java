@@ -6,6 +6,7 @@ import java.util.ArrayDeque;
 import java.util.Queue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Lines on their way to a stream that may stand still, such as a pipe whose reader hangs: nobody waits for that. One
@@ -22,7 +23,7 @@ public final class LineWriter implements AutoCloseable {
   private final Guard guard;
   private final Queue<Line> lines = new ArrayDeque<>();
   private final Thread thread;
-  private Line inHand;
+  private @Nullable Line inHand;
   private boolean writing;
   private long writingSinceNanos;
   private long waitingBytes;
@@ -116,7 +117,7 @@ public final class LineWriter implements AutoCloseable {
     }
   }
 
-  private synchronized Line next() throws InterruptedException {
+  private synchronized @Nullable Line next() throws InterruptedException {
     while (lines.isEmpty() && !closed) {
       wait();
     }

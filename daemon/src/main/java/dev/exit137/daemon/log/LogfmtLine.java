@@ -6,6 +6,7 @@ import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.event.Level;
 
 /**
@@ -29,7 +30,7 @@ public final class LogfmtLine {
    * @param thrown null where there is none
    */
   public static String of(
-      Instant time, Level level, String logger, String message, long moreLikeThis, Throwable thrown) {
+      Instant time, Level level, String logger, String message, long moreLikeThis, @Nullable Throwable thrown) {
     StringBuilder line = new StringBuilder(200)
         .append("time=").append(TIME.format(time))
         .append(" level=").append(level.name().toLowerCase(Locale.ROOT))

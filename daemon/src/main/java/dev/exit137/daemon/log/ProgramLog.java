@@ -14,6 +14,7 @@ import java.util.logging.Handler;
 import java.util.logging.LogManager;
 import java.util.logging.LogRecord;
 import java.util.logging.Logger;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.event.Level;
 
 /**
@@ -93,7 +94,7 @@ public final class ProgramLog implements AutoCloseable {
   }
 
   /** Logs it, or counts it. The parameters are those of {@link LogMessage}. */
-  synchronized void add(Level level, String logger, String pattern, Object[] arguments, Throwable thrown) {
+  synchronized void add(Level level, String logger, String pattern, Object[] arguments, @Nullable Throwable thrown) {
     LogMessage message = new LogMessage(clock.instant(), level, logger, pattern, arguments, thrown);
     tellDue();
     if (gate.passes(message, nanoClock.getAsLong())) {

@@ -1,5 +1,6 @@
 package dev.exit137.daemon.log;
 
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Marker;
 import org.slf4j.event.Level;
 import org.slf4j.helpers.LegacyAbstractLogger;
@@ -38,13 +39,13 @@ final class ProgramLogger extends LegacyAbstractLogger {
   }
 
   @Override
-  protected String getFullyQualifiedCallerName() {
+  protected @Nullable String getFullyQualifiedCallerName() {
     return null;
   }
 
   @Override
   protected void handleNormalizedLoggingCall(
-      Level level, Marker marker, String pattern, Object[] arguments, Throwable thrown) {
+      Level level, Marker marker, String pattern, Object[] arguments, @Nullable Throwable thrown) {
     ProgramLog.ofProcess().add(level, name, pattern, arguments, thrown);
   }
 }

@@ -46,7 +46,7 @@ public final class ProcessMetrics implements MultiCollector {
     try {
       String stat = Files.readString(STAT);
       // 4711 (java) S 1 …: the name may hold anything, spaces and parentheses included.
-      String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ");
+      String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ", 0);
       double started = bootTime() + Long.parseLong(fields[START_TIME]) / TICKS_PER_SECOND;
       double cpu = (Long.parseLong(fields[UTIME]) + Long.parseLong(fields[STIME])) / TICKS_PER_SECOND;
       metrics.add(Samples.gauge("process_start_time_seconds", "Start of the process, since 1970.", started));

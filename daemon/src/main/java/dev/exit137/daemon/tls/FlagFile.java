@@ -7,6 +7,7 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A file and the flag that names it, so that whatever is wrong with it is said with both.
@@ -42,7 +43,7 @@ public record FlagFile(String flag, Path path) {
    * @param why what is wrong, and what to do
    * @param cause may be null
    */
-  public UnusableFileException unusable(String why, Exception cause) {
+  public UnusableFileException unusable(String why, @Nullable Exception cause) {
     return new UnusableFileException(this + ": " + why, cause);
   }
 

@@ -14,6 +14,7 @@ import java.util.Base64;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /** Certificates and keys in PEM files (RFC 7468). */
 final class Pem {
@@ -70,7 +71,7 @@ final class Pem {
   }
 
   /** Null where it is a key of another kind. */
-  private static PrivateKey key(FlagFile file, String algorithm, String base64) throws UnusableFileException {
+  private static @Nullable PrivateKey key(FlagFile file, String algorithm, String base64) throws UnusableFileException {
     byte[] der;
     try {
       der = decode(base64);

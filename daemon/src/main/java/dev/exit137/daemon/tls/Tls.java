@@ -11,6 +11,7 @@ import io.grpc.netty.shaded.io.netty.handler.ssl.SslProvider;
 import io.grpc.util.AdvancedTlsX509TrustManager.Verification;
 import java.security.GeneralSecurityException;
 import java.time.InstantSource;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Consumer;
 import javax.net.ssl.SSLContext;
@@ -50,7 +51,7 @@ public final class Tls {
       return NettySslContextServerCredentials.create(
           GrpcSslContexts.configure(builder, SslProvider.JDK).protocols(PROTOCOLS).build());
     } catch (SSLException e) {
-      throw certificate.unusable(e.getMessage(), e);
+      throw certificate.unusable(Objects.requireNonNullElse(e.getMessage(), e.toString()), e);
     }
   }
 
@@ -73,7 +74,7 @@ public final class Tls {
       return NettySslContextChannelCredentials.create(
           GrpcSslContexts.configure(builder, SslProvider.JDK).protocols(PROTOCOLS).build());
     } catch (SSLException e) {
-      throw authorities.unusable(e.getMessage(), e);
+      throw authorities.unusable(Objects.requireNonNullElse(e.getMessage(), e.toString()), e);
     }
   }
 
@@ -90,7 +91,7 @@ public final class Tls {
       context.init(null, managers, null);
       return context.getSocketFactory();
     } catch (GeneralSecurityException e) {
-      throw authorities.unusable(e.getMessage(), e);
+      throw authorities.unusable(Objects.requireNonNullElse(e.getMessage(), e.toString()), e);
     }
   }
 

@@ -1,7 +1,7 @@
 package dev.exit137.daemon.tls;
 
-import io.grpc.util.AdvancedTlsX509TrustManager;
 import io.grpc.util.AdvancedTlsX509TrustManager.Verification;
+import io.grpc.util.AdvancedTlsX509TrustManager;
 import java.io.IOException;
 import java.net.Socket;
 import java.security.GeneralSecurityException;
@@ -9,6 +9,7 @@ import java.security.cert.CertificateException;
 import java.security.cert.X509Certificate;
 import java.time.InstantSource;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.Consumer;
 import javax.net.ssl.SSLEngine;
 import javax.net.ssl.SSLSession;
@@ -59,7 +60,7 @@ final class TrustedAuthorities extends X509ExtendedTrustManager {
     try {
       return AdvancedTlsX509TrustManager.newBuilder().setVerification(verification).build();
     } catch (CertificateException e) {
-      throw file.unusable(e.getMessage(), e);
+      throw file.unusable(Objects.requireNonNullElse(e.getMessage(), e.toString()), e);
     }
   }
 

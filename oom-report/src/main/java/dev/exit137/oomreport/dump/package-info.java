@@ -11,4 +11,7 @@
  * @see <a href="https://github.com/torvalds/linux/blob/master/mm/memcontrol.c">mm/memcontrol.c:
  *     mem_cgroup_print_oom_meminfo</a>
  */
+@NullMarked
 package dev.exit137.oomreport.dump;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,2 +1,5 @@
 /** OOM reports put together from their lines, as the kernel prints them (mm/oom_kill.c, mm/memcontrol.c). */
+@NullMarked
 package dev.exit137.oomreport.incident;
+
+import org.jspecify.annotations.NullMarked;

@@ -7,4 +7,7 @@
  * @see <a href="https://www.kernel.org/doc/Documentation/ABI/testing/dev-kmsg">Documentation/ABI/testing/dev-kmsg</a>
  * @see <a href="https://github.com/torvalds/linux/blob/master/mm/oom_kill.c">mm/oom_kill.c</a>
  */
+@NullMarked
 package dev.exit137.oomreport.parse;
+
+import org.jspecify.annotations.NullMarked;

@@ -9,7 +9,6 @@ import java.util.Locale;
 /** Labelled lines of text, at most 100 columns wide. For one thread. */
 final class Page {
   private static final int WIDTH = 100;
-  private static final String LABEL = "  %-9s";
   private static final int INDENT = 11;
   private static final int BAR_WIDTH = 24;
 
@@ -40,7 +39,7 @@ final class Page {
 
   /** The same of lines that are laid out already. */
   void entry(String label, List<String> lines) {
-    String head = String.format(Locale.ROOT, LABEL, label);
+    String head = String.format(Locale.ROOT, "  %-9s", label);
     for (String line : lines) {
       out.println((head + Text.printable(line)).stripTrailing());
       head = " ".repeat(INDENT);
@@ -62,7 +61,7 @@ final class Page {
 
   /** A part of a whole as a bar. */
   static String bar(long part, long whole) {
-    return "█".repeat((int) Math.clamp(Math.round((double) BAR_WIDTH * part / whole), 0, BAR_WIDTH));
+    return "█".repeat(Math.clamp(Math.round((double) BAR_WIDTH * part / whole), 0, BAR_WIDTH));
   }
 
   /** The text in the columns that an entry has beside a name of its own. */

@@ -40,7 +40,7 @@ final class TaskText {
     for (int i = 0; i < tasks.size(); i++) {
       boolean victim = victims.contains(tasks.get(i).getPid());
       // A victim that is not among the largest is what one wants to see, too; of a whole group, enough are.
-      if (i < MAX_TASKS || victim && shown < 2 * MAX_TASKS) {
+      if (i < MAX_TASKS || (victim && shown < 2 * MAX_TASKS)) {
         lines.add(row(tasks.get(i), victim, Part.whole(event)));
         shown++;
       }
