@@ -1,7 +1,8 @@
 package dev.exit137.oomreport.dump;
 
-import static dev.exit137.oomreport.dump.LineCursor.ascii;
+import static dev.exit137.oomreport.parse.Bytes.ascii;
 
+import dev.exit137.oomreport.parse.TextCursor;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.MemoryBreakdown;
 import dev.exit137.proto.v1.NodeMemory;
@@ -27,7 +28,7 @@ public final class DumpParser {
   private static final byte[] HOT_OF_CPU = ascii(": Hot: hi:");
 
   private final OptionalLong pageSizeBytes;
-  private final LineCursor line = new LineCursor();
+  private final TextCursor line = new TextCursor();
   private final TaskTable tasks = new TaskTable();
   private final FreeAreas zones = new FreeAreas();
   private final MemInfo memInfo = new MemInfo();
@@ -57,7 +58,8 @@ public final class DumpParser {
    * @return whether it is a line of one of the blocks
    */
   public boolean onLine(byte[] buffer, int from, int to) {
-    line.wrap(buffer, from, to);
+    line.wrap(buffer, from, to).trimLineBreak();
+    line.skipSpaces();
     int start = line.position();
     if (line.atEnd()) {
       return false;

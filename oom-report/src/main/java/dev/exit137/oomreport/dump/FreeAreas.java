@@ -1,8 +1,9 @@
 package dev.exit137.oomreport.dump;
 
-import static dev.exit137.oomreport.dump.LineCursor.ABSENT;
-import static dev.exit137.oomreport.dump.LineCursor.ascii;
+import static dev.exit137.oomreport.parse.Bytes.ascii;
+import static dev.exit137.oomreport.parse.OomLine.ABSENT;
 
+import dev.exit137.oomreport.parse.TextCursor;
 import dev.exit137.proto.v1.HugepagePool;
 import dev.exit137.proto.v1.NodeMemory;
 import dev.exit137.proto.v1.NumaNode;
@@ -55,7 +56,7 @@ final class FreeAreas {
   private long pageBytes = ABSENT;
 
   /** @return whether it is one of these lines */
-  boolean onLine(LineCursor line) {
+  boolean onLine(TextCursor line) {
     if (line.skip(LOWMEM_RESERVE)) {
       readLowmemReserve(line, lastZone);
       lastZone = null;
@@ -63,7 +64,7 @@ final class FreeAreas {
     }
     long node = ABSENT;
     if (line.skip(NODE)) {
-      node = line.number();
+      node = line.nextNumber();
       if (node < 0 || node > Integer.MAX_VALUE || !line.skip(' ')) {
         return false;
       }
@@ -91,22 +92,22 @@ final class FreeAreas {
     if (line.skip(COLON)) {
       return readFreeBlocks(line, node, name);
     }
-    boolean isZone = line.skip(FREE) && line.sizeBytes() >= 0;
+    boolean isZone = line.skip(FREE) && line.nextSizeBytes() >= 0;
     line.position(nameEnd);
     return isZone && readZone(line, node, name);
   }
 
-  private static boolean mayBeZone(LineCursor line) {
+  private static boolean mayBeZone(TextCursor line) {
     return switch (line.peek()) {
       case 'D', 'N', 'H', 'M' -> true;
       default -> false;
     };
   }
 
-  private boolean readNode(LineCursor line, long number) {
+  private boolean readNode(TextCursor line, long number) {
     NumaNode.Builder node = NumaNode.newBuilder().setNumaNode((int) number);
     for (String name = nameOfSize(line); !name.isEmpty(); name = nameOfSize(line)) {
-      long bytes = line.sizeBytes();
+      long bytes = line.nextSizeBytes();
       if (bytes >= 0 && node.getSizesCount() < MAX_SIZES) {
         node.putSizes(name, bytes);
       }
@@ -120,13 +121,13 @@ final class FreeAreas {
     return node.getSizesCount() > 0;
   }
 
-  private boolean readZone(LineCursor line, long node, String zoneName) {
+  private boolean readZone(TextCursor line, long node, String zoneName) {
     Zone.Builder zone = zone(node, zoneName);
     if (zone.hasFreeBytes()) {
       return true;
     }
     for (String name = nameOfSize(line); !name.isEmpty(); name = nameOfSize(line)) {
-      long bytes = line.sizeBytes();
+      long bytes = line.nextSizeBytes();
       if (bytes >= 0) {
         setSize(zone, name, bytes);
       }
@@ -170,7 +171,7 @@ final class FreeAreas {
    * The name before the colon and what spaces there are ({@code shmem_thp: 0kB}); empty where there is none. A number
    * that is no size ({@code pages_scanned:0}) has been passed over as far as its digits.
    */
-  private static String nameOfSize(LineCursor line) {
+  private static String nameOfSize(TextCursor line) {
     line.skipSpaces();
     int start = line.position();
     int end = line.nameEnd();
@@ -183,12 +184,12 @@ final class FreeAreas {
     return line.text(start, end);
   }
 
-  private static void readLowmemReserve(LineCursor line, Zone.Builder zone) {
+  private static void readLowmemReserve(TextCursor line, Zone.Builder zone) {
     if (zone == null || zone.getLowmemReservePagesCount() > 0) {
       return;
     }
     line.skipSpaces();
-    for (long pages = line.number(); pages >= 0; pages = line.number()) {
+    for (long pages = line.nextNumber(); pages >= 0; pages = line.nextNumber()) {
       if (zone.getLowmemReservePagesCount() == MAX_ZONES_OF_RESERVE) {
         return;
       }
@@ -198,8 +199,8 @@ final class FreeAreas {
   }
 
   /** A block of one order is twice as large as one of the order before; those of order 0 are pages. */
-  private boolean readFreeBlocks(LineCursor line, long node, String zoneName) {
-    long count = line.number();
+  private boolean readFreeBlocks(TextCursor line, long node, String zoneName) {
+    long count = line.nextNumber();
     if (count < 0 || !line.skip('*')) {
       return false;
     }
@@ -207,7 +208,7 @@ final class FreeAreas {
     boolean first = zone.getFreeBlocksCount() == 0;
     long expectedBytes = ABSENT;
     for (int order = 0; order < MAX_ORDERS; order++) {
-      long bytes = line.sizeBytes();
+      long bytes = line.nextSizeBytes();
       if (order == 0 ? !PageSize.isOne(bytes) : bytes != expectedBytes) {
         return true;
       }
@@ -219,7 +220,7 @@ final class FreeAreas {
       }
       expectedBytes = 2 * bytes;
       skipMigrateTypes(line);
-      count = line.number();
+      count = line.nextNumber();
       if (count < 0 || !line.skip('*')) {
         return true;
       }
@@ -228,7 +229,7 @@ final class FreeAreas {
   }
 
   /** {@code (UME)}: which kinds of blocks are there, from 3.8 on. */
-  private static void skipMigrateTypes(LineCursor line) {
+  private static void skipMigrateTypes(TextCursor line) {
     line.skipSpaces();
     if (line.peek() == '(') {
       line.position(line.nameEnd());
@@ -236,11 +237,11 @@ final class FreeAreas {
     }
   }
 
-  private boolean readHugepages(LineCursor line, long node) {
+  private boolean readHugepages(TextCursor line, long node) {
     long total = count(line, HUGEPAGES_TOTAL);
     long free = count(line, HUGEPAGES_FREE);
     long surplus = count(line, HUGEPAGES_SURP);
-    long sizeBytes = line.skip(HUGEPAGES_SIZE) ? line.sizeBytes() : ABSENT;
+    long sizeBytes = line.skip(HUGEPAGES_SIZE) ? line.nextSizeBytes() : ABSENT;
     if (total < 0 || free < 0 || surplus < 0 || sizeBytes < 0) {
       return false;
     }
@@ -255,8 +256,8 @@ final class FreeAreas {
     return true;
   }
 
-  private static long count(LineCursor line, byte[] name) {
-    long count = line.skip(name) ? line.number() : ABSENT;
+  private static long count(TextCursor line, byte[] name) {
+    long count = line.skip(name) ? line.nextNumber() : ABSENT;
     line.skipSpaces();
     return count;
   }

@@ -1,8 +1,10 @@
 package dev.exit137.oomreport.dump;
 
-import static dev.exit137.oomreport.dump.LineCursor.ABSENT;
-import static dev.exit137.oomreport.dump.LineCursor.ascii;
+import static dev.exit137.oomreport.parse.Bytes.ascii;
+import static dev.exit137.oomreport.parse.OomLine.ABSENT;
 
+import dev.exit137.oomreport.parse.Bytes;
+import dev.exit137.oomreport.parse.TextCursor;
 import dev.exit137.proto.v1.NodeMemory;
 import java.util.Map;
 import java.util.OptionalLong;
@@ -72,18 +74,18 @@ final class MemInfo {
   private long swapFreeBytes = ABSENT;
 
   /** @return whether it is one of these lines */
-  boolean onLine(LineCursor line) {
-    if (LineCursor.isDigit(line.peek())) {
+  boolean onLine(TextCursor line) {
+    if (Bytes.isDigit(line.peek())) {
       return readTotal(line);
     }
     return readSwap(line) || readCounters(line);
   }
 
-  private boolean readCounters(LineCursor line) {
+  private boolean readCounters(TextCursor line) {
     int start = line.position();
     int nameEnd = line.nameEnd();
     if (nameEnd == start || nameEnd + 1 >= line.end() || line.byteAt(nameEnd) != ':'
-        || !LineCursor.isDigit(line.byteAt(nameEnd + 1))
+        || !Bytes.isDigit(line.byteAt(nameEnd + 1))
         || !amongCounters && !FIRST_COUNTERS.contains(line.text(start, nameEnd))) {
       return false;
     }
@@ -91,8 +93,8 @@ final class MemInfo {
     for (int end = nameEnd; end > line.position(); end = line.nameEnd()) {
       String name = line.text(line.position(), end);
       line.position(end);
-      long pages = line.skip(':') ? line.number() : ABSENT;
-      if (!line.skipNewline() && !LineCursor.isSpace(line.peek())) {
+      long pages = line.skip(':') ? line.nextNumber() : ABSENT;
+      if (!line.skipNewline() && !line.atWordEnd()) {
         break; // something else is mixed in
       }
       line.skipSpaces();
@@ -104,9 +106,9 @@ final class MemInfo {
   }
 
   /** Also {@code 61.8 MiB 12345 mm/slub.c:2307 func:alloc_slab_page}, of kernels that count allocations (6.10). */
-  private boolean readTotal(LineCursor line) {
+  private boolean readTotal(TextCursor line) {
     int start = line.position();
-    long pages = line.number();
+    long pages = line.nextNumber();
     line.skipSpaces();
     int end = line.skipSpacesBack(line.end());
     if (end - line.position() <= MAX_TOTAL_NAME_BYTES) {
@@ -121,7 +123,7 @@ final class MemInfo {
     return line.contains(FUNCTION);
   }
 
-  private boolean readSwap(LineCursor line) {
+  private boolean readSwap(TextCursor line) {
     if (line.skip(FREE_SWAP)) {
       long bytes = swapBytes(line);
       swapFreeBytes = swapFreeBytes < 0 ? bytes : swapFreeBytes;
@@ -136,13 +138,13 @@ final class MemInfo {
   }
 
   /** {@code = 93424kB}; {@code : 93424kB} on some old ones. */
-  private static long swapBytes(LineCursor line) {
+  private static long swapBytes(TextCursor line) {
     line.skipSpaces();
     if (!line.skip('=') && !line.skip(':')) {
       return ABSENT;
     }
     line.skipSpaces();
-    return line.sizeBytes();
+    return line.nextSizeBytes();
   }
 
   boolean isEmpty() {

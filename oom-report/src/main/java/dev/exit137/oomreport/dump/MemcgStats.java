@@ -1,8 +1,9 @@
 package dev.exit137.oomreport.dump;
 
-import static dev.exit137.oomreport.dump.LineCursor.ABSENT;
-import static dev.exit137.oomreport.dump.LineCursor.ascii;
+import static dev.exit137.oomreport.parse.Bytes.ascii;
+import static dev.exit137.oomreport.parse.OomLine.ABSENT;
 
+import dev.exit137.oomreport.parse.TextCursor;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.MemcgStat;
 import dev.exit137.proto.v1.MemoryBreakdown;
@@ -67,7 +68,7 @@ final class MemcgStats {
   private long kmemUsageBytes = ABSENT;
 
   /** @return whether it is a line of this block */
-  boolean onLine(LineCursor line) {
+  boolean onLine(TextCursor line) {
     return switch (line.peek()) {
       case 'M' -> readTitle(line);
       case 'm', 's', 'k' -> readUsage(line) || readStat(line);
@@ -81,15 +82,15 @@ final class MemcgStats {
   }
 
   /** The limits are the kill-path parser's; here, swap and kernel memory of kernels whose statistics lack them. */
-  private boolean readUsage(LineCursor line) {
+  private boolean readUsage(TextCursor line) {
     if (line.skip(MEMORY_USAGE)) {
-      memoryUsageBytes = first(memoryUsageBytes, line.sizeBytes());
+      memoryUsageBytes = first(memoryUsageBytes, line.nextSizeBytes());
     } else if (line.skip(MEMORY_SWAP_USAGE)) {
-      memorySwapUsageBytes = first(memorySwapUsageBytes, line.sizeBytes());
+      memorySwapUsageBytes = first(memorySwapUsageBytes, line.nextSizeBytes());
     } else if (line.skip(SWAP_USAGE)) {
-      swapUsageBytes = first(swapUsageBytes, line.sizeBytes());
+      swapUsageBytes = first(swapUsageBytes, line.nextSizeBytes());
     } else if (line.skip(KMEM_USAGE)) {
-      kmemUsageBytes = first(kmemUsageBytes, line.sizeBytes());
+      kmemUsageBytes = first(kmemUsageBytes, line.nextSizeBytes());
     } else {
       return false;
     }
@@ -101,7 +102,7 @@ final class MemcgStats {
   }
 
   /** From the right, as a path may hold anything. */
-  private boolean readTitle(LineCursor line) {
+  private boolean readTitle(TextCursor line) {
     if (!line.skip(STATS)) {
       return false;
     }
@@ -127,57 +128,47 @@ final class MemcgStats {
   }
 
   /** Where the first of the line's statistics begins, or its end. The last word may have been cut. */
-  private static int statsStart(LineCursor line) {
-    int word = wordStart(line, line.end());
+  private static int statsStart(TextCursor line) {
+    int word = line.wordStart(line.end());
     int first = isStat(line, word) ? word : line.end();
-    for (word = wordStart(line, word); word > line.position() && isStat(line, word); word = wordStart(line, word)) {
+    for (word = line.wordStart(word); word > line.position() && isStat(line, word); word = line.wordStart(word)) {
       first = word;
     }
     return first;
   }
 
-  private void readStats(LineCursor line, int from, NamedValues stat) {
+  private void readStats(TextCursor line, int from, NamedValues stat) {
     line.position(from);
     for (int end = line.nameEnd(); end > line.position(); end = line.nameEnd()) {
       String name = line.text(line.position(), end);
       line.position(end);
-      long bytes = line.skip(':') ? line.sizeBytes() : ABSENT;
+      long bytes = line.skip(':') ? line.nextSizeBytes() : ABSENT;
       stat.putFirst(name, bytes);
       sum.add(name, bytes);
       line.skipSpaces();
     }
   }
 
-  /** Where the word begins that ends before {@code end}, spaces left out. */
-  private static int wordStart(LineCursor line, int end) {
-    int i = line.skipSpacesBack(end);
-    while (i > line.position() && !LineCursor.isSpace(line.byteAt(i - 1))) {
-      i--;
-    }
-    return i;
-  }
-
   /** Whether a {@code rss_huge:0KB} stands at {@code start}. */
-  private static boolean isStat(LineCursor line, int start) {
+  private static boolean isStat(TextCursor line, int start) {
     int before = line.position();
     line.position(start);
     int nameEnd = line.nameEnd();
     line.position(nameEnd);
-    boolean is = nameEnd > start && line.skip(':') && line.sizeBytes() >= 0
-        && (line.atEnd() || LineCursor.isSpace(line.peek()));
+    boolean is = nameEnd > start && line.skip(':') && line.nextSizeBytes() >= 0 && line.atWordEnd();
     line.position(before);
     return is;
   }
 
   /** One statistic; those of the lines that follow in the same record, too. */
-  private boolean readStat(LineCursor line) {
+  private boolean readStat(TextCursor line) {
     boolean any = false;
     while (line.peek() >= 'a' && line.peek() <= 'z') {
       int nameStart = line.position();
       int nameEnd = line.nameEnd();
       line.position(nameEnd);
       int digits = line.skip(' ') ? line.position() : line.end();
-      long value = line.number();
+      long value = line.nextNumber();
       if (line.position() <= digits || !line.skipNewline()) {
         break;
       }

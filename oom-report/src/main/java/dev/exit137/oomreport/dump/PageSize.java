@@ -1,6 +1,6 @@
 package dev.exit137.oomreport.dump;
 
-import static dev.exit137.oomreport.dump.LineCursor.ABSENT;
+import static dev.exit137.oomreport.parse.OomLine.ABSENT;
 
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.Victim;

@@ -1,7 +1,9 @@
 package dev.exit137.oomreport.dump;
 
-import static dev.exit137.oomreport.dump.LineCursor.ascii;
+import static dev.exit137.oomreport.parse.Bytes.ascii;
 
+import dev.exit137.oomreport.parse.Bytes;
+import dev.exit137.oomreport.parse.TextCursor;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.SlabCache;
 import java.util.Comparator;
@@ -36,7 +38,7 @@ final class SlabTable {
   private long rows;
 
   /** @return whether it is a line of this block */
-  boolean onLine(LineCursor line) {
+  boolean onLine(TextCursor line) {
     if (line.rest(TITLE) || line.at(line.position(), NAME) && line.contains(USED) && line.contains(TOTAL)) {
       open = true;
       return true;
@@ -45,7 +47,7 @@ final class SlabTable {
   }
 
   /** From the right, as a name may hold anything. */
-  private boolean readRow(LineCursor line) {
+  private boolean readRow(TextCursor line) {
     int totalStart = columnStart(line, line.skipSpacesBack(line.end()));
     int usedEnd = line.skipSpacesBack(totalStart);
     int usedStart = columnStart(line, usedEnd);
@@ -56,9 +58,9 @@ final class SlabTable {
       return false;
     }
     line.position(usedStart);
-    long usedBytes = line.sizeBytes();
+    long usedBytes = line.nextSizeBytes();
     line.position(totalStart);
-    long totalBytes = line.sizeBytes();
+    long totalBytes = line.nextSizeBytes();
     if (usedBytes < 0 || totalBytes < 0) {
       return true;
     }
@@ -74,10 +76,10 @@ final class SlabTable {
   }
 
   /** Where the {@code 1662KB} begins that ends at {@code end}, or -1. */
-  private static int columnStart(LineCursor line, int end) {
+  private static int columnStart(TextCursor line, int end) {
     int digitsEnd = end - KB.length;
     int start = digitsEnd;
-    while (start > line.position() && LineCursor.isDigit(line.byteAt(start - 1))) {
+    while (start > line.position() && Bytes.isDigit(line.byteAt(start - 1))) {
       start--;
     }
     return start < digitsEnd && line.at(digitsEnd, KB) ? start : -1;

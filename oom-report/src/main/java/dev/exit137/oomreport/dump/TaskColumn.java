@@ -1,6 +1,6 @@
 package dev.exit137.oomreport.dump;
 
-import static dev.exit137.oomreport.dump.LineCursor.ABSENT;
+import static dev.exit137.oomreport.parse.OomLine.ABSENT;
 
 import java.util.Locale;
 import java.util.Map;

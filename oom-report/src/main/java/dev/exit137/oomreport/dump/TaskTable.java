@@ -1,8 +1,9 @@
 package dev.exit137.oomreport.dump;
 
-import static dev.exit137.oomreport.dump.LineCursor.ABSENT;
-import static dev.exit137.oomreport.dump.LineCursor.ascii;
+import static dev.exit137.oomreport.parse.Bytes.ascii;
+import static dev.exit137.oomreport.parse.OomLine.ABSENT;
 
+import dev.exit137.oomreport.parse.TextCursor;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.TasksOmitted;
 import java.util.ArrayList;
@@ -47,7 +48,7 @@ final class TaskTable {
   private long rssPages;
 
   /** @return whether it is the table's header or one of its rows */
-  boolean onLine(LineCursor line) {
+  boolean onLine(TextCursor line) {
     if (!line.skip('[')) {
       return false;
     }
@@ -55,7 +56,7 @@ final class TaskTable {
     return line.skip(PID) ? readHeader(line) : readRow(line);
   }
 
-  private boolean readHeader(LineCursor line) {
+  private boolean readHeader(TextCursor line) {
     line.skipSpaces();
     if (!line.skip(']')) {
       return false;
@@ -81,10 +82,10 @@ final class TaskTable {
     return true;
   }
 
-  private static String nextWord(LineCursor line) {
+  private static String nextWord(TextCursor line) {
     line.skipSpaces();
     int start = line.position();
-    while (!line.atEnd() && !LineCursor.isSpace(line.peek())) {
+    while (!line.atWordEnd()) {
       line.position(line.position() + 1);
     }
     return line.text(start, line.position());
@@ -96,8 +97,8 @@ final class TaskTable {
     rssPages = 0;
   }
 
-  private boolean readRow(LineCursor line) {
-    long pid = line.number();
+  private boolean readRow(TextCursor line) {
+    long pid = line.nextNumber();
     line.skipSpaces();
     if (pid < 0 || pid > Integer.MAX_VALUE || !line.skip(']')) {
       return false;
@@ -118,7 +119,7 @@ final class TaskTable {
    * The report began within the table: what the columns are follows from how many numbers there are, as far as it does.
    * A name may begin with a number, so the row with the fewest tells.
    */
-  private void guessColumns(LineCursor line) {
+  private void guessColumns(TextCursor line) {
     int start = line.position();
     int numbers = skipNumbers(line);
     if (line.atEnd()) {
@@ -132,14 +133,14 @@ final class TaskTable {
     line.position(start);
   }
 
-  private static int skipNumbers(LineCursor line) {
+  private static int skipNumbers(TextCursor line) {
     int numbers = 0;
     line.skipSpaces();
     for (int start = line.position(); numbers < MAX_COLUMNS; start = line.position()) {
       line.skip('-');
       int digits = line.position();
-      line.number();
-      if (line.position() == digits || !atWordEnd(line)) {
+      line.nextNumber();
+      if (line.position() == digits || !line.atWordEnd()) {
         line.position(start);
         break;
       }
@@ -149,20 +150,16 @@ final class TaskTable {
     return numbers;
   }
 
-  private static boolean atWordEnd(LineCursor line) {
-    return line.atEnd() || LineCursor.isSpace(line.peek());
-  }
-
   /** A row that was cut has less numbers, and of the last one nobody knows whether it is whole. */
-  private boolean readValues(LineCursor line) {
+  private boolean readValues(TextCursor line) {
     Arrays.fill(values, ABSENT);
     int count = 0;
     while (count < columns.length) {
       line.skipSpaces();
       boolean negative = line.skip('-');
       int digits = line.position();
-      long value = line.number();
-      if (line.position() == digits || !atWordEnd(line)) {
+      long value = line.nextNumber();
+      if (line.position() == digits || !line.atWordEnd()) {
         break;
       }
       TaskColumn column = columns[count++];
@@ -175,7 +172,7 @@ final class TaskTable {
     return count >= TaskColumn.EVERYWHERE && (cut || count == columns.length);
   }
 
-  private void add(int pid, LineCursor line) {
+  private void add(int pid, TextCursor line) {
     long rss = values[TaskColumn.RSS.ordinal()];
     rssPages = NamedValues.sum(rssPages, Math.max(0, rss));
     rows++;
@@ -191,7 +188,7 @@ final class TaskTable {
       line.position(line.position() + 1); // one space; further ones are the name's
     }
     int nameEnd = Math.min(line.end(), line.position() + MAX_COMM_BYTES);
-    largest.add(new TaskRow(rows, pid, values.clone(), line.copy(line.position(), nameEnd)));
+    largest.add(new TaskRow(rows, pid, values.clone(), Arrays.copyOfRange(line.buffer(), line.position(), nameEnd)));
   }
 
   /** The process' address space, in pages; empty if its row is not among the largest. */

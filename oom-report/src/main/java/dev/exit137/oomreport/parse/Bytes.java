@@ -5,20 +5,50 @@ import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 
-/** Comparisons eight bytes at a time: the first compiler, all that the agent runs with, does not make them so. */
-final class Bytes {
+/**
+ * Small questions about ASCII-framed text, asked of its bytes in place. Comparisons are eight bytes at a time: the
+ * first compiler, all that the agent runs with, does not make them so. Any thread.
+ */
+public final class Bytes {
+  /** More digits than any number of the kernel, and no overflow of a long. */
+  static final int MAX_DIGITS = 18;
+
   private static final VarHandle LONGS = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
   private static final long ONES = 0x0101_0101_0101_0101L;
   private static final long HIGH_BITS = 0x8080_8080_8080_8080L;
 
   static {
     // The first compiler does not inline what was never called before, and compiles but once.
-    byte[] sample = "sixteen bytes...\n".getBytes(StandardCharsets.US_ASCII);
+    byte[] sample = ascii("sixteen bytes...\n");
     isAt(sample, 0, sample);
     indexOfNewline(sample, 0);
   }
 
   private Bytes() {}
+
+  /** The text's bytes, one for each character. */
+  public static byte[] ascii(String text) {
+    return text.getBytes(StandardCharsets.US_ASCII);
+  }
+
+  /** 0 to 9. */
+  public static boolean isDigit(byte b) {
+    return b >= '0' && b <= '9';
+  }
+
+  /** A to Z, a to z. */
+  public static boolean isLetter(byte b) {
+    return (b | 0x20) >= 'a' && (b | 0x20) <= 'z';
+  }
+
+  static boolean isBlank(byte b) {
+    return b == ' ' || b == '\t' || b == '\r';
+  }
+
+  /** Whether it can be of a list of nodes, {@code 0-1,3}. */
+  static boolean isListByte(byte b) {
+    return isDigit(b) || b == '-' || b == ',';
+  }
 
   /** Whether {@code word} stands at {@code index} of the text, which is long enough. */
   static boolean isAt(byte[] text, int index, byte[] word) {
@@ -35,6 +65,63 @@ final class Bytes {
       i++;
     }
     return true;
+  }
+
+  /** Whether {@code word} stands right before {@code index}, and behind {@code start}. */
+  static boolean isBefore(byte[] text, int start, int index, byte[] word) {
+    return index - word.length >= start && isAt(text, index - word.length, word);
+  }
+
+  /** Whether {@code word} stands at {@code index}, which may be any, and ends at {@code to} or before. */
+  public static boolean at(byte[] text, int index, int to, byte[] word) {
+    return index >= 0 && index + word.length <= to && isAt(text, index, word);
+  }
+
+  /** Whether {@code character} stands at {@code index}, which is not negative, and before {@code to}. */
+  public static boolean at(byte[] text, int index, int to, char character) {
+    return index < to && text[index] == character;
+  }
+
+  /** Index of the first {@code word} that lies in [from, to), or -1. */
+  public static int find(byte[] text, int from, int to, byte[] word) {
+    byte first = word[0];
+    int last = to - word.length;
+    for (int i = from; i <= last; i++) {
+      if (text[i] == first && isAt(text, i, word)) {
+        return i;
+      }
+    }
+    return -1;
+  }
+
+  /** Index of the first byte in [from, to) that is no digit, or {@code to}. */
+  public static int skipDigits(byte[] text, int from, int to) {
+    int i = from;
+    while (i < to && isDigit(text[i])) {
+      i++;
+    }
+    return i;
+  }
+
+  /** Index of the first byte in [from, to) that is no space (a tab is none), or {@code to}. */
+  public static int skipSpaces(byte[] text, int from, int to) {
+    int i = from;
+    while (i < to && text[i] == ' ') {
+      i++;
+    }
+    return i;
+  }
+
+  /** The number that the digits in [from, to) are, or -1 for none or more than a long holds for sure. */
+  public static long number(byte[] text, int from, int to) {
+    if (from >= to || to - from > MAX_DIGITS) {
+      return -1;
+    }
+    long value = 0;
+    for (int i = from; i < to; i++) {
+      value = 10 * value + (text[i] - '0');
+    }
+    return value;
   }
 
   /** Index of the first newline of {@code text[from, …)}, which has one. */

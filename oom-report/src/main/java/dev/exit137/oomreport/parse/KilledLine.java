@@ -1,7 +1,7 @@
 package dev.exit137.oomreport.parse;
 
+import static dev.exit137.oomreport.parse.Bytes.ascii;
 import static dev.exit137.oomreport.parse.OomLine.ABSENT;
-import static dev.exit137.oomreport.parse.TextCursor.ascii;
 
 /** The one line that every kill has: it is not rate-limited. */
 final class KilledLine {
@@ -70,7 +70,7 @@ final class KilledLine {
    */
   private static int findCommEnd(TextCursor text, OomLine line) {
     int last = -1;
-    int end = text.find(COMM_END, text.position(), text.end());
+    int end = text.find(COMM_END, text.position());
     while (end >= 0) {
       text.position(end + COMM_END.length);
       if (readTotalVm(text, line)) {
@@ -80,7 +80,7 @@ final class KilledLine {
       if (isCutTail(text)) {
         last = end;
       }
-      end = text.find(COMM_END, end + 1, text.end());
+      end = text.find(COMM_END, end + 1);
     }
     text.position(text.end());
     return last;

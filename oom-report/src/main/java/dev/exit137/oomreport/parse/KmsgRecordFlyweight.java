@@ -22,8 +22,6 @@ import java.util.Objects;
  */
 public final class KmsgRecordFlyweight {
   private static final int LEVEL_BITS = 3;
-  /** More digits than any number of a record has, and no overflow of a long. */
-  private static final int MAX_DIGITS = 18;
   private static final int UNKNOWN = -1;
 
   private byte[] buffer = {};
@@ -78,7 +76,7 @@ public final class KmsgRecordFlyweight {
       b = buffer[++i];
     }
     int digits = i - timestampOffset;
-    if (digits == 0 || digits > MAX_DIGITS || b != ',' && b != ';') {
+    if (digits == 0 || digits > Bytes.MAX_DIGITS || b != ',' && b != ';') {
       return false;
     }
     while (b != ';' && b != '\n') {
@@ -99,7 +97,7 @@ public final class KmsgRecordFlyweight {
       digit = buffer[++i] - '0';
     }
     position = i;
-    return i == start || i - start > MAX_DIGITS ? -1 : value;
+    return i == start || i - start > Bytes.MAX_DIGITS ? -1 : value;
   }
 
   /** Whether the wrapped bytes are a whole record. The other accessors mean something only then. */

@@ -1,7 +1,7 @@
 package dev.exit137.oomreport.parse;
 
+import static dev.exit137.oomreport.parse.Bytes.ascii;
 import static dev.exit137.oomreport.parse.OomLine.ABSENT;
-import static dev.exit137.oomreport.parse.TextCursor.ascii;
 
 import dev.exit137.oomreport.parse.OomLine.Kind;
 
@@ -41,11 +41,11 @@ final class MemcgLine {
    */
   private static void parseTaskIn(TextCursor text, OomLine line) {
     int task = text.position();
-    int first = text.find(LIMIT_OF, task, text.end());
+    int first = text.find(LIMIT_OF, task);
     int chosen = first;
     while (chosen >= 0
         && !SummaryLine.isWithin(text.buffer(), task, chosen, chosen + LIMIT_OF.length, text.end())) {
-      chosen = text.find(LIMIT_OF, chosen + 1, text.end());
+      chosen = text.find(LIMIT_OF, chosen + 1);
     }
     int end = chosen >= 0 ? chosen : first;
     if (end >= 0) {

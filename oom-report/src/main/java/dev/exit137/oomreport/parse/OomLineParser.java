@@ -1,7 +1,7 @@
 package dev.exit137.oomreport.parse;
 
+import static dev.exit137.oomreport.parse.Bytes.ascii;
 import static dev.exit137.oomreport.parse.OomLine.ABSENT;
-import static dev.exit137.oomreport.parse.TextCursor.ascii;
 
 import dev.exit137.oomreport.parse.OomLine.Kind;
 import dev.exit137.oomreport.parse.OomLine.Wording;
@@ -148,7 +148,7 @@ public final class OomLineParser {
     }
     int comm = text.position();
     // Longer than a comm: it cannot be part of one, and so the first is the true one.
-    int commEnd = text.find(REAPED_ANON_RSS, comm, text.end());
+    int commEnd = text.find(REAPED_ANON_RSS, comm);
     if (commEnd < 0) {
       return;
     }

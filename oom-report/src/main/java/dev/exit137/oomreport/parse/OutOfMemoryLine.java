@@ -1,7 +1,7 @@
 package dev.exit137.oomreport.parse;
 
+import static dev.exit137.oomreport.parse.Bytes.ascii;
 import static dev.exit137.oomreport.parse.OomLine.ABSENT;
-import static dev.exit137.oomreport.parse.TextCursor.ascii;
 
 import dev.exit137.oomreport.parse.OomLine.Kind;
 import dev.exit137.oomreport.parse.OomLine.Wording;
@@ -45,7 +45,7 @@ final class OutOfMemoryLine {
       line.kind = Kind.NO_KILLABLE_PROCESS;
       return;
     }
-    int colon = text.find(COLON, text.position(), text.end());
+    int colon = text.find(COLON, text.position());
     if (colon < 0) {
       return;
     }
@@ -131,13 +131,9 @@ final class OutOfMemoryLine {
       line.wording = Wording.NODE;
       line.kind = Kind.PANIC;
     } else if (wording(text) == Wording.NODE
-        && (text.at(text.position(), NO_KILLABLE) || has(text, PANIC_ON_OOM))) {
-      line.wording = has(text, COMPULSORY) ? Wording.NONE : has(text, OF_MEMCG) ? Wording.MEMCG : Wording.NODE;
+        && (text.at(text.position(), NO_KILLABLE) || text.contains(PANIC_ON_OOM))) {
+      line.wording = text.contains(COMPULSORY) ? Wording.NONE : text.contains(OF_MEMCG) ? Wording.MEMCG : Wording.NODE;
       line.kind = Kind.PANIC;
     }
-  }
-
-  private static boolean has(TextCursor text, byte[] word) {
-    return text.find(word, text.position(), text.end()) >= 0;
   }
 }

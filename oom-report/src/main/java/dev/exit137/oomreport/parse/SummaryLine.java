@@ -1,7 +1,7 @@
 package dev.exit137.oomreport.parse;
 
+import static dev.exit137.oomreport.parse.Bytes.ascii;
 import static dev.exit137.oomreport.parse.OomLine.ABSENT;
-import static dev.exit137.oomreport.parse.TextCursor.ascii;
 
 import java.util.Arrays;
 
@@ -42,7 +42,7 @@ final class SummaryLine {
   /** Reads the line at {@code text}, which stands behind START. */
   static void parse(TextCursor text, OomLine line) {
     int constraint = text.position();
-    int nodemask = text.find(NODEMASK, constraint, text.end());
+    int nodemask = text.find(NODEMASK, constraint);
     if (nodemask < 0) {
       return;
     }
@@ -107,7 +107,7 @@ final class SummaryLine {
   /** Reads cpuset and mems_allowed, and says whether both are whole. A cpuset's name may have anything in it, too. */
   private static boolean readCpuset(TextCursor text, OomLine line, boolean whole) {
     int cpuset = text.position() + CPUSET.length;
-    int key = text.find(MEMS_ALLOWED, cpuset, text.end());
+    int key = text.find(MEMS_ALLOWED, cpuset);
     while (key >= 0) {
       int list = key + MEMS_ALLOWED.length;
       text.position(list);
@@ -118,7 +118,7 @@ final class SummaryLine {
         set(line.memsAllowed, text, list, end);
         return true;
       }
-      key = text.find(MEMS_ALLOWED, end, text.end());
+      key = text.find(MEMS_ALLOWED, end);
     }
     return false;
   }
@@ -132,10 +132,10 @@ final class SummaryLine {
       return;
     }
     int oomMemcg = text.position();
-    int first = text.find(TASK_MEMCG, oomMemcg, text.end());
+    int first = text.find(TASK_MEMCG, oomMemcg);
     int chosen = first;
     while (chosen >= 0 && !isWithin(text.buffer(), chosen + TASK_MEMCG.length, text.end(), oomMemcg, chosen)) {
-      chosen = text.find(TASK_MEMCG, chosen + 1, text.end());
+      chosen = text.find(TASK_MEMCG, chosen + 1);
     }
     int end = chosen >= 0 ? chosen : first;
     if (end >= 0) {
@@ -150,9 +150,9 @@ final class SummaryLine {
       return;
     }
     int oomMemcg = text.position();
-    int key = text.find(TASK_MEMCG, oomMemcg, text.end());
+    int key = text.find(TASK_MEMCG, oomMemcg);
     while (key >= 0 && !startsWith(text, key + TASK_MEMCG.length, oomMemcg, key)) {
-      key = text.find(TASK_MEMCG, key + 1, text.end());
+      key = text.find(TASK_MEMCG, key + 1);
     }
     if (key >= 0) {
       set(line.oomMemcg, text, oomMemcg, key);

@@ -1,13 +1,30 @@
 package dev.exit137.oomreport.parse;
 
+import static dev.exit137.oomreport.parse.Bytes.ascii;
+import static dev.exit137.oomreport.parse.Bytes.isDigit;
+import static dev.exit137.oomreport.parse.OomLine.ABSENT;
+
 import java.nio.charset.StandardCharsets;
 
-/** A place in a piece of ASCII-framed text. What does not match leaves it where it was. Belongs to one thread. */
-final class TextCursor {
-  /** More digits than any number of the kernel, and no overflow of a long. */
-  private static final int MAX_DIGITS = 18;
-
+/**
+ * A place in a piece of ASCII-framed text, which it reads in place. What does not match leaves it where it was, and a
+ * method that does otherwise says so. Indices are those of the wrapped array. Only what returns a String allocates.
+ * Belongs to one thread.
+ */
+public final class TextCursor {
   private static final byte[] NO_NODEMASK = ascii("(null)");
+
+  /** How a newline within a record is written: in /dev/kmsg, and by rsyslog. */
+  private static final byte[] ESCAPED_NEWLINE = ascii("\\x0a");
+  private static final byte[] OCTAL_NEWLINE = ascii("#012");
+
+  /** UTF-8: what web pages make of the second of two spaces. */
+  private static final byte[] NO_BREAK_SPACE = {(byte) 0xc2, (byte) 0xa0};
+
+  private static final byte[] KB = ascii("kB");
+  private static final byte[] UPPER_KB = ascii("KB");
+
+  private static final int MAX_NAME_BYTES = 64;
 
   /**
    * A page counter without a limit holds LONG_MAX / PAGE_SIZE pages (the res_counters before 3.19: LONG_MAX bytes), so
@@ -19,11 +36,8 @@ final class TextCursor {
   private int position;
   private int end;
 
-  static byte[] ascii(String text) {
-    return text.getBytes(StandardCharsets.US_ASCII);
-  }
-
-  TextCursor wrap(byte[] buffer, int from, int end) {
+  /** Takes {@code buffer[from, end)} and stands at its beginning. */
+  public TextCursor wrap(byte[] buffer, int from, int end) {
     this.buffer = buffer;
     this.position = from;
     this.end = end;
@@ -32,7 +46,14 @@ final class TextCursor {
 
   /** Leaves out blanks at the end. */
   void trimEnd() {
-    while (end > position && isBlank(buffer[end - 1])) {
+    while (end > position && Bytes.isBlank(buffer[end - 1])) {
+      end--;
+    }
+  }
+
+  /** Leaves out the line break at the end. */
+  public void trimLineBreak() {
+    while (end > position && (buffer[end - 1] == '\r' || buffer[end - 1] == '\n')) {
       end--;
     }
   }
@@ -45,46 +66,115 @@ final class TextCursor {
     end = Math.max(position, end - 1);
   }
 
-  static boolean isBlank(byte b) {
-    return b == ' ' || b == '\t' || b == '\r';
-  }
-
-  byte[] buffer() {
+  /** The wrapped array. */
+  public byte[] buffer() {
     return buffer;
   }
 
-  int position() {
+  /** Index of the byte here. */
+  public int position() {
     return position;
   }
 
-  void position(int newPosition) {
+  /** Goes to an index of the text, or to its end. */
+  public void position(int newPosition) {
     position = newPosition;
   }
 
-  int end() {
+  /** Index behind the text's last byte. */
+  public int end() {
     return end;
   }
 
-  boolean atEnd() {
+  /** Whether nothing is left. */
+  public boolean atEnd() {
     return position == end;
   }
 
   /** The byte here, 0 at the end. */
-  byte peek() {
+  public byte peek() {
     return position < end ? buffer[position] : 0;
   }
 
-  /** Whether {@code word} stands at {@code index}. */
-  boolean at(int index, byte[] word) {
+  /** The byte at {@code index} of the wrapped array. */
+  public byte byteAt(int index) {
+    return buffer[index];
+  }
+
+  /** Whether {@code word} stands at {@code index}, which is not negative. */
+  public boolean at(int index, byte[] word) {
     return index + word.length <= end && Bytes.isAt(buffer, index, word);
   }
 
-  boolean skip(byte[] word) {
+  /** Whether {@code word} stands here; passes over it then. */
+  public boolean skip(byte[] word) {
     if (!at(position, word)) {
       return false;
     }
     position += word.length;
     return true;
+  }
+
+  /** Whether {@code wanted} stands here; passes over it then. */
+  public boolean skip(char wanted) {
+    if (position == end || buffer[position] != wanted) {
+      return false;
+    }
+    position++;
+    return true;
+  }
+
+  /** Passes over spaces, tabs and no-break spaces. */
+  public void skipSpaces() {
+    do {
+      while (position < end && isSpace(buffer[position])) {
+        position++;
+      }
+    } while (skip(NO_BREAK_SPACE));
+  }
+
+  /** Passes over what is between two lines of one record, however it is written. Whether a line ends here. */
+  public boolean skipNewline() {
+    int start = position;
+    skipSpaces();
+    if (!skip('\n') && !skip(ESCAPED_NEWLINE) && !skip(OCTAL_NEWLINE) && !atEnd()) {
+      position = start;
+      return false;
+    }
+    skipSpaces();
+    return true;
+  }
+
+  /** The end of what stands before {@code index}, spaces and tabs left out; not before here. */
+  public int skipSpacesBack(int index) {
+    int i = index;
+    while (i > position && isSpace(buffer[i - 1])) {
+      i--;
+    }
+    return i;
+  }
+
+  /** Where the word begins that ends before {@code index}, spaces and tabs left out; not before here. */
+  public int wordStart(int index) {
+    int i = skipSpacesBack(index);
+    while (i > position && !isSpace(buffer[i - 1])) {
+      i--;
+    }
+    return i;
+  }
+
+  /** Whether a space, a tab or the end is here. */
+  public boolean atWordEnd() {
+    return atEnd() || isSpace(buffer[position]);
+  }
+
+  private static boolean isSpace(byte b) {
+    return b == ' ' || b == '\t';
+  }
+
+  /** Whether the text from here on is {@code word}, spaces and tabs at its end apart. */
+  public boolean rest(byte[] word) {
+    return at(position, word) && skipSpacesBack(end) <= position + word.length;
   }
 
   /** Like skip; a text that ends within {@code word} is passed over to its end, too. */
@@ -102,32 +192,27 @@ final class TextCursor {
   /** Passes over digits. Whether there is one, or the end. */
   boolean skipDigits() {
     int start = position;
-    while (position < end && isDigit(buffer[position])) {
-      position++;
-    }
+    position = Bytes.skipDigits(buffer, start, end);
     return position > start || atEnd();
   }
 
-  /** Whether {@code word} stands right before {@code index}, and behind {@code start}. */
-  static boolean isBefore(byte[] text, int start, int index, byte[] word) {
-    return index - word.length >= start && Bytes.isAt(text, index - word.length, word);
+  boolean endsWith(byte[] word) {
+    return Bytes.isBefore(buffer, position, end, word);
   }
 
-  boolean endsWith(byte[] word) {
-    return isBefore(buffer, position, end, word);
+  /** Whether {@code word} stands anywhere from here on. */
+  public boolean contains(byte[] word) {
+    return find(word, position) >= 0;
   }
 
   /** Index of the first {@code word} that begins in [from, to), or -1. */
   int find(byte[] word, int from, int to) {
-    byte[] text = buffer;
-    byte first = word[0];
-    int last = Math.min(to - 1, end - word.length);
-    for (int i = from; i <= last; i++) {
-      if (text[i] == first && Bytes.isAt(text, i, word)) {
-        return i;
-      }
-    }
-    return -1;
+    return Bytes.find(buffer, from, Math.min(end, to - 1 + word.length), word);
+  }
+
+  /** Index of the first {@code word} that lies in [from, end), or -1. */
+  int find(byte[] word, int from) {
+    return Bytes.find(buffer, from, end, word);
   }
 
   /** Index of the last {@code word} that lies in [from, end), or -1. */
@@ -142,10 +227,10 @@ final class TextCursor {
     return -1;
   }
 
-  /** The digits here as a number of at most {@code max}, or ABSENT. */
+  /** The digits here as a number of at most {@code max}; ABSENT for a larger one, and for more than 18 digits. */
   long number(long max) {
     byte[] text = buffer;
-    int limit = Math.min(end, position + MAX_DIGITS + 1);
+    int limit = Math.min(end, position + Bytes.MAX_DIGITS + 1);
     long value = 0;
     int i = position;
     while (i < limit && isDigit(text[i])) {
@@ -153,18 +238,34 @@ final class TextCursor {
       i++;
     }
     int digits = i - position;
-    if (digits == 0 || digits > MAX_DIGITS || value > max) {
-      return OomLine.ABSENT;
+    if (digits == 0 || digits > Bytes.MAX_DIGITS || value > max) {
+      return ABSENT;
     }
     position = i;
     return value;
   }
 
+  /**
+   * The digits here, of which there may be any number, as a number that fits a long, or {@link OomLine#ABSENT}. Passes
+   * over a number that does not fit, too.
+   */
+  public long nextNumber() {
+    long value = 0;
+    boolean fits = true;
+    int start = position;
+    while (position < end && isDigit(buffer[position])) {
+      int digit = buffer[position++] - '0';
+      fits &= value <= (Long.MAX_VALUE - digit) / 10;
+      value = fits ? value * 10 + digit : value;
+    }
+    return fits && position > start ? value : ABSENT;
+  }
+
   /** The number behind {@code key}, or ABSENT. */
   long number(byte[] key, long max) {
     int start = position;
-    long value = skip(key) ? number(max) : OomLine.ABSENT;
-    if (value == OomLine.ABSENT) {
+    long value = skip(key) ? number(max) : ABSENT;
+    if (value == ABSENT) {
       position = start;
     }
     return value;
@@ -174,14 +275,14 @@ final class TextCursor {
   long signed(byte[] key, long max) {
     int start = position;
     if (!skip(key)) {
-      return OomLine.ABSENT;
+      return ABSENT;
     }
     boolean negative = peek() == '-';
     if (negative) {
       position++;
     }
     long value = number(max);
-    if (value == OomLine.ABSENT) {
+    if (value == ABSENT) {
       position = start;
       return value;
     }
@@ -191,8 +292,8 @@ final class TextCursor {
   /** The {@code <number>kB} behind {@code key} in bytes, UNLIMITED for a page counter without a limit, or ABSENT. */
   long limitBytes(byte[] key) {
     int start = position;
-    long bytes = skip(key) ? limitBytes() : OomLine.ABSENT;
-    if (bytes == OomLine.ABSENT) {
+    long bytes = skip(key) ? limitBytes() : ABSENT;
+    if (bytes == ABSENT) {
       position = start;
     }
     return bytes;
@@ -201,26 +302,36 @@ final class TextCursor {
   /** The {@code <number>kB} behind {@code key} in bytes, or ABSENT. */
   long sizeBytes(byte[] key) {
     int start = position;
-    long bytes = skip(key) ? sizeBytes() : OomLine.ABSENT;
-    if (bytes == OomLine.ABSENT) {
+    long bytes = skip(key) ? sizeBytes() : ABSENT;
+    if (bytes == ABSENT) {
       position = start;
     }
     return bytes;
   }
 
-  /** The {@code <number>kB} here in bytes, or ABSENT. */
+  /** The {@code <number>kB} here in bytes; ABSENT for a page counter without a limit, too. */
   long sizeBytes() {
     long bytes = limitBytes();
-    return bytes == OomLine.UNLIMITED ? OomLine.ABSENT : bytes;
+    return bytes == OomLine.UNLIMITED ? ABSENT : bytes;
+  }
+
+  /**
+   * The {@code <number>kB} here (some lines write {@code KB}) in bytes, or {@link OomLine#ABSENT}. Passes over one that
+   * does not fit a long, and over a number without the unit; one without a limit is a size as any other.
+   */
+  public long nextSizeBytes() {
+    long kb = nextNumber();
+    boolean isSize = skip(KB) || skip(UPPER_KB);
+    return isSize && kb >= 0 && kb <= Long.MAX_VALUE >> 10 ? kb << 10 : ABSENT;
   }
 
   private long limitBytes() {
     int start = position;
     long kb = number(Long.MAX_VALUE);
     int unit = position;
-    if (kb == OomLine.ABSENT || unit + 2 > end || buffer[unit] != 'k' || buffer[unit + 1] != 'B') {
+    if (kb == ABSENT || unit + 2 > end || buffer[unit] != 'k' || buffer[unit + 1] != 'B') {
       position = start;
-      return OomLine.ABSENT;
+      return ABSENT;
     }
     position = unit + 2;
     return kb >= UNLIMITED_MIN_KB ? OomLine.UNLIMITED : kb << 10;
@@ -247,21 +358,38 @@ final class TextCursor {
     byte[] text = buffer;
     int start = position;
     int i = end;
-    while (i > start && isListByte(text[i - 1])) {
+    while (i > start && Bytes.isListByte(text[i - 1])) {
       i--;
     }
     return i;
-  }
-
-  static boolean isListByte(byte b) {
-    return isDigit(b) || b == '-' || b == ',';
   }
 
   private boolean isCommaBeforeDigit(int i) {
     return buffer[i] == ',' && i + 1 < end && isDigit(buffer[i + 1]);
   }
 
-  static boolean isDigit(byte b) {
-    return b >= '0' && b <= '9';
+  /** The end of the name that stands here (letters, digits, {@code _}, brackets); here if there is none. */
+  public int nameEnd() {
+    int i = position;
+    while (i < end && isNameByte(buffer[i])) {
+      i++;
+    }
+    return i - position > MAX_NAME_BYTES ? position : i;
+  }
+
+  private static boolean isNameByte(byte b) {
+    return Bytes.isLetter(b) || isDigit(b) || b == '_' || b == '(' || b == ')';
+  }
+
+  /** The ASCII text of [from, to). */
+  public String text(int from, int to) {
+    return new String(buffer, from, to - from, StandardCharsets.ISO_8859_1);
+  }
+
+  /** The text of [from, to), of no certain encoding, with its {@code \xNN} escapes resolved. */
+  public String bytesText(int from, int to) {
+    ByteText text = new ByteText(to - from);
+    text.set(buffer, from, to - from);
+    return text.toString();
   }
 }

@@ -1,7 +1,7 @@
 package dev.exit137.oomreport.parse;
 
+import static dev.exit137.oomreport.parse.Bytes.ascii;
 import static dev.exit137.oomreport.parse.OomLine.ABSENT;
-import static dev.exit137.oomreport.parse.TextCursor.ascii;
 
 import dev.exit137.oomreport.parse.OomLine.Kind;
 
@@ -45,25 +45,25 @@ final class TriggerLine {
       return false;
     }
     int i = end;
-    while (i > start && TextCursor.isBlank(text[i - 1])) {
+    while (i > start && Bytes.isBlank(text[i - 1])) {
       i--;
     }
-    while (i > start && TextCursor.isListByte(text[i - 1])) {
+    while (i > start && Bytes.isListByte(text[i - 1])) {
       i--;
     }
     if (i == start) {
       return false;
     }
     return switch (text[i - 1]) {
-      case '=' -> TextCursor.isBefore(text, start, i, ADJ) || TextCursor.isBefore(text, start, i, MEMS_ALLOWED);
-      case 'r' -> TextCursor.isBefore(text, start, i, INVOKED);
+      case '=' -> Bytes.isBefore(text, start, i, ADJ) || Bytes.isBefore(text, start, i, MEMS_ALLOWED);
+      case 'r' -> Bytes.isBefore(text, start, i, INVOKED);
       default -> false;
     };
   }
 
   static void parse(TextCursor text, OomLine line) {
     int list = text.findTrailingNodeList();
-    if (TextCursor.isBefore(text.buffer(), text.position(), list, MEMS_ALLOWED)) {
+    if (Bytes.isBefore(text.buffer(), text.position(), list, MEMS_ALLOWED)) {
       parseCpuset(text, line, list);
     } else {
       parseInvoked(text, line);
@@ -98,7 +98,7 @@ final class TriggerLine {
       return;
     }
     int gfpMask = text.position();
-    int gfpMaskEnd = text.find(COMMA, gfpMask, text.end());
+    int gfpMaskEnd = text.find(COMMA, gfpMask);
     if (gfpMaskEnd < 0) {
       return;
     }
@@ -143,9 +143,9 @@ final class TriggerLine {
 
   private static boolean isCutGfpMask(TextCursor text, OomLine line) {
     int gfpMask = text.position();
-    int end = text.find(COMMA, gfpMask, text.end());
+    int end = text.find(COMMA, gfpMask);
     if (end < 0) {
-      return text.find(SPACE, gfpMask, text.end()) < 0;
+      return text.find(SPACE, gfpMask) < 0;
     }
     line.gfpMask.set(text.buffer(), gfpMask, end - gfpMask);
     text.position(end);
