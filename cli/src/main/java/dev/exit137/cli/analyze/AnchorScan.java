@@ -1,9 +1,9 @@
 package dev.exit137.cli.analyze;
 
+import dev.exit137.oomreport.parse.Bytes;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
@@ -54,7 +54,7 @@ final class AnchorScan {
   }
 
   private static long anchor(String word) {
-    return (long) LONG.get(word.getBytes(StandardCharsets.US_ASCII), 0);
+    return (long) LONG.get(Bytes.ascii(word), 0);
   }
 
   private static byte[] offsets() {

@@ -1,7 +1,8 @@
 package dev.exit137.cli.analyze;
 
-import static dev.exit137.cli.analyze.Bytes.ascii;
+import static dev.exit137.oomreport.parse.Bytes.ascii;
 
+import dev.exit137.oomreport.parse.Bytes;
 import java.nio.charset.StandardCharsets;
 
 /**

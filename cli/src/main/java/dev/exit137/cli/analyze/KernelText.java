@@ -1,9 +1,10 @@
 package dev.exit137.cli.analyze;
 
-import static dev.exit137.cli.analyze.Bytes.ascii;
-import static dev.exit137.cli.analyze.Bytes.at;
-import static dev.exit137.cli.analyze.Bytes.isDigit;
+import static dev.exit137.oomreport.parse.Bytes.ascii;
+import static dev.exit137.oomreport.parse.Bytes.at;
+import static dev.exit137.oomreport.parse.Bytes.isDigit;
 
+import dev.exit137.oomreport.parse.Bytes;
 import java.nio.charset.StandardCharsets;
 
 /**

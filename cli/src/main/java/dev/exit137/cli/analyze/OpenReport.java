@@ -9,6 +9,7 @@ import dev.exit137.oomreport.event.MemoryRequest;
 import dev.exit137.oomreport.explain.Explainer;
 import dev.exit137.oomreport.incident.IncidentAssembler;
 import dev.exit137.oomreport.incident.OomIncident;
+import dev.exit137.oomreport.parse.Bytes;
 import dev.exit137.oomreport.parse.OomLine;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.Node;

@@ -1,12 +1,12 @@
 package dev.exit137.cli.analyze;
 
-import static dev.exit137.cli.analyze.Bytes.ascii;
-import static dev.exit137.cli.analyze.Bytes.at;
-import static dev.exit137.cli.analyze.Bytes.isDigit;
-import static dev.exit137.cli.analyze.Bytes.isLetter;
-import static dev.exit137.cli.analyze.Bytes.number;
-import static dev.exit137.cli.analyze.Bytes.skipDigits;
-import static dev.exit137.cli.analyze.Bytes.skipSpaces;
+import static dev.exit137.oomreport.parse.Bytes.ascii;
+import static dev.exit137.oomreport.parse.Bytes.at;
+import static dev.exit137.oomreport.parse.Bytes.isDigit;
+import static dev.exit137.oomreport.parse.Bytes.isLetter;
+import static dev.exit137.oomreport.parse.Bytes.number;
+import static dev.exit137.oomreport.parse.Bytes.skipDigits;
+import static dev.exit137.oomreport.parse.Bytes.skipSpaces;
 
 /**
  * Passes over what stands before the kernel's text in a line, part by part: what printk, dmesg, the journal, syslog and

@@ -1,9 +1,9 @@
 package dev.exit137.cli.analyze;
 
-import static dev.exit137.cli.analyze.Bytes.at;
-import static dev.exit137.cli.analyze.Bytes.isDigit;
-import static dev.exit137.cli.analyze.Bytes.number;
-import static dev.exit137.cli.analyze.Bytes.skipDigits;
+import static dev.exit137.oomreport.parse.Bytes.at;
+import static dev.exit137.oomreport.parse.Bytes.isDigit;
+import static dev.exit137.oomreport.parse.Bytes.number;
+import static dev.exit137.oomreport.parse.Bytes.skipDigits;
 
 import java.nio.charset.StandardCharsets;
 import java.time.DateTimeException;
