@@ -9,10 +9,10 @@ import dev.exit137.agent.correlate.KernelClock;
 import dev.exit137.agent.correlate.KillBalance;
 import dev.exit137.agent.correlate.KillReport;
 import dev.exit137.agent.delivery.AgentWorker;
-import dev.exit137.agent.kmsg.Backoff;
 import dev.exit137.agent.kmsg.KmsgFollower;
 import dev.exit137.agent.kmsg.KmsgSource;
 import dev.exit137.daemon.guard.Guard;
+import dev.exit137.daemon.retry.Backoff;
 import dev.exit137.oomreport.incident.IncidentAssembler;
 import dev.exit137.oomreport.parse.KmsgRecordFlyweight;
 import dev.exit137.proto.state.v1.Checkpoint;
@@ -51,8 +51,8 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
   private static final int BASELINE_TRIES = 20;
   private static final long SETTLED = Long.MAX_VALUE;
   private static final int MAX_GRACES = 10;
-  private static final Duration FIRST_REOPEN = Duration.ofSeconds(1);
-  private static final Duration LAST_REOPEN = Duration.ofMinutes(1);
+  private static final Backoff.Policy REOPEN =
+      new Backoff.Policy(Duration.ofSeconds(1), Duration.ofMinutes(1), Duration.ofMinutes(1), Backoff.Jitter.EQUAL);
 
   private final AgentConfig config;
   private final Identities identities;
@@ -121,7 +121,7 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
             new KmsgSource(config.kmsgPath(), this.remembered.getKmsgNextSequence(), this, guard),
             this::register,
             (task, delayNanos) -> loop.schedule(task, delayNanos, TimeUnit.NANOSECONDS),
-            new Backoff(FIRST_REOPEN, LAST_REOPEN, System::nanoTime, new SplittableRandom()),
+            new Backoff(REOPEN, System::nanoTime, new SplittableRandom()),
             this,
             guard);
     correlator =

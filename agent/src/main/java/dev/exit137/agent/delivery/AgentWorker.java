@@ -5,11 +5,11 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import dev.exit137.agent.container.Identities;
 import dev.exit137.agent.correlate.KillReport;
 import dev.exit137.agent.delivery.spool.Spool;
-import dev.exit137.agent.delivery.uplink.ExponentialBackoff;
 import dev.exit137.agent.delivery.uplink.Uplink;
 import dev.exit137.agent.metrics.KillMetrics;
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.daemon.guard.GuardedThread;
+import dev.exit137.daemon.retry.Backoff;
 import dev.exit137.daemon.tls.ClientSecurity;
 import dev.exit137.proto.state.v1.Checkpoint;
 import dev.exit137.proto.v1.AgentStatus;
@@ -44,8 +44,9 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   private static final long MAX_QUEUED_REPORT_BYTES = 2 << 20;
   private static final long MAX_HELD_BYTES = 4 << 20;
   private static final long MIN_CHECKPOINT_INTERVAL_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
-  private static final Duration FIRST_BACKOFF = Duration.ofMillis(200);
-  private static final Duration LAST_BACKOFF = Duration.ofSeconds(30);
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
+  private static final Backoff.Policy RECONNECT =
+      new Backoff.Policy(Duration.ofMillis(200), Duration.ofSeconds(30), Duration.ofSeconds(10), Backoff.Jitter.FULL);
   private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
   private static final long CLOSE_TIMEOUT_SECONDS = 2;
 
@@ -106,8 +107,8 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
     refusedEvents = new RefusedEvents(checkpointFile.directory());
     uplink =
         new Uplink(
-            aggregators, security, thread, this, Uplink.Pace.USUAL,
-            new ExponentialBackoff(FIRST_BACKOFF, LAST_BACKOFF, new SplittableRandom()), clock, guard);
+            aggregators, security, thread, this, PATIENCE,
+            new Backoff(RECONNECT, System::nanoTime, new SplittableRandom()), clock, guard);
     this.mapper = mapper;
     this.metrics = metrics;
     names =

@@ -1,6 +1,7 @@
 package dev.exit137.agent.kmsg;
 
 import dev.exit137.daemon.guard.Guard;
+import dev.exit137.daemon.retry.Backoff;
 import io.netty.channel.IoRegistration;
 import io.netty.channel.epoll.EpollIoHandle;
 import java.io.IOException;

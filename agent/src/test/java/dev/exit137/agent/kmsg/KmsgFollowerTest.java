@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.exit137.agent.FakeKmsg;
 import dev.exit137.daemon.guard.Guard;
+import dev.exit137.daemon.retry.Backoff;
 import dev.exit137.oomreport.parse.KmsgRecordFlyweight;
 import io.netty.channel.IoRegistration;
 import io.netty.channel.epoll.EpollIoHandle;
@@ -48,7 +49,11 @@ class KmsgFollowerTest {
               timer.add(task);
               delaysNanos.add(delayNanos);
             },
-            new Backoff(Duration.ofSeconds(1), Duration.ofMinutes(1), () -> nowNanos, new Random(137)),
+            new Backoff(
+                new Backoff.Policy(
+                    Duration.ofSeconds(1), Duration.ofMinutes(1), Duration.ofMinutes(1), Backoff.Jitter.EQUAL),
+                () -> nowNanos,
+                new Random(137)),
             listener,
             guard);
   }

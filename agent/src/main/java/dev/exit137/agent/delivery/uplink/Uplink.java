@@ -1,6 +1,7 @@
 package dev.exit137.agent.delivery.uplink;
 
 import dev.exit137.daemon.guard.Guard;
+import dev.exit137.daemon.retry.Backoff;
 import dev.exit137.daemon.tls.ClientSecurity;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.EventAck;
@@ -66,22 +67,12 @@ public final class Uplink implements AutoCloseable {
     void onRefused(Status reason);
   }
 
-  /**
-   * How long things take.
-   *
-   * @param steady after which a stream that worked has proved that there is an aggregator
-   * @param patience for a connection, and for an acknowledgement where events are on their way; doubled where in vain
-   */
-  public record Pace(Duration steady, Duration patience) {
-    public static final Pace USUAL = new Pace(Duration.ofSeconds(10), Duration.ofSeconds(30));
-  }
-
   private final List<String> aggregators;
   private final ClientSecurity security;
   private final ScheduledExecutorService worker;
   private final Source source;
-  private final Pace pace;
-  private final ExponentialBackoff backoff;
+  private final Duration patience;
+  private final Backoff backoff;
   private final InstantSource clock;
   private final Guard guard;
   private final EventLoopGroup grpcThread =
@@ -100,7 +91,8 @@ public final class Uplink implements AutoCloseable {
 
   /**
    * @param worker single-threaded; runs this object's callbacks
-   * @param backoff between attempts
+   * @param patience for a connection, and for an acknowledgement where events are on their way; doubled where in vain
+   * @param backoff between streams; one has succeeded when an event was acknowledged on it
    * @param clock the node's wall clock
    * @param guard of this process
    */
@@ -109,15 +101,15 @@ public final class Uplink implements AutoCloseable {
       ClientSecurity security,
       ScheduledExecutorService worker,
       Source source,
-      Pace pace,
-      ExponentialBackoff backoff,
+      Duration patience,
+      Backoff backoff,
       InstantSource clock,
       Guard guard) {
     this.aggregators = aggregators;
     this.security = security;
     this.worker = worker;
     this.source = source;
-    this.pace = pace;
+    this.patience = patience;
     this.backoff = backoff;
     this.clock = clock;
     this.guard = guard;
@@ -166,10 +158,8 @@ public final class Uplink implements AutoCloseable {
 
   private final class Responses implements ClientResponseObserver<PublishEventsRequest, PublishEventsResponse> {
     private final String address;
-    private final long startNanos = System.nanoTime();
     private ClientCallStreamObserver<PublishEventsRequest> call;
     private boolean connected;
-    private boolean worked;
     private boolean ended;
 
     Responses(String address) {
@@ -235,7 +225,7 @@ public final class Uplink implements AutoCloseable {
         LOG.info("aggregator {} takes events", address);
       }
       failureSaid = null;
-      worked = true;
+      backoff.succeeded();
       patienceFactor = 1;
       progressNanos = System.nanoTime();
       source.onAcknowledged(response.getAcksList());
@@ -276,14 +266,14 @@ public final class Uplink implements AutoCloseable {
       if (closed) {
         return;
       }
-      long patience = pace.patience().toNanos() * patienceFactor;
-      long left = progressNanos + patience - System.nanoTime();
+      long patienceNanos = patience.toNanos() * patienceFactor;
+      long left = progressNanos + patienceNanos - System.nanoTime();
       if (connected && source.inFlight() == 0) {
-        left = patience;
+        left = patienceNanos;
       } else if (left <= 0) {
         patienceFactor = Math.min(MAX_PATIENCE_FACTOR, patienceFactor * 2);
         String what = connected ? "no event was acknowledged for " : "no connection within ";
-        call.cancel(what + TimeUnit.NANOSECONDS.toSeconds(patience) + " s", null);
+        call.cancel(what + TimeUnit.NANOSECONDS.toSeconds(patienceNanos) + " s", null);
         return;
       }
       worker.schedule(this::watch, left, TimeUnit.NANOSECONDS);
@@ -299,10 +289,7 @@ public final class Uplink implements AutoCloseable {
         lastStreamEnded.countDown();
         return;
       }
-      if (worked && System.nanoTime() - startNanos >= pace.steady().toNanos()) {
-        backoff.reset();
-      }
-      worker.schedule(Uplink.this::connect, backoff.nextNanos(), TimeUnit.NANOSECONDS);
+      worker.schedule(Uplink.this::connect, backoff.failed(), TimeUnit.NANOSECONDS);
       guard.run(PLACE, () -> failed(status));
       if (connected && REFUSALS.contains(status.getCode())) {
         guard.run(PLACE, () -> source.onRefused(status));

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.exit137.agent.Await;
 import dev.exit137.daemon.guard.Guard;
+import dev.exit137.daemon.retry.Backoff;
 import dev.exit137.daemon.tls.ClientSecurity;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.EventAck;
@@ -49,8 +50,9 @@ import org.junit.jupiter.api.Test;
 
 /** The uplink gets every event through whatever the network and the aggregators do. */
 class BadNetworkTest {
-  private static final Uplink.Pace QUICK =
-      new Uplink.Pace(Duration.ofSeconds(10), Duration.ofMillis(500));
+  private static final Duration PATIENCE = Duration.ofMillis(500);
+  private static final Backoff.Policy RECONNECT =
+      new Backoff.Policy(Duration.ofMillis(1), Duration.ofMillis(50), Duration.ofSeconds(10), Backoff.Jitter.FULL);
 
   /** With a stack trace for every connection that breaks; held here, since java.util.logging forgets otherwise. */
   private static final Logger GRPC_LOG = Logger.getLogger("io.grpc");
@@ -84,8 +86,8 @@ class BadNetworkTest {
   private void start(String... addresses) {
     uplink =
         new Uplink(
-            List.of(addresses), ClientSecurity.PLAINTEXT, worker, events, QUICK,
-            new ExponentialBackoff(Duration.ofMillis(1), Duration.ofMillis(50), new SplittableRandom()),
+            List.of(addresses), ClientSecurity.PLAINTEXT, worker, events, PATIENCE,
+            new Backoff(RECONNECT, System::nanoTime, new SplittableRandom()),
             InstantSource.system(), guard);
     worker.execute(uplink::connect);
   }
