@@ -1,5 +1,6 @@
 package dev.exit137.daemon.metrics;
 
+import dev.exit137.daemon.procfs.ProcStat;
 import io.prometheus.metrics.model.registry.MultiCollector;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import io.prometheus.metrics.model.snapshots.MetricSnapshot;
@@ -7,6 +8,7 @@ import io.prometheus.metrics.model.snapshots.MetricSnapshots;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -16,12 +18,6 @@ public final class ProcessMetrics implements MultiCollector {
   private static final Path STAT = Path.of("/proc/self/stat");
   private static final Path STATUS = Path.of("/proc/self/status");
   private static final Path NODE_STAT = Path.of("/proc/stat");
-  // USER_HZ is 100 on every architecture that Java runs on.
-  private static final double TICKS_PER_SECOND = 100;
-  // proc_pid_stat(5), counted from the field after the name, which is the third.
-  private static final int UTIME = 14 - 3;
-  private static final int STIME = 15 - 3;
-  private static final int START_TIME = 22 - 3;
 
   private ProcessMetrics() {}
 
@@ -44,11 +40,9 @@ public final class ProcessMetrics implements MultiCollector {
         Samples.gauge(
             "jvm_memory_max_bytes", "Memory that may be used.", "area", Map.of("heap", runtime.maxMemory())));
     try {
-      String stat = Files.readString(STAT);
-      // 4711 (java) S 1 …: the name may hold anything, spaces and parentheses included.
-      String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ", 0);
-      double started = bootTime() + Long.parseLong(fields[START_TIME]) / TICKS_PER_SECOND;
-      double cpu = (Long.parseLong(fields[UTIME]) + Long.parseLong(fields[STIME])) / TICKS_PER_SECOND;
+      ProcStat stat = ProcStat.parse(Files.readString(STAT)).orElseThrow();
+      double started = bootTime() + seconds(stat.startedAfterBoot());
+      double cpu = seconds(stat.cpuTime());
       metrics.add(Samples.gauge("process_start_time_seconds", "Start of the process, since 1970.", started));
       metrics.add(Samples.counter("process_cpu_seconds_total", "Time on processors, of user and kernel.", cpu));
       metrics.add(
@@ -57,6 +51,10 @@ public final class ProcessMetrics implements MultiCollector {
       // A procfs that is not as it is everywhere: the rest is told.
     }
     return new MetricSnapshots(metrics);
+  }
+
+  private static double seconds(Duration duration) {
+    return duration.toMillis() / 1000.0;
   }
 
   /** {@code btime 1763712000}. */

@@ -1,0 +1,2 @@
+/** Formats of the kernel's procfs. */
+package dev.exit137.daemon.procfs;
