@@ -93,7 +93,7 @@ public final class Agent implements Observed, AutoCloseable {
       ContainerProcesses processes = new ContainerProcesses(config.procRoot(), nodeMemoryBytes, clock, guard);
       closing.push(processes::close);
       Identities identities =
-          new Identities(config.runtimeSockets(), config.podLabels(), config.procRoot(), clock, guard);
+          new Identities(config.runtimeSockets(), config.podLabels(), config.procRoot(), guard);
       closing.push(identities::close);
       Node node = node(config);
       Optional<Checkpoint> last = checkpointFile.read();

@@ -152,7 +152,6 @@ class UnexpectedTest extends AgentBed {
   @Test
   void anEventThatCannotBeMappedAndCountedGoesOutAsTheKernelToldIt() throws Exception {
     // The age of a process in the report's table is asked for.
-    Files.writeString(Files.createDirectories(host.procRoot().resolve("2")).resolve("comm"), "kthreadd\n");
     Files.writeString(Files.createDirectories(host.procRoot().resolve("3")).resolve("comm"), "hog\n");
     start();
     AgentStream stream = aggregator.nextStream();

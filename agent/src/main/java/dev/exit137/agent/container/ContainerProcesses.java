@@ -1,5 +1,6 @@
 package dev.exit137.agent.container;
 
+import dev.exit137.agent.linux.ProcessFiles;
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.daemon.guard.GuardedThread;
 import dev.exit137.proto.v1.Jvm;
@@ -52,6 +53,7 @@ public final class ContainerProcesses implements AutoCloseable {
   private final GuardedThread thread;
   private final Guard guard;
   private final ProcessFiles processes;
+  private final InstantSource clock;
   private final OptionalLong nodeMemoryBytes;
   private final Map<String, Seen> byId =
       new LinkedHashMap<>() {
@@ -68,7 +70,8 @@ public final class ContainerProcesses implements AutoCloseable {
    * @param guard of this process
    */
   public ContainerProcesses(Path procRoot, OptionalLong nodeMemoryBytes, InstantSource clock, Guard guard) {
-    processes = new ProcessFiles(procRoot, clock);
+    processes = new ProcessFiles(procRoot);
+    this.clock = clock;
     this.nodeMemoryBytes = nodeMemoryBytes;
     this.guard = guard;
     thread = new GuardedThread(Thread.ofPlatform().name("agent-proc").daemon().factory(), PLACE, guard);
@@ -100,13 +103,18 @@ public final class ContainerProcesses implements AutoCloseable {
     }
     boolean lives =
         processes.isIn(init.get().pid(), id)
-            && processes.startedAt(init.get().pid()).filter(killedAt::isAfter).isPresent();
+            && startedAt(init.get().pid()).filter(killedAt::isAfter).isPresent();
     return lives ? Optional.of(false) : Optional.empty();
   }
 
   /** The Java virtual machine in it at the kill. */
   public Optional<Jvm> jvm(String id, Instant killedAt) {
     return seen(id).jvm().filter(jvm -> jvm.startedAt().minus(TIMING).isBefore(killedAt)).map(StartedJvm::jvm);
+  }
+
+  /** When it started, as the wall clock is set now, to a hundredth of a second; empty when it is gone. */
+  private Optional<Instant> startedAt(int pid) {
+    return processes.age(pid).map(age -> clock.instant().minus(age));
   }
 
   private Seen seen(String id) {
@@ -157,10 +165,10 @@ public final class ContainerProcesses implements AutoCloseable {
     Optional<Init> init =
         first.isEmpty()
             ? Optional.empty()
-            : processes.startedAt(first.getAsInt()).map(startedAt -> new Init(first.getAsInt(), startedAt));
+            : startedAt(first.getAsInt()).map(startedAt -> new Init(first.getAsInt(), startedAt));
     Optional<StartedJvm> jvm =
         jvm(pids, first, limitBytes(directory))
-            .flatMap(found -> processes.startedAt(found.getPid()).map(startedAt -> new StartedJvm(found, startedAt)));
+            .flatMap(found -> startedAt(found.getPid()).map(startedAt -> new StartedJvm(found, startedAt)));
     return new Seen(init, jvm);
   }
 
@@ -200,13 +208,21 @@ public final class ContainerProcesses implements AutoCloseable {
   private Optional<Jvm> jvm(List<Integer> pids, OptionalInt first, OptionalLong limitBytes) {
     List<Jvm> all = new ArrayList<>();
     for (int pid : pids.subList(0, Math.min(pids.size(), MAX_PROCESSES))) {
-      Optional<Jvm> jvm = processes.jvmFlags(pid).map(flags -> jvm(pid, flags, limitBytes));
+      Optional<Jvm> jvm = jvmFlags(pid).map(flags -> jvm(pid, flags, limitBytes));
       if (jvm.isPresent() && first.equals(OptionalInt.of(pid))) {
         return jvm;
       }
       jvm.ifPresent(all::add);
     }
     return all.size() == 1 && pids.size() <= MAX_PROCESSES ? Optional.of(all.getFirst()) : Optional.empty();
+  }
+
+  /** The flags of memory, if it is a Java virtual machine. */
+  private Optional<JvmFlags> jvmFlags(int pid) {
+    return processes
+        .commandLine(pid)
+        .filter(JvmFlags::isJava)
+        .map(arguments -> JvmFlags.of(arguments, processes.environment(pid)));
   }
 
   private Jvm jvm(int pid, JvmFlags flags, OptionalLong limitBytes) {

@@ -3,6 +3,7 @@ package dev.exit137.agent.container;
 import static java.util.stream.Collectors.joining;
 import static java.util.stream.Collectors.toSet;
 
+import dev.exit137.agent.linux.ProcessFiles;
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.daemon.guard.GuardedThread;
 import dev.exit137.proto.v1.SourceStatus;
@@ -10,7 +11,6 @@ import dev.exit137.proto.v1.SourceStatus.State;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -96,18 +96,16 @@ public final class Identities implements AutoCloseable {
 
   /**
    * @param procRoot the host's procfs
-   * @param clock the node's wall clock
    * @param guard of this process
    */
-  public Identities(RuntimeSockets sockets, LabelFilter labels, Path procRoot, InstantSource clock, Guard guard) {
-    this(sockets, labels, procRoot, Pace.USUAL, clock, guard);
+  public Identities(RuntimeSockets sockets, LabelFilter labels, Path procRoot, Guard guard) {
+    this(sockets, labels, procRoot, Pace.USUAL, guard);
   }
 
-  Identities(
-      RuntimeSockets sockets, LabelFilter labels, Path procRoot, Pace pace, InstantSource clock, Guard guard) {
+  Identities(RuntimeSockets sockets, LabelFilter labels, Path procRoot, Pace pace, Guard guard) {
     this.pace = pace;
     this.guard = guard;
-    processes = new ProcessFiles(procRoot, clock);
+    processes = new ProcessFiles(procRoot);
     thread = new GuardedThread(Thread.ofPlatform().name("agent-identity").daemon().factory(), PLACE, guard);
     RuntimeLink.Listener listener =
         new RuntimeLink.Listener() {

@@ -3,6 +3,7 @@ package dev.exit137.agent.correlate;
 import dev.exit137.agent.cgroup.Cgroup;
 import dev.exit137.agent.cgroup.CgroupWatcher;
 import dev.exit137.agent.correlate.SurplusBook.CountedOnly;
+import dev.exit137.agent.linux.ProcessFiles;
 import dev.exit137.oomreport.incident.OomIncident;
 import dev.exit137.oomreport.parse.OomLine;
 import dev.exit137.proto.v1.OomKillEvent.Evidence;
@@ -20,13 +21,13 @@ import java.util.List;
  */
 final class Attributor {
   private final CgroupWatcher watcher;
-  private final ProcCgroup proc;
+  private final ProcessFiles processes;
   private final KillBalance balance;
   private final SurplusBook surplusBook;
 
-  Attributor(CgroupWatcher watcher, ProcCgroup proc, KillBalance balance, SurplusBook surplusBook) {
+  Attributor(CgroupWatcher watcher, ProcessFiles processes, KillBalance balance, SurplusBook surplusBook) {
     this.watcher = watcher;
-    this.proc = proc;
+    this.processes = processes;
     this.balance = balance;
     this.surplusBook = surplusBook;
   }
@@ -106,9 +107,13 @@ final class Attributor {
   }
 
   private CgroupAttribution fromProc(OomLine killed) {
-    String path = proc.pathOf(killed.pid(), killed.comm());
-    Cgroup cgroup = path == null ? null : watcher.tree().find(path);
-    return cgroup == null ? null : agreeing(cgroup);
+    return processes
+        .comm(killed.pid())
+        .filter(killed.comm()::contentEquals)
+        .flatMap(same -> processes.cgroupPath(killed.pid()))
+        .map(watcher.tree()::find)
+        .map(this::agreeing)
+        .orElse(null);
   }
 
   private CgroupAttribution agreeing(Cgroup cgroup) {

@@ -3,6 +3,7 @@ package dev.exit137.agent.correlate;
 import dev.exit137.agent.cgroup.AfterKillReader;
 import dev.exit137.agent.cgroup.Cgroup;
 import dev.exit137.agent.cgroup.CgroupWatcher;
+import dev.exit137.agent.linux.ProcessFiles;
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.oomreport.event.Attribution;
 import dev.exit137.oomreport.event.EventFactory;
@@ -97,7 +98,7 @@ public final class Correlator implements IncidentAssembler.Sink {
     fruitless = new FruitlessOoms(reports);
     limits = watcher.map(w -> new LimitFinder(w, afterKill.orElseThrow()));
     surplus = new SurplusBook(balance, events, afterKill, limits, reports, guard);
-    attributor = watcher.map(w -> new Attributor(w, new ProcCgroup(procRoot, w.isV2()), balance, surplus));
+    attributor = watcher.map(w -> new Attributor(w, new ProcessFiles(procRoot), balance, surplus));
   }
 
   /** Kills whose cgroup stays empty because several fit. */

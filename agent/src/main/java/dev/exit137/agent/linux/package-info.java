@@ -1,4 +1,4 @@
-/** libc, and the little that is built right on it. */
+/** libc, procfs, and the little that is built right on them. */
 @NullMarked
 package dev.exit137.agent.linux;
 

@@ -20,7 +20,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.InstantSource;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -63,7 +62,7 @@ class DockerRuntimeTest {
             new Pace(
                 Duration.ofMillis(20), Duration.ofSeconds(5), Duration.ofMillis(5), Duration.ofMinutes(5),
                 Duration.ofMinutes(5)),
-            InstantSource.system(), guard);
+            guard);
   }
 
   @AfterEach

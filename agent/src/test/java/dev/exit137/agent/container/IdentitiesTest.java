@@ -15,7 +15,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.time.InstantSource;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -50,7 +49,7 @@ class IdentitiesTest {
     return new Identities(
         new RuntimeSockets(List.of(socket), List.of()), LabelFilter.DEFAULT, directory,
         new Pace(Duration.ofMillis(20), Duration.ofMillis(500), Duration.ofMillis(5), patience, LONG),
-        InstantSource.system(), new Guard());
+        new Guard());
   }
 
   @AfterEach

@@ -3,6 +3,7 @@ package dev.exit137.agent.container;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.Timestamp;
+import dev.exit137.agent.PidNamespace;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Scope;
 import dev.exit137.proto.v1.Task;
@@ -26,7 +27,7 @@ class TaskCgroupsTest {
 
   @BeforeEach
   void makeProcfs() throws IOException {
-    write("2/comm", "kthreadd\n");
+    PidNamespace.MACHINE.of(proc);
     write("uptime", "1002.00 1900.00\n");
     cgroups = new TaskCgroups(proc, () -> KILLED.plusSeconds(2));
   }
@@ -105,7 +106,7 @@ class TaskCgroupsTest {
   @Test
   void onANodeThatIsAContainerPidsAreNotTheKernels() throws IOException {
     process(5, "redis", 99_000, "0::" + POD + "/" + CACHE + "\n");
-    write("2/comm", "kubelet\n");
+    PidNamespace.NODE_IN_A_CONTAINER.of(proc);
     assertThat(pathOfFive(POD)).isEmpty();
   }
 

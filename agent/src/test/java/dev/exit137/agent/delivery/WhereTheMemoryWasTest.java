@@ -39,7 +39,7 @@ class WhereTheMemoryWasTest {
   void make() {
     InstantSource clock = InstantSource.system();
     Guard guard = new Guard();
-    identities = new Identities(new RuntimeSockets(List.of(), List.of()), LabelFilter.DEFAULT, proc, clock, guard);
+    identities = new Identities(new RuntimeSockets(List.of(), List.of()), LabelFilter.DEFAULT, proc, guard);
     processes = new ContainerProcesses(proc, OptionalLong.empty(), clock, guard);
     mapper =
         new OomEventMapper(
