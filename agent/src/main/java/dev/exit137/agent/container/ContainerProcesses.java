@@ -1,6 +1,7 @@
 package dev.exit137.agent.container;
 
 import dev.exit137.agent.linux.ProcessFiles;
+import dev.exit137.daemon.collect.BoundedMap;
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.daemon.guard.GuardedThread;
 import dev.exit137.proto.v1.Jvm;
@@ -55,13 +56,7 @@ public final class ContainerProcesses implements AutoCloseable {
   private final ProcessFiles processes;
   private final InstantSource clock;
   private final OptionalLong nodeMemoryBytes;
-  private final Map<String, Seen> byId =
-      new LinkedHashMap<>() {
-        @Override
-        protected boolean removeEldestEntry(Map.Entry<String, Seen> eldest) {
-          return size() > MAX_CONTAINERS;
-        }
-      };
+  private final Map<String, Seen> byId = BoundedMap.byInsertion(MAX_CONTAINERS);
 
   /**
    * @param procRoot the host's procfs

@@ -1,6 +1,7 @@
 package dev.exit137.agent.container;
 
 import dev.exit137.agent.linux.ProcessFiles;
+import dev.exit137.daemon.collect.BoundedMap;
 import dev.exit137.oomreport.event.CgroupPath;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.OomKillEvent.Scope;
@@ -13,7 +14,6 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -30,7 +30,7 @@ public final class TaskCgroups {
   private final ProcessFiles processes;
   private final InstantSource clock;
   /** What was found at first: later some of them have ended. */
-  private final Map<String, List<Task>> ofIncidents = new LinkedHashMap<>();
+  private final Map<String, List<Task>> ofIncidents = BoundedMap.byInsertion(MAX_INCIDENTS);
 
   /** @param procRoot the host's procfs */
   public TaskCgroups(Path procRoot, InstantSource clock) {
@@ -48,9 +48,6 @@ public final class TaskCgroups {
     List<Task> found = ofIncidents.get(incident);
     if (found == null) {
       found = look(event, tasks);
-      if (ofIncidents.size() == MAX_INCIDENTS) {
-        ofIncidents.remove(ofIncidents.keySet().iterator().next());
-      }
       ofIncidents.put(incident, found);
     }
     return found;

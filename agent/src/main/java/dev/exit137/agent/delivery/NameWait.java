@@ -3,6 +3,7 @@ package dev.exit137.agent.delivery;
 import dev.exit137.agent.container.Identities;
 import dev.exit137.agent.container.Identity;
 import dev.exit137.agent.metrics.KillMetrics;
+import dev.exit137.daemon.collect.BoundedMap;
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.oomreport.event.CgroupPath;
 import dev.exit137.proto.v1.OomKillEvent;
@@ -51,7 +52,7 @@ final class NameWait {
   private final Guard guard;
   private final Map<String, Waiting> waiting = new LinkedHashMap<>();
   /** Revisions made here: those of the kernel's own evidence are counted elsewhere, and come on top. */
-  private final Map<String, Integer> revisedHere = new LinkedHashMap<>();
+  private final Map<String, Integer> revisedHere = BoundedMap.byInsertion(MAX_REVISED);
 
   /**
    * @param ready run when the outbox has more to send, after something was waited for
@@ -170,7 +171,7 @@ final class NameWait {
         return;
       }
       wait.event = wait.event.toBuilder().setRevision(before.getRevision() + 1).build();
-      remember(eventId);
+      revisedHere.merge(eventId, 1, Integer::sum);
     }
     add(wait.event);
     ready.run();
@@ -190,13 +191,6 @@ final class NameWait {
 
   private void show(OomKillEvent event) {
     guard.run("event-sink", () -> sink.add(event));
-  }
-
-  private void remember(String eventId) {
-    revisedHere.merge(eventId, 1, Integer::sum);
-    if (revisedHere.size() > MAX_REVISED) {
-      revisedHere.remove(revisedHere.keySet().iterator().next());
-    }
   }
 
   private void makeRoom() {

@@ -2,6 +2,7 @@ package dev.exit137.agent.delivery;
 
 import dev.exit137.agent.delivery.spool.Position;
 import dev.exit137.agent.delivery.spool.Spool;
+import dev.exit137.daemon.collect.BoundedMap;
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.state.v1.SpoolSegment;
 import dev.exit137.proto.v1.EventAck;
@@ -49,13 +50,7 @@ final class Outbox {
   /** Read from the spool to be sent, or kept in memory because the disk takes nothing. */
   private final Map<String, KeptEvent> window = new LinkedHashMap<>();
   private final Set<String> held = new HashSet<>();
-  private final Map<String, Newest> newest =
-      new LinkedHashMap<>() {
-        @Override
-        protected boolean removeEldestEntry(Map.Entry<String, Newest> eldest) {
-          return size() > MAX_NEWEST;
-        }
-      };
+  private final Map<String, Newest> newest = BoundedMap.byInsertion(MAX_NEWEST);
   private final SendOrder order = new SendOrder(this::isToBeSent);
 
   private long pendingBytes;

@@ -1,6 +1,7 @@
 package dev.exit137.agent.history;
 
 import com.google.protobuf.Timestamp;
+import dev.exit137.daemon.collect.BoundedMap;
 import dev.exit137.proto.v1.AfterKill;
 import dev.exit137.proto.v1.Container;
 import dev.exit137.proto.v1.Limit;
@@ -12,7 +13,6 @@ import dev.exit137.proto.v1.WorkloadHistory;
 import dev.exit137.proto.v1.WorkloadOom;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -34,23 +34,13 @@ public final class Workloads {
   private static final String COMPOSE_PROJECT = "com.docker.compose.project";
   private static final String COMPOSE_SERVICE = "com.docker.compose.service";
 
-  private final Map<String, WorkloadHistory> byWorkload = bounded(MAX_WORKLOADS);
+  private final Map<String, WorkloadHistory> byWorkload = BoundedMap.byAccess(MAX_WORKLOADS);
   /** What was told of a workload with an event, and with the others of its incident. */
-  private final Map<String, WorkloadHistory> told = bounded(MAX_TOLD);
+  private final Map<String, WorkloadHistory> told = BoundedMap.byAccess(MAX_TOLD);
 
   /** @param remembered of an earlier run of the agent, the one that was killed last at the end */
   public Workloads(List<WorkloadHistory> remembered) {
     remembered.forEach(history -> byWorkload.put(history.getWorkload(), history));
-  }
-
-  /** The least recently used go first. */
-  private static Map<String, WorkloadHistory> bounded(int size) {
-    return new LinkedHashMap<>(16, 0.75f, true) {
-      @Override
-      protected boolean removeEldestEntry(Map.Entry<String, WorkloadHistory> eldest) {
-        return size() > size;
-      }
-    };
   }
 
   /** To be remembered. */

@@ -1,5 +1,6 @@
 package dev.exit137.agent.metrics;
 
+import dev.exit137.daemon.collect.BoundedMap;
 import dev.exit137.oomreport.explain.Explainer;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Outcome;
@@ -10,8 +11,8 @@ import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import io.prometheus.metrics.model.snapshots.MetricSnapshots;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.LinkedHashMap;
-import java.util.Map;
+import java.util.Collections;
+import java.util.Set;
 
 /**
  * What is counted of events, each once, whatever its revisions. Those from before this agent was watching count apart,
@@ -25,8 +26,8 @@ public final class KillMetrics {
   };
 
   private final int maxSeries;
-  private final Map<String, Boolean> countedIncidents = remembered();
-  private final Map<String, Boolean> sentEvents = remembered();
+  private final Set<String> countedIncidents = Collections.newSetFromMap(BoundedMap.byAccess(MAX_REMEMBERED));
+  private final Set<String> sentEvents = Collections.newSetFromMap(BoundedMap.byAccess(MAX_REMEMBERED));
   private Counters counters;
 
   /** @param maxSeries of each counter */
@@ -103,21 +104,12 @@ public final class KillMetrics {
     return bounds;
   }
 
-  private static Map<String, Boolean> remembered() {
-    return new LinkedHashMap<>(16, 0.75f, true) {
-      @Override
-      protected boolean removeEldestEntry(Map.Entry<String, Boolean> eldest) {
-        return size() > MAX_REMEMBERED;
-      }
-    };
-  }
-
   /** Counts an event with the names that it has; to be called once for each. */
   public void count(OomKillEvent event) {
     Counters count = counters();
     KillLabels labels = KillLabels.of(event);
     boolean recovered = event.getRecovered();
-    if (countedIncidents.put(event.getIncident().getId(), true) == null) {
+    if (countedIncidents.add(event.getIncident().getId())) {
       (recovered ? count.recoveredIncidents : count.incidents).add(labels);
     }
     if (event.getOutcome() != Outcome.KILLED) {
@@ -138,12 +130,12 @@ public final class KillMetrics {
 
   /** A better telling of an event that was counted: its incident may have another id by now. */
   public void revised(OomKillEvent event) {
-    countedIncidents.put(event.getIncident().getId(), true);
+    countedIncidents.add(event.getIncident().getId());
   }
 
   /** An event is handed to an aggregator, for the first time or again. */
   public void sent(OomKillEvent event, Instant now) {
-    if (!event.getRecovered() && event.hasTime() && sentEvents.put(event.getEventId(), true) == null) {
+    if (!event.getRecovered() && event.hasTime() && sentEvents.add(event.getEventId())) {
       Instant killed = Instant.ofEpochSecond(event.getTime().getSeconds(), event.getTime().getNanos());
       counters().sendLatency.observe(Math.max(0, Duration.between(killed, now).toNanos() / 1e9));
     }

@@ -1,0 +1,2 @@
+/** Collections that do not grow for ever. */
+package dev.exit137.daemon.collect;
