@@ -1,6 +1,7 @@
 package dev.exit137.agent.metrics;
 
 import dev.exit137.daemon.collect.BoundedMap;
+import dev.exit137.daemon.metrics.Histograms;
 import dev.exit137.oomreport.explain.Explainer;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Outcome;
@@ -21,9 +22,6 @@ import java.util.Set;
 public final class KillMetrics {
   private static final int MAX_REMEMBERED = 1024;
   private static final double[] MEMORY_BOUNDS = powersOf4(1 << 20, 10);
-  private static final double[] LATENCY_BOUNDS = {
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600
-  };
 
   private final int maxSeries;
   private final Set<String> countedIncidents = Collections.newSetFromMap(BoundedMap.byAccess(MAX_REMEMBERED));
@@ -62,11 +60,12 @@ public final class KillMetrics {
     private final BoundedCounter recoveredIncidents;
     private final BoundedCounter innocent;
     private final Histogram memory =
-        histogram("exit137_oom_kill_memory_bytes", "Resident memory of the process that was killed.", MEMORY_BOUNDS);
+        Histograms.register(
+            registry, "exit137_oom_kill_memory_bytes", "Resident memory of the process that was killed.", MEMORY_BOUNDS);
     private final Histogram sendLatency =
-        histogram(
-            "exit137_send_latency_seconds",
-            "From the kernel's record of a kill until its event was first handed to an aggregator.", LATENCY_BOUNDS);
+        Histograms.latency(
+            registry, "exit137_send_latency_seconds",
+            "From the kernel's record of a kill until its event was first handed to an aggregator.");
 
     Counters(int maxSeries) {
       kills = counter("exit137_oom_kills_total", "Processes that the OOM killer killed.", maxSeries);
@@ -83,16 +82,6 @@ public final class KillMetrics {
 
     private BoundedCounter counter(String name, String help, int maxSeries) {
       return new BoundedCounter(registry, name, help, overflows, maxSeries);
-    }
-
-    private Histogram histogram(String name, String help, double[] bounds) {
-      return Histogram.builder()
-          .name(name)
-          .help(help)
-          .classicOnly()
-          .classicUpperBounds(bounds)
-          .withoutExemplars()
-          .register(registry);
     }
   }
 

@@ -1,6 +1,7 @@
 package dev.exit137.aggregator.store;
 
 import dev.exit137.daemon.guard.Guard;
+import dev.exit137.daemon.metrics.Histograms;
 import dev.exit137.proto.v1.OomKillEvent;
 import io.prometheus.metrics.core.metrics.Counter;
 import io.prometheus.metrics.core.metrics.Histogram;
@@ -16,10 +17,6 @@ import java.util.List;
  * the number of rows.
  */
 final class StoreCounts {
-  private static final double[] LATENCY_BOUNDS = {
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600
-  };
-
   private final InstantSource clock;
   private final Guard guard;
   private final Counter stored;
@@ -52,13 +49,9 @@ final class StoreCounts {
         counter("exit137_events_repeated_total", "Events that came again in a revision that had been stored.")
             .register(registry);
     latency =
-        Histogram.builder()
-            .name("exit137_store_latency_seconds")
-            .help("From the kernel's record of a kill until its event was stored, by two machines' clocks.")
-            .classicOnly()
-            .classicUpperBounds(LATENCY_BOUNDS)
-            .withoutExemplars()
-            .register(registry);
+        Histograms.latency(
+            registry, "exit137_store_latency_seconds",
+            "From the kernel's record of a kill until its event was stored, by two machines' clocks.");
   }
 
   private static Counter.Builder counter(String name, String help) {
