@@ -99,7 +99,6 @@ public final class KmsgFollower {
       registration = registrar.apply(source);
     } catch (RuntimeException e) {
       // A device that cannot be waited for, /dev/null among them.
-      source.close();
       failed("it is not the kernel's log device: " + e.getMessage());
     }
   }
@@ -113,9 +112,10 @@ public final class KmsgFollower {
     }
   }
 
-  /** The device is closed, and is to be opened again. */
+  /** The device is of no use as it is: it is closed, and will be opened again. The reason is fit for a user. */
   public void failed(String reason) {
     pause();
+    source.close();
     if (!retryDue) {
       retryDue = true;
       timer.schedule(this::tryAgain, backoff.failed());
@@ -126,7 +126,6 @@ public final class KmsgFollower {
   private void tryAgain() {
     retryDue = false;
     if (!guard.run(PLACE, this::reopen)) {
-      source.close();
       failed("it could not be opened again, see the agent's log");
     }
   }
