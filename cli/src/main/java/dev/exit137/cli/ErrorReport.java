@@ -20,7 +20,7 @@ import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.UnmatchedArgumentException;
 import picocli.CommandLine;
 
-/** Turns what went wrong into one line and an exit code. Only a defect of exit137 itself shows a stack trace. */
+/** Turns a failure into one line and an exit code. Only a defect of exit137 itself shows a stack trace. */
 final class ErrorReport implements IParameterExceptionHandler, IExecutionExceptionHandler {
   private final Terminal terminal;
   private final String[] args;
@@ -60,7 +60,7 @@ final class ErrorReport implements IParameterExceptionHandler, IExecutionExcepti
     return Failure.EXIT_CODE_FAILED;
   }
 
-  /** libc, epoll and SQLite come as libraries within the jars and are unpacked where the JVM keeps temporary files. */
+  /** The jars contain libraries for libc, epoll and SQLite; the JVM's temporary directory gets them. */
   int handleNativeLibraryMissing(LinkageError e) {
     terminal.say("a native library cannot be loaded: " + rootCause(e) + "; the directory for temporary files, "
         + System.getProperty("java.io.tmpdir") + ", must be writable and allow programs to run (no noexec)."
@@ -76,7 +76,7 @@ final class ErrorReport implements IParameterExceptionHandler, IExecutionExcepti
     return String.valueOf(cause.getMessage()).lines().findFirst().orElse("");
   }
 
-  /** Where a bad value stands, if not on the command line. */
+  /** Names the environment variable of a bad value that is not from the command line. */
   private String fromEnvironment(ArgSpec argument) {
     if (!(argument instanceof OptionSpec option)) {
       return "";
@@ -95,7 +95,7 @@ final class ErrorReport implements IParameterExceptionHandler, IExecutionExcepti
         : "";
   }
 
-  /** The JDK's own file exceptions say which file, and not what is wrong with it. */
+  /** Adds the problem to the message, since the JDK's own file exceptions name only the file. */
   private static String describe(IOException e) {
     return switch (e) {
       case AccessDeniedException denied -> denied.getFile() + ": permission denied";

@@ -33,13 +33,14 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 import picocli.CommandLine;
 
-/** The command line: {@code exit137 SUBCOMMAND}. Exit codes: 0 fine, 1 the job failed, 2 bad usage. */
+/** The command line: {@code exit137 SUBCOMMAND}. Exit codes: 0 success, 1 failure, 2 bad usage. */
 @Command(
     name = "exit137",
-    description = "Who killed my container, and why: the kernel's own OOM evidence as structured events.")
+    description = "Reports every OOM kill as a structured event, with the kernel's own evidence for its victim and "
+        + "reason.")
 public final class Main implements Callable<Integer> {
   private static final String FOOTER =
-      "%nEvery option has an environment twin: --kmsg-path is EXIT137_KMSG_PATH. The command line wins.";
+      "%nAn environment variable can set every option: EXIT137_KMSG_PATH sets --kmsg-path. The command line wins.";
 
   private static final Map<String, Function<Terminal, Object>> SUBCOMMANDS = new LinkedHashMap<>();
 
@@ -76,7 +77,7 @@ public final class Main implements Callable<Integer> {
   public static int run(Terminal terminal, String... args) {
     CommandLine main = commandLine(terminal, args);
     var errors = new ErrorReport(terminal, args);
-    // A libc, an epoll or a SQLite that cannot be unpacked is an Error, which picocli hands to nobody.
+    // A libc, an epoll or a SQLite that cannot be unpacked is an Error, and picocli passes no Error to a handler.
     main.setExecutionStrategy(parsed -> {
       try {
         return new CommandLine.RunLast().execute(parsed);
@@ -88,8 +89,8 @@ public final class Main implements Callable<Integer> {
   }
 
   /**
-   * Every subcommand and flag that there is: documents and manifests are held against it, too. Where the arguments begin
-   * with a subcommand, that one alone: a model of all of them costs a daemon a third of its start.
+   * The model of all subcommands and flags; tests compare documents and manifests with it. If the arguments begin with
+   * a subcommand, the model has only that one: a model of all of them costs a daemon a third of its start.
    */
   public static CommandLine commandLine(Terminal terminal, String... args) {
     CommandLine main = new CommandLine(new Main());
@@ -100,7 +101,7 @@ public final class Main implements Callable<Integer> {
       }
     });
     main.getSubcommands().values().forEach(subcommand -> subcommand.getCommandSpec().usageMessage().footer(FOOTER));
-    main.getCommandSpec().usageMessage().footer("%n'exit137 SUBCOMMAND --help' says more.");
+    main.getCommandSpec().usageMessage().footer("%n'exit137 SUBCOMMAND --help' shows the options of a subcommand.");
     allCommands(main).forEach(each -> {
       each.getCommandSpec().mixinStandardHelpOptions(true).versionProvider(new Version());
       each.getCommandSpec().usageMessage().width(100).sortOptions(false).abbreviateSynopsis(true);

@@ -6,7 +6,7 @@ import java.io.UncheckedIOException;
 import java.util.Properties;
 import picocli.CommandLine.IVersionProvider;
 
-/** What --version prints. */
+/** The text of --version. */
 final class Version implements IVersionProvider {
   @Override
   public String[] getVersion() {

@@ -15,7 +15,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** The agent, until Ctrl-C. */
+/** Runs the agent until Ctrl-C. */
 @Command(name = "agent", description = "Watches this node's kernel and sends every OOM kill to an aggregator.")
 public final class AgentCommand implements Callable<Integer> {
   private final Terminal terminal;
@@ -29,7 +29,8 @@ public final class AgentCommand implements Callable<Integer> {
       split = ",",
       converter = HostPort.ToConnect.class,
       defaultValue = "127.0.0.1:9137",
-      description = "Where to send events; several, with commas, are tried in turn (default: ${DEFAULT-VALUE}).")
+      description = "Address of the aggregator. The agent tries several, separated by commas, in turn "
+          + "(default: ${DEFAULT-VALUE}).")
   private List<HostPort> aggregators;
 
   @Mixin

@@ -12,7 +12,7 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
-/** The aggregator, until Ctrl-C. */
+/** Runs the aggregator until Ctrl-C. */
 @Command(name = "aggregator", description = "Collects the events of all agents and serves them over gRPC.")
 public final class AggregatorCommand implements Callable<Integer> {
   private final Terminal terminal;

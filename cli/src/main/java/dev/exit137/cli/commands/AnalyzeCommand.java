@@ -31,13 +31,13 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
 
-/** What a saved log says of every OOM in it. */
+/** Reports every OOM in a saved log. */
 @Command(
     name = "analyze",
     description = {
-      "Reads every OOM report of the kernel in a saved log: raw /dev/kmsg, dmesg, journalctl, syslog, a serial"
-          + " console's or a collector's, of any kernel since 2.6.24.",
-      "A compressed log: zcat messages.1.gz | exit137 analyze -"
+      "Reads every OOM report of the kernel in a saved log. The log may come from /dev/kmsg, dmesg, journalctl, syslog,"
+          + " a serial console or a log collector, and from any kernel since 2.6.24.",
+      "For a compressed log: zcat messages.1.gz | exit137 analyze -"
     })
 public final class AnalyzeCommand implements Callable<Integer> {
   private static final String STDIN = "-";
@@ -50,13 +50,13 @@ public final class AnalyzeCommand implements Callable<Integer> {
       arity = "0..1",
       paramLabel = "FILE",
       defaultValue = STDIN,
-      description = "The log; - is stdin (default: ${DEFAULT-VALUE}).")
+      description = "The log file; - is stdin (default: ${DEFAULT-VALUE}).")
   private String file;
 
   @Mixin
   private OutputOptions outputOptions;
 
-  /** @param stdin what is read where FILE is - */
+  /** @param stdin the log if FILE is - */
   public AnalyzeCommand(Terminal terminal, InputStream stdin) {
     this.terminal = terminal;
     this.stdin = stdin;

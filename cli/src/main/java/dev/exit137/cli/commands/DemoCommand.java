@@ -32,11 +32,11 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** One real OOM kill, from the kernel to a consumer's stream. */
+/** Makes one real OOM kill and checks its event, from the kernel to a consumer's stream. */
 @Command(
     name = "demo",
-    description = "Makes one real OOM kill in a scratch cgroup and prints the event that came back through the "
-        + "aggregator's stream. Exits 0 only if it is the right one. Needs root.")
+    description = "Makes one real OOM kill in a scratch cgroup and prints its event from the aggregator's stream. "
+        + "Exits 0 only if the event is right. Needs root.")
 public final class DemoCommand implements Callable<Integer> {
   private static final long LIMIT_BYTES = 32 << 20;
   private static final String VICTIM_COMM = "tail";
@@ -50,17 +50,17 @@ public final class DemoCommand implements Callable<Integer> {
       names = "--timeout",
       paramLabel = "DURATION",
       defaultValue = "30s",
-      description = "How long to wait for the kill, and then for its event (default: ${DEFAULT-VALUE}).")
+      description = "Longest wait for the kill, and then for its event (default: ${DEFAULT-VALUE}).")
   private Duration timeout;
 
-  /** @param terminal where it prints */
+  /** @param terminal gets the output */
   public DemoCommand(Terminal terminal) {
     this.terminal = terminal;
   }
 
   @Override
   public Integer call() throws Exception {
-    // The two daemons' own news would hide the demo's.
+    // The log messages of the two daemons would hide those of the demo.
     ProgramLog.setLevel(Level.WARN);
     if (!StateDirectory.isRoot()) {
       throw new Failure("demo makes a cgroup and reads the kernel's log: run it as root");
@@ -126,7 +126,7 @@ public final class DemoCommand implements Callable<Integer> {
       if (!victim.waitFor(timeout.toMillis(), TimeUnit.MILLISECONDS)) {
         throw new Failure("the kernel has not killed the demo's process within " + timeout.toMillis() + " ms");
       }
-      // A shell's and Java's way to say: ended by SIGKILL.
+      // A shell and Java report a process that SIGKILL ended as 128 + 9.
       if (victim.exitValue() != 137) {
         throw new Failure("the demo's process was not killed, it ended with exit code " + victim.exitValue());
       }
@@ -136,7 +136,7 @@ public final class DemoCommand implements Callable<Integer> {
     }
   }
 
-  /** A revision that is still wrong may be followed by a right one. */
+  /** Waits for a right revision, since a better one may follow a wrong one. */
   private OomKillEvent awaitEvent(LocalNode node, ExpectedKill kill) throws Failure, InterruptedException {
     long start = System.nanoTime();
     List<String> mistakes = List.of("none came");

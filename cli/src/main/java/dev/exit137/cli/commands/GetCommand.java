@@ -18,21 +18,23 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** One event. */
+/** Shows one event. */
 @Command(
     name = "get",
-    description = "Shows one event on a page: what happened, what to do, where the memory was; -o json has every field.")
+    description = "Shows one event in detail: the kill, its reason, advice, and the use of memory. -o json shows "
+        + "every field.")
 public final class GetCommand implements Callable<Integer> {
   private final Terminal terminal;
 
-  @Parameters(paramLabel = "ID", description = "The event's id: the last column of list and watch, eventId in JSON.")
+  @Parameters(paramLabel = "ID", description = "Id of the event: the last column of list and watch, or eventId in "
+          + "JSON.")
   private String id;
 
   @Option(
       names = "--node",
       paramLabel = "NAME",
       defaultValue = "",
-      description = "The event's node, needed only where nodes share a kernel.")
+      description = "Node of the event; needed only if several nodes share a kernel.")
   private String node;
 
   @Mixin

@@ -12,7 +12,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Consumer;
 
-/** Probes and metrics of this process, if somebody is to see them. */
+/** The optional HTTP server of this process, with its probes and metrics. */
 final class HttpSide implements AutoCloseable {
   private final Optional<HttpEndpoint> endpoint;
   private final String problem;
@@ -23,8 +23,8 @@ final class HttpSide implements AutoCloseable {
   }
 
   /**
-   * Listens, before anything else is begun. Where nobody said where, and another program has the usual port, there is no
-   * HTTP: what a daemon is for matters more.
+   * Listens before anything else starts. If no address was given and another program has the default port, the daemon
+   * goes on without HTTP: its evidence matters more.
    *
    * @throws IOException the address that was given cannot be listened on
    */
@@ -39,7 +39,7 @@ final class HttpSide implements AutoCloseable {
     }
   }
 
-  /** Begins to answer for the daemons of this process, and says where. */
+  /** Starts to serve the state of these daemons, and logs the address. */
   void serve(Consumer<String> log, Guard guard, Observed... parts) {
     if (!problem.isEmpty()) {
       log.accept(problem + "; going on without /livez, /readyz and /metrics");

@@ -18,7 +18,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** Stored events, newest first. */
+/** Lists stored events, newest first. */
 @Command(name = "list", description = "Lists the events that an aggregator has stored, newest first.")
 public final class ListCommand implements Callable<Integer> {
   private static final int MAX_PAGE_SIZE = 200;
@@ -35,7 +35,7 @@ public final class ListCommand implements Callable<Integer> {
       names = "--limit",
       paramLabel = "N",
       defaultValue = "100",
-      description = "At most so many events, 1 or more (default: ${DEFAULT-VALUE}).")
+      description = "Largest number of events, 1 or more (default: ${DEFAULT-VALUE}).")
   private int limit;
 
   @Mixin

@@ -21,8 +21,8 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An agent and an aggregator in this process, and a consumer of the aggregator's stream: the whole way of an event,
- * over loopback. The stream is open before the agent starts, so it carries everything that the agent finds.
+ * An agent, an aggregator and a consumer of the aggregator's stream in this process. Events take their whole way, over
+ * the loopback. The stream is open before the agent starts, so it carries every event of the agent.
  */
 public final class LocalNode implements AutoCloseable {
   private static final Set<String> WILDCARD_ADDRESSES = Set.of("0.0.0.0", "::", "*");
@@ -45,9 +45,9 @@ public final class LocalNode implements AutoCloseable {
   /**
    * Starts all three.
    *
-   * @param agentConfig the agent's settings, but that it sends its events to the aggregator here
-   * @param events is told of each event of the agent; the caller closes it
-   * @param guard of this process
+   * @param agentConfig the agent's settings; its aggregator is replaced by the one here
+   * @param events gets each event of the agent; the caller closes it
+   * @param guard the guard of this process
    * @throws IOException one of them cannot start
    * @throws Failure the stream cannot be opened
    */
@@ -76,22 +76,22 @@ public final class LocalNode implements AutoCloseable {
     return stream;
   }
 
-  /** What probes and Prometheus may ask. */
+  /** The agent, for probes and metrics. */
   Observed agent() {
     return Objects.requireNonNull(agent);
   }
 
-  /** Likewise. */
+  /** The aggregator, for probes and metrics. */
   Observed aggregator() {
     return aggregator;
   }
 
-  /** Where the aggregator can be reached from this machine. */
+  /** The address of the aggregator on this machine. */
   public HostPort address() {
     return address;
   }
 
-  /** Closes what produces before what consumes. */
+  /** Closes the producers before the consumers. */
   @Override
   public void close() {
     if (agent != null) {

@@ -17,8 +17,8 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
-/** All agents. */
-@Command(name = "nodes", description = "Lists the agents that were heard of lately, and what each has lost.")
+/** Lists all agents. */
+@Command(name = "nodes", description = "Lists the agents with a recent report, the state of each, and its losses.")
 public final class NodesCommand implements Callable<Integer> {
   private final Terminal terminal;
 

@@ -18,10 +18,10 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
-/** Everything on one machine, until Ctrl-C. */
+/** Runs agent and aggregator on one machine until Ctrl-C. */
 @Command(
     name = "run",
-    description = "Agent and aggregator in one process: watches this machine and prints every OOM kill as it comes.")
+    description = "Runs agent and aggregator in one process, and prints every OOM kill on this machine.")
 public final class RunCommand implements Callable<Integer> {
   private final Terminal terminal;
 

@@ -22,8 +22,8 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** Counts of stored events. */
-@Command(name = "summary", description = "Counts the kills that an aggregator has stored: whose, where, and when.")
+/** Counts stored events. */
+@Command(name = "summary", description = "Counts the kills that an aggregator has stored, in groups and over time.")
 public final class SummaryCommand implements Callable<Integer> {
   private final Terminal terminal;
 
@@ -38,22 +38,23 @@ public final class SummaryCommand implements Callable<Integer> {
       paramLabel = "KEY",
       converter = SummaryKeys.Converter.class,
       defaultValue = "namespace,container",
-      description = "What is counted together, several with commas: " + SummaryKeys.NAMES
+      description = "Keys of the groups, separated by commas: " + SummaryKeys.NAMES
           + "; none for one count of all (default: ${DEFAULT-VALUE}).")
   private SummaryKeys keys;
 
   @Option(
       names = "--bucket",
       paramLabel = "DURATION",
-      description = "Count for each span of this length, 1s or more, such as 1h; it begins at a multiple of it in UTC.")
+      description = "Count each group for each span of this length, 1s or more, such as 1h. Spans begin at multiples "
+          + "of the length in UTC.")
   private Optional<Duration> bucket;
 
   @Option(
       names = "--limit",
       paramLabel = "N",
       defaultValue = "100",
-      description = "At most so many groups, 1 to 1000, those with most kills; the others are counted together "
-          + "(default: ${DEFAULT-VALUE}).")
+      description = "Largest number of groups, 1 to 1000. The groups with the most kills are shown, the others are "
+          + "counted together (default: ${DEFAULT-VALUE}).")
   private int limit;
 
   @Mixin

@@ -21,7 +21,8 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** Follows events until Ctrl-C. */
-@Command(name = "watch", description = "Follows the events of an aggregator as they come, across reconnections.")
+@Command(name = "watch", description = "Prints the events of an aggregator as they are stored. Reconnects after a "
+        + "failure.")
 public final class WatchCommand implements Callable<Integer> {
   private static final Duration FIRST_BACKOFF = Duration.ofMillis(200);
 
@@ -36,13 +37,13 @@ public final class WatchCommand implements Callable<Integer> {
   @Option(
       names = "--from",
       paramLabel = "TIME",
-      description = "Start with stored events whose kill was at this time or later (default: new events only).")
+      description = "Start with stored events of kills at this time or later (default: new events only).")
   private Optional<Instant> from;
 
   @Option(
       names = "--resume-token",
       paramLabel = "TOKEN",
-      description = "Start after the event with this token; a watch that ends prints its own.")
+      description = "Start after the event with this token. A watch prints its token at its end.")
   private Optional<String> resumeToken;
 
   @Mixin

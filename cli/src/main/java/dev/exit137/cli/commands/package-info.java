@@ -1,4 +1,4 @@
-/** A class for each command of {@code exit137}; each reads its {@code options}, does its work, and prints by {@code render}. */
+/** One class for each command of exit137. A command reads its {@code options} and prints with {@code render}. */
 @NullMarked
 package dev.exit137.cli.commands;
 

@@ -11,21 +11,21 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** Who may publish to an aggregator and read from it. */
+/** The flags for the access to an aggregator: TLS, tokens, and the clients that may publish and read. */
 public final class AccessOptions {
   @Spec(Spec.Target.MIXEE)
   private CommandSpec command;
 
-  @Option(names = "--tls-cert", paramLabel = "FILE", description = "Serve by TLS, with this certificate (PEM).")
+  @Option(names = "--tls-cert", paramLabel = "FILE", description = "Serve with TLS and this certificate (PEM).")
   private Optional<Path> certificate;
 
-  @Option(names = "--tls-key", paramLabel = "FILE", description = "Its key (PEM, PKCS#8).")
+  @Option(names = "--tls-key", paramLabel = "FILE", description = "Private key of --tls-cert (PEM, PKCS#8).")
   private Optional<Path> key;
 
   @Option(
       names = "--tls-client-ca",
       paramLabel = "FILE",
-      description = "Know clients by certificates that these authorities vouch for (PEM).")
+      description = "Authenticate clients by certificates that these authorities have signed (PEM).")
   private Optional<Path> clientAuthorities;
 
   @Option(
@@ -33,48 +33,48 @@ public final class AccessOptions {
       paramLabel = "NAME",
       split = ",",
       defaultValue = "node:*",
-      description = "Names of clients that may publish; a star at the end stands for the rest. node:NAME publishes for "
-          + "that node alone, any other name for all (default: ${DEFAULT-VALUE}).")
+      description = "Names of clients that may publish; a star at the end matches any ending. node:NAME may publish "
+          + "for that node only, any other name for all nodes (default: ${DEFAULT-VALUE}).")
   private List<String> mayPublish;
 
   @Option(
       names = "--allow-read",
       paramLabel = "NAME",
       split = ",",
-      description = "Names of clients that may read; a star at the end stands for the rest (default: whoever has a "
-          + "certificate of --tls-client-ca).")
+      description = "Names of clients that may read; a star at the end matches any ending (default: every client with "
+          + "a certificate of --tls-client-ca).")
   private List<String> mayRead;
 
   @Option(
       names = "--token-jwks",
       paramLabel = "FILE|URL",
-      description = "Know clients by tokens of Kubernetes service accounts that these keys have signed.")
+      description = "Authenticate clients by Kubernetes service account tokens that these keys have signed.")
   private Optional<String> jwks;
 
   @Option(
       names = "--token-jwks-ca",
       paramLabel = "FILE",
-      description = "Authorities that vouch for the certificate of that URL (PEM; default: those of the JDK).")
+      description = "Authorities for the certificate of the --token-jwks URL (PEM; default: those of the JDK).")
   private Optional<Path> jwksAuthorities;
 
-  @Option(names = "--token-jwks-bearer", paramLabel = "FILE", description = "Token to show at that URL.")
+  @Option(names = "--token-jwks-bearer", paramLabel = "FILE", description = "Token to send to the --token-jwks URL.")
   private Optional<Path> jwksBearer;
 
-  @Option(names = "--token-audience", paramLabel = "AUD", description = "Audience that a token must be made for.")
+  @Option(names = "--token-audience", paramLabel = "AUD", description = "Audience that a token must have.")
   private Optional<String> audience;
 
-  @Option(names = "--token-issuer", paramLabel = "ISS", description = "Issuer that a token must be made by.")
+  @Option(names = "--token-issuer", paramLabel = "ISS", description = "Issuer that a token must have.")
   private Optional<String> issuer;
 
   @Option(
       names = "--token-service-account",
       paramLabel = "NAMESPACE:NAME",
       split = ",",
-      description = "Service accounts of agents: their tokens are node:NAME of the node that Kubernetes wrote in.")
+      description = "Service accounts of agents. Their tokens also have the name node:NAME, for the node in the token.")
   private List<String> agents;
 
   /**
-   * As the aggregator takes it.
+   * These flags as the aggregator's configuration.
    *
    * @throws ParameterException a setting breaks a rule
    */

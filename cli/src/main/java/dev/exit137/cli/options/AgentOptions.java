@@ -44,20 +44,20 @@ public final class AgentOptions {
   @Option(
       names = "--state-dir",
       paramLabel = "DIR",
-      description = "Where the agent keeps its checkpoint and its spool (default: /var/lib/exit137).")
+      description = "Directory for the agent's checkpoint and spool (default: /var/lib/exit137).")
   private Optional<Path> stateDir;
 
   @Option(
       names = "--kmsg-path",
       paramLabel = "FILE",
       defaultValue = "/dev/kmsg",
-      description = "The kernel's log (default: ${DEFAULT-VALUE}).")
+      description = "The kernel log (default: ${DEFAULT-VALUE}).")
   private Path kmsgPath;
 
   @Option(
       names = "--cgroup-root",
       paramLabel = "DIR",
-      description = "Mount point of the hierarchy with the memory controller (default: found in mountinfo).")
+      description = "Mount point of the cgroup hierarchy with the memory controller (default: found in mountinfo).")
   private Optional<Path> cgroupRoot;
 
   @Option(
@@ -71,14 +71,15 @@ public final class AgentOptions {
       names = "--counter-grace",
       paramLabel = "DURATION",
       defaultValue = "500ms",
-      description = "How long a kill that a counter shows may wait for its kernel record, 10ms to 60s "
-          + "(default: ${DEFAULT-VALUE}).")
+      description = "Time that the agent waits for the kernel log's record after a counter has shown a kill, 10ms to "
+          + "60s (default: ${DEFAULT-VALUE}).")
   private Duration counterGrace;
 
   @Option(
       names = "--cri-endpoint",
       paramLabel = "SOCKET",
-      description = "Socket of the container runtime, unix:///PATH (default: the usual places of containerd and CRI-O).")
+      description = "Socket of the container runtime, unix:///PATH (default: the usual places of containerd and "
+          + "CRI-O).")
   private Optional<String> criEndpoint;
 
   @Option(
@@ -92,7 +93,7 @@ public final class AgentOptions {
       paramLabel = "NAME",
       split = ",",
       defaultValue = "app.kubernetes.io/*,app",
-      description = "Labels of a pod that go into its events; a star at the end stands for the rest "
+      description = "Pod labels to include in events; a star at the end matches any ending "
           + "(default: ${DEFAULT-VALUE}).")
   private List<String> podLabels;
 
@@ -100,16 +101,16 @@ public final class AgentOptions {
       names = "--identity-timeout",
       paramLabel = "DURATION",
       defaultValue = "250ms",
-      description = "How long an event waits for the runtime to name its container, 0ms to 10s; later answers send it "
-          + "again (default: ${DEFAULT-VALUE}).")
+      description = "Time that an event waits for the container's name from the runtime, 0ms to 10s. After a later "
+          + "answer the event is sent again (default: ${DEFAULT-VALUE}).")
   private Duration identityTimeout;
 
   @Option(
       names = "--sample-interval",
       paramLabel = "DURATION",
       defaultValue = "10s",
-      description = "How often it is read where the memory of each cgroup with a limit is, for kills of which the kernel "
-          + "prints no report, 1s to 1h; 0ms for never (default: ${DEFAULT-VALUE}).")
+      description = "Time between two samples of the memory statistics of each cgroup with a limit, 1s to 1h; 0ms "
+          + "turns sampling off. Events use the sample if the kernel prints no report (default: ${DEFAULT-VALUE}).")
   private Duration sampleInterval;
 
   @Option(
@@ -117,22 +118,23 @@ public final class AgentOptions {
       paramLabel = "SIZE",
       converter = SizeInBytes.class,
       defaultValue = "64MiB",
-      description = "What events that no aggregator has may take in the state directory, at least 4MiB; when it is full "
-          + "the oldest go, and are counted (default: ${DEFAULT-VALUE}).")
+      description = "Largest size of the spool, at least 4MiB. It keeps events in the state directory until an "
+          + "aggregator acknowledges them. A full spool drops its oldest events and counts them (default: "
+          + "${DEFAULT-VALUE}).")
   private long spoolBytes;
 
   @Option(
       names = "--log-events",
-      description = "Prints each event as a line of JSON on stdout, for collectors of logs; run then prints nothing else "
-          + "there.")
+      description = "Print each event as a line of JSON on stdout, for log collectors. 'exit137 run' then prints "
+          + "nothing else on stdout.")
   private boolean logEvents;
 
   @Option(
       names = "--metrics-max-series",
       paramLabel = "N",
       defaultValue = "1000",
-      description = "For how many workloads each metric has a series of its own; the others count together "
-          + "(default: ${DEFAULT-VALUE}).")
+      description = "Number of workloads with their own series in each metric; the other workloads are counted "
+          + "together (default: ${DEFAULT-VALUE}).")
   private int metricsMaxSeries;
 
   private static final class SizeInBytes implements ITypeConverter<Long> {
@@ -143,10 +145,10 @@ public final class AgentOptions {
   }
 
   /**
-   * As the agent takes it.
+   * These flags as the agent's configuration.
    *
-   * @param aggregators where it sends its events, tried in turn
-   * @param security how it connects to them
+   * @param aggregators the agent tries them in turn and sends its events to the first that answers
+   * @param security TLS and tokens for these connections
    * @throws ParameterException a setting breaks a rule
    */
   public AgentConfig config(Terminal terminal, List<HostPort> aggregators, ClientSecurity security) {
@@ -179,12 +181,12 @@ public final class AgentOptions {
     }
   }
 
-  /** Whether stdout gets each event as a line of JSON from the agent. */
+  /** Whether the agent prints each event as a line of JSON on stdout. */
   public boolean logsEvents() {
     return logEvents;
   }
 
-  /** Where the agent's events go beside the aggregator; the caller closes it. */
+  /** The sink that gets the agent's events in addition to the aggregator; the caller closes it. */
   public EventSink eventSink(Terminal terminal, Guard guard) {
     return logEvents ? new EventLog(terminal, guard) : EventSink.NONE;
   }

@@ -27,13 +27,13 @@ public final class AggregatorOptions {
       paramLabel = "HOST:PORT",
       converter = HostPort.ToListen.class,
       defaultValue = AggregatorConfig.DEFAULT_LISTEN_HOST + ":" + AggregatorConfig.DEFAULT_LISTEN_PORT,
-      description = "Where to serve gRPC; port 0 takes a free one (default: ${DEFAULT-VALUE}).")
+      description = "Address of the gRPC server; port 0 takes a free port (default: ${DEFAULT-VALUE}).")
   private HostPort listen;
 
   @Option(
       names = "--data-dir",
       paramLabel = "DIR",
-      description = "Where the events are stored (default: /var/lib/exit137/aggregator).")
+      description = "Directory of the event store (default: /var/lib/exit137/aggregator).")
   private Optional<Path> dataDir;
 
   @Option(
@@ -41,7 +41,8 @@ public final class AggregatorOptions {
       paramLabel = "DURATION",
       converter = ToAge.class,
       defaultValue = "30d",
-      description = "How long an event is kept after it was stored, 1s or more, or off (default: ${DEFAULT-VALUE}).")
+      description = "Time from storing an event to its removal, 1s or more; off for any age "
+          + "(default: ${DEFAULT-VALUE}).")
   private Duration retention;
 
   @Option(
@@ -49,8 +50,8 @@ public final class AggregatorOptions {
       paramLabel = "SIZE",
       converter = ToSize.class,
       defaultValue = "1GiB",
-      description = "How large the store may be before its oldest events go, 8MiB or more, or off "
-          + "(default: ${DEFAULT-VALUE}).")
+      description = "Largest size of the store, 8MiB or more; a larger store removes its oldest events. off allows "
+          + "any size (default: ${DEFAULT-VALUE}).")
   private long maxStoreBytes;
 
   @Option(
@@ -58,15 +59,15 @@ public final class AggregatorOptions {
       paramLabel = "DURATION",
       converter = ToAge.class,
       defaultValue = "7d",
-      description = "How long a node is listed after it was last heard of, 1m or more, or off; its events stay "
-          + "(default: ${DEFAULT-VALUE}).")
+      description = "Time from the last message of a node until it is no longer listed, 1m or more; off lists it "
+          + "forever. Its events stay (default: ${DEFAULT-VALUE}).")
   private Duration nodeRetention;
 
   @Option(
       names = "--peer-max-streams",
       paramLabel = "N",
       defaultValue = "256",
-      description = "Watches that one peer may have open, and as many streams of agents; 0 for any number "
+      description = "Number of watches that one peer may have open, and of streams of its agents; 0 for any number "
           + "(default: ${DEFAULT-VALUE}).")
   private int peerMaxStreams;
 
@@ -74,7 +75,7 @@ public final class AggregatorOptions {
       names = "--peer-max-requests-per-second",
       paramLabel = "N",
       defaultValue = "100",
-      description = "Calls that one peer may make, 10 s' worth of them at once; 0 for any number "
+      description = "Calls per second that one peer may make, in bursts of up to 10 s' worth; 0 for any number "
           + "(default: ${DEFAULT-VALUE}).")
   private int peerMaxRequestsPerSecond;
 
@@ -82,15 +83,16 @@ public final class AggregatorOptions {
       names = "--peer-max-events-per-second",
       paramLabel = "N",
       defaultValue = "1000",
-      description = "Events that one peer may send, 60 s' worth of them at once, a large one counting as several; "
-          + "0 for any number (default: ${DEFAULT-VALUE}).")
+      description = "Events per second that one peer may send, in bursts of up to 60 s' worth. A large event counts as "
+          + "several; 0 for any number (default: ${DEFAULT-VALUE}).")
   private int peerMaxEventsPerSecond;
 
-  @Option(names = "--plaintext", description = "Serve without TLS, also where others can listen in.")
+  @Option(names = "--plaintext", description = "Serve without TLS, even on a network where others can read the "
+          + "traffic.")
   private boolean plaintext;
 
   /**
-   * As the aggregator takes it; says so where the default directory is not the one that --help names.
+   * These flags as the aggregator's configuration. Prints a message if the default directory is not the one in --help.
    *
    * @throws ParameterException a setting breaks a rule
    */

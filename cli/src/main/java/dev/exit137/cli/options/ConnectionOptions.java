@@ -14,7 +14,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** How to connect to an aggregator. */
+/** The flags for a connection to an aggregator. */
 public final class ConnectionOptions {
   @Spec(Spec.Target.MIXEE)
   private CommandSpec command;
@@ -22,37 +22,37 @@ public final class ConnectionOptions {
   @Option(
       names = "--tls-ca",
       paramLabel = "FILE",
-      description = "Connect by TLS, to an aggregator whose certificate these authorities vouch for (PEM).")
+      description = "Connect with TLS. One of these authorities must have signed the aggregator's certificate (PEM).")
   private Optional<Path> authorities;
 
-  @Option(names = "--tls-cert", paramLabel = "FILE", description = "Certificate to show to the aggregator (PEM).")
+  @Option(names = "--tls-cert", paramLabel = "FILE", description = "Client certificate for the aggregator (PEM).")
   private Optional<Path> certificate;
 
-  @Option(names = "--tls-key", paramLabel = "FILE", description = "Its key (PEM, PKCS#8).")
+  @Option(names = "--tls-key", paramLabel = "FILE", description = "Private key of --tls-cert (PEM, PKCS#8).")
   private Optional<Path> key;
 
   @Option(
       names = "--tls-server-name",
       paramLabel = "NAME",
-      description = "Name that the aggregator's certificate must have (default: the host that is connected to).")
+      description = "Name that the aggregator's certificate must have (default: the host name of the connection).")
   private Optional<String> serverName;
 
   @Option(
       names = "--token-file",
       paramLabel = "FILE",
-      description = "Token of a Kubernetes service account to show to the aggregator; never sent in plaintext, but "
-          + "on the loopback.")
+      description = "Kubernetes service account token for the aggregator. It is sent without TLS on the loopback only.")
   private Optional<Path> token;
 
-  @Option(names = "--plaintext", description = "Connect without TLS, also where others can listen in.")
+  @Option(names = "--plaintext", description = "Connect without TLS, even on a network where others can read the "
+          + "traffic.")
   private boolean plaintext;
 
   /**
-   * For connections to these.
+   * TLS and tokens for connections to these servers.
    *
    * @param clock the wall clock
-   * @throws ParameterException flags that exclude or need each other, or plaintext where nobody asked for it
-   * @throws UnusableFileException one of the files
+   * @throws ParameterException flags exclude or need each other, or a remote server needs TLS or --plaintext
+   * @throws UnusableFileException one of the files cannot be used
    */
   public ClientSecurity security(List<HostPort> servers, InstantSource clock) throws UnusableFileException {
     check(certificate.isPresent() == key.isPresent(), "--tls-cert and --tls-key need each other: give both");

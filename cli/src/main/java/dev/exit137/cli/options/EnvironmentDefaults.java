@@ -8,7 +8,7 @@ import picocli.CommandLine.IDefaultValueProvider;
 import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.OptionSpec;
 
-/** Gives every option its environment twin: {@code --kmsg-path} is {@code EXIT137_KMSG_PATH}. */
+/** Reads the default of an option from an environment variable: {@code --kmsg-path} from EXIT137_KMSG_PATH. */
 public final class EnvironmentDefaults implements IDefaultValueProvider {
   private final Map<String, String> environment;
 
@@ -16,13 +16,13 @@ public final class EnvironmentDefaults implements IDefaultValueProvider {
     this.environment = environment;
   }
 
-  /** The variable's value; null, so picocli's own default, where it is not set or empty. */
+  /** The variable's value; null if it is not set or empty, and picocli then uses the option's own default. */
   @Override
   public @Nullable String defaultValue(ArgSpec argument) {
     return twin(argument).map(environment::get).filter(value -> !value.isEmpty()).orElse(null);
   }
 
-  /** The name of the variable; none for --help, --version and what is not an option. */
+  /** The name of the option's variable; empty for --help, --version and positional parameters. */
   public static Optional<String> twin(ArgSpec argument) {
     if (!(argument instanceof OptionSpec option) || option.usageHelp() || option.versionHelp()) {
       return Optional.empty();

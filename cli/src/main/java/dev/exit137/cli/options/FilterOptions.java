@@ -13,7 +13,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 import picocli.CommandLine.TypeConversionException;
 
-/** Which events; what is given must all match. */
+/** The flags that select events. An event must match all of them. */
 public final class FilterOptions {
   private static final String TIME = "an instant (2026-05-01T12:30:00Z) or a duration back from now (15m, 2h, 1d)";
 
@@ -36,17 +36,18 @@ public final class FilterOptions {
       names = "--scope",
       paramLabel = "SCOPE",
       split = ",",
-      description = "Only these: memcg (a cgroup's limit), global (the whole node), cpuset, memory_policy, unknown.")
+      description = "Only these scopes: memcg (a cgroup's limit), global (the whole node), cpuset, memory_policy, "
+          + "unknown.")
   private List<OomKillEvent.Scope> scopes = List.of();
 
   @Option(names = "--since", paramLabel = "TIME", description = "Only kills at this time or later: " + TIME + ".")
   private Instant since;
 
-  @Option(names = "--until", paramLabel = "TIME", description = "Only kills before this time, given in the same way.")
+  @Option(names = "--until", paramLabel = "TIME", description = "Only kills before this time, in the same format.")
   private Instant until;
 
   /**
-   * As the aggregator takes it.
+   * These flags as the filter of a request.
    *
    * @throws ParameterException the time range is empty
    */
@@ -86,7 +87,7 @@ public final class FilterOptions {
   /**
    * A scope by its name, in any case.
    *
-   * @throws TypeConversionException naming the known ones
+   * @throws TypeConversionException the name is unknown; the message lists the known scopes
    */
   public static OomKillEvent.Scope scope(String text) {
     return Arrays.stream(OomKillEvent.Scope.values())

@@ -8,7 +8,7 @@ import java.util.Optional;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 
-/** Where probes and Prometheus find a daemon. */
+/** The address at which a daemon serves its probes and metrics. */
 public final class HttpOptions {
   private static final String OFF = "off";
 
@@ -18,16 +18,16 @@ public final class HttpOptions {
       names = "--http-listen",
       paramLabel = "HOST:PORT",
       converter = ToListenOrOff.class,
-      description = "Where to serve /livez, /readyz and /metrics; off, or nothing, for nowhere (default: 127.0.0.1:9138 for "
-          + "an agent, 127.0.0.1:9139 otherwise; where that is taken, nowhere).")
+      description = "Address for /livez, /readyz and /metrics; off or an empty value for no HTTP server (default: "
+          + "127.0.0.1:9138 for an agent, 127.0.0.1:9139 otherwise, and no HTTP server if that port is in use).")
   private Listen listen;
 
-  /** @param port on loopback, where nothing else is said */
+  /** @param port the default port, on the loopback */
   public HttpOptions(int port) {
     usual = new HostPort("127.0.0.1", port);
   }
 
-  /** Whether anybody said where. */
+  /** Whether the flag or its variable is set. */
   public boolean isGiven() {
     return listen != null;
   }
@@ -35,8 +35,8 @@ public final class HttpOptions {
   /**
    * Listens.
    *
-   * @return empty where nothing shall be served
-   * @throws IOException fit to be shown to a user: the address cannot be listened on
+   * @return empty for no HTTP server
+   * @throws IOException the address cannot be listened on; the message is for the user
    */
   public Optional<HttpEndpoint> bind() throws IOException {
     Optional<HostPort> address = isGiven() ? listen.address() : Optional.of(usual);
@@ -56,10 +56,10 @@ public final class HttpOptions {
     }
   }
 
-  /** Where to listen; empty for nowhere. */
+  /** The address to listen on; empty for no HTTP server. */
   record Listen(Optional<HostPort> address) {}
 
-  /** Of the text of the option. */
+  /** Converts the option's text. */
   static final class ToListenOrOff implements ITypeConverter<Listen> {
     @Override
     public Listen convert(String text) {

@@ -3,16 +3,16 @@ package dev.exit137.cli.options;
 import dev.exit137.cli.render.OutputFormat;
 import picocli.CommandLine.Option;
 
-/** How results are printed. */
+/** The flag for the format of the results. */
 public final class OutputOptions {
   @Option(
       names = {"-o", "--output"},
       paramLabel = "text|json",
       defaultValue = "text",
-      description = "text, one line each for a person, or json, one object per line (default: ${DEFAULT-VALUE}).")
+      description = "Output format: text for people, or json with one object per line (default: ${DEFAULT-VALUE}).")
   private OutputFormat format;
 
-  /** How results are printed. */
+  /** The format of the results. */
   public OutputFormat format() {
     return format;
   }

@@ -9,25 +9,25 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 
-/** Which aggregator a client command asks. */
+/** The flags that select the aggregator of a client command. */
 public final class ServerOptions {
   @Option(
       names = "--server",
       paramLabel = "HOST:PORT",
       converter = HostPort.ToConnect.class,
       defaultValue = "127.0.0.1:9137",
-      description = "The aggregator to ask (default: ${DEFAULT-VALUE}).")
+      description = "Address of the aggregator (default: ${DEFAULT-VALUE}).")
   private HostPort server;
 
   @Mixin
   private ConnectionOptions connectionOptions;
 
   /**
-   * A client of it, to be closed.
+   * A client of this aggregator; the caller closes it.
    *
    * @param clock the wall clock
-   * @throws ParameterException flags that exclude or need each other
-   * @throws UnusableFileException a file of certificates, keys or tokens
+   * @throws ParameterException flags exclude or need each other
+   * @throws UnusableFileException a file of certificates, keys or tokens cannot be used
    */
   public AggregatorClient client(InstantSource clock) throws UnusableFileException {
     return new AggregatorClient(server, connectionOptions.security(List.of(server), clock));

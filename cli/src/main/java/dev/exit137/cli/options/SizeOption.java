@@ -6,7 +6,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import picocli.CommandLine.TypeConversionException;
 
-/** Numbers of bytes as a person types them. */
+/** Parses sizes such as {@code 512MiB} into bytes. */
 final class SizeOption {
   private static final Pattern SIZE = Pattern.compile("(\\d{1,9})(B|KiB|MiB|GiB|TiB)");
   private static final Map<String, Integer> SHIFTS = Map.of("B", 0, "KiB", 10, "MiB", 20, "GiB", 30, "TiB", 40);
@@ -14,9 +14,9 @@ final class SizeOption {
   private SizeOption() {}
 
   /**
-   * {@code 512MiB}, {@code 1GiB}.
+   * The number of bytes of {@code 512MiB} or {@code 1GiB}.
    *
-   * @throws TypeConversionException saying the rule
+   * @throws TypeConversionException the text is not a size; the message states the format
    */
   static long bytes(String text) {
     Matcher matcher = SIZE.matcher(text);

@@ -6,13 +6,13 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
 
-/** Where state is kept when no flag says so. */
+/** The default directory for state. */
 public final class StateDirectory {
   private static final Path OF_ROOT = Path.of("/var/lib/exit137");
 
   private StateDirectory() {}
 
-  /** /var/lib/exit137 for root; for others the place that the XDG rules name in the home directory. */
+  /** /var/lib/exit137 for root; for other users the XDG state directory, by default ~/.local/state/exit137. */
   public static Path byDefault(Map<String, String> environment) {
     return isRoot() ? OF_ROOT : ofUser(environment);
   }

@@ -8,13 +8,13 @@ import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
 /**
- * What a summary counts together.
+ * The keys by which a summary groups events.
  *
- * @param dimensions what is a field of an event
- * @param labels names of labels
+ * @param dimensions keys that are fields of an event
+ * @param labels keys that are labels, by their names
  */
 public record SummaryKeys(List<Dimension> dimensions, List<String> labels) {
-  /** What a person may type. */
+  /** The keys in their written form, for help and messages. */
   public static final String NAMES = "namespace, pod, container, unit, node, scope, limit-owner, label:NAME";
 
   private static final String LABEL = "label:";
@@ -30,7 +30,7 @@ public record SummaryKeys(List<Dimension> dimensions, List<String> labels) {
   /**
    * The keys that the text names, separated by commas.
    *
-   * @throws IllegalArgumentException naming what is no key, or is named twice
+   * @throws IllegalArgumentException a name is not a key, or is given twice; the message contains the name
    */
   public static SummaryKeys parse(String text) {
     List<Dimension> dimensions = new ArrayList<>();
@@ -52,7 +52,7 @@ public record SummaryKeys(List<Dimension> dimensions, List<String> labels) {
     return new SummaryKeys(dimensions, labels);
   }
 
-  /** For an option. */
+  /** Converts the option's text. */
   public static final class Converter implements ITypeConverter<SummaryKeys> {
     @Override
     public SummaryKeys convert(String text) {

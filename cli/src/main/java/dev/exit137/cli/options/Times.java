@@ -12,7 +12,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import picocli.CommandLine.TypeConversionException;
 
-/** Durations and points in time as a person types them. */
+/** Parses durations and instants from flags. */
 public final class Times {
   private static final Pattern DURATION = Pattern.compile("(\\d{1,9})(ms|s|m|h|d)");
   private static final Map<String, Duration> UNITS = Map.of(
@@ -25,9 +25,9 @@ public final class Times {
   private Times() {}
 
   /**
-   * {@code 500ms}, {@code 30s}, {@code 15m}, {@code 2h} or {@code 1d}.
+   * A duration such as {@code 500ms}, {@code 30s}, {@code 15m}, {@code 2h} or {@code 1d}.
    *
-   * @throws TypeConversionException saying the rule
+   * @throws TypeConversionException the text is not a duration; the message states the format
    */
   public static Duration duration(String text) {
     return parseDuration(text).orElseThrow(() -> new TypeConversionException(
@@ -35,9 +35,9 @@ public final class Times {
   }
 
   /**
-   * An ISO-8601 instant, or a duration back from now.
+   * An ISO-8601 instant, {@code now}, or a duration back from now.
    *
-   * @throws TypeConversionException saying the rule
+   * @throws TypeConversionException the text is not a time; the message states the format
    */
   public static Instant instant(String text, InstantSource clock) {
     if (text.equals("now")) {

@@ -1,4 +1,4 @@
-/** The flags, in groups that several commands share, and the converters of their values. */
+/** Groups of flags that several commands share, and the converters for their values. */
 @NullMarked
 package dev.exit137.cli.options;
 
