@@ -92,7 +92,7 @@ public final class CgroupTree {
     int fd = openDirectory(directory);
     long inode = fd < 0 ? fd : inodeOf.applyAsLong(fd);
     Cgroup known = byInode.get(inode);
-    if (inode < 0 || known != null && (known.path().equals(path) || known.parent() == null || stillThere(known))) {
+    if (inode < 0 || (known != null && (known.path().equals(path) || known.parent() == null || stillThere(known)))) {
       Sys.close(fd);
       refusedUnlessGone(inode);
       // One that is mounted at another path, too, would be counted twice, and be above itself without an end.

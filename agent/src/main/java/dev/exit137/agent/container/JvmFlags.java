@@ -122,7 +122,7 @@ record JvmFlags(List<String> flags, boolean isComplete) {
     OptionalDouble percentage = percentage("Max");
     OptionalLong maxRam = lastSize(MAX_RAM);
     boolean ofContainer = !flags.contains("-XX:-UseContainerSupport");
-    if (percentage.isEmpty() || maxRam.isEmpty() && (nodeBytes.isEmpty() || ofContainer && containerBytes.isEmpty())) {
+    if (percentage.isEmpty() || (maxRam.isEmpty() && (nodeBytes.isEmpty() || (ofContainer && containerBytes.isEmpty())))) {
       return OptionalLong.empty();
     }
     double memory = maxRam.isPresent() ? maxRam.getAsLong() : nodeBytes.getAsLong();

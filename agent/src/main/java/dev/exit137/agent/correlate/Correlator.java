@@ -346,7 +346,7 @@ public final class Correlator implements IncidentAssembler.Sink {
 
   private EventFactory.Times times(long timestampMicros, long nowNanos) {
     Instant observed = clock.now();
-    boolean recovered = !live || backlog && nowNanos - clock.ageNanos(timestampMicros, nowNanos) < liveSinceNanos;
+    boolean recovered = !live || (backlog && nowNanos - clock.ageNanos(timestampMicros, nowNanos) < liveSinceNanos);
     return new EventFactory.Times(
         timestampMicros, clock.wallTime(timestampMicros, observed, nowNanos), observed, recovered);
   }

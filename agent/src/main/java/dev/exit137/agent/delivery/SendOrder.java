@@ -67,7 +67,7 @@ final class SendOrder {
 
   /** Whether the event in flight is to be the only message that can be refused. */
   boolean isCareful() {
-    return oneByOne > 0 || !refusedAt.isEmpty() && inFlight.keySet().stream().anyMatch(refusedAt::containsKey);
+    return oneByOne > 0 || (!refusedAt.isEmpty() && inFlight.keySet().stream().anyMatch(refusedAt::containsKey));
   }
 
   int inFlight() {

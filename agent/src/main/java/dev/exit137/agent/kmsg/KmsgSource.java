@@ -182,7 +182,7 @@ public final class KmsgSource implements EpollIoHandle {
         return;
       }
       // The end that was reached before a pause is the end no more.
-      more = (mayReadOn() || leftByPause && isOpen()) && records < budget;
+      more = (mayReadOn() || (leftByPause && isOpen())) && records < budget;
     }
   }
 

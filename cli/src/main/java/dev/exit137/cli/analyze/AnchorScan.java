@@ -61,7 +61,7 @@ final class AnchorScan {
     byte[] offsets = new byte[1 << HASH_BITS];
     for (long anchor : ANCHORS) {
       for (int i = 0; i < STRIDE; i++) {
-        offsets[hash((int) (anchor >>> Byte.SIZE * i))] |= (byte) (1 << i);
+        offsets[hash((int) (anchor >>> (Byte.SIZE * i)))] |= (byte) (1 << i);
       }
     }
     return offsets;
@@ -69,7 +69,7 @@ final class AnchorScan {
 
   /** Of the lower three bytes. */
   private static int hash(int trigram) {
-    return (trigram & TRIGRAM_BITS) * 0x9e37_79b1 >>> Integer.SIZE - HASH_BITS;
+    return ((trigram & TRIGRAM_BITS) * 0x9e37_79b1) >>> (Integer.SIZE - HASH_BITS);
   }
 
   /** Where the first anchor in [from, to) begins, or -1. */
@@ -80,7 +80,7 @@ final class AnchorScan {
     for (; i <= last; i += SECOND + STRIDE) {
       long bytes = (long) LONG.get(text, i);
       int first = OFFSETS[hash((int) bytes)];
-      int second = OFFSETS[hash((int) (bytes >>> Byte.SIZE * SECOND))];
+      int second = OFFSETS[hash((int) (bytes >>> (Byte.SIZE * SECOND)))];
       if ((first | second) != 0) {
         int anchor = anchorAround(text, i, first, from, to);
         anchor = anchor >= 0 ? anchor : anchorAround(text, i + SECOND, second, from, to);
@@ -129,7 +129,7 @@ final class AnchorScan {
         counts += ~((bytes & LOW_BITS) + LOW_BITS | bytes | LOW_BITS) >>> 7;
       }
       counts = (counts & EVEN_BYTES) + (counts >>> 8 & EVEN_BYTES);
-      count += (int) (counts * 0x0001_0001_0001_0001L >>> 48);
+      count += (int) ((counts * 0x0001_0001_0001_0001L) >>> 48);
     }
     for (; i < to; i++) {
       count += text[i] == '\n' ? 1 : 0;

@@ -135,7 +135,7 @@ final class KernelText {
     byte before = i == start ? (byte) ' ' : line[i - 1];
     boolean boundary = before == ' ' || before == '\t' || before == '|';
     boolean quoted = before == '"' || before == '\'' || before == '`';
-    if (quoted || line[i] != '[' && line[i] != '<' && !(boundary && Bytes.isLetter(line[i]))) {
+    if (quoted || (line[i] != '[' && line[i] != '<' && !(boundary && Bytes.isLetter(line[i])))) {
       return false;
     }
     prefix.read(line, i, end);
@@ -163,7 +163,7 @@ final class KernelText {
     }
     places = MAX_PLACES;
     for (int i = reason; i < end - 2; i++) {
-      boolean column = line[i] == '\t' || line[i] == ' ' && line[i + 1] == ' ';
+      boolean column = line[i] == '\t' || (line[i] == ' ' && line[i + 1] == ' ');
       int text = Bytes.skipSpaces(line, i + 1, end);
       if (column && (at(line, text, end, MEMCG_OUT_OF_MEMORY) || at(line, text, end, OUT_OF_MEMORY)
           || at(line, text, end, KILLED))) {

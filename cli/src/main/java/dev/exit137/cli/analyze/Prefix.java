@@ -351,7 +351,7 @@ final class Prefix {
   private boolean date() {
     int close = indexOfClose(position);
     int inside = skipSpaces(line, position + 1, end);
-    if (close < 0 || !hasClock(inside, close) && !isDelta(inside)) {
+    if (close < 0 || (!hasClock(inside, close) && !isDelta(inside))) {
       return false;
     }
     position = close + 1;

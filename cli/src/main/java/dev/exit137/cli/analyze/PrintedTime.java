@@ -36,7 +36,7 @@ final class PrintedTime {
   static int findClock(byte[] line, int from, int to) {
     for (int i = from; i + 5 <= to; i++) {
       if (line[i + 2] == ':' && isDigit(line[i]) && isDigit(line[i + 1]) && isDigit(line[i + 3]) && isDigit(line[i + 4])
-          && (i == from || !isDigit(line[i - 1]) && line[i - 1] != ':') && (i + 5 == to || !isDigit(line[i + 5]))) {
+          && (i == from || (!isDigit(line[i - 1]) && line[i - 1] != ':')) && (i + 5 == to || !isDigit(line[i + 5]))) {
         return i;
       }
     }

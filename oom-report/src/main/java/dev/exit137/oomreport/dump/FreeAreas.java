@@ -75,7 +75,7 @@ final class FreeAreas {
     }
     int nameStart = line.position();
     int nameEnd = line.nameEnd();
-    if (nameEnd == nameStart || nameEnd == line.end() || node < 0 && !mayBeZone(line)) {
+    if (nameEnd == nameStart || nameEnd == line.end() || (node < 0 && !mayBeZone(line))) {
       return false;
     }
     if (line.byteAt(nameEnd) == ':' && !line.at(nameEnd, COLON)) {

@@ -86,7 +86,7 @@ final class MemInfo {
     int nameEnd = line.nameEnd();
     if (nameEnd == start || nameEnd + 1 >= line.end() || line.byteAt(nameEnd) != ':'
         || !Bytes.isDigit(line.byteAt(nameEnd + 1))
-        || !amongCounters && !FIRST_COUNTERS.contains(line.text(start, nameEnd))) {
+        || (!amongCounters && !FIRST_COUNTERS.contains(line.text(start, nameEnd)))) {
       return false;
     }
     boolean any = false;

@@ -39,7 +39,7 @@ final class SlabTable {
 
   /** @return whether it is a line of this block */
   boolean onLine(TextCursor line) {
-    if (line.rest(TITLE) || line.at(line.position(), NAME) && line.contains(USED) && line.contains(TOTAL)) {
+    if (line.rest(TITLE) || (line.at(line.position(), NAME) && line.contains(USED) && line.contains(TOTAL))) {
       open = true;
       return true;
     }

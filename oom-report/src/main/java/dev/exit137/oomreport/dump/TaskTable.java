@@ -126,7 +126,7 @@ final class TaskTable {
       numbers--; // that is the name, or the row was cut
     }
     TaskColumn[] guess = TaskColumn.byCount(numbers);
-    if (rows == 0 || guess.length > TaskColumn.EVERYWHERE && guess.length < columns.length) {
+    if (rows == 0 || (guess.length > TaskColumn.EVERYWHERE && guess.length < columns.length)) {
       columns = guess;
       nameFollows = guess.length > TaskColumn.EVERYWHERE;
     }

@@ -36,7 +36,7 @@ final class Headline {
     }
     int others = oom.incident().getGroupKill() ? oom.incident().getKillsSoFar() - 1 : 0;
     String held = oom.victimHeld().isPresent() ? ", which held " + Sizes.text(oom.victimHeld().getAsLong()) : "";
-    String where = oom.isVictimElsewhere() || oom.isNode() && Oom.isOwned(oom.victimCgroup())
+    String where = oom.isVictimElsewhere() || (oom.isNode() && Oom.isOwned(oom.victimCgroup()))
         ? in(oom, oom.victimCgroup())
         : "";
     String group =
@@ -125,7 +125,7 @@ final class Headline {
   private static String when(Oom oom) {
     Trigger trigger = oom.trigger();
     boolean same =
-        trigger.hasPid() && oom.event().getVictim().hasPid()
+        (trigger.hasPid() && oom.event().getVictim().hasPid())
             ? trigger.getPid() == oom.event().getVictim().getPid()
             : trigger.getComm().equals(oom.event().getVictim().getComm());
     if (trigger.getComm().isEmpty() || same || oom.isAskedFor()) {

@@ -118,7 +118,7 @@ final class MemcgRules {
   /** No report shows what filled the limit; what it held a while before is told for what it is. */
   static List<Finding> heldBefore(Oom oom) {
     boolean unknownLimit = oom.incident().hasMemorySample() && oom.limit().getCgroup().isEmpty();
-    if (!oom.isMemcg() || !unknownLimit && (!oom.isSampleOfTheLimit() || oom.isMemoryAtTheLimit())) {
+    if (!oom.isMemcg() || (!unknownLimit && (!oom.isSampleOfTheLimit() || oom.isMemoryAtTheLimit()))) {
       return List.of();
     }
     MemorySample sample = oom.incident().getMemorySample();

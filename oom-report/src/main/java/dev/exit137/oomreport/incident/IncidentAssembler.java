@@ -140,7 +140,7 @@ public final class IncidentAssembler {
       case CHOSEN -> onChosen(line, sequence, timestampMicros);
       case KILLED -> onKilled(line, sequence, timestampMicros);
       case GROUP_KILL -> {
-        if (!open || incident.kills() == 0 && incident.alreadyExiting == 0) {
+        if (!open || (incident.kills() == 0 && incident.alreadyExiting == 0)) {
           begin(sequence, timestampMicros);
         }
         incident.groupKill = true;
@@ -215,13 +215,13 @@ public final class IncidentAssembler {
   /** Whether the line is of another OOM than the head: one of a memory cgroup, the other not, or of another cgroup. */
   private boolean contradicts(OomLine line) {
     boolean memcg = line.memcgWording() || !line.oomMemcg().isEmpty();
-    boolean notMemcg = line.globalOom() || line.wording() != Wording.NONE && !line.memcgWording();
+    boolean notMemcg = line.globalOom() || (line.wording() != Wording.NONE && !line.memcgWording());
     boolean otherMemcg =
         line.kind() == Kind.SUMMARY
             && !line.oomMemcg().isEmpty()
             && !incident.oomMemcg.isEmpty()
             && !incident.oomMemcg.contentEquals(line.oomMemcg());
-    return memcg && incident.isNotMemcg() || notMemcg && incident.isMemcg() || otherMemcg;
+    return (memcg && incident.isNotMemcg()) || (notMemcg && incident.isMemcg()) || otherMemcg;
   }
 
   private void learnWording(OomLine line) {
@@ -278,7 +278,7 @@ public final class IncidentAssembler {
     long sinceLastMicros = timestampMicros - incident.lastTimestampMicros;
     if (incident.kills() == 0) {
       return sinceLastMicros <= HEAD_SPAN_MICROS
-          && (incident.groupKill || inHead() && isOfChosen(line) && !contradicts(line));
+          && (incident.groupKill || (inHead() && isOfChosen(line) && !contradicts(line)));
     }
     if (!incident.groupKill || sinceLastMicros > GROUP_SPAN_MICROS) {
       return false;

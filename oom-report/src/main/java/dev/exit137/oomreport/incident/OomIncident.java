@@ -192,7 +192,7 @@ public final class OomIncident {
 
   /** Whether a record says that it was not a memory cgroup's limit. */
   public boolean isNotMemcg() {
-    return globalOom || wording != Wording.NONE && wording != Wording.MEMCG;
+    return globalOom || (wording != Wording.NONE && wording != Wording.MEMCG);
   }
 
   /** Whether the {@code oom-kill:constraint=} record was there. */

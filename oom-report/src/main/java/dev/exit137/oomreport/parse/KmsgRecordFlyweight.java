@@ -76,7 +76,7 @@ public final class KmsgRecordFlyweight {
       b = buffer[++i];
     }
     int digits = i - timestampOffset;
-    if (digits == 0 || digits > Bytes.MAX_DIGITS || b != ',' && b != ';') {
+    if (digits == 0 || digits > Bytes.MAX_DIGITS || (b != ',' && b != ';')) {
       return false;
     }
     while (b != ';' && b != '\n') {

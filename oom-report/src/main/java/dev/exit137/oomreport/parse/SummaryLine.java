@@ -113,7 +113,7 @@ final class SummaryLine {
       text.position(list);
       text.skipNodeList();
       int end = text.position();
-      if (whole && text.atEnd() || text.at(end, GLOBAL_OOM) || text.at(end, OOM_MEMCG)) {
+      if ((whole && text.atEnd()) || text.at(end, GLOBAL_OOM) || text.at(end, OOM_MEMCG)) {
         set(line.cpuset, text, cpuset, key);
         set(line.memsAllowed, text, list, end);
         return true;

@@ -41,7 +41,7 @@ final class TriggerLine {
    * lines nothing: a list of numbers behind one of two keys, or two words.
    */
   static boolean isLikely(byte[] text, int start, int end) {
-    if (start == end || text[end - 1] > '=' && text[end - 1] != 'r') {
+    if (start == end || (text[end - 1] > '=' && text[end - 1] != 'r')) {
       return false;
     }
     int i = end;
