@@ -1,5 +1,6 @@
 package dev.exit137.agent.cgroup;
 
+import dev.exit137.agent.linux.Sys;
 import dev.exit137.proto.v1.Incident;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -39,6 +40,7 @@ public final class Cgroup {
   private long sampledAtNanos;
   private MemorySnapshot snapshot;
 
+  /** @param dirFd a descriptor of the directory, which this cgroup closes */
   Cgroup(long inode, String path, Cgroup parent, int dirFd) {
     this.inode = inode;
     this.path = path;
@@ -65,7 +67,7 @@ public final class Cgroup {
     return children;
   }
 
-  /** A descriptor of the directory, or -1 once it was removed. */
+  /** A descriptor of the directory, or -1 once it was closed. */
   int dirFd() {
     return dirFd;
   }
@@ -91,8 +93,14 @@ public final class Cgroup {
   }
 
   void markRemoved(long nowNanos) {
-    dirFd = -1;
+    closeDirectory();
     removedAtNanos = nowNanos;
+  }
+
+  /** Closes the descriptor, once; there is none afterwards. */
+  void closeDirectory() {
+    Sys.close(dirFd);
+    dirFd = -1;
   }
 
   /** Whether it has, or ever had, a cgroup below it: then memory.events counts more than memory.events.local. */

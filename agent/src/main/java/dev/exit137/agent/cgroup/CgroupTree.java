@@ -137,7 +137,6 @@ public final class CgroupTree {
     String name = cgroup.path().substring(cgroup.path().lastIndexOf('/') + 1);
     cgroup.parent().children().remove(name, cgroup);
     byInode.remove(cgroup.inode());
-    Sys.close(cgroup.dirFd());
     cgroup.markRemoved(nowNanos);
     removed.addLast(cgroup);
     onRemoved.accept(cgroup);

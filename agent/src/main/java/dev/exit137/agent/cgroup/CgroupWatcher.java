@@ -447,6 +447,6 @@ public final class CgroupWatcher implements EpollIoHandle {
   @Override
   public void close() {
     inotify.close();
-    tree.forEach(cgroup -> Sys.close(cgroup.dirFd()));
+    tree.forEach(Cgroup::closeDirectory);
   }
 }

@@ -31,7 +31,7 @@ public final class Inotify implements AutoCloseable {
     void onEvent(int watch, int mask);
   }
 
-  private final int fd;
+  private int fd;
   private final NativeMemory nativeBuffer = Sys.allocate(BUFFER_BYTES);
   private final byte[] bytes = new byte[BUFFER_BYTES];
   private final ByteBuffer events = ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder());
@@ -42,7 +42,7 @@ public final class Inotify implements AutoCloseable {
     this.fd = fd;
   }
 
-  /** The descriptor to poll, or -errno. */
+  /** The descriptor to poll, or -errno; -EBADF once it was closed. */
   public int fd() {
     return fd;
   }
@@ -85,5 +85,6 @@ public final class Inotify implements AutoCloseable {
   @Override
   public void close() {
     Sys.close(fd);
+    fd = -Sys.EBADF;
   }
 }

@@ -223,6 +223,22 @@ class WatcherDefectsTest {
   }
 
   @Test
+  void aSecondCloseLeavesTheDescriptorsOfOthersAlone() throws IOException {
+    cgroup("a/b");
+    start();
+    watcher.close();
+    // They get the numbers that are free now.
+    List<Integer> others = new ArrayList<>();
+    for (int i = 0; i < 16; i++) {
+      others.add(Sys.open(root.toString(), Sys.O_PATH | Sys.O_CLOEXEC));
+    }
+    watcher.close();
+
+    assertThat(others).allSatisfy(fd -> assertThat(Sys.inode(fd)).isPositive());
+    others.forEach(Sys::close);
+  }
+
+  @Test
   void whereNoInotifyInstanceIsLeftTheTreeIsScanned() throws IOException {
     Sys.close(inotifyFd);
     inotifyFd = -EMFILE;
