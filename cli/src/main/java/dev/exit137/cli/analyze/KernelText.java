@@ -30,7 +30,7 @@ final class KernelText {
 
   private final Prefix prefix = new Prefix();
   private final byte[] plain = new byte[MAX_LINE_BYTES];
-  private byte[] line;
+  private byte[] line = {};
   private int start;
   private int from;
   private int end;

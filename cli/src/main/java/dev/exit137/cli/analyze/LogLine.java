@@ -6,7 +6,7 @@ import dev.exit137.oomreport.event.EventFactory;
 final class LogLine {
   private final KernelText text = new KernelText();
   private final PrintedTime printed = new PrintedTime();
-  private byte[] buffer;
+  private byte[] buffer = {};
   private int from;
   private int to;
   private long number;

@@ -19,6 +19,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The reports of one source, one after another: their kill-path lines, and the long blocks that are printed before the
@@ -39,24 +40,24 @@ final class OpenReport implements IncidentAssembler.Sink {
   private final List<OomKillEvent.Builder> events = new ArrayList<>();
 
   /** Blocks of the report that is being printed, and those of the open incident once it has killed. */
-  private DumpParser blocks;
-  private DumpParser blocksOfIncident;
+  private @Nullable DumpParser blocks;
+  private @Nullable DumpParser blocksOfIncident;
   private long wantedUntil;
   private long othersUntil;
 
   /** The line at hand. */
-  private LogLine line;
-  private OomLine.Kind kind;
+  private LogLine line = new LogLine();
+  private OomLine.Kind kind = OomLine.Kind.NONE;
   private long suppressedBefore;
 
   /** Of the open incident. */
   private long firstNumber;
   private long lastNumber;
   private long suppressed;
-  private String printedTime;
-  private String host;
-  private String kernelRelease;
-  private EventFactory.Times firstTimes;
+  private String printedTime = "";
+  private String host = "";
+  private String kernelRelease = "";
+  private EventFactory.Times firstTimes = line.times();
 
   OpenReport(Consumer<AnalyzedIncident> incidents, long source) {
     this.incidents = incidents;

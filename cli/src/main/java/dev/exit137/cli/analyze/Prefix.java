@@ -33,7 +33,7 @@ final class Prefix {
   private static final byte[][] LEVELS = words(
       "emerg", "alert", "crit", "critical", "err", "error", "warn", "warning", "notice", "info", "debug");
 
-  private byte[] line;
+  private byte[] line = {};
   private int end;
   private int position;
   private boolean certain;

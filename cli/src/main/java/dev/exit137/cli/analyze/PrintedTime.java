@@ -10,6 +10,7 @@ import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.LocalDateTime;
 import java.time.ZoneOffset;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The time that a line shows before the kernel's words. It is an instant only with a whole date and an offset: a local
@@ -19,7 +20,7 @@ final class PrintedTime {
   private static final int MICROS_PER_SECOND = 1_000_000;
   private static final int MAX_WORDS_BEFORE_CLOCK = 3;
 
-  private byte[] line;
+  private byte[] line = {};
   private int from;
   private int to;
   private int clock;
@@ -76,7 +77,7 @@ final class PrintedTime {
   }
 
   /** {@code 2023-12-04T10:49:30.106Z}, {@code 2024-05-03T12:00:00,123456+02:00}; null where a part is missing. */
-  Instant instant() {
+  @Nullable Instant instant() {
     int year = clock - 11;
     int second = clock + 6;
     boolean whole = clock >= 0 && year >= from && (line[clock - 1] == 'T' || line[clock - 1] == ' ')
@@ -114,7 +115,7 @@ final class PrintedTime {
   }
 
   /** {@code Z}, {@code +02:00}, {@code +0200}; null for none. */
-  private ZoneOffset offset(int at) {
+  private @Nullable ZoneOffset offset(int at) {
     if (at(line, at, to, 'Z')) {
       return ZoneOffset.UTC;
     }

@@ -16,7 +16,11 @@ public final class Histograms {
     return register(registry, name, help, LATENCY_SECONDS);
   }
 
-  /** @param upperBounds of the buckets, ascending, without infinity */
+  /**
+   * A histogram with buckets of its own.
+   *
+   * @param upperBounds of the buckets, ascending, without infinity
+   */
   public static Histogram register(PrometheusRegistry registry, String name, String help, double[] upperBounds) {
     return Histogram.builder()
         .name(name)

@@ -21,10 +21,10 @@ public record ProcStat(boolean isKernelThread, Duration cpuTime, Duration starte
   private static final int STIME = 15 - 3;
   private static final int START_TIME = 22 - 3;
 
-  /** @return empty where the text is not such a line */
+  /** Reads the text of a stat file; empty where it is not one. */
   public static Optional<ProcStat> parse(String stat) {
     // 4711 (java) S 1 4711 …: the name may hold anything, spaces and parentheses included.
-    String[] fields = stat.substring(stat.lastIndexOf(')') + 1).strip().split(" ");
+    String[] fields = stat.substring(stat.lastIndexOf(')') + 1).strip().split(" ", 0);
     try {
       return Optional.of(
           new ProcStat(

@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * NUMA nodes, their zones, free blocks and huge pages (show_free_areas). Kernels without NUMA leave {@code Node 0} out
@@ -52,10 +53,10 @@ final class FreeAreas {
   private final Map<String, Zone.Builder> zones = new LinkedHashMap<>();
   private final Map<String, HugepagePool> pools = new LinkedHashMap<>();
   /** The zone that was printed last, whose lowmem_reserve comes next. */
-  private Zone.Builder lastZone;
+  private Zone.@Nullable Builder lastZone;
   private long pageBytes = ABSENT;
 
-  /** @return whether it is one of these lines */
+  /** Whether the line is one of these; then it is read. */
   boolean onLine(TextCursor line) {
     if (line.skip(LOWMEM_RESERVE)) {
       readLowmemReserve(line, lastZone);
@@ -184,7 +185,7 @@ final class FreeAreas {
     return line.text(start, end);
   }
 
-  private static void readLowmemReserve(TextCursor line, Zone.Builder zone) {
+  private static void readLowmemReserve(TextCursor line, Zone.@Nullable Builder zone) {
     if (zone == null || zone.getLowmemReservePagesCount() > 0) {
       return;
     }

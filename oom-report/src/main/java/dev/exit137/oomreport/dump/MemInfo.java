@@ -73,7 +73,7 @@ final class MemInfo {
   private long swapTotalBytes = ABSENT;
   private long swapFreeBytes = ABSENT;
 
-  /** @return whether it is one of these lines */
+  /** Whether the line is one of these; then it is read. */
   boolean onLine(TextCursor line) {
     if (Bytes.isDigit(line.peek())) {
       return readTotal(line);

@@ -11,7 +11,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.Set;
-import java.util.function.LongFunction;
+import java.util.function.LongConsumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A cgroup's statistics (mem_cgroup_print_oom_meminfo, mem_cgroup_print_oom_info before 5.0). From 3.9 to 5.2 one line
@@ -61,13 +62,13 @@ final class MemcgStats {
   private final NamedValues sum = new NamedValues();
   private boolean sumIsWhole;
   private boolean linePerCgroup;
-  private NamedValues open;
+  private @Nullable NamedValues open;
   private long memoryUsageBytes = ABSENT;
   private long memorySwapUsageBytes = ABSENT;
   private long swapUsageBytes = ABSENT;
   private long kmemUsageBytes = ABSENT;
 
-  /** @return whether it is a line of this block */
+  /** Whether the line is of this block; then it is read. */
   boolean onLine(TextCursor line) {
     return switch (line.peek()) {
       case 'M' -> readTitle(line);
@@ -173,22 +174,25 @@ final class MemcgStats {
         break;
       }
       String name = line.text(nameStart, nameEnd);
-      if (open == null && !begins(name)) {
+      NamedValues stat = open == null ? begin(name) : open;
+      if (stat == null) {
         break;
       }
-      open.putFirst(name, value);
+      stat.putFirst(name, value);
       any = true;
     }
     return any;
   }
 
-  private boolean begins(String name) {
+  /** Statistics without a title; null where the name is of none. */
+  private @Nullable NamedValues begin(String name) {
     if (!cgroups.isEmpty() || !TELLING.contains(name)) {
-      return false;
+      return null;
     }
-    open = new NamedValues();
-    cgroups.add(new Cgroup("", open));
-    return true;
+    NamedValues stat = new NamedValues();
+    cgroups.add(new Cgroup("", stat));
+    open = stat;
+    return stat;
   }
 
   boolean isEmpty() {
@@ -233,7 +237,7 @@ final class MemcgStats {
     return value.isPresent() || other < 0 ? value : OptionalLong.of(other);
   }
 
-  private static void set(OptionalLong value, LongFunction<?> setter) {
-    value.ifPresent(setter::apply);
+  private static void set(OptionalLong value, LongConsumer setter) {
+    value.ifPresent(setter);
   }
 }

@@ -5,7 +5,7 @@ import static dev.exit137.oomreport.parse.OomLine.ABSENT;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.Victim;
 import java.util.OptionalLong;
-import java.util.function.LongFunction;
+import java.util.function.LongConsumer;
 
 /** Turns the kernel's numbers of pages into bytes, and remembers whether there were any. */
 final class PageSize {
@@ -52,10 +52,10 @@ final class PageSize {
   }
 
   /** Hands on the bytes, if there are any. */
-  void ifBytes(long pages, LongFunction<?> setter) {
+  void ifBytes(long pages, LongConsumer setter) {
     if (bytes(pages) >= 0) {
       used = true;
-      setter.apply(bytes(pages));
+      setter.accept(bytes(pages));
     }
   }
 

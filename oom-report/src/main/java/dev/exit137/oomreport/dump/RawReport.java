@@ -1,7 +1,9 @@
 package dev.exit137.oomreport.dump;
 
 import dev.exit137.proto.v1.Incident;
+import java.util.Objects;
 import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The long blocks of one report, as printed. Many kills can be of one report, so they are read once; the text is then
@@ -10,10 +12,14 @@ import java.util.OptionalLong;
 public final class RawReport {
   private final int length;
   private final long omittedBytes;
-  private byte[] text;
-  private Incident blocks;
+  private byte @Nullable [] text;
+  private @Nullable Incident blocks;
 
-  /** @param omittedBytes what is missing at its end */
+  /**
+   * A report that was just printed.
+   *
+   * @param omittedBytes what is missing at its end
+   */
   public RawReport(byte[] text, long omittedBytes) {
     this.text = text;
     this.length = text.length;
@@ -29,7 +35,7 @@ public final class RawReport {
   public Incident blocks(OptionalLong pageSizeBytes) {
     if (blocks == null) {
       DumpParser parser = new DumpParser(pageSizeBytes);
-      parser.onText(text, length);
+      parser.onText(Objects.requireNonNull(text), length);
       Incident.Builder read = Incident.newBuilder();
       parser.addTo(read);
       blocks = read.setReportBytesOmitted(omittedBytes).build();

@@ -37,7 +37,7 @@ final class SlabTable {
   private boolean open;
   private long rows;
 
-  /** @return whether it is a line of this block */
+  /** Whether the line is of this block; then it is read. */
   boolean onLine(TextCursor line) {
     if (line.rest(TITLE) || (line.at(line.position(), NAME) && line.contains(USED) && line.contains(TOTAL))) {
       open = true;

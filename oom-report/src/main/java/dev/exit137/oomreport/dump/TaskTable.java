@@ -47,7 +47,7 @@ final class TaskTable {
   private long rows;
   private long rssPages;
 
-  /** @return whether it is the table's header or one of its rows */
+  /** Whether the line is the table's header or one of its rows; then it is read. */
   boolean onLine(TextCursor line) {
     if (!line.skip('[')) {
       return false;

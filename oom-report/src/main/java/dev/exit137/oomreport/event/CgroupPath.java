@@ -52,11 +52,12 @@ public record CgroupPath(
     boolean inKubepods = false;
     boolean containerInPod = false;
     String parent = "";
-    for (String name : path.split("/")) {
+    for (String name : path.split("/", 0)) {
       if (name.isEmpty()) {
         continue;
       }
-      Matcher matcher;
+      Matcher qosMatcher = QOS.matcher(name);
+      Matcher podMatcher = POD.matcher(name);
       Optional<ContainerRef> named = containerNamed(name, parent, !podUid.isEmpty());
       // On a node that is itself a container (kind) the pod's container is the one within.
       boolean isPods = !podUid.isEmpty() && !containerInPod;
@@ -68,11 +69,11 @@ public record CgroupPath(
       } else if (KUBEPODS.matcher(name).matches()) {
         inKubepods = true;
         owner = Limit.Owner.NODE_ALLOCATABLE;
-      } else if (inKubepods && (matcher = QOS.matcher(name)).matches()) {
-        qos = matcher.group("qos").equals("burstable") ? QosClass.QOS_CLASS_BURSTABLE : QosClass.QOS_CLASS_BEST_EFFORT;
+      } else if (inKubepods && qosMatcher.matches()) {
+        qos = qosMatcher.group("qos").equals("burstable") ? QosClass.QOS_CLASS_BURSTABLE : QosClass.QOS_CLASS_BEST_EFFORT;
         owner = Limit.Owner.QOS_CLASS;
-      } else if (inKubepods && podUid.isEmpty() && (matcher = POD.matcher(name)).matches()) {
-        podUid = matcher.group("uid").replace('_', '-');
+      } else if (inKubepods && podUid.isEmpty() && podMatcher.matches()) {
+        podUid = podMatcher.group("uid").replace('_', '-');
         qos = qos == QosClass.QOS_CLASS_UNSPECIFIED ? QosClass.QOS_CLASS_GUARANTEED : qos;
         owner = Limit.Owner.POD;
       } else if (name.endsWith(".service") || name.endsWith(".scope")) {

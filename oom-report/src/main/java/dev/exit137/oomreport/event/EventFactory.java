@@ -6,7 +6,6 @@ import dev.exit137.oomreport.incident.OomIncident;
 import dev.exit137.oomreport.parse.OomLine.Wording;
 import dev.exit137.oomreport.parse.OomLine;
 import dev.exit137.proto.v1.ChosenTask;
-import dev.exit137.proto.v1.Incident.Builder;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.IncidentOrBuilder;
 import dev.exit137.proto.v1.Limit;
@@ -23,6 +22,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.function.IntConsumer;
 import java.util.function.LongConsumer;
+import org.jspecify.annotations.Nullable;
 
 /** Makes events of what the records and the counters say. What they do not say stays absent. */
 public final class EventFactory {
@@ -44,7 +44,8 @@ public final class EventFactory {
    * @param wall null where it is not known
    * @param observed null where nobody watched
    */
-  public record Times(long kernelTimeMicros, Instant wall, Instant observed, boolean recovered) {}
+  public record Times(
+      long kernelTimeMicros, @Nullable Instant wall, @Nullable Instant observed, boolean recovered) {}
 
   /** A process that was killed. */
   public OomKillEvent.Builder kill(
@@ -134,7 +135,7 @@ public final class EventFactory {
   private OomKillEvent.Builder fromIncident(OomIncident incident, Times times) {
     OomKillEvent.Builder event =
         base(times).setScope(scope(incident)).setConstraint(incident.constraint().toString());
-    Builder message =
+    Incident.Builder message =
         event
             .getIncidentBuilder()
             .setId(ids.incident(incident.firstSequence()))
@@ -233,7 +234,7 @@ public final class EventFactory {
 
   /** Adds what the long blocks of the report say. */
   public static void addBlocks(OomKillEvent.Builder event, Incident blocks) {
-    Builder incident = event.getIncidentBuilder().mergeFrom(blocks);
+    Incident.Builder incident = event.getIncidentBuilder().mergeFrom(blocks);
     if (event.getScope() == Scope.UNKNOWN && isOfWholeNode(incident)) {
       event.setScope(Scope.GLOBAL);
       incident.getLimitBuilder().setOwner(Limit.Owner.NODE);

@@ -15,7 +15,11 @@ public final class MemoryRequest {
 
   private MemoryRequest() {}
 
-  /** Adds the estimate, where there is one. @param nodeMemoryBytes 0 where it is not known */
+  /**
+   * Adds the estimate, where there is one.
+   *
+   * @param nodeMemoryBytes 0 where it is not known
+   */
   public static void estimate(OomKillEvent.Builder event, long nodeMemoryBytes) {
     Victim victim = event.getVictim();
     boolean inContainer = !event.getContainer().getId().isEmpty();

@@ -71,7 +71,7 @@ public final class Zones {
     if (list.isEmpty()) {
       return true;
     }
-    for (String part : list.split(",")) {
+    for (String part : list.split(",", 0)) {
       Matcher range = NUMA_RANGE.matcher(part);
       if (!range.matches()) {
         return true;

@@ -31,9 +31,9 @@ public final class OomIncident {
   final ByteText memsAllowed = new ByteText(NAME_BYTES);
 
   /** How far the head has come: the kernel prints its lines in the order of the kinds. */
-  Kind headKind;
+  Kind headKind = Kind.NONE;
 
-  Wording wording;
+  Wording wording = Wording.NONE;
   boolean summarized;
   boolean globalOom;
   final ByteText constraint = new ByteText(NAME_BYTES);
