@@ -30,6 +30,8 @@ class LookAlikesTest {
       "May  3 12:00:00 node-7 kernel: [  517.928447] my-daemon[1]: %s",
       "[  517.928447] my-daemon[1]: %s",
       "[  517.928447] my-daemon: %s",
+      // Like dmesg -d, but the bracket is never closed.
+      "[   12.345678 < %s",
       // Somebody writes of what the kernel wrote.
       "we saw %s",
       "2024-05-03 12:00:00 ERROR dmesg said \"[   12.345678] %s\"",

@@ -77,9 +77,9 @@ public final class Bytes {
     return index >= 0 && index + word.length <= to && isAt(text, index, word);
   }
 
-  /** Whether {@code character} stands at {@code index}, which is not negative, and before {@code to}. */
+  /** Whether {@code character} stands at {@code index}, which may be any, and before {@code to}. */
   public static boolean at(byte[] text, int index, int to, char character) {
-    return index < to && text[index] == character;
+    return index >= 0 && index < to && text[index] == character;
   }
 
   /** Index of the first {@code word} that lies in [from, to), or -1. */
