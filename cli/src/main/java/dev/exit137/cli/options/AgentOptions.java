@@ -109,7 +109,7 @@ public final class AgentOptions {
       names = "--sample-interval",
       paramLabel = "DURATION",
       defaultValue = "10s",
-      description = "Time between two samples of the memory statistics of each cgroup with a limit, 1s to 1h; 0ms "
+      description = "Time between two samples of the memory of each cgroup that uses half of its limit, 1s to 1h; 0ms "
           + "turns sampling off. Events use the sample if the kernel prints no report (default: ${DEFAULT-VALUE}).")
   private Duration sampleInterval;
 
