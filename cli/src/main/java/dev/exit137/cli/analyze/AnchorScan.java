@@ -7,14 +7,14 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /**
- * Finds the next place in a log where a line of an OOM report may be, and passes over all else at a fraction of a
- * nanosecond per byte. All words that are looked for have eight bytes, six trigrams; so of six trigrams of the log that
- * follow one another only one is looked at, and few of those are in a word.
+ * Finds the next place in a log where a line of an OOM report may be, and skips all else at a fraction of a nanosecond
+ * per byte. All search words have eight bytes, so six trigrams. So the scan reads only one of six consecutive trigrams
+ * of the log, and few of them are in a word.
  */
 final class AnchorScan {
   private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
-  /** Eight bytes out of each line that an open report is not needed for. Ordinary lines have them seldom. */
+  /** Eight bytes of each line that matters even without an open report. They are rare in ordinary lines. */
   private static final long[] ANCHORS = anchors(
       "oom-kill", // x invoked oom-killer: …; oom-kill:constraint=…
       "ill proc", // Out of memory: Kill process …; kill process …
@@ -44,7 +44,7 @@ final class AnchorScan {
   private static final int TRIGRAM_BITS = 0xff_ffff;
   private static final int HASH_BITS = 13;
 
-  /** By a trigram's hash: at which offsets it stands in an anchor, a bit each. */
+  /** By a trigram's hash: its offsets in an anchor, one bit each. */
   private static final byte[] OFFSETS = offsets();
 
   private AnchorScan() {}
@@ -67,12 +67,12 @@ final class AnchorScan {
     return offsets;
   }
 
-  /** Of the lower three bytes. */
+  /** The hash of the lower three bytes. */
   private static int hash(int trigram) {
     return ((trigram & TRIGRAM_BITS) * 0x9e37_79b1) >>> (Integer.SIZE - HASH_BITS);
   }
 
-  /** Where the first anchor in [from, to) begins, or -1. */
+  /** The start of the first anchor in [from, to), or -1. */
   static int find(byte[] text, int from, int to) {
     int last = to - Long.BYTES;
     int i = from;
@@ -115,7 +115,7 @@ final class AnchorScan {
     return false;
   }
 
-  /** How many newlines [from, to) has. */
+  /** The number of newlines in [from, to). */
   static int newlines(byte[] text, int from, int to) {
     int count = 0;
     int i = from;

@@ -6,7 +6,7 @@ import dev.exit137.oomreport.parse.Bytes;
 import java.nio.charset.StandardCharsets;
 
 /**
- * The kernel's release, which stands behind the taint flags, before the number of the build:
+ * The kernel's release, which is after the taint flags and before the build number:
  *
  * <pre>
  * CPU: 8 PID: 8291 Comm: runc:[2:INIT] Tainted: G        W I E     5.8.2-0.g71b519a-default #1 openSUSE Tumbleweed
@@ -19,7 +19,7 @@ final class KernelRelease {
 
   private KernelRelease() {}
 
-  /** Empty where the line has none. */
+  /** The release in the line; empty if there is none. */
   static String of(byte[] line, int from, int to) {
     int tainted = Bytes.find(line, from, to, TAINTED);
     int end = tainted < 0 ? -1 : Bytes.find(line, tainted, to, BUILD);

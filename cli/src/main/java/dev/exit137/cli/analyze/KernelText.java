@@ -8,13 +8,13 @@ import dev.exit137.oomreport.parse.Bytes;
 import java.nio.charset.StandardCharsets;
 
 /**
- * Finds where in a line the kernel's own words may begin: behind the parts that {@link Prefix} knows, wherever the
- * first stands that only the kernel's lines have. What is left of it may be anything (a host in any syslog's order,
- * another program's words on a serial console), but not the tag of a program: that wrote the line then, and may write
- * what it likes. One instance looks at line after line. Belongs to one thread.
+ * Finds the possible start of the kernel's own text in a line. It is after the parts that {@link Prefix} knows, from
+ * the first part that only the kernel's lines have. The text to the left of it may be anything (a host in the order of
+ * any syslog, another program's output on a serial console), except the tag of a program: such a line is from that
+ * program, and may have any content. One instance reads line after line. Belongs to one thread.
  */
 final class KernelText {
-  /** A record of the kernel is shorter (1 KiB), a report's Mem-Info in one record too. */
+  /** A record of the kernel is shorter (1 KiB), and so is a report's Mem-Info in one record. */
   private static final int MAX_LINE_BYTES = 16 << 10;
 
   private static final int MAX_PREFIX_BYTES = 1024;
@@ -42,7 +42,7 @@ final class KernelText {
   private int hostFrom;
   private int hostTo;
 
-  /** Where the marker stood in the line before: most lines of a log have it at the same place. */
+  /** Position of the marker in the previous line: most lines of a log have it at the same place. */
   private int usualMarker;
 
   /** Looks for the first place in line[from, to); false when the line is certainly not the kernel's. */
@@ -149,12 +149,12 @@ final class KernelText {
     return accept();
   }
 
-  /** {@code May 15 23:09:27 host }: in front of {@code kernel: } stands no {@code word: }, which is somebody's tag. */
+  /** {@code May 15 23:09:27 host }: before {@code kernel: } there is no {@code word: }, the tag of a program. */
   private boolean isHostAndTime(int to) {
     return Bytes.find(line, start, to, COLON) < 0 && Bytes.find(line, start, to, new byte[] {'"'}) < 0;
   }
 
-  /** What the events of Kubernetes show of node-problem-detector's: columns, then the kernel's words. */
+  /** A listed Kubernetes event of node-problem-detector: columns, then the kernel's text. */
   private boolean findEventText() {
     int limit = Math.min(end, start + MAX_PREFIX_BYTES);
     int reason = certain || places == MAX_PLACES ? -1 : Bytes.find(line, start, limit, EVENT_REASON);
@@ -178,7 +178,7 @@ final class KernelText {
     from = prefix.position();
     kernelMicros = prefix.kernelMicros();
     caller = prefix.caller();
-    // Behind a time: elsewhere it is a word of somebody's own.
+    // A host's name follows a time: elsewhere it is a word of another program.
     hostFrom = prefix.hostFrom();
     hostTo = PrintedTime.findClock(line, start, hostFrom) < 0 ? hostFrom : prefix.hostTo();
     return !prefix.isForeign() && !hasTag(from, Math.min(end, from + 48));
@@ -205,22 +205,22 @@ final class KernelText {
     return line;
   }
 
-  /** Where the line begins. */
+  /** The start of the line. */
   int start() {
     return start;
   }
 
-  /** Where the kernel's words begin. */
+  /** The start of the kernel's text. */
   int from() {
     return from;
   }
 
-  /** Where they end, trailing blanks left out. */
+  /** The end of the kernel's text, without trailing blanks. */
   int to() {
     return end;
   }
 
-  /** Where the parts begin that only the kernel's lines have. */
+  /** The start of the parts that only the kernel's lines have. */
   int head() {
     return head;
   }
@@ -235,7 +235,7 @@ final class KernelText {
     return kernelMicros;
   }
 
-  /** Whose line it is: lines with another number are of another task, or another host. */
+  /** The number of the line's source: lines with another number are from another task or another host. */
   long source() {
     long source = caller;
     for (int i = hostFrom; i < hostTo; i++) {
@@ -244,7 +244,7 @@ final class KernelText {
     return source;
   }
 
-  /** The host's name as syslog has it; empty where it has none. */
+  /** The host's name as syslog has it; empty if there is none. */
   String host() {
     return new String(line, hostFrom, hostTo - hostFrom, StandardCharsets.UTF_8);
   }

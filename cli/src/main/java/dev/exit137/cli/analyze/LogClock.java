@@ -1,8 +1,8 @@
 package dev.exit137.cli.analyze;
 
 /**
- * How much later a line is than the one before it, by printk's time or else by the printed time of day. Lines without
- * a time follow at once. Microseconds since boot and since midnight; -1 where a line has none. Belongs to one thread.
+ * The time between two lines, by printk's time or else by the printed time of day. A line without a time follows at
+ * once. Times are microseconds since boot and since midnight; -1 if a line has none. Belongs to one thread.
  */
 final class LogClock {
   private static final long MICROS_PER_DAY = 86_400_000_000L;
@@ -15,13 +15,13 @@ final class LogClock {
   private long last = -1;
   private long passedMicros;
 
-  /** Whether the line comes soon enough after the last to be of the same report, and not after another boot. */
+  /** Whether the line is close enough to the last one for the same report, and from the same boot. */
   boolean isWithinReport(LogLine line) {
     long gap = gap(line);
     return gap <= MAX_GAP_MICROS && gap >= -MAX_DISORDER_MICROS;
   }
 
-  /** Goes on to that line; microseconds since the first. */
+  /** Moves to that line and returns the microseconds since the first line. */
   long advance(LogLine line) {
     passedMicros += Math.max(0, gap(line));
     if (line.kernelMicros() >= 0) {

@@ -5,9 +5,9 @@ import dev.exit137.oomreport.parse.OomLineParser;
 import java.util.function.Consumer;
 
 /**
- * Reads the kernel's lines of a log into incidents, and hands each on when nothing more will come of it. Reports of
- * several tasks, or of several hosts in one log, may interleave: each has its own {@link OpenReport}. Belongs to one
- * thread; what it keeps is bounded.
+ * Reads the kernel's lines of a log into incidents, and delivers each incident when it is complete. Reports of several
+ * tasks, or of several hosts in one log, may interleave: each has its own {@link OpenReport}. Belongs to one thread;
+ * its memory is bounded.
  */
 public final class LogCorrelator implements LogReader.Lines {
   private static final int MAX_OPEN_REPORTS = 8;
@@ -27,12 +27,12 @@ public final class LogCorrelator implements LogReader.Lines {
     this.incidents = incidents;
   }
 
-  /** Reports that the kernel says it left out. */
+  /** Number of reports that the kernel left out, as it says. */
   public long reportsSuppressed() {
     return suppressedTotal;
   }
 
-  /** Nothing more will come. */
+  /** Ends the log: delivers all open incidents. */
   public void close() {
     for (int i = reportCount - 1; i >= 0; i--) {
       reports[i].close();
@@ -83,7 +83,7 @@ public final class LogCorrelator implements LogReader.Lines {
     }
   }
 
-  /** A line that no report is open for matters only where it begins a block; {@link AnchorScan} found it then. */
+  /** A line outside of an open report matters only if it begins a block; {@link AnchorScan} finds these lines. */
   private void onOtherLine(boolean each) {
     int found = indexOfReport();
     if (found < reportCount || !each) {
@@ -107,7 +107,7 @@ public final class LogCorrelator implements LogReader.Lines {
     suppressed = begins ? 0 : suppressed;
   }
 
-  /** The report that the line may belong to; {@link #reportCount} for none. */
+  /** Index of the report of the line; {@link #reportCount} for none. */
   private int indexOfReport() {
     if (!line.text().isCertain()) {
       // No mark of the kernel's: it is the rest of a record of several lines.
@@ -121,7 +121,7 @@ public final class LogCorrelator implements LogReader.Lines {
     return i;
   }
 
-  /** Moves that report to the front, or puts a new one there; the longest unused one gives way. */
+  /** Moves that report to the front, or puts a new one there in place of the longest unused one. */
   private OpenReport firstReport(int index) {
     OpenReport report;
     int gap = index;

@@ -2,7 +2,7 @@ package dev.exit137.cli.analyze;
 
 import dev.exit137.oomreport.event.EventFactory;
 
-/** The line of the log that is being looked at: where it stands, and when and by whom it was printed. */
+/** The current line of the log: its position, time and source. */
 final class LogLine {
   private final KernelText text = new KernelText();
   private final PrintedTime printed = new PrintedTime();
@@ -11,7 +11,7 @@ final class LogLine {
   private int to;
   private long number;
 
-  /** Takes line[from, to); says whether it may be the kernel's. */
+  /** Reads line[from, to); returns whether it may be the kernel's. */
   boolean read(byte[] buffer, int from, int to, long number) {
     this.buffer = buffer;
     this.from = from;
@@ -20,17 +20,17 @@ final class LogLine {
     return text.find(buffer, from, to);
   }
 
-  /** Where in it the kernel's words are. */
+  /** The position of the kernel's text in it. */
   KernelText text() {
     return text;
   }
 
-  /** Counts from 1. */
+  /** Number of the line, from 1. */
   long number() {
     return number;
   }
 
-  /** FNV-1a of all of it, 63 bits: the same line gives the same id wherever the log is read. */
+  /** FNV-1a hash of the whole line, 63 bits: the same line always gives the same id. */
   long hash() {
     long hash = 0xcbf29ce484222325L;
     for (int i = from; i < to; i++) {
@@ -59,7 +59,7 @@ final class LogLine {
     return kernelMicros() / 1_000_000 + "." + fraction.substring(1);
   }
 
-  /** When it was printed; nobody observed it. */
+  /** The line's own times; there is no time of observation. */
   EventFactory.Times times() {
     return new EventFactory.Times(kernelMicros(), printed().instant(), null, false);
   }

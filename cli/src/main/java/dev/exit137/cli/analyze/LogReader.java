@@ -4,14 +4,14 @@ import java.io.IOException;
 import java.io.InputStream;
 
 /**
- * Cuts a log of any size into lines, in one buffer. Ordinary lines, by far the most, are counted and not looked at.
+ * Cuts a log of any size into lines, in one buffer. Most lines are ordinary: it counts them and does not parse them.
  */
 public final class LogReader {
   private static final int BUFFER_BYTES = 1 << 20;
 
-  /** Takes the lines that may matter. */
+  /** Receives the lines that may belong to a report. */
   interface Lines {
-    /** Whether the next line is wanted whatever it says: a report is open. */
+    /** Whether the next line is wanted, whatever its content, because a report is open. */
     boolean wantsEach();
 
     /** A line, without its newline; the buffer is valid during the call. {@code number} counts from 1. */
@@ -43,7 +43,7 @@ public final class LogReader {
     return lineCount;
   }
 
-  /** Lines so far of which only the beginning fitted. */
+  /** Number of lines so far that were too long; only their beginning was used. */
   public long linesCut() {
     return linesCut;
   }

@@ -1,11 +1,11 @@
 package dev.exit137.cli.analyze;
 
 /**
- * What was read of a log.
+ * Counts of a log that was read to its end.
  *
- * @param bytes all of it
- * @param lines of any kind, the kernel's or not
- * @param linesCut lines longer than what is kept of a line: their beginning was used
- * @param reportsSuppressed reports of an OOM that the kernel says it left out (rate limit)
+ * @param bytes size of the log
+ * @param lines number of all lines, including those that are not the kernel's
+ * @param linesCut number of lines that were too long; only their beginning was used
+ * @param reportsSuppressed number of OOM reports that the kernel left out, as it says (rate limit)
  */
 public record LogTotals(long bytes, long lines, long linesCut, long reportsSuppressed) {}

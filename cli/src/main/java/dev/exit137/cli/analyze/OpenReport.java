@@ -22,11 +22,11 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The reports of one source, one after another: their kill-path lines, and the long blocks that are printed before the
- * kill. Unlike the agent, which must tell of a kill at once, it hands an incident on when it is over.
+ * The reports of one source, one after another: their kill-path lines, and the long blocks that the kernel prints
+ * before the kill. The agent must report a kill at once; this class delivers an incident at its end.
  */
 final class OpenReport implements IncidentAssembler.Sink {
-  /** So many lines of something else (stacks, registers, other drivers) can fall into a report before it ends. */
+  /** Number of other lines (stacks, registers, other drivers) that may be inside a report before it ends. */
   private static final int MAX_OTHER_LINES = 500;
 
   private static final int MAX_KILLS = 1024;
@@ -39,18 +39,18 @@ final class OpenReport implements IncidentAssembler.Sink {
   private final LogClock clock = new LogClock();
   private final List<OomKillEvent.Builder> events = new ArrayList<>();
 
-  /** Blocks of the report that is being printed, and those of the open incident once it has killed. */
+  /** Blocks of the current report; after a kill, those of the open incident. */
   private @Nullable DumpParser blocks;
   private @Nullable DumpParser blocksOfIncident;
   private long wantedUntil;
   private long othersUntil;
 
-  /** The line at hand. */
+  /** The current line. */
   private LogLine line = new LogLine();
   private OomLine.Kind kind = OomLine.Kind.NONE;
   private long suppressedBefore;
 
-  /** Of the open incident. */
+  /** Fields of the open incident. */
   private long firstNumber;
   private long lastNumber;
   private long suppressed;
@@ -64,22 +64,22 @@ final class OpenReport implements IncidentAssembler.Sink {
     this.source = source;
   }
 
-  /** Whose lines these are. */
+  /** The number of the source of these lines. */
   long source() {
     return source;
   }
 
-  /** Whether the line with that number is wanted whatever it says, since it may be of a block. */
+  /** Whether the line with that number is wanted, whatever its content, because it may be part of a block. */
   boolean wants(long number) {
     return number <= wantedUntil;
   }
 
-  /** Nothing more will come. */
+  /** Ends the source: delivers the open incident. */
   void close() {
     assembler.close();
   }
 
-  /** Ends an incident that has had no line for long, so that it is told while the log is still being read. */
+  /** Ends an incident without a line for long, so that it is reported while the log is still being read. */
   void closeIfQuiet(long number) {
     if (number - lastNumber > MAX_OTHER_LINES && !wants(number)) {
       assembler.close();
@@ -90,7 +90,7 @@ final class OpenReport implements IncidentAssembler.Sink {
    * A line that the kill-path parser knows.
    *
    * @param hash of the line
-   * @param suppressedBefore reports that the kernel says it left out before this line
+   * @param suppressedBefore number of reports that the kernel left out before this line, as it says
    */
   void onReportLine(OomLine parsed, LogLine line, long hash, long suppressedBefore) {
     if (!clock.isWithinReport(line)) {
@@ -117,7 +117,7 @@ final class OpenReport implements IncidentAssembler.Sink {
     }
   }
 
-  /** Any other line: of one of the blocks, or of something else. */
+  /** Handles any other line, which may be part of a block or not. */
   void onOtherLine(LogLine line) {
     KernelText text = line.text();
     if (!assembler.isInHead()) {
@@ -192,7 +192,7 @@ final class OpenReport implements IncidentAssembler.Sink {
         new AnalyzedIncident(whole, printedTime, firstNumber, lastNumber, suppressed));
   }
 
-  /** What only the end of the report tells of the incident, once for all of its events. */
+  /** The data that only the end of the report has, once for all events of the incident. */
   private Incident told(OomIncident incident) {
     var told = Incident.newBuilder();
     if (blocksOfIncident != null) {

@@ -9,9 +9,8 @@ import static dev.exit137.oomreport.parse.Bytes.skipDigits;
 import static dev.exit137.oomreport.parse.Bytes.skipSpaces;
 
 /**
- * Passes over what stands before the kernel's text in a line, part by part: what printk, dmesg, the journal, syslog and
- * collectors put there, in any order that they are stacked in. Each part is a row of {@link #part}. Belongs to one
- * thread.
+ * Skips the parts before the kernel's text in a line: those of printk, dmesg, the journal, syslog and collectors, in
+ * any order. Each part is a row of {@link #part}. Belongs to one thread.
  */
 final class Prefix {
   private static final int MAX_BRACKET_BYTES = 64;
@@ -25,7 +24,7 @@ final class Prefix {
   private static final byte[] STDERR = ascii("stderr ");
   private static final byte[] UTF8_MARK = {(byte) 0xef, (byte) 0xbb, (byte) 0xbf};
 
-  /** As dmesg -x, talosctl and OpenWrt's logread name them; only the first is the kernel. */
+  /** The names of the facilities in dmesg -x, talosctl and OpenWrt's logread; only the first is the kernel. */
   private static final byte[][] FACILITIES = words(
       "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "local0",
       "local1", "local2", "local3", "local4", "local5", "local6", "local7");
@@ -52,7 +51,7 @@ final class Prefix {
     return bytes;
   }
 
-  /** Passes over all parts that stand at {@code from}. */
+  /** Skips all parts from {@code from} on. */
   void read(byte[] line, int from, int to) {
     this.line = line;
     end = to;
@@ -71,17 +70,17 @@ final class Prefix {
     } while (position > before);
   }
 
-  /** Where the text begins. */
+  /** The start of the text after the parts. */
   int position() {
     return position;
   }
 
-  /** A part was there that only the kernel's lines have, or that says so. */
+  /** Whether one of the parts shows that the line is the kernel's. */
   boolean isCertain() {
     return certain;
   }
 
-  /** A part says that it is somebody else's line. */
+  /** Whether one of the parts shows that the line is from another program. */
   boolean isForeign() {
     return foreign;
   }
@@ -101,12 +100,12 @@ final class Prefix {
     return caller;
   }
 
-  /** Where the name of the host begins that {@code kernel: } stands behind; {@link #hostTo} for none. */
+  /** The start of the host's name before {@code kernel: }; {@link #hostTo} for none. */
   int hostFrom() {
     return hostFrom;
   }
 
-  /** Where it ends. */
+  /** The end of the host's name. */
   int hostTo() {
     return hostTo;
   }
@@ -243,7 +242,7 @@ final class Prefix {
     return i;
   }
 
-  /** Which of the words [from, to) is, in any case; -1 for none. */
+  /** Index of the word that [from, to) is, in any case; -1 for none. */
   private int indexOf(byte[][] words, int from, int to) {
     for (int i = 0; i < words.length; i++) {
       int length = 0;
@@ -369,7 +368,7 @@ final class Prefix {
     return -1;
   }
 
-  /** Whether 12:00 stands there. */
+  /** Whether a time such as 12:00 is there. */
   private boolean hasClock(int from, int to) {
     return PrintedTime.findClock(line, from, to) >= 0;
   }
@@ -387,7 +386,7 @@ final class Prefix {
     }
   }
 
-  /** {@code 41066.536886] }: the bracket is what copying loses first. */
+  /** {@code 41066.536886] }: a copied log often lacks the first bracket. */
   private void stampWithoutBracket() {
     certain |= stamp(position);
   }

@@ -13,8 +13,8 @@ import java.time.ZoneOffset;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The time that a line shows before the kernel's words. It is an instant only with a whole date and an offset: a local
- * time is printed in a zone that nobody knows any more. Belongs to one thread.
+ * The time in a line before the kernel's text. It is an instant only with a whole date and an offset, because the zone
+ * of a local time is not known. Belongs to one thread.
  */
 final class PrintedTime {
   private static final int MICROS_PER_SECOND = 1_000_000;
@@ -25,7 +25,7 @@ final class PrintedTime {
   private int to;
   private int clock;
 
-  /** Looks for it in line[from, to). */
+  /** Finds the time in line[from, to). */
   void read(byte[] line, int from, int to) {
     this.line = line;
     this.from = from;
@@ -33,7 +33,7 @@ final class PrintedTime {
     clock = findClock(line, from, to);
   }
 
-  /** Where 12:00 stands in [from, to), or -1; not the 00:00 in a bus address, 0000:00:1f. */
+  /** Index of a time such as 12:00 in [from, to), or -1; not of the 00:00 in a bus address, 0000:00:1f. */
   static int findClock(byte[] line, int from, int to) {
     for (int i = from; i + 5 <= to; i++) {
       if (line[i + 2] == ':' && isDigit(line[i]) && isDigit(line[i + 1]) && isDigit(line[i + 3]) && isDigit(line[i + 4])
@@ -44,7 +44,7 @@ final class PrintedTime {
     return -1;
   }
 
-  /** Time of day, microseconds; -1 where there is none to the second. */
+  /** Time of day, microseconds; -1 if there is none with seconds. */
   long ofDayMicros() {
     if (clock < 0 || !at(line, clock + 5, to, ':') || skipDigits(line, clock + 6, to) != clock + 8) {
       return -1;
@@ -53,7 +53,7 @@ final class PrintedTime {
     return (60 * minutes + number(line, clock + 6, clock + 8)) * MICROS_PER_SECOND;
   }
 
-  /** As it is printed, with its date; empty for none. */
+  /** The time as printed, with its date; empty for none. */
   String text() {
     if (clock < 0) {
       return "";
@@ -76,7 +76,7 @@ final class PrintedTime {
     return new String(line, start, (yearBehind ? year + 4 : end) - start, StandardCharsets.UTF_8);
   }
 
-  /** {@code 2023-12-04T10:49:30.106Z}, {@code 2024-05-03T12:00:00,123456+02:00}; null where a part is missing. */
+  /** {@code 2023-12-04T10:49:30.106Z}, {@code 2024-05-03T12:00:00,123456+02:00}; null if a part is missing. */
   @Nullable Instant instant() {
     int year = clock - 11;
     int second = clock + 6;

@@ -9,7 +9,7 @@ import java.nio.file.Path;
 import java.util.Locale;
 import java.util.function.LongSupplier;
 
-/** A line on the terminal, while reading a log takes long, that says how far it is. For one thread. */
+/** Shows the progress in a line on the terminal, if reading a log takes long. For one thread. */
 public final class Progress extends FilterInputStream {
   private static final long QUIET_NANOS = 2_000_000_000L;
   private static final long EVERY_NANOS = 200_000_000L;
@@ -24,7 +24,7 @@ public final class Progress extends FilterInputStream {
   private long bytes;
   private boolean onScreen;
 
-  /** @param totalBytes how long the log is; negative where nobody knows */
+  /** @param totalBytes size of the log; negative if it is not known */
   public Progress(InputStream in, long totalBytes, PrintStream err) {
     this(in, totalBytes, err, isTerminal(), System::nanoTime);
   }
@@ -39,7 +39,7 @@ public final class Progress extends FilterInputStream {
     nextNanos = startNanos + QUIET_NANOS;
   }
 
-  /** Whether stderr is one; System.console() tells of stdin and stdout only. */
+  /** Whether stderr is a terminal; System.console() covers only stdin and stdout. */
   private static boolean isTerminal() {
     try {
       String name = Files.readSymbolicLink(Path.of("/proc/self/fd/2")).toString();
@@ -68,7 +68,7 @@ public final class Progress extends FilterInputStream {
     nextNanos = now + EVERY_NANOS;
   }
 
-  /** Takes the line away, before something else is printed. */
+  /** Removes the line, before other output. */
   public void clear() {
     if (onScreen) {
       err.print("\r\u001b[K");

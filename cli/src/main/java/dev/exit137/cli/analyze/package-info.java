@@ -1,4 +1,4 @@
-/** {@code exit137 analyze}: the kernel's OOM reports in a saved log, whatever wrote it down. */
+/** {@code exit137 analyze}: reads the kernel's OOM reports in a saved log of any format. */
 @NullMarked
 package dev.exit137.cli.analyze;
 

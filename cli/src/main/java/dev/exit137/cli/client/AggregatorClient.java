@@ -46,7 +46,7 @@ public final class AggregatorClient implements AutoCloseable {
   /**
    * Makes one call that has one answer.
    *
-   * @throws Failure the aggregator cannot be reached, or refuses
+   * @throws Failure the aggregator cannot be reached, or rejects the call
    */
   public <T> T ask(Function<OomEventsBlockingStub, T> call) throws Failure {
     try {
@@ -57,13 +57,13 @@ public final class AggregatorClient implements AutoCloseable {
     }
   }
 
-  /** For streams. A try after a failure connects at once, without gRPC's own wait of up to two minutes. */
+  /** The stub for streams. An attempt after a failure connects at once, without gRPC's wait of up to two minutes. */
   OomEventsBlockingV2Stub streams() {
     channel.resetConnectBackoff();
     return OomEventsGrpc.newBlockingV2Stub(channel);
   }
 
-  /** Shows the certificate that the file holds now: what comes next goes by a connection of its own. */
+  /** Makes the next call on a new connection, which uses the file's current certificate. */
   void leaveConnection() {
     channel.enterIdle();
   }
@@ -86,7 +86,7 @@ public final class AggregatorClient implements AutoCloseable {
     };
   }
 
-  /** The same for a stream that had been open. */
+  /** One line for a person about a stream that had been open. */
   String lost(Status status) {
     return "lost the aggregator at " + server + ": " + Reasons.of(status);
   }

@@ -19,12 +19,12 @@ import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Events as the aggregator stores them. A connection that breaks, or falls silent, is made again and goes on after the
- * last message that came, so nothing is missed and nothing comes twice. For one thread; the terminal's stop signal may
- * come from any.
+ * Events as the aggregator stores them. If a connection breaks or falls silent, the stream reconnects and continues
+ * after the last message. So it misses no event and repeats none. For one thread; the terminal's stop signal may come
+ * from any.
  */
 public final class EventStream implements AutoCloseable {
-  /** Three heartbeats that did not come: the other side is gone without having said so. */
+  /** Three missing heartbeats: the other side is gone without closing the connection. */
   private static final Duration SILENCE_LIMIT = Duration.ofSeconds(30);
 
   private static final Duration MAX_BACKOFF = Duration.ofSeconds(10);
@@ -43,7 +43,7 @@ public final class EventStream implements AutoCloseable {
    * Does not connect yet.
    *
    * @param request filter and start; heartbeats at their default interval
-   * @param firstBackoff wait before the first try to reconnect; each further one is twice as long, up to 10 s
+   * @param firstBackoff wait before the first attempt to reconnect; each further wait is twice as long, up to 10 s
    */
   public EventStream(
       AggregatorClient client, Terminal terminal, WatchEventsRequest request, Duration firstBackoff) {
@@ -55,9 +55,9 @@ public final class EventStream implements AutoCloseable {
   }
 
   /**
-   * Connects and waits until the aggregator has answered: every event stored from then on will come.
+   * Connects and waits until the aggregator has answered. The stream has every event that is stored from then on.
    *
-   * @throws Failure the aggregator cannot be reached, or refuses the request
+   * @throws Failure the aggregator cannot be reached, or rejects the request
    */
   public void connect() throws Failure, InterruptedException {
     try {
@@ -73,8 +73,8 @@ public final class EventStream implements AutoCloseable {
   /**
    * The next event, after as many reconnections as it takes.
    *
-   * @return empty when the time is over, or the terminal's stop signal came
-   * @throws Failure the aggregator refuses to go on
+   * @return empty after the time, or after the terminal's stop signal
+   * @throws Failure the aggregator rejects the stream
    */
   public Optional<OomKillEvent> next(Duration patience) throws Failure, InterruptedException {
     long start = System.nanoTime();
@@ -97,7 +97,7 @@ public final class EventStream implements AutoCloseable {
           disconnect(e);
         }
       } catch (RuntimeException e) {
-        // A defect: whoever goes on after it does so with a new call, and not at once.
+        // A defect: a caller that goes on after it makes a new call, and not at once.
         drop();
         throw e;
       }
@@ -105,12 +105,12 @@ public final class EventStream implements AutoCloseable {
     return Optional.empty();
   }
 
-  /** Continues after the last event that was taken, in a later stream; empty before the first message. */
+  /** The token for a later stream that continues after the last event taken; empty before the first message. */
   public String resumeToken() {
     return request.getResumeToken();
   }
 
-  /** The token moves on only now: an event that was received and not taken comes again in a later stream. */
+  /** Moves the token only now, so that an event that was received and not taken comes again in a later stream. */
   private Optional<OomKillEvent> take() {
     Optional<OomKillEvent> event = pending.map(WatchEventsResponse::getEvent);
     goOnAfter(pending.orElseThrow());
@@ -180,7 +180,7 @@ public final class EventStream implements AutoCloseable {
     backoff = backoff.isZero() ? firstBackoff : min(backoff.multipliedBy(2), MAX_BACKOFF);
   }
 
-  /** A stream that had begun well has outlived the certificate or the token with which it began. */
+  /** Continues with a new certificate or token, if the old one has expired after a good start of the stream. */
   private void goOnWithNewProof(Status status) throws Failure {
     if (!heard) {
       throw client.failure(status);

@@ -4,7 +4,7 @@ import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
 /**
- * Where a server listens.
+ * The address of a server.
  *
  * @param host name or address, an IPv6 one without its brackets; not empty
  * @param port 0 to 65535; 0 lets the kernel choose, for listening only
@@ -15,7 +15,7 @@ public record HostPort(String host, int port) {
   /**
    * The address that the text is: {@code host:port}, an IPv6 address in brackets.
    *
-   * @throws IllegalArgumentException saying the rule that the text breaks
+   * @throws IllegalArgumentException the text is not HOST:PORT; the message states the rule
    */
   public static HostPort parse(String text) {
     int colon = text.lastIndexOf(':');
@@ -39,7 +39,7 @@ public record HostPort(String host, int port) {
     throw new IllegalArgumentException("the port of '" + text + "' must be a number from 0 to " + MAX_PORT);
   }
 
-  /** Whether it is surely of this machine; a name is not looked up. */
+  /** Whether it certainly is an address of this machine; a name is not looked up. */
   public boolean isLoopback() {
     return host.equals("localhost") || host.equals("::1") || host.matches("127(\\.\\d{1,3}){3}");
   }
@@ -50,7 +50,7 @@ public record HostPort(String host, int port) {
     return (host.contains(":") ? "[" + host + "]" : host) + ":" + port;
   }
 
-  /** For an option that says where to listen. */
+  /** Converts the text of an option with an address to listen on. */
   public static class ToListen implements ITypeConverter<HostPort> {
     @Override
     public HostPort convert(String text) {
@@ -62,7 +62,7 @@ public record HostPort(String host, int port) {
     }
   }
 
-  /** For an option that says where to connect to. */
+  /** Converts the text of an option with an address to connect to. */
   public static final class ToConnect extends ToListen {
     @Override
     public HostPort convert(String text) {

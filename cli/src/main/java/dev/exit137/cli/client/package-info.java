@@ -1,4 +1,4 @@
-/** How commands ask an aggregator: one call, or a stream that reconnects. */
+/** The connection of a command to an aggregator: single calls, and a stream that reconnects. */
 @NullMarked
 package dev.exit137.cli.client;
 

@@ -4,15 +4,15 @@ import dev.exit137.proto.v1.OomKillEvent;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The kill that was made, to compare an event with. */
+/** The kill of the demo, for the comparison with an event. */
 public record ExpectedKill(long pid, String comm, String cgroupPath) {
 
-  /** Whether the event speaks of this process, rightly or wrongly. */
+  /** Whether the event is about this process, be it right or wrong. */
   public boolean isMeantBy(OomKillEvent event) {
     return event.getVictim().getPid() == pid && !event.getRecovered();
   }
 
-  /** What is wrong with an event that means this kill; empty when it is right. */
+  /** The mistakes in an event about this kill; empty if it is right. */
   public List<String> mistakes(OomKillEvent event) {
     List<String> mistakes = new ArrayList<>();
     compare(mistakes, "victim.comm", comm, event.getVictim().getComm());

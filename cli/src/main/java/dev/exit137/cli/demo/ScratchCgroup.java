@@ -7,7 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.locks.LockSupport;
 
-/** A memory cgroup of our own with a small limit and no swap, gone when closed. */
+/** The demo's own memory cgroup, with a small limit and no swap; closing removes it. */
 public final class ScratchCgroup implements AutoCloseable {
   private static final int REMOVAL_TRIES = 50;
   private static final long REMOVAL_PAUSE_NANOS = 20_000_000;
@@ -48,12 +48,12 @@ public final class ScratchCgroup implements AutoCloseable {
     }
   }
 
-  /** As the kernel's log spells it. */
+  /** The path as the kernel log spells it. */
   public String path() {
     return path;
   }
 
-  /** The file that takes the pids of those who join. */
+  /** The file for the pids of the cgroup's processes. */
   public Path procs() {
     return directory.resolve("cgroup.procs");
   }

@@ -1,4 +1,4 @@
-/** The kill that {@code exit137 demo} makes, and what an event about it must say. */
+/** The kill of {@code exit137 demo}, and the check of its event. */
 @NullMarked
 package dev.exit137.cli.demo;
 

@@ -8,13 +8,13 @@ import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
 
-/** One kill on a page: what the line says, and what there was no room for. */
+/** One kill on a page, with all details that have no room in the line of a list. */
 public final class EventDetails {
   private static final int TEXT_WIDTH = 89;
 
   private EventDetails() {}
 
-  /** The lines of the page; what is not known has none. */
+  /** The lines of the page, without lines for unknown fields. */
   public static List<String> of(OomKillEvent event, ZoneId zone) {
     List<String> lines = new ArrayList<>();
     add(lines, "event", event.getEventId() + " (revision " + event.getRevision() + ")");
@@ -54,7 +54,7 @@ public final class EventDetails {
     }
   }
 
-  /** On as many lines as it takes. */
+  /** The text on as many lines as it needs. */
   private static void addText(List<String> lines, String name, String text) {
     String label = name;
     for (String line : Text.wrap(text, TEXT_WIDTH)) {

@@ -12,14 +12,14 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
-/** One kill on one line, in columns: when, on which node, where, who, how much it held, whose limit was hit, its id. */
+/** One kill on one line, in columns: time, node, cgroup or container, victim, memory held, limit, event id. */
 final class EventLine {
   private static final String COLUMNS = "%-23s  %-14s  %-34s  %-23s  %10s  %-20s  %s";
   private static final int SHORT_ID_LENGTH = 12;
 
   private EventLine() {}
 
-  /** The names of the columns; of the times, with how far they are from UTC. */
+  /** The names of the columns; the one of the times has their offset from UTC. */
   static String header(ZoneId zone, Instant time) {
     return String.format(
         Locale.ROOT, COLUMNS, "TIME (" + Text.offset(zone, time) + ")", "NODE", "WHERE", "VICTIM", "HELD", "LIMIT",
@@ -41,7 +41,7 @@ final class EventLine {
     return line.toString();
   }
 
-  /** The name that a person knows it by: pod and container, else unit, else cgroup. */
+  /** The most familiar name of the place: pod and container, else unit, else cgroup. */
   static String where(OomKillEvent event) {
     Container container = event.getContainer();
     Pod pod = container.getPod();
@@ -75,7 +75,7 @@ final class EventLine {
     return victim.hasPid() ? comm + "(" + Integer.toUnsignedString(victim.getPid()) + ")" : comm;
   }
 
-  /** What the kill can have freed: all resident memory, pages shared with others included. */
+  /** The memory that the kill can have freed: all resident memory, including pages shared with others. */
   static String held(OomKillEvent event) {
     Victim victim = event.getVictim();
     if (!victim.hasAnonRssBytes() && !victim.hasFileRssBytes() && !victim.hasShmemRssBytes()) {
@@ -88,7 +88,7 @@ final class EventLine {
     return limit(event, true);
   }
 
-  /** The column before says which cgroup it is where the limit is the victim's own, or its pod's. */
+  /** Whether the previous column already shows the limit's cgroup: the limit is the victim's own, or its pod's. */
   private static boolean isSaidByWhere(OomKillEvent event) {
     Limit limit = event.getIncident().getLimit();
     return limit.getCgroup().equals(event.getCgroupPath())

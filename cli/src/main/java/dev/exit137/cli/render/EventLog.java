@@ -10,19 +10,19 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Each event of an agent as a line of JSON on stdout, for whatever collects the logs of containers. An stdout that stands
- * still holds the agent up for a second, once: what it does not take is counted, and the aggregator has it all the same.
+ * Prints each event of an agent as a line of JSON on stdout, for collectors of container logs. A blocked stdout delays
+ * the agent by one second, once. Events that it does not accept are counted, and the aggregator gets them nevertheless.
  */
 public final class EventLog implements EventSink {
   private static final Logger LOG = LoggerFactory.getLogger(EventLog.class);
-  /** Of serialized events; in memory they are some times larger. */
+  /** Size of serialized events; in memory they are several times larger. */
   private static final long ROOM_BYTES = 256 << 10;
   private static final long STANDSTILL_NANOS = TimeUnit.SECONDS.toNanos(1);
 
   private final LineWriter lines;
   private long droppedBefore;
 
-  /** @param guard of this process */
+  /** @param guard the guard of this process */
   public EventLog(Terminal terminal, Guard guard) {
     lines = new LineWriter("event-log", terminal.out(), ROOM_BYTES, guard);
   }

@@ -22,10 +22,10 @@ public final class EventPrinter {
   }
 
   /**
-   * Prints what comes until the terminal's stop signal.
+   * Prints the events of the stream until the terminal's stop signal.
    *
-   * @throws Failure the aggregator refuses to go on
-   * @throws OutputClosedException nobody reads any more
+   * @throws Failure the aggregator rejects the stream
+   * @throws OutputClosedException the reader has closed stdout
    * @throws IllegalStateException an event cannot be printed; the stream goes on after it
    */
   public void printAll(EventStream stream) throws Failure, OutputClosedException, InterruptedException {
@@ -39,9 +39,9 @@ public final class EventPrinter {
   }
 
   /**
-   * The same for a daemon, which goes on after an event that cannot be printed.
+   * Does the same for a daemon, but continues after an event that cannot be printed.
    *
-   * @param guard of this process; its place is {@code output}
+   * @param guard the guard of this process; its place is {@code output}
    */
   public void printAll(EventStream stream, Guard guard) throws Failure, OutputClosedException, InterruptedException {
     while (!terminal.stop().isRequested()) {
@@ -54,9 +54,9 @@ public final class EventPrinter {
   }
 
   /**
-   * Prints it and, as text, the sentence that explains it below.
+   * Prints the event and, in text format, its explanation below.
    *
-   * @throws OutputClosedException nobody reads any more
+   * @throws OutputClosedException the reader has closed stdout
    */
   public void print(OomKillEvent event) throws OutputClosedException {
     printRow(event);
@@ -68,7 +68,7 @@ public final class EventPrinter {
   /**
    * Prints one event: a JSON line, or a row of the table.
    *
-   * @throws OutputClosedException stdout has no reader any more
+   * @throws OutputClosedException the reader has closed stdout
    */
   public void printRow(OomKillEvent event) throws OutputClosedException {
     if (format == OutputFormat.JSON) {

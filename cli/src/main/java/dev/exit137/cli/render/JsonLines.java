@@ -10,7 +10,7 @@ public final class JsonLines {
 
   private JsonLines() {}
 
-  /** One line, without its end. */
+  /** The message as one line, without the newline. */
   public static String line(MessageOrBuilder message) {
     try {
       return PRINTER.print(message);

@@ -12,7 +12,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** Agents, one to a line, with what is wrong with each at the end. */
+/** A table of agents, one line each, with the agent's problems and losses at the end. */
 public final class NodeTable {
   private static final List<String> HEADER =
       List.of("NODE", "STATE", "VERSION", "KERNEL", "CGROUP", "WATCHED", "UNSENT", "UNACCOUNTED", "SOURCES AND LOSSES");
@@ -27,7 +27,7 @@ public final class NodeTable {
     return Columns.aligned(rows);
   }
 
-  /** Unexpected exceptions that a daemon survived, in words; one for each place, in the order of the alphabet. */
+  /** Unexpected exceptions that a daemon survived, as text; one entry for each place, in alphabetical order. */
   public static List<String> internalErrors(Map<String, Long> counts) {
     return new TreeMap<>(counts)
         .entrySet().stream()

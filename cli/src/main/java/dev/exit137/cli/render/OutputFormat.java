@@ -1,6 +1,6 @@
 package dev.exit137.cli.render;
 
-/** How results are printed. */
+/** The format of results. */
 public enum OutputFormat {
   /** For a person. */
   TEXT,

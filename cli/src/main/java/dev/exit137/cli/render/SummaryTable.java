@@ -16,7 +16,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 
-/** Counts of events, a group to a line; where there are spans of time, a group in a span, the earliest first. */
+/** A table of counts: one line for each group, or for each time span and group, the earliest span first. */
 public final class SummaryTable {
   private final SummarizeEventsRequest request;
   private final ZoneId zone;
@@ -97,7 +97,7 @@ public final class SummaryTable {
     return name;
   }
 
-  /** As many values as a key has, of which the first is the text. */
+  /** A row with as many values as a key has; the first is the text. */
   private List<String> filled(String text) {
     List<String> name = new ArrayList<>(Collections.nCopies(header().size(), ""));
     if (!name.isEmpty()) {

@@ -29,7 +29,7 @@ public final class Text {
     return TIME.format(instant(timestamp).atZone(zone));
   }
 
-  /** How far the zone's times are from UTC then: {@code UTC} or {@code +02:00}. */
+  /** The zone's offset from UTC at that time: {@code UTC} or {@code +02:00}. */
   static String offset(ZoneId zone, Instant time) {
     String offset = zone.getRules().getOffset(time).getId();
     return offset.equals("Z") ? "UTC" : offset;
@@ -39,7 +39,7 @@ public final class Text {
     return Instant.ofEpochSecond(timestamp.getSeconds(), timestamp.getNanos());
   }
 
-  /** Names come from any process: one that holds control characters must not reach the terminal as it is. */
+  /** Escapes control characters: names are from any process, and must not control the terminal. */
   public static String printable(String name) {
     int control = 0;
     while (control < name.length() && !Character.isISOControl(name.charAt(control))) {
@@ -59,7 +59,7 @@ public final class Text {
     return text.toString();
   }
 
-  /** Lines of words; a word that is too long goes on in the next, a path after a slash. */
+  /** Wraps words into lines; a word that is too long continues on the next line, a path after a slash. */
   public static List<String> wrap(String text, int width) {
     String printable = printable(text);
     if (printable.length() <= width) {

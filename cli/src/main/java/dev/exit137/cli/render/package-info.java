@@ -1,4 +1,4 @@
-/** Events, nodes and summaries as a person reads them, or as JSON. The only place that formats them. */
+/** Formats events, nodes and summaries as text for people, or as JSON. No other package formats them. */
 @NullMarked
 package dev.exit137.cli.render;
 

@@ -2,16 +2,16 @@ package dev.exit137.cli.terminal;
 
 import org.jspecify.annotations.Nullable;
 
-/** The job failed for a reason that one line tells whole. */
+/** The command failed, and one line explains the reason completely. */
 public final class Failure extends Exception {
-  /** For what the job was asked to do and could not. */
+  /** The exit code of a valid command that failed. */
   public static final int EXIT_CODE_FAILED = 1;
-  /** For what should never have been asked. */
+  /** The exit code of bad usage. */
   public static final int EXIT_CODE_USAGE = 2;
 
   private final int exitCode;
 
-  /** Exit code 1. */
+  /** A failure with exit code 1. */
   public Failure(String message) {
     this(message, EXIT_CODE_FAILED, null);
   }
@@ -26,7 +26,7 @@ public final class Failure extends Exception {
     this.exitCode = exitCode;
   }
 
-  /** What the process shall end with. */
+  /** The exit code of the process. */
   public int exitCode() {
     return exitCode;
   }

@@ -10,9 +10,9 @@ import jnr.constants.platform.Signal;
 import jnr.posix.util.SunMiscSignal;
 
 /**
- * The wish to end, from Ctrl-C or SIGTERM. A command that runs until then listens to it, closes what it has opened and
- * returns like any other; so the process ends with the command's own exit code, and nothing is left half-closed. The
- * second signal ends the process at once. Safe for use by any thread.
+ * The request to stop, from Ctrl-C or SIGTERM. A command that runs until then waits for it, closes its resources and
+ * returns like any other command. So the process ends with the command's own exit code, and every resource is closed.
+ * The second signal ends the process at once. Safe for use by any thread.
  */
 public final class StopSignal {
   private static final int EXIT_CODE_FORCED = 130;
@@ -20,12 +20,12 @@ public final class StopSignal {
   private final Set<Signal> signals;
   private final CompletableFuture<Void> requested = new CompletableFuture<>();
 
-  /** @param signals those that stop this process once {@link #listen} was called; none in a test */
+  /** @param signals the signals that request the stop after a call of {@link #listen}; none in a test */
   public StopSignal(Set<Signal> signals) {
     this.signals = signals;
   }
 
-  /** From now on the signals no longer end the process: the caller promises to end soon after one came. */
+  /** From now on a signal does not end the process: the caller must end soon after it. */
   public void listen() {
     for (Signal signal : signals) {
       SunMiscSignal.signal(signal, number -> {
@@ -36,27 +36,27 @@ public final class StopSignal {
     }
   }
 
-  /** Asks for the end, as a signal does. */
+  /** Requests the stop, as a signal does. */
   public void request() {
     requested.complete(null);
   }
 
-  /** Whether the end was asked for. */
+  /** Whether the stop was requested. */
   public boolean isRequested() {
     return requested.isDone();
   }
 
-  /** Runs an action, quick and without failure, when the end is asked for; at once if it already was. */
+  /** Runs a quick action that cannot fail when the stop is requested, or at once if it already was. */
   public void onRequest(Runnable action) {
     requested.thenRun(action);
   }
 
-  /** Waits until the end is asked for. */
+  /** Waits until the stop is requested. */
   public void await() throws InterruptedException {
     await(Duration.ofNanos(Long.MAX_VALUE));
   }
 
-  /** Waits at most so long; says whether the end was asked for. */
+  /** Waits at most this long; returns whether the stop was requested. */
   public boolean await(Duration atMost) throws InterruptedException {
     try {
       requested.get(atMost.toNanos(), TimeUnit.NANOSECONDS);

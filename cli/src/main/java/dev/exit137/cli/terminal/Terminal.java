@@ -14,14 +14,14 @@ import jnr.constants.platform.Signal;
 import org.slf4j.event.Level;
 
 /**
- * What a command gets from the process that it runs in; a test gives it another.
+ * The process as a command sees it; a test replaces it.
  *
  * @param out stdout: results only, UTF-8
- * @param err stderr: what is said to a person
+ * @param err stderr: messages to a person
  * @param environment the environment variables
  * @param clock the wall clock, for times given as "15m ago"
  * @param zone the zone in which text output shows times
- * @param stop asks a command that runs until Ctrl-C to end
+ * @param stop requests the end of a command that runs until Ctrl-C
  */
 public record Terminal(
     PrintStream out,
@@ -31,7 +31,7 @@ public record Terminal(
     ZoneId zone,
     StopSignal stop) {
 
-  /** The real one. */
+  /** The terminal of the real process. */
   public static Terminal ofProcess() {
     // One write per line, whole: System.out would write each line in pieces.
     var stdout = new BufferedOutputStream(new FileOutputStream(FileDescriptor.out), 1 << 16);
@@ -45,9 +45,9 @@ public record Terminal(
   }
 
   /**
-   * Prints one line of the result, which the reader of a pipe sees at once.
+   * Prints one line of the result; the reader of a pipe gets it at once.
    *
-   * @throws OutputClosedException nobody reads any more
+   * @throws OutputClosedException the reader has closed stdout
    */
   public void print(String line) throws OutputClosedException {
     out.print(line);
@@ -58,12 +58,12 @@ public record Terminal(
     }
   }
 
-  /** Says something to the log of a daemon, as a line of it; only what the command itself has to say. */
+  /** Logs a message of the command itself to the log of a daemon. */
   public void log(String message) {
     err.println(LogfmtLine.of(clock.instant(), Level.INFO, "exit137", message, 0, null));
   }
 
-  /** Says something to the person, apart from the result. */
+  /** Prints a message to the person on stderr, apart from the result. */
   public void say(String line) {
     err.println("exit137: " + line);
   }

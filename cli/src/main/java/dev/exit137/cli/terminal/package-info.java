@@ -1,4 +1,4 @@
-/** The process at its terminal: its streams, its clock, its stop signal, and the errors that a user reads. */
+/** The process and its terminal: streams, clock, stop signal, and error messages for the user. */
 @NullMarked
 package dev.exit137.cli.terminal;
 

@@ -19,7 +19,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.StringJoiner;
 
-/** What all the OOMs of a log together say: what repeats, and when. In bounded memory. For one thread. */
+/** Summarizes all OOMs of a log: repetitions and their times. Its memory is bounded. For one thread. */
 public final class AnalysisSummary {
   private static final int MAX_ROWS = 8;
 
@@ -37,7 +37,7 @@ public final class AnalysisSummary {
   private String firstTime = "";
   private String lastTime = "";
 
-  /** Counts one more; nothing of it is kept but numbers and a bounded number of names. */
+  /** Counts one more incident; keeps only numbers and a bounded number of names. */
   public void add(AnalyzedIncident analyzed) {
     OomKillEvent event = analyzed.events().getFirst();
     incidents++;
@@ -82,7 +82,7 @@ public final class AnalysisSummary {
     advice.add(words, end < 0 ? "" : recommendation.substring(end + Explainer.EVIDENCE_FOLLOWS.length()));
   }
 
-  /** Prints it, with what was read; after the last {@link #add}. */
+  /** Prints the summary and the totals of the log; call it after the last {@link #add}. */
   public void print(LogTotals totals, PrintWriter out) {
     Page page = new Page(out);
     page.title(incidents == 0 ? "No OOM found." : "In all: " + Words.count(incidents, "OOM", "OOMs") + ", "
@@ -152,7 +152,7 @@ public final class AnalysisSummary {
     return span.toHours() > 1 ? span.toHours() + " h" : span.toMinutes() + " min";
   }
 
-  /** The first of them, and how many more there are. */
+  /** The first entries, and the number of further ones. */
   private static List<String> rows(Tally tally, List<String> rows) {
     List<String> shown = new ArrayList<>(rows.subList(0, Math.min(rows.size(), MAX_ROWS)));
     if (rows.size() > MAX_ROWS) {

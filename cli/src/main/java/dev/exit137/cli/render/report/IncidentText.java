@@ -15,7 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
 
-/** One OOM on a page: what happened, whose limit or which zones, where the memory was, what to do. */
+/** One OOM on a page: the kill, the limit or the zones, the use of memory, and advice. */
 public final class IncidentText {
   private static final int MAX_VICTIMS = 6;
   private static final int MAX_KILLED = 20;
@@ -24,7 +24,7 @@ public final class IncidentText {
 
   private IncidentText() {}
 
-  /** Prints it, and an empty line. What is not known has no line. */
+  /** Prints the page and an empty line. An unknown field has no line. */
   public static void print(AnalyzedIncident analyzed, PrintWriter out) {
     OomKillEvent event = analyzed.events().getFirst();
     Page page = new Page(out);
@@ -42,7 +42,7 @@ public final class IncidentText {
     page.blank();
   }
 
-  /** Of one event: the node, where the memory was, and who held it. */
+  /** The lines of one event about the node, the use of memory, and the processes that held it. */
   public static List<String> memory(OomKillEvent event) {
     StringWriter text = new StringWriter();
     Page page = new Page(new PrintWriter(text));
@@ -71,7 +71,7 @@ public final class IncidentText {
     return names + (events.size() > MAX_VICTIMS ? " and " + (events.size() - MAX_VICTIMS) + " more" : "");
   }
 
-  /** Each of several; the one of most incidents is in the sentence above. */
+  /** Lists the victims if there are several; a single one is in the sentence above. */
   private static List<String> killed(List<OomKillEvent> events) {
     List<String> lines = new ArrayList<>();
     if (events.size() > 1) {
@@ -159,7 +159,7 @@ public final class IncidentText {
         + (incident.hasPageSizeBytes() ? ", " + Sizes.text(incident.getPageSizeBytes() << order) : "") + ")";
   }
 
-  /** What a whole report has, and this one has not. */
+  /** The parts of a complete report that this report lacks. */
   private static String missing(AnalyzedIncident analyzed) {
     OomKillEvent event = analyzed.events().getFirst();
     Incident incident = event.getIncident();

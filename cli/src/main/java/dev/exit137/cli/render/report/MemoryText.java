@@ -13,7 +13,7 @@ import java.util.List;
 import java.util.OptionalLong;
 import java.util.stream.Collectors;
 
-/** Where the memory was, as bars. */
+/** The use of memory, as bars. */
 final class MemoryText {
   private static final int MAX_CACHES = 5;
 
@@ -41,14 +41,14 @@ final class MemoryText {
     page.entry("slab", caches(incident.getSlabCachesList()));
   }
 
-  /** Whose limit was hit may not be known; what was read has one of its own. */
+  /** The limit for the shares: that of the incident, or if it is not known, that of the sample. */
   private static OptionalLong whole(OomKillEvent event) {
     long sampled = event.getIncident().getMemorySample().getLimitBytes();
     OptionalLong whole = Part.whole(event);
     return whole.isEmpty() && sampled > 0 && Sizes.isLimit(sampled) ? OptionalLong.of(sampled) : whole;
   }
 
-  /** Where the kernel printed no report. */
+  /** The note for a kill without a report of the kernel. */
   private static String read(MemorySample sample, Limit limit) {
     String whose = sample.getCgroup().equals(limit.getCgroup()) ? "" : ", of the victim's cgroup";
     return "read " + Sizes.seconds(sample.getAgeNanos()) + " before the kill: " + Sizes.text(sample.getUsageBytes())

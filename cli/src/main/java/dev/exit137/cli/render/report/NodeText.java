@@ -11,7 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.StringJoiner;
 
-/** Why a node could not give: how much it has, and the zones with what must stay free in them. */
+/** Shows why a node could not serve an allocation: its memory, and the zones with their minimum of free memory. */
 final class NodeText {
   private static final int MAX_ZONES = 16;
   private static final String COLUMNS = "%4s  %-8s %10s %10s  %-13s  %s";
@@ -43,7 +43,7 @@ final class NodeText {
     return text.toString();
   }
 
-  /** The NUMA nodes that the allocation was confined to, where that is why it failed. */
+  /** The NUMA nodes to which the allocation was restricted, if that is the reason for its failure. */
   private static String confined(OomKillEvent event) {
     Incident incident = event.getIncident();
     if (!incident.getNodemask().isEmpty()) {

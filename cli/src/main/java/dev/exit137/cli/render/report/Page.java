@@ -30,14 +30,14 @@ final class Page {
     out.println();
   }
 
-  /** What the label is for, as many lines as it takes; nothing where there is nothing to say. */
+  /** Adds a text with its label, on as many lines as it needs; adds nothing for an empty text. */
   void entry(String label, String text) {
     if (!text.isEmpty()) {
       entry(label, Text.wrap(text, WIDTH - INDENT));
     }
   }
 
-  /** The same of lines that are laid out already. */
+  /** Does the same with finished lines. */
   void entry(String label, List<String> lines) {
     String head = String.format(Locale.ROOT, "  %-9s", label);
     for (String line : lines) {
@@ -46,7 +46,7 @@ final class Page {
     }
   }
 
-  /** The same of several texts, each begun by a dash. */
+  /** Does the same with several texts, each after a dash. */
   void list(String label, List<String> texts) {
     List<String> lines = new ArrayList<>();
     for (String text : texts) {
@@ -64,7 +64,7 @@ final class Page {
     return "█".repeat(Math.clamp(Math.round((double) BAR_WIDTH * part / whole), 0, BAR_WIDTH));
   }
 
-  /** The text in the columns that an entry has beside a name of its own. */
+  /** The text in the columns of an entry, next to its own name. */
   static List<String> wrapBeside(int nameWidth, String text) {
     return Text.wrap(text, WIDTH - INDENT - nameWidth);
   }

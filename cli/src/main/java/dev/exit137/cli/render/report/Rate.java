@@ -2,7 +2,7 @@ package dev.exit137.cli.render.report;
 
 import java.time.Duration;
 
-/** How many came when, in a fixed number of spans, which grow as the time does. For one thread. */
+/** Counts over time in a fixed number of spans, which grow with the time. For one thread. */
 final class Rate {
   private static final int SPANS = 48;
   private static final Duration FIRST_SPAN = Duration.ofMinutes(1);
@@ -14,7 +14,7 @@ final class Rate {
   private int used;
   private long disordered;
 
-  /** One more, at a time since whatever the others are counted from. */
+  /** Counts one more, at a time relative to the same start as the others. */
   void add(Duration time) {
     long nanos = time.toSeconds() > Long.MAX_VALUE / 2_000_000_000 ? Long.MAX_VALUE / 2 : time.toNanos();
     if (used == 0) {
@@ -41,7 +41,7 @@ final class Rate {
     spanNanos *= 2;
   }
 
-  /** A bar for each span, from the first that came to the last. */
+  /** A bar for each span, from the first count to the last. */
   String bars() {
     long most = most();
     StringBuilder bars = new StringBuilder();
@@ -51,7 +51,7 @@ final class Rate {
     return bars.toString();
   }
 
-  /** How many came in the busiest span. */
+  /** The count of the busiest span. */
   long most() {
     long most = 1;
     for (long count : counts) {
@@ -64,12 +64,12 @@ final class Rate {
     return Duration.ofNanos(spanNanos);
   }
 
-  /** There is something to draw, and it lies in one order of time. */
+  /** Whether there is something to draw, in one order of time. */
   boolean isDrawable() {
     return used > 1 && disordered == 0;
   }
 
-  /** How many came with a time before the first one's: of another boot. */
+  /** The count of those with a time before the first one's, so of another boot. */
   long disordered() {
     return disordered;
   }

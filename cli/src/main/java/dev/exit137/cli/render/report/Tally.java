@@ -5,14 +5,14 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** How often each of many things came, in bounded memory: names beyond the first thousand are counted together. */
+/** Counts names in bounded memory: names beyond the first thousand are counted together. */
 final class Tally {
   private static final int MAX_NAMES = 1000;
 
   /**
-   * A thing and how often it came.
+   * A name and its count.
    *
-   * @param detail what was said of it the last time
+   * @param detail the detail of the last one with this name
    */
   record Row(String name, long count, String detail) {}
 
@@ -28,7 +28,7 @@ final class Tally {
     rows.put(name, new Row(name, row == null ? 1 : row.count() + 1, detail));
   }
 
-  /** Those that came at least so often, the most frequent first. */
+  /** The names with at least this count, the most frequent first. */
   List<Row> rows(long atLeast) {
     return rows.values().stream()
         .filter(row -> row.count() >= atLeast)
@@ -36,7 +36,7 @@ final class Tally {
         .toList();
   }
 
-  /** How many came that there was no room for. */
+  /** The count of names that there was no room for. */
   long beyond() {
     return beyond;
   }

@@ -13,7 +13,7 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/** The largest tasks of the kernel's table, the victims marked. */
+/** The largest tasks of the kernel's table, with a mark for the victims. */
 final class TaskText {
   private static final int MAX_TASKS = 10;
   private static final int SHORT_ID_LENGTH = 12;
@@ -68,7 +68,7 @@ final class TaskText {
     return tasks.stream().anyMatch(task -> !container(task.getContainer()).isEmpty());
   }
 
-  /** By its name, else the begin of its id. */
+  /** The container's name, else the start of its id. */
   private static String container(Container container) {
     return container.getName().isEmpty()
         ? container.getId().substring(0, Math.min(container.getId().length(), SHORT_ID_LENGTH))

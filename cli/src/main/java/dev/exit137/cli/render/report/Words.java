@@ -7,7 +7,7 @@ import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.Victim;
 import java.util.OptionalLong;
 
-/** What an event's fields are called here. */
+/** The words for an event's fields in this package. */
 final class Words {
   private Words() {}
 
@@ -33,7 +33,7 @@ final class Words {
     return comm(victim.getComm()) + (victim.hasPid() ? " (" + Integer.toUnsignedString(victim.getPid()) + ")" : "");
   }
 
-  /** Its resident memory; a dash where it is not known. */
+  /** Its resident memory; a dash if it is not known. */
   static String held(Victim victim) {
     OptionalLong bytes = heldBytes(victim);
     return bytes.isPresent() ? Sizes.text(bytes.getAsLong()) : "-";
@@ -53,7 +53,7 @@ final class Words {
     return event.getCgroupPath().isEmpty() ? event.getIncident().getTaskMemcg() : event.getCgroupPath();
   }
 
-  /** What stays the same when a container is started again: its pod, else the cgroup. */
+  /** A name that survives a restart of the container: its pod, else the cgroup. */
   static String home(OomKillEvent event) {
     String cgroup = cgroup(event);
     if (cgroup.isEmpty()) {

@@ -1,4 +1,4 @@
-/** The text of {@code exit137 analyze}: each incident for a tired person, and what all of them together say. */
+/** The text of {@code exit137 analyze}: a page for each incident, and a summary of all. */
 @NullMarked
 package dev.exit137.cli.render.report;
 
