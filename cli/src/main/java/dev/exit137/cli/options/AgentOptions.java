@@ -133,8 +133,8 @@ public final class AgentOptions {
       names = "--metrics-max-series",
       paramLabel = "N",
       defaultValue = "1000",
-      description = "Number of workloads with their own series in each metric; the other workloads are counted "
-          + "together (default: ${DEFAULT-VALUE}).")
+      description = "Largest number of series in each metric of kills; further workloads are counted together "
+          + "(default: ${DEFAULT-VALUE}).")
   private int metricsMaxSeries;
 
   private static final class SizeInBytes implements ITypeConverter<Long> {
