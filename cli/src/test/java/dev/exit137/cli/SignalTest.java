@@ -8,10 +8,12 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import jnr.constants.platform.Signal;
+import jnr.posix.POSIXFactory;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 @Tag("process")
 class SignalTest {
@@ -19,8 +21,8 @@ class SignalTest {
   private Path directory;
 
   @ParameterizedTest
-  @ValueSource(strings = {"INT", "TERM", "HUP"})
-  void aSignalEndsADaemonCleanlyWithExitCodeZeroAndNoStackTrace(String signal) throws Exception {
+  @EnumSource(names = {"SIGINT", "SIGTERM", "SIGHUP"})
+  void aSignalEndsADaemonCleanlyWithExitCodeZeroAndNoStackTrace(Signal signal) throws Exception {
     Process aggregator =
         start("aggregator", "--listen", "127.0.0.1:0", "--data-dir", directory.resolve("data").toString());
     try (BufferedReader stderr = aggregator.errorReader(StandardCharsets.UTF_8)) {
@@ -30,7 +32,7 @@ class SignalTest {
       } while (said.getLast() != null && !said.getLast().contains("aggregator listens on 127.0.0.1:"));
       assertThat(said).doesNotContainNull();
 
-      assertThat(new ProcessBuilder("kill", "-" + signal, Long.toString(aggregator.pid())).start().waitFor()).isZero();
+      assertThat(POSIXFactory.getPOSIX().kill(aggregator.pid(), signal.intValue())).isZero();
 
       assertThat(stderr.lines()).noneMatch(line -> line.contains("Exception"));
       assertThat(aggregator.waitFor()).isZero();

@@ -1,8 +1,8 @@
 package dev.exit137.nativetest;
 
 import com.google.gson.JsonParser;
-import dev.exit137.nativetest.cri.RuntimeServiceGrpc;
 import dev.exit137.nativetest.cri.RuntimeServiceGrpc.RuntimeServiceBlockingStub;
+import dev.exit137.nativetest.cri.RuntimeServiceGrpc;
 import dev.exit137.proto.cri.v1.ContainerStatusRequest;
 import dev.exit137.proto.cri.v1.ContainerStatusResponse;
 import io.grpc.Grpc;
@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
+import jnr.constants.platform.Signal;
 
 /**
  * A containerd of its own on this machine, as root: own state, own socket, nothing pulled, nothing configured outside of
@@ -136,17 +137,17 @@ final class Containerd implements AutoCloseable {
 
   /** It answers nobody until it is told to go on; its containers run. */
   void hang() {
-    signal("STOP");
+    Signals.toChildrenOf(process, Signal.SIGSTOP);
   }
 
   void goOn() {
-    signal("CONT");
+    Signals.toChildrenOf(process, Signal.SIGCONT);
   }
 
   /** It dies, and its socket is gone; its containers run. */
   void stop() {
     try {
-      signal("KILL");
+      Signals.toChildrenOf(process, Signal.SIGKILL);
       process.waitFor();
       Files.deleteIfExists(socket());
     } catch (IOException e) {
@@ -154,11 +155,6 @@ final class Containerd implements AutoCloseable {
     } catch (InterruptedException e) {
       throw new IllegalStateException(e);
     }
-  }
-
-  private void signal(String name) {
-    // timeout's only child.
-    process.children().forEach(child -> run(logs, "kill", "kill", "-" + name, Long.toString(child.pid())));
   }
 
   @Override

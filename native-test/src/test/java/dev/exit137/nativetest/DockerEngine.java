@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import jnr.constants.platform.Signal;
 
 /**
  * A Docker Engine of its own on this machine, as root: own state, own socket, no network, nothing pulled. It starts its own
@@ -120,16 +121,16 @@ final class DockerEngine implements AutoCloseable {
 
   /** It answers nobody until it is told to go on; its containers run. */
   void hang() {
-    signal("STOP");
+    Signals.toChildrenOf(process, Signal.SIGSTOP);
   }
 
   void goOn() {
-    signal("CONT");
+    Signals.toChildrenOf(process, Signal.SIGCONT);
   }
 
   /** It dies, and is started anew; its containers run on. */
   void restart() {
-    signal("KILL");
+    Signals.toChildrenOf(process, Signal.SIGKILL);
     try {
       process.waitFor();
       // Its containerd dies with it, and is taken to be alive for as long as nobody reaps it.
@@ -138,11 +139,6 @@ final class DockerEngine implements AutoCloseable {
       throw new IllegalStateException(e);
     }
     launch();
-  }
-
-  private void signal(String name) {
-    // timeout's only child.
-    process.children().forEach(child -> run("kill", "-" + name, Long.toString(child.pid())));
   }
 
   private String docker(String... arguments) {
