@@ -28,10 +28,12 @@ build:
 # Tags of the tests that take long: they start a JVM, fuzz, or are on a real kernel.
 SLOW := process | fuzz | kernel
 
-# What fails fast: every test but those. It makes the jars, too: what runs next has nothing to compile.
+# What fails fast: every test but those. It makes the jars, too: what runs next has nothing to compile. One module alone, with
+# the modules that it uses: make check MODULE=oom-report
+MODULE ?=
 check:
 	@bin/setup check
-	@$(MVN) -DexcludedGroups='$(SLOW)' verify
+	@$(MVN) $(if $(MODULE),-pl $(MODULE) -am) -DexcludedGroups='$(SLOW)' verify
 
 # Every test, those on a real kernel included; the fast ones first.
 test: check
