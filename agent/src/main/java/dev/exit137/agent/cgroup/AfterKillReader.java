@@ -55,7 +55,7 @@ public final class AfterKillReader {
     swapLimitName = Sys.nativeString(v2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
   }
 
-  /** @return empty when nothing could be read any more */
+  /** The cgroup's files as they are now; empty when nothing could be read any more. */
   public Optional<Raw> read(Cgroup cgroup, OptionalLong nanosSinceKill) {
     if (cgroup.isRemoved()) {
       return Optional.empty();

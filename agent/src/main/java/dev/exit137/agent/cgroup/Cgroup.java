@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One memory cgroup, known by its inode: the same path made again is another cgroup. Holds what its kill counters said
@@ -19,7 +20,7 @@ public final class Cgroup {
 
   private final long inode;
   private final String path;
-  private final Cgroup parent;
+  private final @Nullable Cgroup parent;
   private final Map<String, Cgroup> children = new HashMap<>(2);
   private int dirFd;
   private int[] watches = {};
@@ -38,10 +39,10 @@ public final class Cgroup {
   private long removedAtNanos;
   private long pidsReadAtNanos = Long.MIN_VALUE;
   private long sampledAtNanos;
-  private MemorySnapshot snapshot;
+  private @Nullable MemorySnapshot snapshot;
 
   /** @param dirFd a descriptor of the directory, which this cgroup closes */
-  Cgroup(long inode, String path, Cgroup parent, int dirFd) {
+  Cgroup(long inode, String path, @Nullable Cgroup parent, int dirFd) {
     this.inode = inode;
     this.path = path;
     this.parent = parent;
@@ -59,7 +60,7 @@ public final class Cgroup {
   }
 
   /** The cgroup above; null for the root. */
-  public Cgroup parent() {
+  public @Nullable Cgroup parent() {
     return parent;
   }
 
@@ -228,7 +229,7 @@ public final class Cgroup {
     return surplus;
   }
 
-  /** @return whether it was not yet */
+  /** Marks it as watched; returns whether it was not so before. */
   boolean markWatched() {
     boolean wasWatched = watched;
     watched = true;
@@ -255,8 +256,8 @@ public final class Cgroup {
     return snapshot == null ? Optional.empty() : snapshot.before(killedAtNanos);
   }
 
-  /** @return the one before; null for none */
-  MemorySnapshot swapSnapshot(MemorySnapshot newer) {
+  /** Replaces the snapshot, and returns the one before; null for none. */
+  @Nullable MemorySnapshot swapSnapshot(@Nullable MemorySnapshot newer) {
     MemorySnapshot before = snapshot;
     snapshot = newer;
     return before;
@@ -281,7 +282,7 @@ public final class Cgroup {
   }
 
   /** This cgroup, or the one above it, that has this path; null for none. */
-  public Cgroup atOrAbove(String wanted) {
+  public @Nullable Cgroup atOrAbove(String wanted) {
     Cgroup at = this;
     while (at != null && !at.path.equals(wanted)) {
       at = at.parent;

@@ -85,8 +85,8 @@ public record CgroupMount(Path root, CgroupMode mode, String prefix) {
     for (String line : Files.readAllLines(procRoot.resolve("self/mountinfo"), StandardCharsets.ISO_8859_1)) {
       // 36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue
       String[] halves = line.split(" - ", 2);
-      String[] left = halves[0].split(" ");
-      String[] right = halves.length == 2 ? halves[1].split(" ") : new String[0];
+      String[] left = halves[0].split(" ", 0);
+      String[] right = halves.length == 2 ? halves[1].split(" ", 0) : new String[0];
       if (left.length < 5 || right.length < 3 || !right[0].startsWith("cgroup")) {
         continue;
       }

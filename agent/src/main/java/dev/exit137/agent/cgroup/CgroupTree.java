@@ -6,10 +6,12 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.function.IntConsumer;
 import java.util.function.IntToLongFunction;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The live cgroups as a tree, and those that were removed lately: the record of a kill is often read after its cgroup
@@ -27,7 +29,7 @@ public final class CgroupTree {
   private final Consumer<Cgroup> onRemoved;
   private final IntConsumer onRefused;
   private final IntToLongFunction inodeOf;
-  private Cgroup root;
+  private @Nullable Cgroup root;
 
   /** What a checkpoint remembers of a cgroup: its counters as far as events account for them. */
   public record Account(long inode, long localKills, long treeKills, long ooms) {}
@@ -67,14 +69,14 @@ public final class CgroupTree {
     accounts.forEach(account -> remembered.put(account.inode(), account));
   }
 
-  /** @return the root, or null when it cannot be opened */
-  Cgroup openRoot() {
+  /** Opens the root; null when it cannot be opened. */
+  @Nullable Cgroup openRoot() {
     root = open(null, prefix.isEmpty() ? "/" : prefix, rootDirectory);
     return root;
   }
 
-  /** @return the child, which may have been known before; null when it is gone already */
-  Cgroup add(Cgroup parent, String name) {
+  /** Adds a child, which may have been known before; null when it is gone already. */
+  @Nullable Cgroup add(Cgroup parent, String name) {
     String path = parent.path().equals("/") ? "/" + name : parent.path() + "/" + name;
     Cgroup child = open(parent, path, directoryOf(parent) + "/" + name);
     if (child == null) {
@@ -88,7 +90,7 @@ public final class CgroupTree {
     return child;
   }
 
-  private Cgroup open(Cgroup parent, String path, String directory) {
+  private @Nullable Cgroup open(@Nullable Cgroup parent, String path, String directory) {
     int fd = openDirectory(directory);
     long inode = fd < 0 ? fd : inodeOf.applyAsLong(fd);
     Cgroup known = byInode.get(inode);
@@ -132,10 +134,11 @@ public final class CgroupTree {
     return inode == cgroup.inode() || refusedUnlessGone(inode);
   }
 
+  /** Removes a cgroup, which is not the root, and all below it. */
   void remove(Cgroup cgroup, long nowNanos) {
     List.copyOf(cgroup.children().values()).forEach(child -> remove(child, nowNanos));
     String name = cgroup.path().substring(cgroup.path().lastIndexOf('/') + 1);
-    cgroup.parent().children().remove(name, cgroup);
+    Objects.requireNonNull(cgroup.parent()).children().remove(name, cgroup);
     byInode.remove(cgroup.inode());
     cgroup.markRemoved(nowNanos);
     removed.addLast(cgroup);
@@ -150,13 +153,13 @@ public final class CgroupTree {
   }
 
   /** The live cgroup at a path as the kernel's log spells it, or null. */
-  public Cgroup find(String path) {
+  public @Nullable Cgroup find(String path) {
     Cgroup deepest = deepest(path);
     return deepest != null && deepest.path().equals(path) ? deepest : null;
   }
 
   /** The deepest live cgroup at or above a path; null when the path is outside this tree. */
-  public Cgroup deepest(String path) {
+  public @Nullable Cgroup deepest(String path) {
     if (root == null || !path.startsWith("/") || !(prefix.isEmpty() || (path + "/").startsWith(prefix + "/"))) {
       return null;
     }

@@ -16,10 +16,12 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.function.IntToLongFunction;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -56,7 +58,7 @@ public final class CgroupWatcher implements EpollIoHandle {
   private final Inotify inotify;
   private final Inotify.Handler eventHandler = this::onEvent;
   private final Runnable wakeUp = this::drain;
-  private final FileDescriptor descriptor;
+  private final @Nullable FileDescriptor descriptor;
   private final IntObjectHashMap<Watch> watches = new IntObjectHashMap<>(256);
   private final List<Cgroup> withoutCounters = new ArrayList<>();
 
@@ -214,10 +216,14 @@ public final class CgroupWatcher implements EpollIoHandle {
     hadCgroupBelow(cgroup);
     List<Cgroup> children = new ArrayList<>(directories.length);
     for (File directory : directories) {
-      Cgroup child = guard.get(PLACE, () -> tree.add(cgroup, directory.getName()), null);
-      if (child != null) {
-        children.add(child);
-      }
+      guard.run(
+          PLACE,
+          () -> {
+            Cgroup child = tree.add(cgroup, directory.getName());
+            if (child != null) {
+              children.add(child);
+            }
+          });
     }
     return children;
   }
@@ -362,7 +368,7 @@ public final class CgroupWatcher implements EpollIoHandle {
 
   @Override
   public FileDescriptor fd() {
-    return descriptor;
+    return Objects.requireNonNull(descriptor);
   }
 
   @Override

@@ -41,7 +41,7 @@ final class MemoryEventsReader {
     treeName = Sys.nativeString("memory.events");
   }
 
-  /** @return 0, or -errno and the cgroup as it was */
+  /** Reads a cgroup's counters anew; returns 0, or -errno and leaves the cgroup as it was. */
   int read(Cgroup cgroup) {
     if (cgroup.isRemoved()) {
       return -Sys.ENOENT;

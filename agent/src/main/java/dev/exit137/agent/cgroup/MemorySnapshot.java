@@ -8,7 +8,8 @@ import dev.exit137.agent.linux.Sys;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.MemoryBreakdown;
 import java.util.Optional;
-import java.util.function.BiFunction;
+import java.util.function.ObjLongConsumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Where the memory of a cgroup and all below it was at one moment. Only numbers: read again, it allocates nothing.
@@ -19,6 +20,7 @@ public final class MemorySnapshot {
   private static final long ABSENT = -1;
 
   /** A line of memory.stat, by its key on v2 and on v1; null where that version has none. */
+  @SuppressWarnings("ImmutableEnumChecker") // The keys are never written, the setters have no state.
   private enum Stat {
     ANON("anon", "total_rss", MemoryBreakdown.Builder::setAnonBytes),
     FILE("file", "total_cache", MemoryBreakdown.Builder::setFileBytes),
@@ -34,11 +36,11 @@ public final class MemorySnapshot {
 
     private static final Stat[] ALL = values();
 
-    private final byte[] v2Key;
-    private final byte[] v1Key;
-    private final BiFunction<MemoryBreakdown.Builder, Long, MemoryBreakdown.Builder> setter;
+    private final byte @Nullable [] v2Key;
+    private final byte @Nullable [] v1Key;
+    private final ObjLongConsumer<MemoryBreakdown.Builder> setter;
 
-    Stat(String v2Key, String v1Key, BiFunction<MemoryBreakdown.Builder, Long, MemoryBreakdown.Builder> setter) {
+    Stat(@Nullable String v2Key, @Nullable String v1Key, ObjLongConsumer<MemoryBreakdown.Builder> setter) {
       this.v2Key = v2Key == null ? null : v2Key.getBytes(US_ASCII);
       this.v1Key = v1Key == null ? null : v1Key.getBytes(US_ASCII);
       this.setter = setter;
@@ -66,25 +68,25 @@ public final class MemorySnapshot {
       return file.read(cgroup.dirFd(), name) > 0 ? file.firstNumber() : ABSENT;
     }
 
-    /** @return bytes; negative for none, and where it cannot be read */
+    /** Its own limit in bytes; negative for none, and where it cannot be read. */
     long limitBytes(Cgroup cgroup) {
       long bytes = number(cgroup, limit);
       return bytes < AfterKillReader.V1_UNLIMITED_FROM ? bytes : ABSENT;
     }
 
-    /** @return bytes; negative where it cannot be read */
+    /** Its memory and that of all below it in bytes; negative where it cannot be read. */
     long usageBytes(Cgroup cgroup) {
       return number(cgroup, usage);
     }
   }
 
   private final long[] stat = new long[Stat.ALL.length];
-  private String path;
+  private String path = "";
   private long takenAtNanos;
   private long limitBytes;
   private long usageBytes;
 
-  /** @return whether it was read; else what it holds is of no use */
+  /** Reads it anew; returns whether it could be read, else what it holds is of no use. */
   boolean read(Cgroup cgroup, long limitBytes, long usageBytes, Files files) {
     if (files.file.read(cgroup.dirFd(), files.stat) <= 0) {
       return false;
@@ -113,7 +115,7 @@ public final class MemorySnapshot {
     Incident.Builder incident = Incident.newBuilder();
     for (Stat each : Stat.ALL) {
       if (stat[each.ordinal()] >= 0) {
-        each.setter.apply(incident.getMemoryBuilder(), stat[each.ordinal()]);
+        each.setter.accept(incident.getMemoryBuilder(), stat[each.ordinal()]);
       }
     }
     incident

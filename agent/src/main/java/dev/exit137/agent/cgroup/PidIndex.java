@@ -1,6 +1,7 @@
 package dev.exit137.agent.cgroup;
 
 import io.netty.util.collection.IntObjectHashMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Which cgroup a process was in, known <em>before</em> it is killed: at the kill the process is usually gone. An entry
@@ -18,7 +19,7 @@ public final class PidIndex {
   }
 
   /** The last cgroup in which the process was seen, or null. */
-  public Cgroup cgroupOf(int pid) {
+  public @Nullable Cgroup cgroupOf(int pid) {
     Cgroup cgroup = seen.get(pid);
     return cgroup != null ? cgroup : seenBefore.get(pid);
   }

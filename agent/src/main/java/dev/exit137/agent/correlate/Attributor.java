@@ -10,6 +10,8 @@ import dev.exit137.proto.v1.OomKillEvent.Evidence;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Finds the cgroup of a killed process. In this order: the kernel's own summary line; the index of processes seen
@@ -84,7 +86,7 @@ final class Attributor {
     return new CgroupAttribution(path, cgroup, countedBy, List.of(), sources);
   }
 
-  private CgroupAttribution fromIndex(long pid, long killedAtNanos) {
+  private @Nullable CgroupAttribution fromIndex(long pid, long killedAtNanos) {
     Cgroup cgroup = watcher.pids().cgroupOf((int) pid);
     if (cgroup == null) {
       return null;
@@ -106,7 +108,7 @@ final class Attributor {
         : new CgroupAttribution(cgroup.path(), cgroup, cgroup, List.of(), List.of(Evidence.PROC));
   }
 
-  private CgroupAttribution fromProc(OomLine killed) {
+  private @Nullable CgroupAttribution fromProc(OomLine killed) {
     return processes
         .comm(killed.pid())
         .filter(killed.comm()::contentEquals)
@@ -116,7 +118,7 @@ final class Attributor {
         .orElse(null);
   }
 
-  private CgroupAttribution agreeing(Cgroup cgroup) {
+  private @Nullable CgroupAttribution agreeing(Cgroup cgroup) {
     return countedBy(cgroup) == null
         ? null
         : new CgroupAttribution(cgroup.path(), cgroup, cgroup, List.of(), List.of(Evidence.PROC, Evidence.MEMORY_EVENTS));
@@ -163,7 +165,7 @@ final class Attributor {
     if (cgroups.size() > 1 && !cgroups.contains(indexed)) {
       return CgroupAttribution.ambiguous(cgroups.stream().map(Cgroup::path).toList());
     }
-    Cgroup cgroup = cgroups.size() == 1 ? cgroups.getFirst() : indexed;
+    Cgroup cgroup = cgroups.size() == 1 ? cgroups.getFirst() : Objects.requireNonNull(indexed);
     return new CgroupAttribution(cgroup.path(), cgroup, null, List.of(), List.of(Evidence.MEMORY_EVENTS));
   }
 
@@ -172,7 +174,7 @@ final class Attributor {
   }
 
   /** The cgroup, if its counter, read now, shows a kill that is not accounted for; else null. */
-  private Cgroup countedBy(Cgroup cgroup) {
+  private @Nullable Cgroup countedBy(Cgroup cgroup) {
     watcher.refresh(cgroup);
     return cgroup.surplus() > 0 ? cgroup : null;
   }
@@ -187,7 +189,7 @@ final class Attributor {
     return above.vanishedSurplus();
   }
 
-  private Cgroup lastRemoved(String path) {
+  private @Nullable Cgroup lastRemoved(String path) {
     Cgroup last = null;
     for (Cgroup cgroup : watcher.tree().recentlyRemoved()) {
       if (cgroup.path().equals(path)) {

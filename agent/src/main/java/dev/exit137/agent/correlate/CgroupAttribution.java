@@ -4,6 +4,7 @@ import dev.exit137.agent.cgroup.Cgroup;
 import dev.exit137.oomreport.event.Attribution;
 import dev.exit137.proto.v1.OomKillEvent.Evidence;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The cgroup that a kill belongs to, as this node has it.
@@ -13,11 +14,15 @@ import java.util.List;
  * @param countedBy the cgroup whose counter counted the kill: {@code cgroup}, or the nearest cgroup above it that is
  *     left; null where no counter shows it
  */
-record CgroupAttribution(Attribution attribution, Cgroup cgroup, Cgroup countedBy) {
+record CgroupAttribution(Attribution attribution, @Nullable Cgroup cgroup, @Nullable Cgroup countedBy) {
   static final CgroupAttribution UNKNOWN = new CgroupAttribution(Attribution.UNKNOWN, null, null);
 
   CgroupAttribution(
-      String path, Cgroup cgroup, Cgroup countedBy, List<String> candidates, List<Evidence> sources) {
+      String path,
+      @Nullable Cgroup cgroup,
+      @Nullable Cgroup countedBy,
+      List<String> candidates,
+      List<Evidence> sources) {
     this(new Attribution(path, candidates, sources), cgroup, countedBy);
   }
 
@@ -46,7 +51,7 @@ record CgroupAttribution(Attribution attribution, Cgroup cgroup, Cgroup countedB
   }
 
   /** The victim's very cgroup; null where it is not known for certain. */
-  Cgroup certainCgroup() {
+  @Nullable Cgroup certainCgroup() {
     return isOfThisVeryCgroup() ? cgroup : null;
   }
 

@@ -27,6 +27,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Joins what the records say with what the counters say: one event per killed process, at once, and a new revision when
@@ -69,7 +70,8 @@ public final class Correlator implements IncidentAssembler.Sink {
   private Optional<Incident> sampled = Optional.empty();
   private long attributedSequence = -1;
   private CgroupAttribution attribution = CgroupAttribution.UNKNOWN;
-  private Limit.Builder limit;
+  /** This incident's once it has sources; until then it is found anew for each event. */
+  private Limit.Builder limit = Limit.newBuilder();
   private List<Evidence> limitSources = List.of();
 
   /**
@@ -175,7 +177,6 @@ public final class Correlator implements IncidentAssembler.Sink {
     ofThisIncident.clear();
     sampleTaken = false;
     sampled = Optional.empty();
-    limit = null;
     limitSources = List.of();
   }
 
@@ -243,10 +244,11 @@ public final class Correlator implements IncidentAssembler.Sink {
   }
 
   private Optional<AfterKillReader.Raw> readAfterKill(long ageNanos) {
-    return isLive() && attribution.isOfThisVeryCgroup()
+    Cgroup cgroup = attribution.certainCgroup();
+    return isLive() && cgroup != null
         ? guard.get(
             PLACE,
-            () -> afterKill.flatMap(reader -> reader.read(attribution.cgroup(), OptionalLong.of(ageNanos))),
+            () -> afterKill.flatMap(reader -> reader.read(cgroup, OptionalLong.of(ageNanos))),
             Optional.empty())
         : Optional.empty();
   }
@@ -352,8 +354,8 @@ public final class Correlator implements IncidentAssembler.Sink {
   }
 
   /** Whose limit it was: once for all processes that are killed in a group, as soon as one's cgroup is known. */
-  private void findLimit(OomIncident incident, boolean memcg, Cgroup victims, long killedAtNanos) {
-    if (limit == null || limitSources.isEmpty()) {
+  private void findLimit(OomIncident incident, boolean memcg, @Nullable Cgroup victims, long killedAtNanos) {
+    if (limitSources.isEmpty()) {
       Limit.Builder found = EventFactory.limit(incident);
       limit = found;
       if (memcg && limits.isPresent() && !isInBaseline(killedAtNanos)) {

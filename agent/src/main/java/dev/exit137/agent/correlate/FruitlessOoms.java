@@ -4,6 +4,7 @@ import dev.exit137.oomreport.incident.OomIncident;
 import dev.exit137.oomreport.parse.ByteText;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * OOMs of a cgroup that has nothing to kill. Its processes ask for memory again and again, and the kernel prints a whole
@@ -16,7 +17,7 @@ final class FruitlessOoms {
 
   private final Consumer<KillReport> reports;
   private final ByteText cgroup = new ByteText(4096);
-  private KillReport report;
+  private @Nullable KillReport report;
   private long repeats;
   private long repeatsTold;
   private long lastNanos;
@@ -61,7 +62,7 @@ final class FruitlessOoms {
   }
 
   private void tell(long nowNanos) {
-    if (repeats > repeatsTold) {
+    if (report != null && repeats > repeatsTold) {
       var better = report.event().toBuilder();
       better.getIncidentBuilder().setRepeatedReports(repeats);
       report = report.revised(better);

@@ -40,7 +40,7 @@ public final class KillBalance {
     this.unaccounted = unaccounted;
   }
 
-  /** @return the counter now, or UNKNOWN */
+  /** Reads the counter; {@link #UNKNOWN} where it cannot be read. */
   public long read() {
     vmstat = file.read(procFd, name) < 0 ? UNKNOWN : file.valueOf(OOM_KILL);
     return vmstat;

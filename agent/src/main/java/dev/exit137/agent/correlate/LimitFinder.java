@@ -7,6 +7,7 @@ import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.OomKillEvent.Evidence;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Finds the cgroup whose limit was hit. Where the kernel's own line names it, its {@code oom} counter is a second
@@ -35,7 +36,7 @@ final class LimitFinder {
    *     absorbed
    * @return the sources that say so; empty where no counter does
    */
-  List<Evidence> find(Limit.Builder limit, Cgroup victims, boolean byCounter) {
+  List<Evidence> find(Limit.Builder limit, @Nullable Cgroup victims, boolean byCounter) {
     String named = limit.getCgroup();
     Cgroup hit = null;
     List<Cgroup> moved = new ArrayList<>();
@@ -70,7 +71,7 @@ final class LimitFinder {
   }
 
   /** The cgroup at a path that the kernel printed, unless it may be one that was made later. */
-  private Cgroup atPath(String path) {
+  private @Nullable Cgroup atPath(String path) {
     Cgroup cgroup = watcher.tree().find(path);
     if (cgroup == null) {
       return null;

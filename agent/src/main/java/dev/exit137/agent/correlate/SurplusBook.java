@@ -94,11 +94,12 @@ public final class SurplusBook {
    * that comes now is of that kill.
    */
   Optional<KillReport> countedOnly(CgroupAttribution attribution) {
-    if (attribution.cgroup() == null || attribution.countedBy() != null) {
+    Cgroup cgroup = attribution.cgroup();
+    if (cgroup == null || attribution.countedBy() != null) {
       return Optional.empty();
     }
     return countedOnly.stream()
-        .filter(kill -> kill.countedBy().inode() == attribution.cgroup().inode())
+        .filter(kill -> kill.countedBy().inode() == cgroup.inode())
         .findFirst()
         .map(CountedOnly::report);
   }
@@ -109,6 +110,7 @@ public final class SurplusBook {
   }
 
   /** The record of a kill that was reported without one has come, and was reported. */
+  @SuppressWarnings("ReferenceEquality") // This very report; to compare whole events would be slow.
   void recordHasCome(KillReport report) {
     countedOnly.removeIf(kill -> kill.report() == report);
   }

@@ -5,7 +5,9 @@ import dev.exit137.daemon.retry.Backoff;
 import io.netty.channel.IoRegistration;
 import io.netty.channel.epoll.EpollIoHandle;
 import java.io.IOException;
+import java.util.Objects;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Keeps the kernel's log read: waits for its records, pauses, and opens the device again, with backoff, when it could not
@@ -37,7 +39,7 @@ public final class KmsgFollower {
   private final Backoff backoff;
   private final Listener listener;
   private final Guard guard;
-  private IoRegistration registration;
+  private @Nullable IoRegistration registration;
   private boolean retryDue;
   private boolean closed;
   private long reopens;
@@ -81,7 +83,7 @@ public final class KmsgFollower {
     try {
       source.open();
     } catch (IOException e) {
-      failed(e.getMessage());
+      failed(Objects.requireNonNull(e.getMessage()));
     }
   }
 

@@ -11,6 +11,8 @@ import io.netty.channel.unix.FileDescriptor;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Tails {@code /dev/kmsg}: one record per read, from the start of the kernel's ring. Only records of facility 0 are the
@@ -72,7 +74,7 @@ public final class KmsgSource implements EpollIoHandle {
   /** What the read() returned that ended the batch. */
   private int lastCount;
   private int kmsgFd = CLOSED;
-  private FileDescriptor descriptor;
+  private @Nullable FileDescriptor descriptor;
   /** Sequence number that the next record has unless some are overwritten; unknown until one was read. */
   private long position = UNKNOWN;
   private int fruitless;
@@ -297,7 +299,7 @@ public final class KmsgSource implements EpollIoHandle {
 
   @Override
   public FileDescriptor fd() {
-    return descriptor;
+    return Objects.requireNonNull(descriptor);
   }
 
   @Override

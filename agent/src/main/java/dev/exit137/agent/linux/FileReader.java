@@ -17,7 +17,11 @@ public final class FileReader {
     bytes = new byte[capacityBytes];
   }
 
-  /** @return bytes read, or -errno; the content is valid until the next call */
+  /**
+   * Reads a file; its content is valid until the next call.
+   *
+   * @return bytes read, or -errno
+   */
   public int read(int dirFd, NativeMemory name) {
     length = 0;
     int fd = Sys.openAt(dirFd, name, Sys.O_RDONLY | Sys.O_CLOEXEC);
@@ -73,7 +77,7 @@ public final class FileReader {
     return -1;
   }
 
-  /** @return the decimal number that the last read begins with, or -1 for other text */
+  /** The decimal number that the last read begins with, or -1 for other text. */
   public long firstNumber() {
     return number(0);
   }

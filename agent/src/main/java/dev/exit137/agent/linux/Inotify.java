@@ -47,7 +47,11 @@ public final class Inotify implements AutoCloseable {
     return fd;
   }
 
-  /** @return a watch descriptor, the same for the same inode, or -errno */
+  /**
+   * Watches an inode.
+   *
+   * @return a watch descriptor, the same for the same inode, or -errno
+   */
   public int addWatch(String path, int mask) {
     return fd < 0 ? fd : Sys.inotifyAddWatch(fd, path, mask);
   }

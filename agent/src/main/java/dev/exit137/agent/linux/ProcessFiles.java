@@ -101,7 +101,7 @@ public final class ProcessFiles {
   private Optional<Duration> uptime() {
     try {
       return bytes(procRoot.resolve("uptime"))
-          .map(bytes -> new String(bytes, ISO_8859_1).split(" ")[0])
+          .map(bytes -> new String(bytes, ISO_8859_1).split(" ", 0)[0])
           .map(seconds -> Duration.ofMillis((long) (Double.parseDouble(seconds) * 1000)));
     } catch (NumberFormatException e) {
       return Optional.empty();

@@ -83,7 +83,11 @@ public final class Sys {
     return true;
   }
 
-  /** @return a file descriptor, or -errno */
+  /**
+   * Opens a file, open(2).
+   *
+   * @return a file descriptor, or -errno
+   */
   public static int open(String path, int flags) {
     synchronized (SCRATCH) {
       if (!hasPath(path)) {
@@ -97,7 +101,11 @@ public final class Sys {
     }
   }
 
-  /** @return a file descriptor, or -errno */
+  /**
+   * Opens a file below a directory, openat(2).
+   *
+   * @return a file descriptor, or -errno
+   */
   public static int openAt(int dirFd, NativeMemory name, int flags) {
     int result;
     do {
@@ -106,7 +114,11 @@ public final class Sys {
     return result;
   }
 
-  /** @return bytes read, 0 at the end of the file, or -errno */
+  /**
+   * Reads to the start of the buffer, read(2).
+   *
+   * @return bytes read, 0 at the end of the file, or -errno
+   */
   public static int read(int fd, NativeMemory buffer, int count) {
     return read(fd, buffer, 0, count);
   }
@@ -132,24 +144,36 @@ public final class Sys {
     }
   }
 
-  /** @return an inotify descriptor, non-blocking and close-on-exec, or -errno */
+  /**
+   * Makes an inotify instance, inotify_init1(2).
+   *
+   * @return an inotify descriptor, non-blocking and close-on-exec, or -errno
+   */
   public static int inotifyInit() {
     return check(LibC.inotifyInit1(IN_NONBLOCK | IN_CLOEXEC));
   }
 
-  /** @return a watch descriptor, or -errno */
+  /**
+   * Watches a file, inotify_add_watch(2).
+   *
+   * @return a watch descriptor, or -errno
+   */
   public static int inotifyAddWatch(int inotifyFd, String path, int mask) {
     synchronized (SCRATCH) {
       return hasPath(path) ? check(LibC.inotifyAddWatch(inotifyFd, SCRATCH.address(), mask)) : -ENAMETOOLONG;
     }
   }
 
-  /** @return 0, or -errno */
+  /**
+   * Ends a watch, inotify_rm_watch(2).
+   *
+   * @return 0, or -errno
+   */
   public static int inotifyRemoveWatch(int inotifyFd, int watch) {
     return check(LibC.inotifyRmWatch(inotifyFd, watch));
   }
 
-  /** @return the inode of an open file, or -errno */
+  /** The inode of an open file, or -errno. */
   public static long inode(int fd) {
     synchronized (SCRATCH) {
       int result = statx(fd);
