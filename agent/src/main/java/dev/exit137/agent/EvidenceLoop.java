@@ -31,6 +31,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
@@ -145,7 +146,8 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
     try {
       loop.submit(this::begin).get();
     } catch (ExecutionException e) {
-      throw new IOException("cannot start to watch: " + e.getCause().getMessage(), e.getCause());
+      Throwable cause = Objects.requireNonNull(e.getCause());
+      throw new IOException("cannot start to watch: " + cause.getMessage(), cause);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IOException("interrupted while starting", e);

@@ -57,7 +57,10 @@ final class CriRuntime implements ContainerRuntime {
   private final RuntimeServiceStub cri;
   private String runtimeName = "";
 
-  /** @param thread runs every callback; @param deadline for each question */
+  /**
+   * @param thread runs every callback
+   * @param deadline for each question
+   */
   CriRuntime(Path socket, LabelFilter labels, Duration deadline, Executor thread) {
     this.labels = labels;
     this.deadline = deadline;

@@ -49,6 +49,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /** Docker Engine through its API, a connection for each question. Bytes move on the agent-docker thread. */
 final class DockerRuntime implements ContainerRuntime {
@@ -59,33 +60,35 @@ final class DockerRuntime implements ContainerRuntime {
 
   /** Of {@code GET /containers/json}: what is not named here is skipped. */
   record Listed(
-      @SerializedName("Id") String id,
-      @SerializedName("Names") List<String> names,
-      @SerializedName("Image") String image,
-      @SerializedName("Labels") Map<String, String> labels,
-      @SerializedName("State") String state) {}
+      @SerializedName("Id") @Nullable String id,
+      @SerializedName("Names") @Nullable List<String> names,
+      @SerializedName("Image") @Nullable String image,
+      @SerializedName("Labels") @Nullable Map<String, String> labels,
+      @SerializedName("State") @Nullable String state) {}
 
   /** Of {@code GET /containers/<id>/json}. */
   record Inspected(
-      @SerializedName("Id") String id,
-      @SerializedName("Name") String name,
-      @SerializedName("Config") Config config,
-      @SerializedName("State") State state) {}
+      @SerializedName("Id") @Nullable String id,
+      @SerializedName("Name") @Nullable String name,
+      @SerializedName("Config") @Nullable Config config,
+      @SerializedName("State") @Nullable State state) {}
 
   /** The container as it was made. */
-  record Config(@SerializedName("Image") String image, @SerializedName("Labels") Map<String, String> labels) {}
+  record Config(
+      @SerializedName("Image") @Nullable String image,
+      @SerializedName("Labels") @Nullable Map<String, String> labels) {}
 
   /** Its life now, or its last one. */
   record State(
-      @SerializedName("Status") String status,
+      @SerializedName("Status") @Nullable String status,
       @SerializedName("Pid") int pid,
-      @SerializedName("StartedAt") String startedAt) {}
+      @SerializedName("StartedAt") @Nullable String startedAt) {}
 
   /** Of {@code GET /events}: {@code {"Type":"container","Action":"start","Actor":{"ID":"4f0c…"}}}. */
-  record Event(@SerializedName("Actor") Actor actor) {}
+  record Event(@SerializedName("Actor") @Nullable Actor actor) {}
 
   /** Whom an event is of. */
-  record Actor(@SerializedName("ID") String id) {}
+  record Actor(@SerializedName("ID") @Nullable String id) {}
 
   private final DomainSocketAddress address;
   private final Duration deadline;
@@ -93,7 +96,10 @@ final class DockerRuntime implements ContainerRuntime {
   private final EventLoopGroup group =
       new MultiThreadIoEventLoopGroup(1, new DefaultThreadFactory("agent-docker", true), EpollIoHandler.newFactory());
 
-  /** @param thread runs every callback; @param deadline for each question */
+  /**
+   * @param thread runs every callback
+   * @param deadline for each question
+   */
   DockerRuntime(Path socket, Duration deadline, Executor thread) {
     this.address = new DomainSocketAddress(socket.toFile());
     this.deadline = deadline;
@@ -149,7 +155,7 @@ final class DockerRuntime implements ContainerRuntime {
         Optional.of(state == null ? Instant.MAX : time(state.startedAt())));
   }
 
-  private static Container container(String id, String name, String image) {
+  private static Container container(@Nullable String id, @Nullable String name, @Nullable String image) {
     return Container.newBuilder()
         .setRuntime("docker")
         .setId(orEmpty(id))
@@ -158,11 +164,11 @@ final class DockerRuntime implements ContainerRuntime {
         .build();
   }
 
-  private static String orEmpty(String value) {
+  private static String orEmpty(@Nullable String value) {
     return value == null ? "" : value;
   }
 
-  private static Map<String, String> composeLabels(Map<String, String> labels) {
+  private static Map<String, String> composeLabels(@Nullable Map<String, String> labels) {
     Map<String, String> compose = new TreeMap<>();
     if (labels != null) {
       labels.forEach(
@@ -175,11 +181,11 @@ final class DockerRuntime implements ContainerRuntime {
     return compose;
   }
 
-  private static boolean isAlive(String status) {
+  private static boolean isAlive(@Nullable String status) {
     return !"exited".equals(status) && !"dead".equals(status) && !"removing".equals(status);
   }
 
-  private static Instant time(String rfc3339) {
+  private static Instant time(@Nullable String rfc3339) {
     try {
       return rfc3339 == null ? Instant.MAX : Instant.parse(rfc3339);
     } catch (DateTimeException e) {
@@ -197,8 +203,9 @@ final class DockerRuntime implements ContainerRuntime {
           @Override
           protected void channelRead0(ChannelHandlerContext context, ByteBuf line) {
             Event event = parse(line.toString(StandardCharsets.UTF_8), Event.class);
-            if (event.actor() != null && event.actor().id() != null) {
-              thread.execute(() -> started.accept(event.actor().id()));
+            String id = event.actor() == null ? null : event.actor().id();
+            if (id != null) {
+              thread.execute(() -> started.accept(id));
             }
           }
 
@@ -214,7 +221,7 @@ final class DockerRuntime implements ContainerRuntime {
               ended.complete(null);
               return null;
             });
-    return ended.thenApplyAsync(nothing -> nothing, thread);
+    return ended.thenApplyAsync(nothing -> null, thread);
   }
 
   /** The chunks of a response as the bytes that they are parts of. */

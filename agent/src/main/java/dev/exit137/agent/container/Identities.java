@@ -23,6 +23,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -69,7 +70,7 @@ public final class Identities implements AutoCloseable {
     private final CompletableFuture<Identity> answer = new CompletableFuture<>();
     private Duration pause = pace.firstRetry();
     private boolean isOut;
-    private Future<?> retry;
+    private @Nullable Future<?> retry;
 
     Ask(String id) {
       this.id = id;
@@ -277,7 +278,7 @@ public final class Identities implements AutoCloseable {
     }
   }
 
-  private Ask add(String id) {
+  private @Nullable Ask add(String id) {
     if (asks.size() >= MAX_ASKS) {
       return null;
     }
@@ -288,7 +289,7 @@ public final class Identities implements AutoCloseable {
 
   /** A kill needs it: it does not wait for its turn. */
   private void goNow(Ask ask) {
-    if (ask.isScheduled()) {
+    if (ask.retry != null) {
       ask.retry.cancel(false);
       ask.retry = null;
     }
@@ -341,7 +342,7 @@ public final class Identities implements AutoCloseable {
             });
   }
 
-  private Optional<Identity> learnt(RuntimeLink link, Optional<Identity> found, Throwable failure) {
+  private Optional<Identity> learnt(RuntimeLink link, Optional<Identity> found, @Nullable Throwable failure) {
     if (failure != null) {
       link.failed(failure);
       return Optional.empty();

@@ -84,7 +84,7 @@ final class IdentityCache {
         .removeIf(
             entry -> {
               Kept kept = entry.getValue();
-              if (kept.runtime != runtime) {
+              if (!kept.runtime.equals(runtime)) {
                 return false;
               }
               if (listed.contains(entry.getKey())) {

@@ -5,11 +5,13 @@ import dev.exit137.proto.v1.SourceStatus;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -39,7 +41,7 @@ final class RuntimeLink {
   private final Function<Path, ContainerRuntime> opener;
   private final Listener listener;
   private final Guard guard;
-  private ContainerRuntime runtime;
+  private @Nullable ContainerRuntime runtime;
   private boolean listing;
   private boolean watching;
   private boolean hasNoEvents;
@@ -48,7 +50,7 @@ final class RuntimeLink {
   private int ticksToLook;
   private int ticksToList;
   /** Why it fails; empty when it does not, null when there is no socket. */
-  private volatile String problem;
+  private volatile @Nullable String problem;
   private volatile boolean everAnswered;
 
   /**
@@ -73,7 +75,7 @@ final class RuntimeLink {
   }
 
   /** The runtime, or null while it is not known to answer. */
-  ContainerRuntime runtime() {
+  @Nullable ContainerRuntime runtime() {
     return answered ? runtime : null;
   }
 
@@ -96,7 +98,7 @@ final class RuntimeLink {
       }
     }
     if (runtime != null && !listing && (!answered || --ticksToList <= 0)) {
-      list();
+      list(runtime);
     }
   }
 
@@ -112,12 +114,13 @@ final class RuntimeLink {
     }
   }
 
-  private void list() {
+  private void list(ContainerRuntime present) {
     listing = true;
-    asked(runtime::list).whenComplete((identities, failure) -> guard.run(PLACE, () -> listed(identities, failure)));
+    asked(present::list)
+        .whenComplete((identities, failure) -> guard.run(PLACE, () -> listed(present, identities, failure)));
   }
 
-  private void listed(List<Identity> identities, Throwable failure) {
+  private void listed(ContainerRuntime present, List<Identity> identities, @Nullable Throwable failure) {
     listing = false;
     if (failure != null) {
       out(counted(failure));
@@ -130,7 +133,7 @@ final class RuntimeLink {
     answered = true;
     everAnswered = true;
     problem = "";
-    watch();
+    watch(present);
     listener.onListed(this, identities);
   }
 
@@ -145,15 +148,15 @@ final class RuntimeLink {
 
   /** One container, as {@link ContainerRuntime#ask}; to be called where there is a {@link #runtime}. */
   CompletableFuture<Optional<Identity>> ask(String id) {
-    return asked(() -> runtime.ask(id));
+    return asked(() -> Objects.requireNonNull(runtime).ask(id));
   }
 
-  private void watch() {
+  private void watch(ContainerRuntime present) {
     if (watching || hasNoEvents) {
       return;
     }
     watching = true;
-    asked(() -> runtime.watch(id -> guard.run(PLACE, () -> listener.onStarted(id))))
+    asked(() -> present.watch(id -> guard.run(PLACE, () -> listener.onStarted(id))))
         .whenComplete(
             (ended, failure) -> {
               watching = false;
@@ -194,7 +197,7 @@ final class RuntimeLink {
   }
 
   private static String reason(Throwable cause) {
-    return cause instanceof RuntimeFailure ? cause.getMessage() : cause.toString();
+    return cause instanceof RuntimeFailure ? Objects.requireNonNull(cause.getMessage()) : cause.toString();
   }
 
   /** How it is; meaningful while there is a socket. */

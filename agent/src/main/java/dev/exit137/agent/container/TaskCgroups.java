@@ -1,5 +1,6 @@
 package dev.exit137.agent.container;
 
+import com.google.protobuf.Timestamp;
 import dev.exit137.agent.linux.ProcessFiles;
 import dev.exit137.daemon.collect.BoundedMap;
 import dev.exit137.oomreport.event.CgroupPath;
@@ -57,7 +58,8 @@ public final class TaskCgroups {
     if (!processes.countsAsTheKernel()) {
       return tasks;
     }
-    Instant killedAt = Instant.ofEpochSecond(event.getTime().getSeconds(), event.getTime().getNanos());
+    Timestamp time = event.getTime();
+    Instant killedAt = Instant.ofEpochSecond(time.getSeconds(), time.getNanos());
     Set<Integer> largest = new HashSet<>();
     tasks.stream()
         .sorted(Comparator.comparingLong(Task::getRssBytes).reversed())

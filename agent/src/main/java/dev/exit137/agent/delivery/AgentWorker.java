@@ -29,6 +29,7 @@ import java.util.concurrent.ThreadPoolExecutor.DiscardPolicy;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -70,7 +71,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   private final AtomicLong checkpointFailures = new AtomicLong();
 
   private Checkpoint cut = Checkpoint.getDefaultInstance();
-  private AgentStatus status;
+  private @Nullable AgentStatus status;
   private Checkpoint durableCut = cut;
   private boolean checkpointDue;
   private boolean checkpointFails;
@@ -203,6 +204,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
     }
   }
 
+  @SuppressWarnings("ReferenceEquality") // Each cut is an object of its own: none is compared by what it says.
   private void flush() {
     flushDue = false;
     outbox.flush();
@@ -224,7 +226,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   }
 
   @Override
-  public OomKillEvent pollUnsent() {
+  public @Nullable OomKillEvent pollUnsent() {
     for (KeptEvent next = outbox.pollUnsent(); next != null; next = outbox.pollUnsent()) {
       try {
         OomKillEvent event = OomKillEvent.parseFrom(next.event);
@@ -249,7 +251,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   }
 
   @Override
-  public AgentStatus status() {
+  public @Nullable AgentStatus status() {
     // What is refused now is to be the event that is looked for.
     if (status == null || outbox.isCareful()) {
       return null;

@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -26,7 +27,7 @@ public final class CheckpointFile implements AutoCloseable {
   private final Path directory;
   private final Path file;
   private final Path aside;
-  private final FileChannel lockChannel;
+  private final @Nullable FileChannel lockChannel;
 
   /** @throws IOException the directory cannot be used; the message names it and the remedy */
   public CheckpointFile(Path directory) throws IOException {
@@ -51,7 +52,7 @@ public final class CheckpointFile implements AutoCloseable {
   }
 
   /** Null where the file system has become read-only, as one does after an error: that is no reason to end. */
-  private FileChannel openLock() throws IOException {
+  private @Nullable FileChannel openLock() throws IOException {
     try {
       Files.createDirectories(directory);
       return FileChannel.open(directory.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);

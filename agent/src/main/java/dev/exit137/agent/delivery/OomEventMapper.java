@@ -1,5 +1,6 @@
 package dev.exit137.agent.delivery;
 
+import com.google.protobuf.Timestamp;
 import dev.exit137.agent.cgroup.AfterKillReader;
 import dev.exit137.agent.container.ContainerProcesses;
 import dev.exit137.agent.container.Identities;
@@ -105,7 +106,8 @@ public final class OomEventMapper {
   }
 
   private static Instant killedAt(OomKillEvent.Builder event) {
-    return Instant.ofEpochSecond(event.getTime().getSeconds(), event.getTime().getNanos());
+    Timestamp time = event.getTime();
+    return Instant.ofEpochSecond(time.getSeconds(), time.getNanos());
   }
 
   /** Adds the names of the containers that the report's largest tasks are in. */

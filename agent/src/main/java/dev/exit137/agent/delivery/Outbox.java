@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -39,7 +40,7 @@ final class Outbox {
   /** The best telling of an event that there is. */
   private static final class Newest {
     private int revision;
-    private Position record;
+    private @Nullable Position record;
   }
 
   private final Spool spool;
@@ -81,7 +82,7 @@ final class Outbox {
         .ifPresent(key -> setNewest(key, item.position()));
   }
 
-  private void setNewest(EventKey key, Position record) {
+  private void setNewest(EventKey key, @Nullable Position record) {
     Newest known = newest.computeIfAbsent(key.id(), id -> new Newest());
     known.revision = key.revision();
     known.record = record;
@@ -274,7 +275,7 @@ final class Outbox {
   }
 
   /** The next event to be sent on this stream, or null. */
-  KeptEvent pollUnsent() {
+  @Nullable KeptEvent pollUnsent() {
     return order.poll();
   }
 

@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What goes onto the stream when. Where the aggregator refuses an event for what it is, it does not say which: then
@@ -41,7 +42,7 @@ final class SendOrder {
   }
 
   /** The next event; null when there is none now. */
-  KeptEvent poll() {
+  @Nullable KeptEvent poll() {
     if (!inFlight.isEmpty() && isCareful()) {
       return null;
     }
@@ -57,7 +58,7 @@ final class SendOrder {
     return next;
   }
 
-  private KeptEvent poll(ArrayDeque<KeptEvent> queue) {
+  private @Nullable KeptEvent poll(ArrayDeque<KeptEvent> queue) {
     KeptEvent next = queue.pollFirst();
     while (next != null && !maySend.test(next)) {
       next = queue.pollFirst();

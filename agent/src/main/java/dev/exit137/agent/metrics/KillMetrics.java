@@ -14,6 +14,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Collections;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What is counted of events, each once, whatever its revisions. Those from before this agent was watching count apart,
@@ -26,7 +27,7 @@ public final class KillMetrics {
   private final int maxSeries;
   private final Set<String> countedIncidents = Collections.newSetFromMap(BoundedMap.byAccess(MAX_REMEMBERED));
   private final Set<String> sentEvents = Collections.newSetFromMap(BoundedMap.byAccess(MAX_REMEMBERED));
-  private Counters counters;
+  private @Nullable Counters counters;
 
   /** @param maxSeries of each counter */
   public KillMetrics(int maxSeries) {

@@ -8,6 +8,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One segment's records: length of the payload (4 bytes, big endian), CRC32C of length and payload (4 bytes), payload.
@@ -74,7 +75,7 @@ final class RecordFile implements AutoCloseable {
    * The first whole record at or after an offset; null when there is none before {@code end}. A damaged one is passed
    * over where its length is not, so that it costs no other.
    */
-  Found read(long offset, long end) throws IOException {
+  @Nullable Found read(long offset, long end) throws IOException {
     for (long at = offset; at + HEADER_BYTES < end; ) {
       header.clear();
       if (!readFully(header, at)) {

@@ -18,6 +18,7 @@ import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -31,7 +32,7 @@ public final class Spool implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Spool.class);
   private static final Pattern NAME = Pattern.compile("([0-9a-f]{16})\\.v1");
   private static final int SEGMENTS = 64;
-  private static final long MIN_SEGMENT_BYTES = 256 << 10;
+  private static final long MIN_SEGMENT_BYTES = 256L << 10;
 
   /** A record that was read, to be {@link #done} later. */
   public record Item(Position position, ByteString payload) {}
@@ -49,13 +50,17 @@ public final class Spool implements AutoCloseable {
   private final TreeMap<Long, Segment> segments = new TreeMap<>();
 
   private long nextId = 1;
-  private Segment last;
-  private RecordFile writing;
-  private Segment current;
-  private RecordFile reading;
+  private @Nullable Segment last;
+  private @Nullable RecordFile writing;
+  private @Nullable Segment current;
+  private @Nullable RecordFile reading;
   private long damaged;
 
-  /** Touches nothing yet. @param maxBytes what all files may take together; at least {@link #MIN_BYTES} */
+  /**
+   * Touches nothing yet.
+   *
+   * @param maxBytes what all files may take together; at least {@link #MIN_BYTES}
+   */
   public Spool(Path directory, long maxBytes) {
     this.directory = directory;
     this.maxBytes = maxBytes;
@@ -143,7 +148,7 @@ public final class Spool implements AutoCloseable {
 
   /** Bytes that a record takes. */
   public static long sizeOf(ByteString payload) {
-    return RecordFile.HEADER_BYTES + payload.size();
+    return (long) RecordFile.HEADER_BYTES + payload.size();
   }
 
   /** Whether so many bytes more are more than the spool may take, and something can go. */
@@ -175,18 +180,21 @@ public final class Spool implements AutoCloseable {
   public List<Position> append(List<ByteString> payloads) throws IOException {
     List<Position> positions = new ArrayList<>(payloads.size());
     try {
-      openLast(payloads.stream().mapToLong(Spool::sizeOf).sum());
-      long end = last.length;
+      Segment segment = lastFor(payloads.stream().mapToLong(Spool::sizeOf).sum());
+      if (writing == null) {
+        writing = RecordFile.toAppend(segment.file, segment.length);
+      }
+      long end = segment.length;
       for (ByteString payload : payloads) {
-        positions.add(new Position(last.id, end));
+        positions.add(new Position(segment.id, end));
         end = writing.write(end, payload);
       }
       writing.sync();
-      if (!Files.exists(last.file)) {
-        throw new NoSuchFileException(last.file.toString(), null, "it was deleted while it was written");
+      if (!Files.exists(segment.file)) {
+        throw new NoSuchFileException(segment.file.toString(), null, "it was deleted while it was written");
       }
-      last.length = end;
-      last.records += payloads.size();
+      segment.length = end;
+      segment.records += payloads.size();
       return positions;
     } catch (IOException | RuntimeException | Error e) {
       // What a failed sync leaves in the file is anybody's guess: nothing more is appended to it.
@@ -195,23 +203,21 @@ public final class Spool implements AutoCloseable {
     }
   }
 
-  private void openLast(long bytes) throws IOException {
-    if (last != null && last.length > 0 && last.length + bytes > segmentBytes) {
-      endLast();
+  private Segment lastFor(long bytes) throws IOException {
+    if (last != null && (last.length == 0 || last.length + bytes <= segmentBytes)) {
+      return last;
     }
-    if (last == null) {
-      Files.createDirectories(directory);
-      long id = nextId++;
-      Segment fresh = new Segment(id, directory.resolve(name(id)));
-      writing = RecordFile.create(fresh.file);
-      segments.put(fresh.id, fresh);
-      last = fresh;
-      try (FileChannel entries = FileChannel.open(directory, StandardOpenOption.READ)) {
-        entries.force(true);
-      }
-    } else if (writing == null) {
-      writing = RecordFile.toAppend(last.file, last.length);
+    endLast();
+    Files.createDirectories(directory);
+    long id = nextId++;
+    Segment fresh = new Segment(id, directory.resolve(name(id)));
+    writing = RecordFile.create(fresh.file);
+    segments.put(fresh.id, fresh);
+    last = fresh;
+    try (FileChannel entries = FileChannel.open(directory, StandardOpenOption.READ)) {
+      entries.force(true);
     }
+    return fresh;
   }
 
   private void endLast() {
@@ -222,7 +228,7 @@ public final class Spool implements AutoCloseable {
 
   private void abandonLast() {
     Segment broken = last;
-    if (writing != null) {
+    if (broken != null && writing != null) {
       try {
         writing.cut(broken.length);
       } catch (IOException e) {
@@ -242,7 +248,7 @@ public final class Spool implements AutoCloseable {
   // ---- reading
 
   /** The next record; null at the end. One that has become unreadable is counted and passed over. */
-  public Item next() {
+  public @Nullable Item next() {
     while (true) {
       if (current == null || current.isRead()) {
         close(reading);
@@ -303,7 +309,7 @@ public final class Spool implements AutoCloseable {
     }
   }
 
-  private static void close(RecordFile file) {
+  private static void close(@Nullable RecordFile file) {
     if (file != null) {
       try {
         file.close();

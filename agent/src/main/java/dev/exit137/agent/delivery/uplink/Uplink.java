@@ -27,6 +27,7 @@ import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -52,13 +53,13 @@ public final class Uplink implements AutoCloseable {
     void onConnected();
 
     /** The next event for this stream; null when there is none, or enough is on its way. */
-    OomKillEvent pollUnsent();
+    @Nullable OomKillEvent pollUnsent();
 
     /** Events that were sent on this stream and are not acknowledged. */
     int inFlight();
 
     /** What the agent says of itself; null when there is nothing to say now. */
-    AgentStatus status();
+    @Nullable AgentStatus status();
 
     /** Events that are durable now. */
     void onAcknowledged(List<EventAck> acks);
@@ -82,10 +83,10 @@ public final class Uplink implements AutoCloseable {
 
   private int next;
   private int patienceFactor = 1;
-  private Responses stream;
+  private @Nullable Responses stream;
   private long progressNanos;
   private boolean statusDue;
-  private Status failureSaid;
+  private @Nullable Status failureSaid;
   private Optional<Instant> awaySince;
   private boolean closed;
 
@@ -158,6 +159,8 @@ public final class Uplink implements AutoCloseable {
 
   private final class Responses implements ClientResponseObserver<PublishEventsRequest, PublishEventsResponse> {
     private final String address;
+    // gRPC calls beforeStart before anything here needs it.
+    @SuppressWarnings("NullAway.Init")
     private ClientCallStreamObserver<PublishEventsRequest> call;
     private boolean connected;
     private boolean ended;
