@@ -16,13 +16,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Takes the events of all agents, keeps them, and serves them to consumers. Its threads are daemons: whoever starts one
- * waits in {@link #awaitTermination()}. All methods may be called from any thread.
+ * Accepts the events of all agents, stores them, and serves them to consumers. Its threads are daemon threads: the main
+ * program waits in {@link #awaitTermination()}. All methods may be called from any thread.
  */
 public final class Aggregator implements Observed, AutoCloseable {
-  /** The network's thread does nothing that takes long. */
+  /** The network thread does no long work. */
   private static final Duration NETWORK_PATIENCE = Duration.ofMinutes(1);
-  /** The store's waits for the disk. A slow one, or a full one, is mended by no restart. */
+  /** The store's thread waits for the disk. A restart does not cure a slow or a full disk. */
   private static final Duration STORE_PATIENCE = Duration.ofMinutes(5);
 
   private static final Logger LOG = LoggerFactory.getLogger(Aggregator.class);
@@ -34,7 +34,7 @@ public final class Aggregator implements Observed, AutoCloseable {
   private final CountDownLatch closed = new CountDownLatch(1);
   private volatile boolean ending;
 
-  /** Of its parts, which it closes; metrics has what the store counts. */
+  /** The aggregator closes its parts; metrics contains the store's counters. */
   Aggregator(EventStore store, GrpcServer server, PrometheusRegistry metrics, Guard guard) {
     this.store = store;
     this.server = server;
@@ -51,8 +51,8 @@ public final class Aggregator implements Observed, AutoCloseable {
    *
    * @param clock the wall clock
    * @param guard of this process
-   * @throws IOException fit to be shown to a user as it is: the address cannot be listened on, or the data directory
-   *     cannot be used
+   * @throws IOException the address cannot be listened on, or the data directory cannot be used; the message is fit for
+   *     the user
    */
   public static Aggregator start(AggregatorConfig config, InstantSource clock, Guard guard) throws IOException {
     PrometheusRegistry metrics = new PrometheusRegistry();
@@ -65,7 +65,7 @@ public final class Aggregator implements Observed, AutoCloseable {
     }
   }
 
-  /** The TCP port that it listens on, also where the configuration asked for a free one. */
+  /** The TCP port that it listens on, also if the configuration requested a free one. */
   public int port() {
     return server.port();
   }
@@ -75,7 +75,7 @@ public final class Aggregator implements Observed, AutoCloseable {
     return heartbeats.stream().map(Heartbeat::check).toList();
   }
 
-  /** Whether it serves; consumers are served also while nothing can be stored, which is told. */
+  /** Whether it serves. If nothing can be stored, it still serves consumers, and the detail reports the failure. */
   @Override
   public List<Check> ready() {
     return List.of(
@@ -94,8 +94,9 @@ public final class Aggregator implements Observed, AutoCloseable {
   }
 
   /**
-   * Stops gracefully: not healthy any more, no new calls, what agents sent is stored and acknowledged, streams end with
-   * UNAVAILABLE, the store is closed. Takes some seconds at most. Calls after the first do nothing.
+   * Stops gracefully: health reports NOT_SERVING, new calls are rejected, received messages are stored and
+   * acknowledged, streams end with UNAVAILABLE, the store is closed. Takes some seconds at most. Later calls do
+   * nothing.
    */
   @Override
   public synchronized void close() {

@@ -7,14 +7,14 @@ import java.nio.file.Path;
 import java.util.Objects;
 
 /**
- * Settings of an aggregator.
+ * The settings of an aggregator.
  *
  * @param listenHost host name or address to listen on, never blank
  * @param listenPort TCP port, 0 to 65535; 0 takes a free one
- * @param dataDir directory of the store, made when it is missing; one aggregator at a time may use it
+ * @param dataDir directory of the store, created if missing; only one aggregator at a time may use it
  * @param retention how much the store keeps
- * @param peerLimits what one peer may ask
- * @param access who may publish and read, and how they prove who they are
+ * @param peerLimits the limits of one peer
+ * @param access who may publish and read, and how callers authenticate
  */
 public record AggregatorConfig(
     String listenHost,
@@ -23,16 +23,16 @@ public record AggregatorConfig(
     Retention retention,
     PeerLimits peerLimits,
     AccessConfig access) {
-  /** Loopback: events name what runs on the nodes, so listening for others is a decision to take. */
+  /** Loopback: events name the workloads of the nodes, so the operator must choose to listen for others. */
   public static final String DEFAULT_LISTEN_HOST = "127.0.0.1";
 
-  /** gRPC port of the aggregator. */
+  /** The gRPC port of the aggregator. */
   public static final int DEFAULT_LISTEN_PORT = 9137;
 
-  /** Where the events are kept. */
+  /** The default directory of the events. */
   public static final Path DEFAULT_DATA_DIR = Path.of("/var/lib/exit137/aggregator");
 
-  /** With the defaults of all that can be left out. */
+  /** Applies the defaults to all optional settings. */
   public AggregatorConfig(String listenHost, int listenPort, Path dataDir) {
     this(listenHost, listenPort, dataDir, Retention.DEFAULT, PeerLimits.DEFAULT, AccessConfig.OPEN);
   }
@@ -40,7 +40,7 @@ public record AggregatorConfig(
   /**
    * Checks the settings.
    *
-   * @throws IllegalArgumentException naming the setting, its value and what it must be
+   * @throws IllegalArgumentException names the setting, its value and the rule
    */
   public AggregatorConfig {
     Objects.requireNonNull(listenHost, "listenHost");

@@ -14,7 +14,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
 
-/** How the aggregator is, looked at when Prometheus asks. All of it is in memory, but for the lengths of three files. */
+/** The state of the aggregator, read when Prometheus scrapes: from memory, except for the sizes of three files. */
 final class AggregatorMetrics implements MultiCollector {
   private final Guard guard;
   private final List<Supplier<MetricSnapshot>> metrics;
@@ -42,13 +42,13 @@ final class AggregatorMetrics implements MultiCollector {
                     store.nodeLosses())));
   }
 
-  /** @param metrics each looked at on its own */
+  /** @param metrics each is collected separately */
   AggregatorMetrics(Guard guard, List<Supplier<MetricSnapshot>> metrics) {
     this.guard = guard;
     this.metrics = metrics;
   }
 
-  /** One that fails is left out. */
+  /** Leaves out a metric that fails. */
   @Override
   public MetricSnapshots collect() {
     return new MetricSnapshots(

@@ -48,33 +48,34 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 
 /**
- * The gRPC side: the two services, health and reflection, and their few threads. exit137-grpc does the network and the
- * heartbeats' timing, exit137-ingest takes what agents send and may wait for the disk, exit137-summary counts,
- * exit137-consume answers everyone else. Keys for tokens are fetched on exit137-keys, if they are.
+ * The gRPC server: the two services, health and reflection, and their few threads. exit137-grpc runs the network and
+ * the timer of the heartbeats, exit137-ingest accepts messages of agents and may wait for the disk, exit137-summary
+ * runs summaries, exit137-consume answers all other calls. exit137-keys fetches the keys for tokens, if they come from
+ * a URL.
  */
 public final class GrpcServer implements AutoCloseable {
   /**
-   * Largest message taken, bytes: gRPC's usual 4 MiB, less the room for a token beside it. So every event that can be
-   * stored can be received by a consumer with gRPC's usual limit.
+   * Largest accepted message, bytes: gRPC's default of 4 MiB, minus the room for a token beside it. So a consumer with
+   * gRPC's default limit can receive every event that can be stored.
    */
   public static final int MAX_MESSAGE_BYTES = (4 << 20) - 1024;
 
   private static final int CONSUMER_THREADS = 2;
   private static final String SUMMARIZE = OomEventsGrpc.getSummarizeEventsMethod().getFullMethodName();
 
-  // What a stream that nobody reads from may hold, bytes.
+  // Buffer of a stream that its client does not read, bytes.
   private static final int FLOW_CONTROL_WINDOW = 256 << 10;
 
   // Agents ping every 10 s. gRPC counts a ping that comes early as abuse, so the limit leaves room for jitter.
   private static final long PERMIT_KEEP_ALIVE_SECONDS = 5;
 
-  // What one connection may hold, whoever is at its other end: calls at a time, time without any, calls taken back.
+  // Bounds of one connection, for every client: concurrent calls, idle time, cancelled calls.
   private static final int MAX_CALLS_PER_CONNECTION = 1000;
   private static final long MAX_CONNECTION_IDLE_MINUTES = 15;
   private static final int MAX_RST_FRAMES = 1000;
   private static final int RST_FRAMES_SECONDS = 30;
 
-  // So long at most a stream outlives its caller's certificate or token.
+  // A stream outlives its caller's certificate or token by at most this time.
   private static final long PROOF_CHECK_SECONDS = 1;
 
   private static final long STOP_SECONDS = 5;
@@ -124,9 +125,9 @@ public final class GrpcServer implements AutoCloseable {
             .maxRstFramesPerWindow(MAX_RST_FRAMES, RST_FRAMES_SECONDS)
             .intercept(new ResumeTokenHeader(store))
             .intercept(accessControl)
-            // Within the limits of peers, so that a call that fails is over for those, too.
+            // Inside the limits of peers, so that a failed call ends for the limits too.
             .intercept(new GuardedCalls(guard))
-            // The last one is asked first: who asks too much is not even looked at.
+            // gRPC calls the last interceptor first: a call beyond the limits is rejected before any other work.
             .intercept(peers)
             .addService(MalformedMessages.keptFrom(ingest, refusals))
             .addService(MalformedMessages.keptFrom(consume, refusals))
@@ -174,27 +175,27 @@ public final class GrpcServer implements AutoCloseable {
     return server.getPort();
   }
 
-  /** What was refused. */
+  /** Returns the counts of rejections. */
   public Refusals refusals() {
     return refusals;
   }
 
-  /** Agents that have a stream open. */
+  /** Returns the number of agents with an open stream. */
   public int connectedAgents() {
     return connected.size();
   }
 
-  /** Consumers' watches that are open. */
+  /** Returns the number of open watches. */
   public int watches() {
     return consume.watches();
   }
 
-  /** The thread of the network, to learn whether it lives. */
+  /** Returns the network's thread, for a heartbeat. */
   public Executor thread() {
     return eventLoop;
   }
 
-  /** Ends all calls, those of agents after what they sent is answered, and waits for the threads. */
+  /** Ends all calls and waits for the threads. The received messages of agents are answered first. */
   @Override
   public void close() {
     health.enterTerminalState();
@@ -206,7 +207,7 @@ public final class GrpcServer implements AutoCloseable {
       if (!server.awaitTermination(STOP_SECONDS, TimeUnit.SECONDS)) {
         server.shutdownNow().awaitTermination(STOP_SECONDS, TimeUnit.SECONDS);
       }
-      // Watches end on these threads, through the event loop: so that stops last.
+      // The watches end on these threads, through the event loop; so the event loop stops last.
       consumerThreads.shutdown();
       consumerThreads.awaitTermination(STOP_SECONDS, TimeUnit.SECONDS);
       stopThreads();
@@ -239,13 +240,13 @@ public final class GrpcServer implements AutoCloseable {
         why -> refusals.add(Refusals.Reason.CERTIFICATE, "a client: " + why));
   }
 
-  // grpcurl asks for v1 or, in older versions, for v1alpha only.
+  // grpcurl uses v1; older versions use only v1alpha.
   @SuppressWarnings("deprecation")
   private static List<BindableService> reflection() {
     return List.of(ProtoReflectionServiceV1.newInstance(), ProtoReflectionService.newInstance());
   }
 
-  // After the stop nobody is left to be answered, so late signals are dropped without a word.
+  // After the stop no client waits for an answer, so late signals are discarded silently.
   private static ThreadPoolExecutor executor(String name, int threads) {
     return new ThreadPoolExecutor(
         threads,
@@ -257,7 +258,9 @@ public final class GrpcServer implements AutoCloseable {
         new ThreadPoolExecutor.DiscardPolicy());
   }
 
-  /** Gives calls of agents their own thread, and another to summaries, which read all that they count. */
+  /**
+   * Gives calls of agents their own thread, and summaries another, because a summary reads every event that it counts.
+   */
   private final class CallThreads implements ServerCallExecutorSupplier {
     @Override
     public <ReqT, RespT> Executor getExecutor(ServerCall<ReqT, RespT> call, Metadata metadata) {

@@ -5,16 +5,16 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * How an aggregator is secured, checked once, here. With nothing set it speaks plaintext, and everyone who reaches it may
- * publish and read.
+ * The security settings of an aggregator, checked here once. With none set, the aggregator speaks plaintext, and every
+ * client that reaches it may publish and read.
  *
- * @param certificate of the aggregator, PEM, the authorities between after it; with it, only TLS is spoken
+ * @param certificate of the aggregator, PEM, followed by the intermediate authorities; with it, only TLS is spoken
  * @param key of that certificate, PEM, PKCS#8
- * @param clientAuthorities vouch for the certificates of clients, PEM; needs TLS
- * @param tokens which tokens of service accounts are taken
- * @param mayPublish names of callers that may publish; a star at the end stands for the rest. {@code node:NAME} may
- *     publish for node NAME alone, another one for all nodes
- * @param mayRead names of callers that may read; when empty, whoever has a good certificate may
+ * @param clientAuthorities the authorities that sign the certificates of clients, PEM; needs TLS
+ * @param tokens which tokens of service accounts are accepted
+ * @param mayPublish names of callers that may publish; a star at the end stands for any rest. {@code node:NAME} may
+ *     publish for node NAME only, any other name for all nodes
+ * @param mayRead names of callers that may read; when empty, every caller with a valid certificate may read
  */
 public record AccessConfig(
     Optional<FlagFile> certificate,
@@ -26,11 +26,11 @@ public record AccessConfig(
   /** Agents, each for its own node. */
   public static final List<String> DEFAULT_MAY_PUBLISH = List.of("node:*");
 
-  /** Plaintext, and everyone may publish and read. */
+  /** Plaintext; every caller may publish and read. */
   public static final AccessConfig OPEN = new AccessConfig(
       Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(), DEFAULT_MAY_PUBLISH, List.of());
 
-  /** @throws IllegalArgumentException naming the setting and the rule */
+  /** @throws IllegalArgumentException names the setting and the rule */
   public AccessConfig {
     mayPublish = List.copyOf(mayPublish);
     mayRead = List.copyOf(mayRead);
@@ -53,7 +53,7 @@ public record AccessConfig(
     }
   }
 
-  /** Whether callers must say who they are. */
+  /** Whether callers must authenticate. */
   public boolean knowsCallers() {
     return clientAuthorities.isPresent() || tokens.isPresent();
   }

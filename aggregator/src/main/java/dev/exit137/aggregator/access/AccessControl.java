@@ -30,16 +30,16 @@ import javax.net.ssl.SSLPeerUnverifiedException;
 import javax.net.ssl.SSLSession;
 
 /**
- * Knows who calls, and ends the calls of those who may not make them. Everyone may ask for the health, which names
- * nobody. Runs on the threads of the calls; a call whose token needs keys that are still to be fetched waits for them
- * without a thread.
+ * Authenticates the callers and rejects calls without permission. Health checks need no permission, because they name
+ * no node and no pod. Runs on the threads of the calls; a call with a token that needs newer keys waits for them
+ * without blocking a thread.
  */
 public final class AccessControl implements ServerInterceptor, AutoCloseable {
   private static final Metadata.Key<String> AUTHORIZATION =
       Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
   private static final String BEARER = "Bearer ";
 
-  // GeneralName, RFC 5280, 4.2.1.6, as X509Certificate.getSubjectAlternativeNames numbers them.
+  // Types of GeneralName, RFC 5280, 4.2.1.6, as X509Certificate.getSubjectAlternativeNames numbers them.
   private static final int DNS_NAME = 2;
   private static final int URI_NAME = 6;
 
@@ -50,7 +50,7 @@ public final class AccessControl implements ServerInterceptor, AutoCloseable {
   private final Optional<TokenVerifier> tokens;
 
   /**
-   * Reads the keys that check tokens, if they are in a file, or begins to fetch them.
+   * Reads the keys that verify tokens from a file, or starts to fetch them.
    *
    * @param clock the wall clock
    */
@@ -123,7 +123,7 @@ public final class AccessControl implements ServerInterceptor, AutoCloseable {
 
   private static Optional<String> token(Metadata headers) {
     String authorization = headers.get(AUTHORIZATION);
-    // The scheme's case does not matter, RFC 9110, 11.1.
+    // The case of the scheme is not significant, RFC 9110, 11.1.
     return authorization != null && authorization.regionMatches(true, 0, BEARER, 0, BEARER.length())
         ? Optional.of(authorization.substring(BEARER.length()).strip())
         : Optional.empty();
@@ -165,7 +165,7 @@ public final class AccessControl implements ServerInterceptor, AutoCloseable {
         .asException();
   }
 
-  /** What a caller has shown. */
+  /** The credentials of a caller, after their verification. */
   private static final class Proofs {
     private final Set<String> names = new LinkedHashSet<>();
     private boolean certified;
@@ -204,7 +204,7 @@ public final class AccessControl implements ServerInterceptor, AutoCloseable {
   private void addCertificate(X509Certificate certificate, Proofs proofs) throws StatusException {
     Instant end = certificate.getNotAfter().toInstant();
     if (end.isBefore(clock.instant())) {
-      // A connection lives longer than the handshake that checked it.
+      // A connection can outlive the certificate that its handshake verified.
       throw Status.UNAUTHENTICATED
           .withDescription("the client's certificate expired at " + end + "; connect with a new one")
           .asException();
@@ -232,7 +232,9 @@ public final class AccessControl implements ServerInterceptor, AutoCloseable {
     return kind == DNS_NAME || kind == URI_NAME;
   }
 
-  /** The DNS and URI names of the caller's certificate, which the handshake has checked; empty without one. */
+  /**
+   * The DNS and URI names of the caller's certificate, which the handshake has verified; empty without a certificate.
+   */
   public static Optional<String> certifiedName(ServerCall<?, ?> call) {
     try {
       Optional<X509Certificate> certificate = certificate(call);
@@ -257,7 +259,7 @@ public final class AccessControl implements ServerInterceptor, AutoCloseable {
     }
   }
 
-  /** Fetches no more keys; calls that wait for some are answered. */
+  /** Stops fetching keys; the calls that wait for keys are answered. */
   @Override
   public void close() {
     tokens.ifPresent(TokenVerifier::close);

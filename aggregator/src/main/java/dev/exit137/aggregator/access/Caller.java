@@ -9,34 +9,34 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Who makes a call, and what that lets it do.
+ * The caller of a call, and its permissions.
  *
- * @param names all that it has proved: DNS and URI names of its certificate, node and service account of its token
+ * @param names all proven names: DNS and URI names of its certificate, node and service account of its token
  * @param mayPublish whether it may publish at all
- * @param nodes for which it may publish; empty for all
- * @param provenUntil when its certificate or token ends
+ * @param nodes the nodes for which it may publish; empty for all
+ * @param provenUntil when its certificate or token expires
  */
 public record Caller(Set<String> names, boolean mayPublish, Set<String> nodes, Instant provenUntil) {
   static final String NODE = "node:";
 
-  /** Somebody, where nobody needs to say who it is. */
+  /** An anonymous caller, for an aggregator without authentication. */
   public static final Caller ANYONE = new Caller(Set.of(), true, Set.of(), Instant.MAX);
 
   static final Context.Key<Caller> KEY = Context.keyWithDefault("caller", ANYONE);
 
-  /** The one whose call is being served on this thread. */
+  /** Returns the caller of the call that this thread serves. */
   public static Caller current() {
     return KEY.get();
   }
 
-  /** Whether it may publish what that node says of itself. */
+  /** Whether it may publish the messages of that node. */
   public boolean mayPublishFor(String node) {
     return mayPublish && (nodes.isEmpty() || nodes.contains(node));
   }
 
   /**
-   * How a stream of this caller ends when its certificate or token has ended, which is counted as a refusal; empty while
-   * it has not.
+   * Returns the final status of a stream after the certificate or token of the caller has expired, and counts a
+   * rejection; empty before that.
    *
    * @param now by the wall clock
    */
@@ -49,7 +49,7 @@ public record Caller(Set<String> names, boolean mayPublish, Set<String> nodes, I
     return Optional.of(Status.UNAUTHENTICATED.withDescription(why));
   }
 
-  /** Whether one of its names is among these; a star at the end of one of these stands for the rest. */
+  /** Whether the name matches one of these; a star at the end of a pattern stands for any rest. */
   static boolean isAmong(List<String> allowed, String name) {
     return allowed.stream().anyMatch(pattern ->
         pattern.endsWith("*")
@@ -57,7 +57,7 @@ public record Caller(Set<String> names, boolean mayPublish, Set<String> nodes, I
             : name.equals(pattern));
   }
 
-  /** For messages. */
+  /** Returns the names, for messages. */
   @Override
   public String toString() {
     return names.isEmpty() ? "a caller without a name" : String.join(", ", names);

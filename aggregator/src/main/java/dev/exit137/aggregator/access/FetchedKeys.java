@@ -17,17 +17,17 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The keys of a cluster, from a URL: fetched ahead, on the thread exit137-keys, and kept while they cannot be fetched.
- * Nimbus's own sources fetch on the thread that has a token with an unknown key, which anyone can send; here such a
- * token waits, and no thread does. Safe for all threads.
+ * The keys of a cluster, from a URL. The thread exit137-keys fetches them ahead of use; the last keys stay in use while
+ * the URL fails. Nimbus's own sources fetch on the thread that has a token with an unknown key, and any client can send
+ * such a token; here the call waits, and no thread does. Safe for all threads.
  */
 final class FetchedKeys implements TokenKeys.Source {
   private static final Logger LOG = LoggerFactory.getLogger(FetchedKeys.class);
 
-  // A key that the cluster withdraws is taken so long, while the URL answers.
+  // A key that the cluster withdraws is still accepted for this time, while the URL answers.
   private static final long MAX_AGE_SECONDS = 300;
 
-  // However many tokens come with unknown keys, the URL is not asked more often.
+  // The interval between two fetches, however many tokens have unknown keys.
   private static final Duration MIN_INTERVAL = Duration.ofSeconds(1);
 
   private static final String STOPPING = "the aggregator is stopping";
@@ -40,7 +40,7 @@ final class FetchedKeys implements TokenKeys.Source {
       Executors.newSingleThreadScheduledExecutor(Thread.ofPlatform().name("exit137-keys").daemon().factory());
   private volatile TokenKeys atHand = TokenKeys.NONE;
 
-  // Only the thread.
+  // Used by the thread only.
   private Optional<String> loggedFailure = Optional.empty();
 
   // Guarded by this.
@@ -65,7 +65,7 @@ final class FetchedKeys implements TokenKeys.Source {
     return atHand;
   }
 
-  /** Those of the fetch that is under way, or of a new one. */
+  /** Returns the keys of the running fetch, or starts a new fetch. */
   @Override
   public synchronized CompletableFuture<TokenKeys> newest() {
     if (thread.isShutdown()) {
@@ -121,7 +121,7 @@ final class FetchedKeys implements TokenKeys.Source {
     return new TokenKeys(atHand.set(), Optional.of(why));
   }
 
-  /** Fetches nothing more; what waits for keys is answered. */
+  /** Stops fetching; the calls that wait for keys are answered. */
   @Override
   public void close() {
     @Nullable CompletableFuture<TokenKeys> waiting;

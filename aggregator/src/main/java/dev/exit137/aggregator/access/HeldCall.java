@@ -8,17 +8,18 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Keeps the events of a call until it may begin. gRPC's thread and the one that lets the call begin meet here.
+ * Keeps the events of a call until the call may begin. The thread of gRPC and the thread that starts the call both use
+ * it.
  *
- * <p>A message cannot be kept: gRPC takes its bytes back when {@code onMessage} returns. None comes before the handler has
- * asked for one, which it does while it begins; gRPC's thread waits for the end of that.
+ * <p>A message cannot be kept: gRPC reclaims its bytes when {@code onMessage} returns. No message arrives before the
+ * handler requests one, which it does while it starts; the thread of gRPC waits for the end of that start.
  */
 final class HeldCall<Q> extends ServerCall.Listener<Q> {
   // Guarded by this.
   private final List<Consumer<ServerCall.Listener<Q>>> kept = new ArrayList<>();
   private ServerCall.@Nullable Listener<Q> begun;
 
-  /** Begins the call and hands over what was kept, and from now on everything; once, on any thread. */
+  /** Starts the call, replays the kept events, and passes on all later ones. Called once, on any thread. */
   synchronized void begin(Supplier<ServerCall.Listener<Q>> call) {
     ServerCall.Listener<Q> listener = call.get();
     begun = listener;

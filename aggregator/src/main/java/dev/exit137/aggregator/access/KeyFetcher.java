@@ -15,8 +15,8 @@ import javax.net.ssl.SSLSocketFactory;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Fetches the keys of a cluster. Its API server has them at /openid/v1/jwks: by the cluster's own authority, for
- * whoever shows a token of any service account.
+ * Fetches the keys of a cluster. The API server publishes them at /openid/v1/jwks: its certificate is from the
+ * cluster's own authority, and the token of any service account may read them.
  */
 final class KeyFetcher extends DefaultResourceRetriever {
   private static final int TIMEOUT_MILLIS = 2_000;
@@ -30,7 +30,7 @@ final class KeyFetcher extends DefaultResourceRetriever {
     this.bearer = bearer.isPresent() ? Optional.of(BearerToken.in(bearer.get())) : Optional.empty();
   }
 
-  /** Null for those of the JDK. */
+  /** Null for the authorities of the JDK. */
   private static @Nullable SSLSocketFactory sockets(Optional<FlagFile> authorities, InstantSource clock)
       throws UnusableFileException {
     return authorities.isPresent() ? Tls.sockets(authorities.get(), clock) : null;
@@ -41,7 +41,7 @@ final class KeyFetcher extends DefaultResourceRetriever {
     HttpURLConnection connection = super.openHTTPConnection(url);
     bearer.ifPresent(token -> {
       connection.setRequestProperty("Authorization", "Bearer " + token.get());
-      // The token is for this server alone.
+      // A redirect would send the token to another server.
       connection.setInstanceFollowRedirects(false);
     });
     return connection;

@@ -6,15 +6,15 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Which tokens of Kubernetes service accounts are taken.
+ * The tokens of Kubernetes service accounts that are accepted.
  *
  * @param jwks the keys of the cluster that signs them (RFC 7517): a file, or a URL
- * @param jwksCa whose certificate the URL's server must have; the JDK's authorities where empty
- * @param jwksBearer the token to show there; empty for none
- * @param audience for whom they must be made
- * @param issuer who must have made them
- * @param agents service accounts, {@code NAMESPACE:NAME}, whose tokens speak for the node that they name: of others
- *     anyone who may start a pod can have one
+ * @param jwksCa the authority that signs the certificate of the URL's server; the JDK's authorities if empty
+ * @param jwksBearer the token for that server; empty for none
+ * @param audience the required audience
+ * @param issuer the required issuer
+ * @param agents service accounts, {@code NAMESPACE:NAME}, with tokens that prove the node that they name. For other
+ *     accounts the node proves nothing: every user who may start a pod can get such a token
  */
 public record TokenConfig(
     String jwks,
@@ -24,7 +24,7 @@ public record TokenConfig(
     String issuer,
     List<String> agents) {
 
-  /** @throws IllegalArgumentException naming the setting and the rule */
+  /** @throws IllegalArgumentException names the setting and the rule */
   public TokenConfig {
     agents = List.copyOf(agents);
     if (jwks.isBlank() || audience.isBlank() || issuer.isBlank()) {

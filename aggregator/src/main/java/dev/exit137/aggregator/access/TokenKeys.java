@@ -7,20 +7,20 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * The public keys with which a token is checked.
+ * The public keys that verify tokens.
  *
- * @param failure why these are not the newest; empty where they are as new as is needed
+ * @param failure why these keys are not the newest; empty if they are recent enough
  */
 record TokenKeys(JWKSet set, Optional<String> failure) implements SecurityContext {
-  /** None. */
+  /** No keys. */
   static final TokenKeys NONE = new TokenKeys(new JWKSet(), Optional.empty());
 
-  /** Where they come from. Safe for all threads. */
+  /** Supplies the keys. Safe for all threads. */
   interface Source extends AutoCloseable {
-    /** Those that can be had without waiting. */
+    /** Returns the current keys, without waiting. */
     TokenKeys atHand();
 
-    /** The newest, for a token that none of those at hand fits. Never fails: the keys say what did. */
+    /** Fetches the newest keys, for a token that no current key fits. Never fails: the failure is in the result. */
     default CompletableFuture<TokenKeys> newest() {
       return CompletableFuture.completedFuture(atHand());
     }
@@ -30,9 +30,9 @@ record TokenKeys(JWKSet set, Optional<String> failure) implements SecurityContex
   }
 
   /**
-   * Reads a JWK set, RFC 7517, 5.
+   * Parses a JWK set, RFC 7517, 5.
    *
-   * @throws ParseException it is none, or an empty one
+   * @throws ParseException the text is not a JWK set, or the set is empty
    */
   static TokenKeys parse(String jwks) throws ParseException {
     JWKSet set = JWKSet.parse(jwks);

@@ -36,12 +36,12 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * Checks tokens of Kubernetes service accounts: signature, audience, issuer, time, and which node the kubelet asked for
- * them on. https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/ describes their claims. Safe
- * for all threads.
+ * Verifies tokens of Kubernetes service accounts: signature, audience, issuer, time, and the node for which the kubelet
+ * requested the token. https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/ describes their
+ * claims. Safe for all threads.
  */
 final class TokenVerifier implements AutoCloseable {
-  // By public keys; who checks a token must not be able to make one.
+  // Public keys only: a verifier of tokens must not be able to make one.
   private static final Set<JWSAlgorithm> ALGORITHMS = Set.of(
       JWSAlgorithm.RS256, JWSAlgorithm.RS384, JWSAlgorithm.RS512,
       JWSAlgorithm.PS256, JWSAlgorithm.PS384, JWSAlgorithm.PS512,
@@ -51,10 +51,10 @@ final class TokenVerifier implements AutoCloseable {
   private static final String SERVICE_ACCOUNT = "system:serviceaccount:";
 
   /**
-   * What a token proves.
+   * The facts that a token proves.
    *
-   * @param names its service account, as Kubernetes writes it, and its node
-   * @param until when it expires, by the slowest clock that is allowed for
+   * @param names its service account, in the notation of Kubernetes, and its node
+   * @param until when it expires, including the tolerated clock skew
    */
   record Proof(Set<String> names, Instant until) {}
 
@@ -63,7 +63,7 @@ final class TokenVerifier implements AutoCloseable {
   private final DefaultJWTProcessor<TokenKeys> processor = new DefaultJWTProcessor<>();
 
   /**
-   * Reads the keys, if they are in a file, or begins to fetch them.
+   * Reads the keys from a file, or starts to fetch them.
    *
    * @param clock the wall clock
    */
@@ -118,13 +118,13 @@ final class TokenVerifier implements AutoCloseable {
     return fitting;
   }
 
-  /** The keys with which to check a token: at once those at hand, unless none of them fits. */
+  /** Returns the keys that verify a token: the current keys, or the newest ones if no current key fits. */
   CompletableFuture<TokenKeys> keysFor(String token) {
     TokenKeys atHand = keys.atHand();
     return mayBeOfAnother(token, atHand) ? keys.newest() : CompletableFuture.completedFuture(atHand);
   }
 
-  /** Whether it may be signed with a key that is none of these. */
+  /** Whether a key that is not among these may have signed the token. */
   private static boolean mayBeOfAnother(String token, TokenKeys keys) {
     try {
       JWSHeader header = SignedJWT.parse(token).getHeader();
@@ -136,10 +136,10 @@ final class TokenVerifier implements AutoCloseable {
   }
 
   /**
-   * Checks a token.
+   * Verifies a token.
    *
-   * @param keys those for it, see {@link #keysFor}
-   * @throws StatusException saying why it is not taken, without any of it
+   * @param keys the keys for it, see {@link #keysFor}
+   * @throws StatusException says why the token is rejected, without quoting the token
    */
   Proof verify(String token, TokenKeys keys) throws StatusException {
     try {

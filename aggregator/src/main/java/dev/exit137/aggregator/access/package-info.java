@@ -1,4 +1,4 @@
-/** Who may publish and who may read: callers are known by their certificates and tokens. */
+/** Authentication by certificates and tokens, and the permissions to publish and to read. */
 @NullMarked
 package dev.exit137.aggregator.access;
 

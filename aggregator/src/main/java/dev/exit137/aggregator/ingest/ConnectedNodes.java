@@ -3,16 +3,18 @@ package dev.exit137.aggregator.ingest;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** Which agents have a stream open. An agent that reconnects can have two for a while. Safe for all threads. */
+/**
+ * The nodes of the agents with an open stream. An agent that reconnects can have two for a while. Safe for all threads.
+ */
 public final class ConnectedNodes {
   private final Map<String, Integer> streams = new ConcurrentHashMap<>();
 
-  /** Whether the node's agent has a stream open. */
+  /** Whether the node's agent has an open stream. */
   public boolean contains(String node) {
     return streams.containsKey(node);
   }
 
-  /** How many nodes' agents have a stream open. */
+  /** Returns the number of nodes with an agent that has an open stream. */
   public int size() {
     return streams.size();
   }

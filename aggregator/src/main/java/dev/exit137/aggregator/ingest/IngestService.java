@@ -20,8 +20,8 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * Takes the agents' events and statuses. Its calls run on a thread of their own, since a full store makes it wait: then
- * agents wait, and consumers do not.
+ * Accepts the agents' events and statuses. Its calls run on a thread of their own, because a full write queue blocks
+ * it: then agents wait, and consumers do not.
  */
 public final class IngestService implements BindableService, AutoCloseable {
   private static final MethodDescriptor<Published, PublishEventsResponse> PUBLISH =
@@ -38,7 +38,7 @@ public final class IngestService implements BindableService, AutoCloseable {
   private volatile boolean closed;
 
   /**
-   * Stores into the store, keeps the set of connected nodes, and counts what it refuses.
+   * Writes to the store, keeps the set of connected nodes, and counts rejections.
    *
    * @param clock the wall clock
    */
@@ -51,7 +51,7 @@ public final class IngestService implements BindableService, AutoCloseable {
     this.guard = guard;
   }
 
-  /** The service of the contract, in which a message keeps its bytes. */
+  /** Returns the service of the contract, with a marshaller that keeps the bytes of each message. */
   @Override
   public ServerServiceDefinition bindService() {
     ServiceDescriptor service =
@@ -84,12 +84,12 @@ public final class IngestService implements BindableService, AutoCloseable {
     return stream;
   }
 
-  /** Ends the streams whose caller's certificate or token has ended; to be called now and then. */
+  /** Ends the streams of callers with an expired certificate or token. Must be called periodically. */
   public void endUnproven() {
     streams.forEach(IngestStream::endIfUnproven);
   }
 
-  /** Ends every stream with UNAVAILABLE, once what it sent is on the disk. */
+  /** Ends every stream with UNAVAILABLE, after its messages are on the disk. */
   @Override
   public void close() {
     closed = true;

@@ -23,17 +23,17 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One agent's stream. gRPC calls it on the ingest thread, the store on its writer thread. It asks gRPC for the next
- * message only while few are on their way to the disk and the agent takes its acknowledgements, so a flood waits in the
- * agent. However it ends, it ends after the answer to what was accepted; except by an exception that nobody expected,
- * after which the agent sends again what was not answered.
+ * One agent's stream. gRPC calls it on the ingest thread, the store on its writer thread. It requests the next message
+ * from gRPC only while few writes are pending and the agent reads its acknowledgements, so a flood waits in the agent.
+ * The stream ends only after all accepted messages are answered. The exception is an unexpected error: after it the
+ * agent resends the unanswered messages.
  */
 final class IngestStream implements StreamObserver<Published>, StoreWrite.Listener {
   private static final String PLACE = "ingest";
   private static final int MAX_IN_FLIGHT = 256;
   private static final int MAX_IN_FLIGHT_BYTES = 1 << 20;
 
-  // Each request to gRPC goes through its event loop, so a few messages are asked for together, while they are small.
+  // Each request to gRPC goes through its event loop, so a few small messages are requested together.
   private static final int MAX_REQUESTED = 8;
 
   private final EventStore store;
@@ -46,7 +46,8 @@ final class IngestStream implements StreamObserver<Published>, StoreWrite.Listen
   private final Guard guard;
   private final Consumer<IngestStream> onEnd;
 
-  // All below is guarded by this. No lock is held while submitting, as that waits for the writer, which needs it.
+  // All fields below are guarded by this. No lock is held during submit: submit waits for the writer, which needs the
+  // lock.
   private String node = "";
   private int requested;
   private int inFlight;
@@ -76,7 +77,7 @@ final class IngestStream implements StreamObserver<Published>, StoreWrite.Listen
     this.onEnd = onEnd;
   }
 
-  /** Begins; to be called while gRPC is setting the call up. */
+  /** Opens the stream. Must be called while gRPC sets the call up. */
   void open() {
     attempt(() -> {
       responses.disableAutoRequest();
@@ -146,7 +147,7 @@ final class IngestStream implements StreamObserver<Published>, StoreWrite.Listen
     end(status);
   }
 
-  /** Ends when the caller's certificate or token has ended; to be called now and then. */
+  /** Ends the stream if the caller's certificate or token has expired. Must be called periodically. */
   void endIfUnproven() {
     attempt(() -> {
       synchronized (this) {
@@ -157,7 +158,7 @@ final class IngestStream implements StreamObserver<Published>, StoreWrite.Listen
     });
   }
 
-  /** Takes no more messages, answers those it has, then ends with the status. The first status given counts. */
+  /** Accepts no more messages, answers the pending ones, then ends with the status. The first status wins. */
   synchronized void end(Status status) {
     if (ending == null) {
       ending = status;
@@ -198,13 +199,13 @@ final class IngestStream implements StreamObserver<Published>, StoreWrite.Listen
     answered(writes);
   }
 
-  /** Something that agents of a later version send, beside events and statuses. */
+  /** Whether the message is neither an event nor a status, but a kind of a later version. */
   private static boolean isOfNewerKind(PublishEventsRequest message) {
     return message.getMessageCase() == PublishEventsRequest.MessageCase.MESSAGE_NOT_SET
         && !message.getUnknownFields().asMap().isEmpty();
   }
 
-  /** Whether a message is still wanted. */
+  /** Counts the arrival of a message; returns whether the stream still accepts it. */
   private synchronized boolean arrived(int bytes) {
     requested--;
     largestBytes = Math.max(largestBytes, bytes);
@@ -240,7 +241,10 @@ final class IngestStream implements StreamObserver<Published>, StoreWrite.Listen
     }
   }
 
-  /** As large as any until now; a first one, or a larger one, only when there is room left. */
+  /**
+   * Assumes the size of the largest message so far. While none is known, or none fits, one message is requested if any
+   * room is left.
+   */
   private int messagesThatFit() {
     int room = MAX_IN_FLIGHT_BYTES - inFlightBytes;
     if (room <= 0) {
@@ -273,7 +277,7 @@ final class IngestStream implements StreamObserver<Published>, StoreWrite.Listen
     });
   }
 
-  /** Does a part of the stream's work; the stream ends at once when the part fails as nobody expected. */
+  /** Does a part of the stream's work. An unexpected exception ends the stream at once. */
   private void attempt(Runnable part) {
     try {
       part.run();

@@ -16,28 +16,28 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** The rules that a message must keep to be stored; each broken one is told with its field. */
+/** The rules that a message must keep to be stored; a broken rule is reported with its field. */
 final class MessageRules {
   static final int MAX_EVENT_ID_BYTES = 256;
 
-  // The longest name that Kubernetes gives a node: a DNS subdomain.
+  // The longest node name that Kubernetes allows: a DNS subdomain.
   static final int MAX_NODE_NAME_BYTES = 253;
 
-  // Many fit into a page of ListNodes.
+  // Many statuses fit into a page of ListNodes.
   static final int MAX_STATUS_BYTES = 64 << 10;
 
-  // Paths, names and the kernel's own lines are far below; an event of many tasks is large, but none of its texts.
+  // Paths, names and the kernel's own lines are far shorter. An event of many tasks is large, but none of its texts is.
   static final int MAX_TEXT_BYTES = 64 << 10;
 
   private MessageRules() {}
 
-  /** The broken rule, or empty. */
+  /** Returns the broken rule, or empty. */
   static Optional<String> broken(Published published) {
     PublishEventsRequest message = published.message();
     return switch (message.getMessageCase()) {
       case EVENT ->
           broken(message.getEvent())
-              // Only a large message can have one, and few are.
+              // Only a large message can contain such a text, and few messages are large.
               .or(() -> published.bytes().length > MAX_TEXT_BYTES
                   ? longText("event", message.getEvent())
                   : Optional.empty());
@@ -70,7 +70,7 @@ final class MessageRules {
         .findFirst();
   }
 
-  /** The first text in it that is too long. */
+  /** Returns the first text that is too long. */
   private static Optional<String> longText(String name, Message message) {
     if (message.getSerializedSize() <= MAX_TEXT_BYTES) {
       return Optional.empty();
@@ -102,7 +102,7 @@ final class MessageRules {
         .or(() -> broken("status", status.getNode()));
   }
 
-  // An invalid one has no JSON form, so it would break every consumer that prints.
+  // An invalid timestamp has no JSON form, so it would break every consumer that prints the event as JSON.
   private static Optional<String> broken(String field, Timestamp time) {
     return Timestamps.isValid(time) ? Optional.empty() : Optional.of(field + ": it is not a valid timestamp");
   }

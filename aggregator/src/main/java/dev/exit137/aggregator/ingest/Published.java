@@ -12,18 +12,18 @@ import java.io.UncheckedIOException;
 import java.util.Arrays;
 
 /**
- * A message of an agent, and the bytes in which it came. An event is stored in those: to put it together anew would cost
- * as much as to parse it.
+ * An agent's message and its original bytes. An event is stored as these bytes, because serializing it again would cost
+ * as much as parsing it.
  */
 record Published(PublishEventsRequest message, byte[] bytes) {
   private static final int EVENT_TAG = PublishEventsRequest.EVENT_FIELD_NUMBER << 3 | WireFormat.WIRETYPE_LENGTH_DELIMITED;
 
-  /** As agents send it. */
+  /** The message. */
   static Published of(PublishEventsRequest message) {
     return new Published(message, message.toByteArray());
   }
 
-  /** Its event as it came. */
+  /** The original bytes of its event. */
   byte[] eventBytes() {
     CodedInputStream in = CodedInputStream.newInstance(bytes);
     try {
@@ -33,11 +33,11 @@ record Published(PublishEventsRequest message, byte[] bytes) {
     } catch (IOException e) {
       throw new UncheckedIOException("these bytes were parsed before", e);
     }
-    // Twice, or beside something of a later version: no agent sends that today.
+    // The field occurs twice, or beside a field of a later version: no agent sends that today.
     return message.getEvent().toByteArray();
   }
 
-  /** Reads them; for gRPC. */
+  /** Parses the messages, for gRPC. */
   static final class Marshaller implements MethodDescriptor.Marshaller<Published> {
     @Override
     public InputStream stream(Published published) {

@@ -7,11 +7,11 @@ import java.util.EnumMap;
 import java.util.Map;
 import java.util.Optional;
 
-/** One that makes calls: what it has open, and what it may still do. Safe for all threads. */
+/** A peer: its open calls and its token buckets. Safe for all threads. */
 public final class Peer {
   static final Context.Key<Peer> CURRENT = Context.key("peer");
 
-  // An ordinary event fits; what takes the disk longer counts as several.
+  // An ordinary event fits into one token; a larger one occupies the disk for longer, so it counts as several.
   private static final int BYTES_PER_TOKEN = 16 << 10;
 
   private final String name;
@@ -30,18 +30,18 @@ public final class Peer {
     events = new TokenBucket(limits.eventsPerSecond(), PeerLimits.EVENTS_BURST_SECONDS, peers.nowNanos());
   }
 
-  /** The peer whose call is being handled. */
+  /** Returns the peer of the current call. */
   public static Peer current() {
     return CURRENT.get();
   }
 
-  /** Takes a message of an agent into account; a status says that it is one too many, and ends the stream. */
+  /** Counts a message of an agent. A returned status means that the limit is exceeded; it ends the stream. */
   public Optional<Status> sent(int bytes) {
     boolean allowed = events.take(1 + bytes / BYTES_PER_TOKEN, peers.nowNanos());
     return allowed ? Optional.empty() : Optional.of(refuse(PeerRule.EVENTS));
   }
 
-  /** Begins a call, which {@link #ended} ends; a status says that it is one too many. */
+  /** Begins a call, which {@link #ended} ends. A returned status means that the limit is exceeded. */
   synchronized Optional<Status> begun(PeerRule kind) {
     if (!requests.take(1, peers.nowNanos())) {
       return Optional.of(refuse(PeerRule.REQUESTS));
@@ -58,7 +58,7 @@ public final class Peer {
     open.computeIfPresent(kind, (same, count) -> count == 1 ? null : count - 1);
   }
 
-  /** Whether to forget it changes nothing. */
+  /** Whether the peer has no state to keep, so that it can be removed. */
   synchronized boolean isRested() {
     return open.isEmpty() && requests.isFull(peers.nowNanos()) && events.isFull(peers.nowNanos());
   }

@@ -1,30 +1,30 @@
 package dev.exit137.aggregator.limits;
 
 /**
- * What one peer may ask of the aggregator. Without certificates it is a remote address, behind which there may be many:
- * so the defaults leave room for a few hundred agents or consumers.
+ * The limits of one peer. Without certificates a peer is a remote address, which many clients may share: so the
+ * defaults leave room for a few hundred agents or consumers.
  *
- * @param maxStreams streams of agents that it may have open, and as many watches; 0 for any number, also of questions
- * @param requestsPerSecond calls that it may make, each watch and each stream of an agent being one; 0 for any number
- * @param eventsPerSecond messages that its agents may send, one of many KiB counting as several; 0 for any number
+ * @param maxStreams open streams of agents, and as many watches; 0 for no limit, also on queries and summaries
+ * @param requestsPerSecond calls per second, each watch and each stream of an agent counted as one; 0 for no limit
+ * @param eventsPerSecond messages per second from its agents, a message of many KiB counted as several; 0 for no limit
  */
 public record PeerLimits(int maxStreams, int requestsPerSecond, int eventsPerSecond) {
-  /** What holds where nothing else is said. */
+  /** The defaults. */
   public static final PeerLimits DEFAULT = new PeerLimits(256, 100, 1000);
 
-  /** Nothing is refused. */
+  /** No limits. */
   public static final PeerLimits NONE = new PeerLimits(0, 0, 0);
 
-  /** Calls that were not made in these seconds may be made at once. */
+  /** Burst of calls: an idle peer saves up the calls of these seconds. */
   static final int REQUESTS_BURST_SECONDS = 10;
 
-  /** The same for events: an agent that comes back with a full spool has thousands to send. */
+  /** Burst of events, likewise: an agent that reconnects with a full spool has thousands of events to send. */
   static final int EVENTS_BURST_SECONDS = 60;
 
   /**
    * Checks the settings.
    *
-   * @throws IllegalArgumentException naming the setting, its value and what it must be
+   * @throws IllegalArgumentException names the setting, its value and the rule
    */
   public PeerLimits {
     requireNotNegative("streams", maxStreams);

@@ -1,14 +1,14 @@
 package dev.exit137.aggregator.limits;
 
-/** What of a peer is limited. */
+/** The limited resources of a peer. */
 public enum PeerRule {
-  /** Streams of agents, open at the same time. */
+  /** Open streams of agents. */
   AGENT_STREAMS("has %d streams of agents open; a peer may have no more (--peer-max-streams of the aggregator)"),
-  /** Watches, open at the same time. */
+  /** Open watches. */
   WATCHES("has %d watches open; a peer may have no more (--peer-max-streams of the aggregator)"),
-  /** Summaries under way: they share one thread, and each may read the whole store. */
+  /** Running summaries: they share one thread, and each may read the whole store. */
   SUMMARIES("has %d summaries under way; a peer may have no more; wait for them"),
-  /** Other questions under way. */
+  /** Other running queries. */
   QUERIES("has %d questions under way; a peer may have no more; wait for them"),
   /** Calls per second. */
   REQUESTS("asks more than %d times a second (--peer-max-requests-per-second of the aggregator); ask again later"),
@@ -24,7 +24,7 @@ public enum PeerRule {
     this.words = words;
   }
 
-  /** 0 for none. */
+  /** Returns the limit; 0 for no limit. */
   int limit(PeerLimits limits) {
     return switch (this) {
       case AGENT_STREAMS, WATCHES -> limits.maxStreams();
@@ -35,7 +35,7 @@ public enum PeerRule {
     };
   }
 
-  /** What a peer that has reached the limit does. */
+  /** Describes a peer that has reached the limit, for messages. */
   String words(PeerLimits limits) {
     return words.formatted(limit(limits));
   }

@@ -22,13 +22,13 @@ import java.util.Optional;
 import java.util.function.LongSupplier;
 
 /**
- * Refuses with RESOURCE_EXHAUSTED what a peer asks beyond its limits, before anything is done for it: a peer is a
- * remote address and, with a certificate, its names. Agents that share a certificate are not one, nor are those that
- * share an address and have their own.
- * Health is asked by machines that must have an answer, so it is not limited. Safe for all threads.
+ * Rejects calls beyond the limits of a peer with RESOURCE_EXHAUSTED, before any work is done for them. A peer is a
+ * remote address and, with a certificate, its names. So agents that share a certificate but not an address are
+ * different peers, and so are agents that share an address but have their own certificates. Health checks are not
+ * limited: they come from machines that need an answer. Safe for all threads.
  */
 public final class Peers implements ServerInterceptor {
-  // Above so many, those are forgotten that have nothing open and have not called for a while.
+  // Above this number, peers with no open calls and full token buckets are removed.
   private static final int MANY = 1000;
 
   private static final Map<String, PeerRule> KINDS =
@@ -43,9 +43,9 @@ public final class Peers implements ServerInterceptor {
   private final Map<String, Peer> known = new HashMap<>();
 
   /**
-   * With the limits of each.
+   * Applies the limits to each peer.
    *
-   * @param refusals counts what was refused
+   * @param refusals counts the rejected calls
    */
   public Peers(PeerLimits limits, Refusals refusals) {
     this(limits, refusals, System::nanoTime);
@@ -114,8 +114,8 @@ public final class Peers implements ServerInterceptor {
     return KINDS.getOrDefault(call.getMethodDescriptor().getFullMethodName(), PeerRule.QUERIES);
   }
 
-  // A token is not looked at yet: to check one is work, and so part of what is limited. The port tells connections
-  // apart, which are the same peer's.
+  // The token is not used here: checking a token is work, and the limits cover that work too. The port is left out,
+  // because all connections from one address belong to the same peer.
   private static String name(ServerCall<?, ?> call) {
     SocketAddress address = call.getAttributes().get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR);
     String host =

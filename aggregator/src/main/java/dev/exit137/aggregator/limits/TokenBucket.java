@@ -1,6 +1,6 @@
 package dev.exit137.aggregator.limits;
 
-/** A rate and what may gather while less is taken. Safe for all threads; the clock is the caller's, in nanoseconds. */
+/** A token bucket: a rate and a burst. Safe for all threads; the caller supplies the time, in nanoseconds. */
 final class TokenBucket {
   private static final double NANOS_PER_SECOND = 1e9;
 
@@ -9,7 +9,7 @@ final class TokenBucket {
   private double tokens;
   private long filledAtNanos;
 
-  /** A full one; with a rate of 0 it never refuses. */
+  /** Starts full. With a rate of 0 it never rejects. */
   TokenBucket(int perSecond, int burstSeconds, long nowNanos) {
     this.perSecond = perSecond;
     this.capacity = (double) perSecond * burstSeconds;
@@ -17,7 +17,7 @@ final class TokenBucket {
     this.filledAtNanos = nowNanos;
   }
 
-  /** Takes tokens, or takes none and says false. What costs more than there can ever be takes all. */
+  /** Takes the tokens and returns true, or takes none and returns false. A cost above the burst takes a full bucket. */
   synchronized boolean take(int count, long nowNanos) {
     fill(nowNanos);
     double cost = Math.min(count, capacity);
@@ -28,7 +28,7 @@ final class TokenBucket {
     return true;
   }
 
-  /** Whether it is as good as new. */
+  /** Whether the bucket is full, like a new one. */
   synchronized boolean isFull(long nowNanos) {
     fill(nowNanos);
     return tokens == capacity;

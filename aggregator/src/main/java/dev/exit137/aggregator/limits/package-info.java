@@ -1,4 +1,4 @@
-/** How much one peer may ask: its connections, streams and calls, so that none takes the aggregator from the others. */
+/** The limits of one peer (connections, streams, calls), so that no peer exhausts the aggregator for the others. */
 @NullMarked
 package dev.exit137.aggregator.limits;
 

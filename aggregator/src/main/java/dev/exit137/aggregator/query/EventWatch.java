@@ -29,25 +29,25 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One consumer's watch: a cursor over the store's rows. History and live events are the same thing to it, so there is
- * no seam between them where one could be lost, and a consumer that reads slowly leaves nothing but its cursor behind.
+ * One consumer's watch: a cursor over the store's rows. History and live events are read in the same way, so no event
+ * is lost between them; and a slow consumer needs no memory except its cursor.
  *
- * <p>Anyone may {@link #signal()} that there may be something to do: a commit, gRPC's readiness, the timer. The work is
- * done by one thread of the executor at a time.
+ * <p>Any thread may {@link #signal()} that there may be work: a commit, gRPC's readiness, the timer. One thread of the
+ * executor at a time does the work.
  */
 final class EventWatch {
   private static final Logger LOG = LoggerFactory.getLogger(EventWatch.class);
   private static final String PLACE = "watch";
 
-  // Bounds of one turn, so that many watches share few threads, and the cursor moves on where little matches.
+  // Bounds of one turn, so that many watches share few threads, and the cursor advances where few rows match.
   private static final int MAX_EVENTS_PER_TURN = 256;
   private static final int MAX_ROWS_PER_TURN = 10_000;
 
   /**
-   * What all watches share.
+   * The parts that all watches share.
    *
    * @param executor does their work
-   * @param timer says when to; its thread is only ever used for a moment
+   * @param timer schedules the heartbeats; its thread must not be held up
    * @param clock the wall clock
    */
   record Shared(
@@ -73,7 +73,7 @@ final class EventWatch {
   private volatile @Nullable ScheduledFuture<?> nextTick;
   private volatile boolean ended;
 
-  // Only the thread whose turn it is.
+  // Used only by the thread of the current turn.
   private ResumeToken cursor;
 
   EventWatch(
@@ -94,7 +94,7 @@ final class EventWatch {
     this.onEnd = onEnd;
   }
 
-  /** Begins; to be called while gRPC is setting the call up. */
+  /** Opens the watch. Must be called while gRPC sets the call up. */
   void open() {
     attempt(() -> {
       responses.setOnReadyHandler(this::signal);
@@ -104,7 +104,7 @@ final class EventWatch {
     signal();
   }
 
-  /** There may be something to do. Never blocks, and never throws. */
+  /** Signals that there may be work. Never blocks and never throws. */
   void signal() {
     if (signals.getAndIncrement() == 0) {
       nextTurn();
@@ -113,12 +113,12 @@ final class EventWatch {
 
   private void nextTurn() {
     if (!shared.guard().run(PLACE, () -> shared.executor().execute(this::takeTurn))) {
-      // There is no turn now that would answer the signals; the next signal, or the timer's, tries again.
+      // No turn will answer these signals; the next signal, or the timer's, tries again.
       signals.set(0);
     }
   }
 
-  /** Ends the watch when the caller's certificate or token has ended; to be called now and then. */
+  /** Ends the watch if the caller's certificate or token has expired. Must be called periodically. */
   void endIfUnproven() {
     attempt(() -> {
       if (ending == null) {
@@ -153,7 +153,7 @@ final class EventWatch {
     }
   }
 
-  /** Does a bounded part of what there is to do; true when there is more. */
+  /** Does a bounded part of the work; returns true if there is more. */
   private boolean work() throws SQLException, RowsRemovedException {
     if (ending != null) {
       finish(ending.asRuntimeException());
@@ -226,14 +226,14 @@ final class EventWatch {
     }
   }
 
-  /** Does what is done outside a turn; the watch ends when that fails as nobody expected. */
+  /** Runs a part of the work outside a turn. An unexpected exception ends the watch. */
   private void attempt(Runnable part) {
     if (!shared.guard().run(PLACE, part)) {
       end(GuardedCalls.FAILURE);
     }
   }
 
-  /** There is none yet where a watch ends before it is open; then opening it does this. */
+  /** There is no timer yet if the watch ends before it is open; then opening the watch cancels it. */
   private void cancelTick() {
     ScheduledFuture<?> tick = nextTick;
     if (tick != null) {

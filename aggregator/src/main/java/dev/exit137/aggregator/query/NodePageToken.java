@@ -6,8 +6,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 
 /**
- * Where a page of nodes begins. It travels as a byte for its kind and the name in UTF-8, in base64url without padding.
- * Any store can go on from it: nodes have no order but that of their names.
+ * The start of a page of nodes. Its encoding is a byte for the kind and the name in UTF-8, in base64url without
+ * padding. Any store can continue from it, because nodes are ordered by their names only.
  *
  * @param lastNode name of the last node of the page before, not empty
  */
@@ -15,9 +15,9 @@ record NodePageToken(String lastNode) {
   private static final byte MARK = 'n';
 
   /**
-   * Reads a token.
+   * Decodes a token.
    *
-   * @throws IllegalArgumentException when it is not one
+   * @throws IllegalArgumentException if the text is not such a token
    */
   static NodePageToken decode(String token) {
     ByteBuffer bytes = ByteBuffer.wrap(Base64.getUrlDecoder().decode(token));
@@ -31,7 +31,7 @@ record NodePageToken(String lastNode) {
     }
   }
 
-  /** As it travels. */
+  /** Encodes the token. */
   String encode() {
     byte[] name = lastNode.getBytes(StandardCharsets.UTF_8);
     byte[] bytes = ByteBuffer.allocate(1 + name.length).put(MARK).put(name).array();

@@ -40,15 +40,15 @@ import java.util.concurrent.ScheduledExecutorService;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Answers consumers from the store. Its calls and its watches run on the executor that it is given. */
+/** Answers consumers from the store. Its calls and its watches run on the given executor. */
 public final class OomEventsService extends OomEventsGrpc.OomEventsImplBase implements AutoCloseable {
-  /** Trailer of an OUT_OF_RANGE, where there is a token with which a watch can go on (oom_events.proto). */
+  /** Trailer of an OUT_OF_RANGE: the token with which a watch can continue, if there is one (oom_events.proto). */
   public static final Metadata.Key<String> OLDEST_RESUME_TOKEN =
       Metadata.Key.of("exit137-oldest-resume-token", Metadata.ASCII_STRING_MARSHALLER);
 
   private static final Logger LOG = LoggerFactory.getLogger(OomEventsService.class);
 
-  // gRPC clients take messages of 4 MiB at most, unless told otherwise.
+  // gRPC clients accept messages of at most 4 MiB by default.
   private static final int MAX_PAGE_BYTES = 3 << 20;
 
   private final EventStore store;
@@ -62,9 +62,9 @@ public final class OomEventsService extends OomEventsGrpc.OomEventsImplBase impl
    * Serves the store.
    *
    * @param executor does the work of the watches
-   * @param timer its thread is only ever used for a moment
+   * @param timer schedules the heartbeats; its thread must not be held up
    * @param clock the wall clock
-   * @param refusals counts watches that are ended
+   * @param refusals counts the watches that are ended
    */
   public OomEventsService(
       EventStore store,
@@ -135,7 +135,7 @@ public final class OomEventsService extends OomEventsGrpc.OomEventsImplBase impl
         () -> {
           SummaryQuery query = Requests.summary(request);
           if (((ServerCallStreamObserver<?>) responses).isCancelled()) {
-            // Given up while it waited for another summary.
+            // The caller cancelled while the call waited for another summary.
             return;
           }
           long upToRowId = store.lastRowId();
@@ -164,12 +164,12 @@ public final class OomEventsService extends OomEventsGrpc.OomEventsImplBase impl
         });
   }
 
-  /** Watches that are open. */
+  /** Returns the number of open watches. */
   public int watches() {
     return watches.size();
   }
 
-  /** Ends the watches whose caller's certificate or token has ended; to be called now and then. */
+  /** Ends the watches of callers with an expired certificate or token. Must be called periodically. */
   public void endUnproven() {
     watches.forEach(EventWatch::endIfUnproven);
   }
@@ -248,7 +248,7 @@ public final class OomEventsService extends OomEventsGrpc.OomEventsImplBase impl
     };
   }
 
-  /** What answers a call. */
+  /** Computes the answer of a call. */
   private interface Answer {
     void run() throws SQLException;
   }

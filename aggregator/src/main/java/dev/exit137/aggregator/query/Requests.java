@@ -27,14 +27,14 @@ import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 
-/** Reads consumers' requests. A field that breaks its rule is a StatusRuntimeException that names it. */
+/** Reads consumers' requests. A field that breaks its rule causes a StatusRuntimeException that names the field. */
 final class Requests {
   private static final int DEFAULT_PAGE_SIZE = 100;
   private static final int MAX_PAGE_SIZE = 1000;
   private static final int MAX_KEYS = 8;
   private static final long MIN_BUCKET_NANOS = TimeUnit.SECONDS.toNanos(1);
   private static final long MAX_BUCKET_NANOS = TimeUnit.DAYS.toNanos(3650);
-  // Kubernetes' rule, less its lengths: a prefix of 253 characters, a slash, a name of 63.
+  // The rule of Kubernetes, without its length limits: a prefix of 253 characters, a slash, a name of 63.
   private static final Pattern LABEL = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._/-]{0,316}");
   private static final long DEFAULT_HEARTBEAT_NANOS = TimeUnit.SECONDS.toNanos(10);
   private static final long MIN_HEARTBEAT_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
@@ -62,7 +62,7 @@ final class Requests {
     return request.getPageSize() == 0 ? DEFAULT_PAGE_SIZE : Math.min(request.getPageSize(), MAX_PAGE_SIZE);
   }
 
-  /** How many nodes a page may have. */
+  /** Returns the maximum number of nodes in a page. */
   static int pageSize(ListNodesRequest request) {
     if (request.getPageSize() < 0) {
       throw invalid("page_size", "it is " + request.getPageSize() + "; it must be 0 (for as many as fit) or more");
@@ -70,7 +70,7 @@ final class Requests {
     return request.getPageSize() == 0 ? Integer.MAX_VALUE : request.getPageSize();
   }
 
-  /** The node after which the page begins; empty for the first page. */
+  /** Returns the last node before the page; empty for the first page. */
   static String lastNode(ListNodesRequest request) {
     try {
       return request.getPageToken().isEmpty() ? "" : NodePageToken.decode(request.getPageToken()).lastNode();
@@ -79,7 +79,7 @@ final class Requests {
     }
   }
 
-  /** The page that is wanted. */
+  /** Returns the requested page. */
   static PageToken page(ListEventsRequest request, EventQuery query, EventStore store) {
     if (request.getPageToken().isEmpty()) {
       return PageToken.first(store.id(), store.lastRowId(), query);
@@ -112,7 +112,7 @@ final class Requests {
     };
   }
 
-  /** Time between heartbeats, nanoseconds. */
+  /** Returns the time between heartbeats, nanoseconds. */
   static long heartbeatNanos(WatchEventsRequest request) {
     if (!request.hasHeartbeatInterval()) {
       return DEFAULT_HEARTBEAT_NANOS;
@@ -159,7 +159,7 @@ final class Requests {
     return nanos;
   }
 
-  /** The longest of all where it is longer than fits. */
+  /** Converts to nanoseconds; a duration that does not fit becomes the maximum. */
   private static long nanos(Duration duration) {
     long nanos = TimeUnit.SECONDS.toNanos(duration.getSeconds());
     return nanos == Long.MAX_VALUE ? nanos : nanos + duration.getNanos();
@@ -169,7 +169,7 @@ final class Requests {
     return Status.INVALID_ARGUMENT.withDescription(field + ": " + rule).asRuntimeException();
   }
 
-  /** The end of a watch that wanted rows which are gone; it can go on from the oldest token. */
+  /** Ends a watch that asks for removed rows; the client can continue with the oldest token. */
   static StatusRuntimeException removed(ResumeToken oldest) {
     Metadata trailers = new Metadata();
     trailers.put(OomEventsService.OLDEST_RESUME_TOKEN, oldest.encode());

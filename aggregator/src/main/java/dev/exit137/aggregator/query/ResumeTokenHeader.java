@@ -10,7 +10,9 @@ import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
 import java.util.Set;
 
-/** The resume token of the answers whose message has no place for one: an event, or the nodes (oom_events.proto). */
+/**
+ * Sends the resume token in a header, for answers without a field for it: an event, or the nodes (oom_events.proto).
+ */
 public final class ResumeTokenHeader implements ServerInterceptor {
   public static final Metadata.Key<String> RESUME_TOKEN =
       Metadata.Key.of("exit137-resume-token", Metadata.ASCII_STRING_MARSHALLER);
@@ -30,7 +32,7 @@ public final class ResumeTokenHeader implements ServerInterceptor {
     if (!METHODS.contains(call.getMethodDescriptor().getFullMethodName())) {
       return next.startCall(call, headers);
     }
-    // Before anything is read: what is stored meanwhile may come twice, and is never missed.
+    // Taken before the read: an event stored meanwhile may come twice, but is never missed.
     String token = ResumeToken.after(store.id(), store.lastRowId()).encode();
     return next.startCall(
         new SimpleForwardingServerCall<>(call) {

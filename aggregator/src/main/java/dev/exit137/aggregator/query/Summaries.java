@@ -12,16 +12,16 @@ import dev.exit137.proto.v1.TimeBucket;
 import java.util.Iterator;
 import java.util.List;
 
-/** Puts the rows of a summary together. */
+/** Builds a summary from its rows. */
 final class Summaries {
   private static final int MAX_SPANS = 10_000;
 
-  /** Room for those spans, and for the most groups that can have them. */
+  /** Room for those spans, and for the largest number of groups that can have them. */
   static final int MAX_ROWS = MAX_SPANS + 1_002;
 
   private Summaries() {}
 
-  /** The response, without its token. The rows of a group follow each other, that of all its time first. */
+  /** Builds the response, without its token. The rows of a group are consecutive, its total first. */
   static SummarizeEventsResponse.Builder response(SummaryQuery query, List<SummaryRow> rows) {
     SummarizeEventsResponse.Builder response = SummarizeEventsResponse.newBuilder();
     for (SummaryRow row : rows) {

@@ -1,4 +1,4 @@
-/** What consumers ask: lists, single events, summaries, nodes, and watches, which are cursors over the store. */
+/** The queries of consumers: lists, single events, summaries, nodes, and watches, which are cursors over the store. */
 @NullMarked
 package dev.exit137.aggregator.query;
 

@@ -11,11 +11,11 @@ import io.grpc.StatusRuntimeException;
 import java.util.function.Supplier;
 
 /**
- * Ends a call with INTERNAL whose handler throws what nobody expected, and counts it. gRPC itself would answer UNKNOWN,
- * and only log it.
+ * Ends a call with INTERNAL if its handler throws an unexpected exception, and counts the exception. gRPC itself would
+ * answer UNKNOWN and only log it.
  */
 public final class GuardedCalls implements ServerInterceptor {
-  /** What a caller learns of an exception that nobody expected. */
+  /** The status that a caller receives after an unexpected exception. */
   public static final Status FAILURE =
       Status.INTERNAL.withDescription("the aggregator failed at this unexpectedly; its log says why");
 
@@ -34,8 +34,8 @@ public final class GuardedCalls implements ServerInterceptor {
   /**
    * Begins a call.
    *
-   * @param handler what handles it
-   * @return the same, but it throws nothing
+   * @param handler starts the handler of the call
+   * @return a listener that calls the handler and never throws
    */
   public static <Q> ServerCall.Listener<Q> begin(
       ServerCall<Q, ?> call, Guard guard, Supplier<ServerCall.Listener<Q>> handler) {
@@ -64,11 +64,11 @@ public final class GuardedCalls implements ServerInterceptor {
         event.run();
       } catch (Throwable e) {
         failed = true;
-        // Of a call that was given up: gRPC tells its handler so, and no fault is in that.
+        // After a cancellation gRPC throws this exception in the handler. That is no fault.
         if (!(call.isCancelled() && e instanceof StatusRuntimeException)) {
           guard.caught(place, e);
           close();
-          // gRPC only says to a handler that its call is complete, not that it was taken from it.
+          // gRPC reports to a handler only that its call is complete, not that the call was closed here.
           onCancel();
         }
       }
@@ -78,7 +78,7 @@ public final class GuardedCalls implements ServerInterceptor {
       try {
         call.close(FAILURE, new Metadata());
       } catch (IllegalStateException answeredBefore) {
-        // Then there is nothing left to say.
+        // The call has its answer already.
       }
     }
 
@@ -103,7 +103,7 @@ public final class GuardedCalls implements ServerInterceptor {
       }
     }
 
-    // A handler that failed has things to put away, too.
+    // A failed handler must release its resources too.
     @Override
     public void onCancel() {
       guard.run(place, handler::onCancel);

@@ -16,8 +16,8 @@ import java.io.InputStream;
 import java.util.Objects;
 
 /**
- * Answers bytes that are no message, such as text that is no UTF-8, with INVALID_ARGUMENT. gRPC itself would answer
- * UNKNOWN, and write a stack trace into the log for each.
+ * Answers unparsable bytes, such as invalid UTF-8 in a text, with INVALID_ARGUMENT. gRPC itself would answer UNKNOWN
+ * and log a stack trace for each.
  */
 public final class MalformedMessages implements ServerInterceptor {
   private final Refusals refusals;
@@ -26,9 +26,10 @@ public final class MalformedMessages implements ServerInterceptor {
     this.refusals = refusals;
   }
 
-  /** The service, which need not fear them. */
+  /** Wraps the service, so that it never receives a malformed message. */
   public static ServerServiceDefinition keptFrom(BindableService service, Refusals refusals) {
-    // Then messages are bytes here, and parsed by the listener below this one, so the failure comes through it.
+    // With this, messages are bytes at this level. The listener below parses them, so its exception passes through
+    // here.
     return ServerInterceptors.intercept(
         ServerInterceptors.useInputStreamMessages(service.bindService()), new MalformedMessages(refusals));
   }
@@ -42,7 +43,7 @@ public final class MalformedMessages implements ServerInterceptor {
       @Override
       public void onMessage(Q bytes) {
         if (refused) {
-          // A second message, where one is all that there may be.
+          // A client that sends a second message, though the method takes one.
           return;
         }
         try {
@@ -58,7 +59,8 @@ public final class MalformedMessages implements ServerInterceptor {
       @SuppressWarnings("unchecked")
       private void refuse(String why) {
         if (!call.getMethodDescriptor().getType().clientSendsOneMessage()) {
-          // An agent's stream: it ends as with any message that breaks a rule, after what was good is answered.
+          // An agent's stream ends as it does after any message that breaks a rule: the messages before it are answered
+          // first.
           super.onMessage((Q) InputStream.nullInputStream());
           return;
         }

@@ -9,26 +9,26 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What was refused, counted by its reason. The log gets one line per reason and ten seconds at most, with the count of
- * those between, so that whoever is refused cannot fill it. Safe for all threads.
+ * Counts rejections by reason. The log gets at most one line per reason in ten seconds, with the count of the
+ * rejections in between, so that a rejected client cannot flood the log. Safe for all threads.
  */
 public final class Refusals {
   private static final Logger LOG = LoggerFactory.getLogger(Refusals.class);
   private static final long QUIET_NANOS = TimeUnit.SECONDS.toNanos(10);
 
-  /** Why. */
+  /** The reason of a rejection. */
   public enum Reason {
-    /** The certificate of a client is expired or of no known authority; it has no connection. */
+    /** The certificate of a client is expired or its authority is unknown; the client gets no connection. */
     CERTIFICATE,
-    /** A call without a certificate or a token, or with one that is not taken or has ended since. */
+    /** A call lacks a certificate and a token, or its certificate or token is rejected or has expired since. */
     UNAUTHENTICATED,
-    /** A call of somebody who may not make it. */
+    /** The caller may not make this call. */
     PERMISSION_DENIED,
-    /** A message of another node than that of the agent that sent it. */
+    /** The message is about another node than the node of the agent that sent it. */
     WRONG_NODE,
-    /** More than one peer may ask (PeerLimits). */
+    /** The peer exceeds a limit (PeerLimits). */
     PEER_LIMIT,
-    /** A message that breaks a rule, or is no message at all. */
+    /** A message breaks a rule or cannot be parsed. */
     INVALID_MESSAGE
   }
 
@@ -40,7 +40,7 @@ public final class Refusals {
 
   private final Map<Reason, Count> counts = new EnumMap<>(Reason.class);
 
-  /** All are zero. */
+  /** Starts with all counts at zero. */
   public Refusals() {
     for (Reason reason : Reason.values()) {
       counts.put(reason, new Count());
@@ -48,9 +48,9 @@ public final class Refusals {
   }
 
   /**
-   * One more.
+   * Counts a rejection.
    *
-   * @param what for a person; no secret may be in it
+   * @param what a description for the log; must not contain a secret
    */
   public void add(Reason reason, String what) {
     Count count = Objects.requireNonNull(counts.get(reason));
@@ -67,7 +67,7 @@ public final class Refusals {
     }
   }
 
-  /** How many since the start. */
+  /** Returns the counts since the start. */
   public long count(Reason reason) {
     return Objects.requireNonNull(counts.get(reason)).count.get();
   }

@@ -1,4 +1,4 @@
-/** What every gRPC call goes through: an unexpected exception, a malformed message, and a refusal are counted here. */
+/** The interceptors of every gRPC call: they count unexpected exceptions, malformed messages and rejections. */
 @NullMarked
 package dev.exit137.aggregator.server;
 

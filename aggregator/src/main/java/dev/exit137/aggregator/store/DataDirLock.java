@@ -13,8 +13,8 @@ import java.nio.file.StandardOpenOption;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Holds a data directory for one process. SQLite itself would let two write, but neither would tell its watchers of the
- * other's events.
+ * Locks a data directory for one process. SQLite itself would let two processes write, but neither would report the
+ * events of the other to its watches.
  */
 final class DataDirLock implements AutoCloseable {
   private final FileChannel channel;
@@ -24,9 +24,9 @@ final class DataDirLock implements AutoCloseable {
   }
 
   /**
-   * Makes the directory when it is missing, and locks it.
+   * Creates the directory if it is missing, and locks it.
    *
-   * @throws IOException fit to be shown to a user as it is
+   * @throws IOException the directory cannot be used; the message is fit for the user
    */
   static DataDirLock acquire(Path dataDir) throws IOException {
     FileChannel channel;
@@ -41,7 +41,7 @@ final class DataDirLock implements AutoCloseable {
     try {
       lock = channel.tryLock();
     } catch (OverlappingFileLockException heldInThisProcess) {
-      // lock stays null: held, as if by another process.
+      // lock stays null: treated as held by another process.
     } catch (IOException e) {
       channel.close();
       throw unusable(dataDir, "it cannot be locked: " + reason(e), "give one on a local disk with --data-dir", e);
@@ -54,7 +54,7 @@ final class DataDirLock implements AutoCloseable {
     return new DataDirLock(channel);
   }
 
-  /** Gives the directory up; the lock ends with its channel. */
+  /** Releases the directory; the lock ends with its channel. */
   @Override
   public void close() throws IOException {
     channel.close();

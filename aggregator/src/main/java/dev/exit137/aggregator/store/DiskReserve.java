@@ -6,11 +6,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * A file that is good for nothing but to be deleted when the disk is full: SQLite cannot delete a row without writing to
+ * A file that reserves disk space. It is deleted when the disk is full: SQLite cannot delete a row without writing to
  * its log first.
  */
 final class DiskReserve {
-  /** The log of a step of retention fits, and a checkpoint of the log before it. */
+  /** Enough for the log of a retention step, and for the checkpoint of the log before it. */
   static final long BYTES = 8 << 20;
 
   private static final int CHUNK_BYTES = 64 << 10;
@@ -21,7 +21,7 @@ final class DiskReserve {
     this.file = file;
   }
 
-  /** Takes the room, unless it is taken already; false when there is too little of it. */
+  /** Allocates the reserve unless it exists; false if the disk has too little room. */
   boolean make() {
     try {
       if (held()) {
@@ -40,7 +40,7 @@ final class DiskReserve {
     }
   }
 
-  /** Gives the room to whoever needs it first; false when there is none to give. */
+  /** Deletes the reserve, so that other writes can use its space; false if there was no reserve. */
   boolean release() {
     try {
       return Files.deleteIfExists(file);
@@ -49,7 +49,7 @@ final class DiskReserve {
     }
   }
 
-  /** Whether there is as much room beside the reserve, too. */
+  /** Whether the disk has as much free space again, besides the reserve. */
   boolean hasRoomBeside() {
     try {
       long free = Files.getFileStore(file.getParent()).getUsableSpace();

@@ -6,13 +6,13 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 
 /**
- * Times as the store has them: nanoseconds since 1970 in a long. An event may carry any time that timestamp.proto
- * allows; those before 1677 and after 2262 become the nearest that fits.
+ * Times in the form of the store: nanoseconds since 1970 in a long. An event may carry any time that timestamp.proto
+ * allows; a time before 1677 or after 2262 becomes the nearest time that fits.
  */
 public final class EpochNanos {
   private EpochNanos() {}
 
-  /** Of a timestamp. */
+  /** Converts a timestamp. */
   public static long of(Timestamp time) {
     try {
       return Timestamps.toNanos(time);
@@ -22,7 +22,7 @@ public final class EpochNanos {
   }
 
   /**
-   * Of this machine's clock.
+   * Converts a time of this machine's clock.
    *
    * @throws ArithmeticException before 1677 and after 2262
    */

@@ -3,9 +3,9 @@ package dev.exit137.aggregator.store;
 import java.util.List;
 
 /**
- * Some events, newest stored first.
+ * A page of events, newest stored first.
  *
- * @param events the events, at least one when there are more
- * @param more whether older ones match as well
+ * @param events the events, at least one if any event matches
+ * @param more whether older events match as well
  */
 public record EventPage(List<StoredEvent> events, boolean more) {}

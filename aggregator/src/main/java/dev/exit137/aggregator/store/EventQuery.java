@@ -8,13 +8,13 @@ import java.security.NoSuchAlgorithmException;
 import java.util.List;
 
 /**
- * A filter as the store asks for it.
+ * A filter in the form of the store.
  *
  * @param node node name, or empty
  * @param namespace pod's namespace, or empty
  * @param pod pod's name or uid, or empty
  * @param container container's name or id, or empty
- * @param scopes numbers of the scopes wanted, sorted; empty for any
+ * @param scopes numbers of the requested scopes, sorted; empty for any
  * @param sinceNanos kills at this time or later, nanoseconds since 1970; {@link #ANY_SINCE} for any, unknown included
  * @param untilNanos kills before this time, nanoseconds since 1970; {@link #ANY_UNTIL} for any, unknown included
  */
@@ -32,12 +32,12 @@ public record EventQuery(
   /** No upper bound of the time. */
   public static final long ANY_UNTIL = Long.MAX_VALUE;
 
-  /** Copies what could change. */
+  /** Copies the mutable list. */
   public EventQuery {
     scopes = List.copyOf(scopes);
   }
 
-  /** The query that a filter asks for; its timestamps must be valid. */
+  /** Converts a filter; its timestamps must be valid. */
   public static EventQuery of(EventFilter filter) {
     return new EventQuery(
         filter.getNode(),
@@ -49,12 +49,12 @@ public record EventQuery(
         filter.hasUntil() ? EpochNanos.of(filter.getUntil()) : ANY_UNTIL);
   }
 
-  /** The same query, narrowed to kills at the given time or later. */
+  /** Returns the same query, narrowed to kills at the given time or later. */
   public EventQuery narrowedTo(long earliestNanos) {
     return new EventQuery(node, namespace, pod, container, scopes, Math.max(sinceNanos, earliestNanos), untilNanos);
   }
 
-  /** 64 bits that tell queries apart, and stay the same across restarts. */
+  /** Returns a 64-bit hash that distinguishes queries and stays the same across restarts. */
   public long fingerprint() {
     try {
       byte[] text = toString().getBytes(StandardCharsets.UTF_8);
@@ -68,8 +68,8 @@ public record EventQuery(
    * Selects row_id and body of the matching events in a range of rows.
    *
    * @param afterRowId the range begins after this row
-   * @param upToRowId and ends with this one
-   * @param order the ORDER BY clause, and what follows it
+   * @param upToRowId the range ends with this row
+   * @param order the ORDER BY clause, and any SQL after it
    */
   Select select(long afterRowId, long upToRowId, String order) {
     Select select =
@@ -79,10 +79,10 @@ public record EventQuery(
   }
 
   /**
-   * Adds the query's conditions.
+   * Adds the query's conditions. A unary plus keeps SQLite from using an index for a column.
    *
-   * @param byTime the index by time is to be used and those by names not, else the other way round: it knows nothing of
-   *     a range of rows and their order. A unary plus keeps an index out of it.
+   * @param byTime true: use the index by time and none by name; false: the other way round, because the index by time
+   *     does not help with a range of rows and their order
    */
   void restrict(Select select, boolean byTime) {
     String name = byTime ? "+" : "";

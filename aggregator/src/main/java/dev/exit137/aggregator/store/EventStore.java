@@ -27,9 +27,9 @@ import java.util.stream.Stream;
 import org.sqlite.SQLiteJDBCLoader;
 
 /**
- * The events of all nodes, in a SQLite file. What is written goes through one queue to one thread, which commits what
- * has gathered in one transaction and only then says so. Reads run on the caller's thread, beside it. Rows are numbered
- * in the order of their commits, so a reader that remembers its last row id misses nothing.
+ * The events of all nodes, in a SQLite file. All writes go through one queue to one thread, which commits the queued
+ * writes in one transaction and acknowledges them only after the commit. Reads run on the caller's thread,
+ * concurrently. Row ids follow the order of the commits, so a reader that remembers its last row id misses no event.
  */
 public final class EventStore implements AutoCloseable {
   private static final String FILE = "events.db";
@@ -76,13 +76,13 @@ public final class EventStore implements AutoCloseable {
   }
 
   /**
-   * Opens the store, made when it is missing.
+   * Opens the store, and creates it if it is missing.
    *
    * @param retention how much it keeps
-   * @param clock tells the age of what it keeps
+   * @param clock gives the age of events
    * @param guard of this process
-   * @param metrics gets what is counted of what is written
-   * @throws IOException fit to be shown to a user as it is
+   * @param metrics gets the counters of the writes
+   * @throws IOException the store cannot be opened; the message is fit for the user
    */
   public static EventStore open(
       Path dataDir, Retention retention, InstantSource clock, Guard guard, PrometheusRegistry metrics)
@@ -118,7 +118,7 @@ public final class EventStore implements AutoCloseable {
     try {
       return new EventStore(lock, file, reserve, retention, clock, counts, guard);
     } catch (SQLException e) {
-      // SQLite needs small files of its own even to read; a disk may be too full for those.
+      // SQLite needs small files of its own even to read; a full disk may have no room for them.
       if (!reserve.release()) {
         throw e;
       }
@@ -126,7 +126,7 @@ public final class EventStore implements AutoCloseable {
     }
   }
 
-  /** It comes within its jar and is unpacked; later, its absence would look like a store that cannot be opened. */
+  /** The native library is unpacked from its jar here: a failure to unpack it later would look like a broken store. */
   private static void loadSqlite() throws IOException {
     try {
       SQLiteJDBCLoader.initialize();
@@ -138,28 +138,28 @@ public final class EventStore implements AutoCloseable {
     }
   }
 
-  /** Tells this store from every other, and from itself after it was begun anew. */
+  /** Returns the id of this store. A store that is created anew has a new id. */
   public UUID id() {
     return id;
   }
 
-  /** The highest row id ever given and committed; 0 when none was. */
+  /** The highest row id ever assigned and committed; 0 if there was none. */
   public long lastRowId() {
     return queue.lastRowId();
   }
 
-  /** The highest row id that retention has removed; 0 when it has removed nothing. */
+  /** The highest row id that retention has removed; 0 if it has removed none. */
   public long removedUpTo() {
     return upkeep.removedUpTo();
   }
 
-  /** Events that it holds. */
+  /** Returns the number of stored events. */
   public long events() {
     RemovedEvents removed = removed();
     return rowsAtStart + counts.addedRows() - removed.byAge() - removed.bySize();
   }
 
-  /** What its files take on the disk. */
+  /** Returns the size of its files on the disk, bytes. */
   public long bytes() {
     return Stream.of("", "-wal", "-shm")
         .map(suffix -> file.resolveSibling(FILE + suffix).toFile())
@@ -167,57 +167,64 @@ public final class EventStore implements AutoCloseable {
         .sum();
   }
 
-  /** What the listed nodes lost, as their agents reported it last: the sum of each kind. Reads nothing. */
+  /**
+   * Returns the losses of the listed nodes, as their agents last reported them: the sum of each kind. Reads no file.
+   */
   public Map<String, Long> nodeLosses() {
     return losses.sums();
   }
 
-  /** Why nothing can be stored; empty while it can. Waits for nothing. */
+  /** Why nothing can be stored; empty while the store can write. Does not block. */
   public Optional<String> writeFailure() {
     return state.failure();
   }
 
-  /** The thread that writes, to learn whether it lives. */
+  /** Returns the thread that writes, for a heartbeat. */
   public Executor writerThread() {
     return queue.thread();
   }
 
-  /** What retention has removed since the store was opened. */
+  /** Returns how many events retention has removed since the store was opened. */
   public RemovedEvents removed() {
     return upkeep.removed();
   }
 
-  /** Runs after every commit, on the writer's thread, and must not block there. One listener, set before any write. */
+  /**
+   * Sets the one listener that runs after every commit, on the writer's thread. It must not block. Call before any
+   * write.
+   */
   public void onCommit(Runnable listener) {
     queue.onCommit(listener);
   }
 
   /**
-   * Tells the listener at once, and at every change, why nothing can be stored; empty while it can. What agents send
-   * meanwhile fails with that reason, and reads go on where they can. Must not block. One listener.
+   * Sets the one listener of write failures. It gets the state at once and at every change: why nothing can be stored;
+   * empty while the store can write. During a failure, writes fail with that reason, and reads continue where they can.
+   * The listener must not block.
    */
   public void onWriteFailure(Consumer<Optional<String>> listener) {
     state.onChange(listener);
   }
 
-  /** Queues a write; its listener is told the outcome. Waits while the queue is full. */
+  /** Queues a write; its listener gets the outcome. Blocks while the queue is full. */
   public void submit(StoreWrite write) throws InterruptedException {
     queue.submit(write);
   }
 
   /**
-   * Hands the matching events of a range of rows to a sink, in the store's order, until it answers false.
+   * Passes the matching events of a range of rows to a sink, in the store's order, until the sink returns false.
    *
    * @param afterRowId the range begins after this row
-   * @param upToRowId and ends with this one
-   * @param limit how many events to hand over at most
-   * @return the row up to which all is done: upToRowId, or the last event's when the sink or the limit ended it before
-   * @throws RowsRemovedException when the range begins with rows that are gone; then nothing was handed over
+   * @param upToRowId the range ends with this row
+   * @param limit maximum number of events
+   * @return the last row that is done: upToRowId, or the last event's row if the sink or the limit ended the scan early
+   * @throws RowsRemovedException the range begins with removed rows; then the sink got no event
    */
   public long scan(EventQuery query, long afterRowId, long upToRowId, int limit, Predicate<StoredEvent> sink)
       throws SQLException, RowsRemovedException {
     Select select = query.select(afterRowId, upToRowId, "ORDER BY row_id");
-    // Both see the same moment: rows that go meanwhile are either read or missed knowingly.
+    // Both queries read the same snapshot, so rows that retention removes meanwhile are either read or reported as
+    // removed.
     return readers.read(
         connection ->
             Transaction.read(
@@ -245,10 +252,10 @@ public final class EventStore implements AutoCloseable {
   }
 
   /**
-   * The newest matching events before a row.
+   * Returns the newest matching events before a row.
    *
-   * @param limit how many at most
-   * @param maxBytes sum of their sizes at most, though the first may be larger
+   * @param limit maximum number of events
+   * @param maxBytes maximum sum of their sizes, bytes, though the first event may be larger
    */
   public EventPage newestBefore(EventQuery query, long beforeRowId, int limit, int maxBytes) throws SQLException {
     RowRange range = rowsBetween(query.sinceNanos(), query.untilNanos());
@@ -268,7 +275,7 @@ public final class EventStore implements AutoCloseable {
     return new EventPage(events, more);
   }
 
-  /** The events with an id: at most one per node. */
+  /** Returns the events with an id: at most one per node. */
   public List<OomKillEvent> withId(String eventId) throws SQLException {
     List<OomKillEvent> events = new ArrayList<>();
     Select select = new Select("SELECT row_id, body FROM event WHERE event_id = ?", eventId);
@@ -277,15 +284,15 @@ public final class EventStore implements AutoCloseable {
   }
 
   /**
-   * The rows between which all events lie whose kill was in a range of times, nanoseconds since 1970. Others may lie
-   * there as well, since agents send late what they recover. Read from an index alone.
+   * Returns the range of rows that contains every event with a kill in a range of times, nanoseconds since 1970. The
+   * range may contain other events too, because agents send recovered events late. Reads only an index.
    */
   public RowRange rowsBetween(long sinceNanos, long untilNanos) throws SQLException {
     if (sinceNanos == EventQuery.ANY_SINCE && untilNanos == EventQuery.ANY_UNTIL) {
       return RowRange.ALL;
     }
     RowRange[] range = {RowRange.NONE};
-    // Without the hint SQLite walks the rows themselves from the first, which may be the whole store.
+    // Without the hint SQLite scans the table itself from its first row, which may be the whole store.
     String sql =
         """
         SELECT min(row_id), max(row_id) FROM event INDEXED BY event_by_time
@@ -303,10 +310,10 @@ public final class EventStore implements AutoCloseable {
   }
 
   /**
-   * Counts events.
+   * Summarizes events.
    *
-   * @param upToRowId of the rows up to this one
-   * @param limit how many rows at most; a summary with more is cut off
+   * @param upToRowId counts the rows up to this one
+   * @param limit maximum number of rows; a longer summary is cut off
    */
   public List<SummaryRow> summarize(SummaryQuery query, long upToRowId, int limit) throws SQLException {
     List<SummaryRow> summary = new ArrayList<>();
@@ -315,9 +322,9 @@ public final class EventStore implements AutoCloseable {
   }
 
   /**
-   * Hands the nodes to a sink, by name in the order of its UTF-8 bytes, until it answers false.
+   * Passes the nodes to a sink, by name in the order of its UTF-8 bytes, until the sink returns false.
    *
-   * @param name only those after this one; empty for all
+   * @param name only the nodes after this one; empty for all
    * @return whether the sink took all of them
    */
   public boolean nodesAfter(String name, Predicate<StoredNode> sink) throws SQLException {
@@ -325,7 +332,7 @@ public final class EventStore implements AutoCloseable {
     return read(select, row -> sink.test(storedNode(row)));
   }
 
-  /** Writes what is queued, then closes the file. No read may be under way. */
+  /** Writes the queued writes, then closes the file. No read may be running. */
   @Override
   public void close() throws IOException {
     try (lock) {
@@ -339,12 +346,12 @@ public final class EventStore implements AutoCloseable {
     }
   }
 
-  /** What a read does with a row; false ends the read. */
+  /** Handles a row; false ends the read. */
   private interface RowReader {
     boolean read(ResultSet row) throws SQLException;
   }
 
-  /** Reads to the last row, or to the one that ends the read; false in the latter case. */
+  /** Reads all rows, or up to the row that ends the read; returns false in the latter case. */
   private boolean read(Select select, RowReader reader) throws SQLException {
     return readers.read(
         connection -> {

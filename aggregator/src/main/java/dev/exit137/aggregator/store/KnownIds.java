@@ -10,14 +10,14 @@ import java.sql.SQLException;
 import java.util.Arrays;
 
 /**
- * The ids of all events that are stored, and of those that were: they outlive their events, so that what an agent reads
- * from the kernel's ring again long after is not taken for new. An id is kept as 128 bits of a hash, a quarter of its
- * text and its node's name; among a billion ids, two are the same with a chance of 10^-20. Used by the writer thread
- * alone.
+ * The ids of all stored events and of removed ones. An id outlives its event: an agent may read an old event again from
+ * the kernel's ring, and the store must not count it as new. An id is kept as a 128-bit hash of its text and its node's
+ * name, a quarter of their size; among a billion ids, two have the same hash with a probability of 10^-20. Used by the
+ * writer thread alone.
  */
 final class KnownIds {
   private static final int HASH_BYTES = 16;
-  // Never within UTF-8, so it ends the node's name without doubt.
+  // This byte never occurs in UTF-8, so it marks the end of the node's name.
   private static final byte END_OF_NAME = (byte) 0xff;
 
   private final MessageDigest sha256 = sha256();
@@ -30,10 +30,10 @@ final class KnownIds {
   }
 
   /**
-   * What is known of an id.
+   * The stored facts about an id.
    *
-   * @param rowId the event's row, which may be gone; 0 when the id is not known
-   * @param revision the highest stored, 0 when the id is not known
+   * @param rowId the event's row, which may be removed; 0 if the id is unknown
+   * @param revision the highest stored revision, 0 if the id is unknown
    */
   record Known(long rowId, long revision) {
     private static final Known NOTHING = new Known(0, 0);
@@ -47,7 +47,7 @@ final class KnownIds {
     }
   }
 
-  /** Will remember the row and the revision of an event, and no other of that id, once {@link #flush} is called. */
+  /** Sets the row and the revision of an id, in place of any earlier ones; the next {@link #flush} writes them. */
   void put(byte[] id, long rowId, long revision) throws SQLException {
     put.setBytes(1, id);
     put.setLong(2, rowId);
@@ -59,12 +59,12 @@ final class KnownIds {
     put.executeBatch();
   }
 
-  /** Forgets what was not flushed. */
+  /** Discards the entries that are not flushed. */
   void clear() throws SQLException {
     put.clearBatch();
   }
 
-  /** What an event is known by. */
+  /** Returns the hash of an event's id and node. */
   byte[] hash(String eventId, String node) {
     sha256.update(node.getBytes(StandardCharsets.UTF_8));
     sha256.update(END_OF_NAME);

@@ -14,14 +14,15 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the nodes in the store have lost, summed: in memory, so that metrics need not read the store. Changes gather
- * during a transaction, and count once it is committed. Used by the store's writer thread, but for the sums.
+ * The sum of the losses of all nodes in the store: in memory, so that metrics need not read the store. Changes are
+ * collected during a transaction and applied after its commit. Used by the store's writer thread; the sums are for any
+ * thread.
  */
 final class NodeLosses {
   private final Map<String, Long> change = new HashMap<>();
   private volatile Map<String, Long> sums = LossKinds.of(Losses.getDefaultInstance());
 
-  /** Sums up what is in the store. */
+  /** Sums the stored losses. */
   NodeLosses(Connection connection) throws SQLException {
     try (Statement statement = connection.createStatement();
         ResultSet rows = statement.executeQuery("SELECT status FROM node")) {
@@ -32,22 +33,22 @@ final class NodeLosses {
     committed();
   }
 
-  /** A transaction begins; what gathered in one that was not committed is forgotten. */
+  /** Starts a transaction; discards the changes of a transaction that was not committed. */
   void begin() {
     change.clear();
   }
 
-  /** @param status an AgentStatus that comes into the store; null for none */
+  /** @param status an AgentStatus that is added to the store */
   void add(byte[] status) {
     count(status, 1);
   }
 
-  /** @param status an AgentStatus that goes; null for none */
+  /** @param status an AgentStatus that is removed from the store; null for none */
   void remove(byte @Nullable [] status) {
     count(status, -1);
   }
 
-  /** The transaction is on the disk. */
+  /** Applies the changes after the commit. */
   void committed() {
     Map<String, Long> now = new LinkedHashMap<>(sums);
     change.forEach((kind, count) -> now.merge(kind, count, Long::sum));
@@ -68,7 +69,7 @@ final class NodeLosses {
       LossKinds.of(AgentStatus.parseFrom(status).getLosses())
           .forEach((kind, count) -> change.merge(kind, sign * count, Long::sum));
     } catch (InvalidProtocolBufferException damaged) {
-      // It counted nothing when it came, and so it does when it goes.
+      // This status added nothing to the sums, so its removal subtracts nothing.
     }
   }
 }

@@ -4,47 +4,47 @@ import java.nio.ByteBuffer;
 import java.util.UUID;
 
 /**
- * Where a page of a list begins.
+ * The start of a page of a list.
  *
- * @param storeId the store that gave it
+ * @param storeId the store that issued it
  * @param beforeRowId the page holds rows before this one
- * @param storedUpTo the last row when the list began: a watch of what follows it goes on where the list ends
+ * @param storedUpTo the last row when the list began: a watch that follows the list starts after this row
  * @param queryFingerprint {@link EventQuery#fingerprint()} of the list's query
  */
 public record PageToken(UUID storeId, long beforeRowId, long storedUpTo, long queryFingerprint) {
-  /** Checks what a stranger could have made up. */
+  /** Checks the values, because a client can forge a token. */
   public PageToken {
     if (beforeRowId < 0 || storedUpTo < 0) {
       throw new IllegalArgumentException("row ids are not negative");
     }
   }
 
-  /** The first page of a list. */
+  /** Returns the first page of a list. */
   public static PageToken first(UUID storeId, long lastRowId, EventQuery query) {
     return new PageToken(storeId, lastRowId + 1, lastRowId, query.fingerprint());
   }
 
   /**
-   * Reads a token.
+   * Decodes a token.
    *
-   * @throws IllegalArgumentException when it is not one
+   * @throws IllegalArgumentException if the text is not such a token
    */
   public static PageToken decode(String token) {
     ByteBuffer fields = TokenKind.PAGE.decode(token);
     return new PageToken(TokenKind.uuid(fields), fields.getLong(), fields.getLong(), fields.getLong());
   }
 
-  /** As it travels. */
+  /** Encodes the token. */
   public String encode() {
     return TokenKind.PAGE.encode(storeId, beforeRowId, storedUpTo, queryFingerprint);
   }
 
-  /** The page after one that ended with a row. */
+  /** Returns the page after a page that ended with the given row. */
   public PageToken next(long lastRowId) {
     return new PageToken(storeId, lastRowId, storedUpTo, queryFingerprint);
   }
 
-  /** Where a watch begins that follows the list. */
+  /** Returns the position of a watch that follows the list. */
   public ResumeToken watchAfter() {
     return ResumeToken.after(storeId, storedUpTo);
   }

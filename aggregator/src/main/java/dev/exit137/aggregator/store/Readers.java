@@ -9,9 +9,9 @@ import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.TimeUnit;
 
-/** The connections that read, each lent to one caller at a time. Safe for all threads. */
+/** The pool of read connections; each is lent to one caller at a time. Safe for all threads. */
 final class Readers implements AutoCloseable {
-  // One for each thread that answers consumers, and one for that of summaries.
+  // One for each thread that answers consumers, and one for the summary thread.
   private static final int COUNT = 3;
   private static final Duration PATIENCE = Duration.ofSeconds(10);
 
@@ -19,7 +19,7 @@ final class Readers implements AutoCloseable {
   private final Duration patience;
   private final BlockingQueue<Connection> connections = new ArrayBlockingQueue<>(COUNT);
 
-  /** Opens them; the file must be there. What they find damaged is told to the state. */
+  /** Opens the connections; the file must exist. Damage that a read finds is reported to the state. */
   Readers(Path file, WriteState state) throws SQLException {
     this(file, state, PATIENCE);
   }
@@ -38,12 +38,12 @@ final class Readers implements AutoCloseable {
     }
   }
 
-  /** What is read with a connection. */
+  /** Reads with a connection. */
   interface Reading<T, E extends Exception> {
     T from(Connection connection) throws SQLException, E;
   }
 
-  /** Waits for a connection, some seconds at most, and reads with it. */
+  /** Waits some seconds at most for a connection, and reads with it. */
   <T, E extends Exception> T read(Reading<T, E> reading) throws SQLException, E {
     Connection connection = take();
     try {
@@ -56,7 +56,7 @@ final class Readers implements AutoCloseable {
     }
   }
 
-  /** No read may be under way. */
+  /** No read may be running. */
   @Override
   public void close() throws SQLException {
     for (Connection connection : connections) {

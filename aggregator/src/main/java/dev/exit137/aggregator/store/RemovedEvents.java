@@ -1,9 +1,9 @@
 package dev.exit137.aggregator.store;
 
 /**
- * How many events retention has removed since the store was opened.
+ * The number of events that retention has removed since the store was opened.
  *
- * @param byAge because they were older than it allows
- * @param bySize because the file was larger than it allows
+ * @param byAge removed because they were older than the maximum age
+ * @param bySize removed because the file was larger than the maximum size
  */
 public record RemovedEvents(long byAge, long bySize) {}

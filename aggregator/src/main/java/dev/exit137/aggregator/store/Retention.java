@@ -4,19 +4,19 @@ import java.time.Duration;
 import java.util.Objects;
 
 /**
- * How much the store keeps. What is over goes, the oldest stored first.
+ * How much the store keeps. Retention removes the excess, the oldest stored events first.
  *
  * @param maxAge how long an event is kept after it was stored, 1 s at least; {@link #ANY_AGE} for ever
- * @param maxBytes how large the store's file may be, 8 MiB at least; {@link #ANY_SIZE} for no bound. Its write-ahead log
- *     comes to it: some MiB
- * @param nodeAge how long a node is listed after it was last heard of, 1 min at least; {@link #ANY_AGE} for ever. An
- *     agent that is connected is heard of every 10 s
+ * @param maxBytes maximum size of the store's file, 8 MiB at least; {@link #ANY_SIZE} for no bound. The write-ahead log
+ *     of some MiB comes on top
+ * @param nodeAge how long a node is listed after its last message, 1 min at least; {@link #ANY_AGE} for ever. A
+ *     connected agent sends a message every 10 s
  */
 public record Retention(Duration maxAge, long maxBytes, Duration nodeAge) {
-  /** Events do not go for their age. */
+  /** Events are not removed for their age. */
   public static final Duration ANY_AGE = Duration.ofSeconds(Long.MAX_VALUE);
 
-  /** Events do not go for the size of the file. */
+  /** Events are not removed for the size of the file. */
   public static final long ANY_SIZE = Long.MAX_VALUE;
 
   private static final Duration MIN_AGE = Duration.ofSeconds(1);
@@ -31,13 +31,14 @@ public record Retention(Duration maxAge, long maxBytes, Duration nodeAge) {
   private static final int ID_AGES = 4;
   private static final Duration MIN_ID_AGE = Duration.ofDays(30);
 
-  // No event takes less of the file, so the ids of all events fit; those that remain of others are a sixth of it.
+  // Every event takes at least this much of the file, so the ids of all stored events fit. The ids of removed events
+  // take at most a sixth of the file.
   private static final int BYTES_PER_ID = 512;
 
-  /** A month, and a gibibyte; a week for nodes. */
+  /** A month and a gibibyte for events; a week for nodes. */
   public static final Retention DEFAULT = new Retention(Duration.ofDays(30), 1L << 30, Duration.ofDays(7));
 
-  /** With the default for nodes. */
+  /** Applies the default for nodes. */
   public Retention(Duration maxAge, long maxBytes) {
     this(maxAge, maxBytes, Duration.ofDays(7));
   }
@@ -45,7 +46,7 @@ public record Retention(Duration maxAge, long maxBytes, Duration nodeAge) {
   /**
    * Checks the bounds.
    *
-   * @throws IllegalArgumentException naming the setting, its value and what it must be
+   * @throws IllegalArgumentException names the setting, its value and the rule
    */
   public Retention {
     Objects.requireNonNull(maxAge, "maxAge");
@@ -61,7 +62,7 @@ public record Retention(Duration maxAge, long maxBytes, Duration nodeAge) {
     }
   }
 
-  /** How often to look for what is too old. */
+  /** The interval between two checks for expired events. */
   Duration checkInterval() {
     Duration interval = maxAge.dividedBy(CHECKS_PER_AGE);
     return interval.compareTo(MIN_CHECK_INTERVAL) < 0
@@ -69,7 +70,7 @@ public record Retention(Duration maxAge, long maxBytes, Duration nodeAge) {
         : interval.compareTo(MAX_CHECK_INTERVAL) > 0 ? MAX_CHECK_INTERVAL : interval;
   }
 
-  /** How long an id is known after it was stored, unless there are too many. */
+  /** How long an id is kept after it was stored, unless there are too many ids. */
   Duration idAge() {
     if (maxAge.compareTo(ANY_AGE.dividedBy(ID_AGES)) > 0) {
       return ANY_AGE;
@@ -78,7 +79,7 @@ public record Retention(Duration maxAge, long maxBytes, Duration nodeAge) {
     return age.compareTo(MIN_ID_AGE) > 0 ? age : MIN_ID_AGE;
   }
 
-  /** How many of the newest row ids are known at most. */
+  /** The maximum number of newest row ids that are kept. */
   long maxIds() {
     return maxBytes / BYTES_PER_ID;
   }

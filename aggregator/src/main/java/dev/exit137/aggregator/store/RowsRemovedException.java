@@ -1,6 +1,6 @@
 package dev.exit137.aggregator.store;
 
-/** Rows that were to be read are gone: retention was faster than the reader. */
+/** The requested rows are removed: retention was faster than the reader. */
 public final class RowsRemovedException extends Exception {
   private final long lastRemovedRowId;
 
@@ -9,14 +9,14 @@ public final class RowsRemovedException extends Exception {
     this.lastRemovedRowId = lastRemovedRowId;
   }
 
-  /** Throws it to a reader that wants rows after one, when rows after that are removed. */
+  /** Throws if rows after the given row, which the reader needs, are removed. */
   public static void throwIfAfter(long rowId, long lastRemovedRowId) throws RowsRemovedException {
     if (lastRemovedRowId > rowId) {
       throw new RowsRemovedException(lastRemovedRowId);
     }
   }
 
-  /** The rows after this one are there. */
+  /** Returns the last removed row; the rows after it exist. */
   public long lastRemovedRowId() {
     return lastRemovedRowId;
   }

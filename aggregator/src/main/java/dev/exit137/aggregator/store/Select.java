@@ -6,7 +6,7 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 
-/** A SELECT whose conditions are known only at run time; every value is bound, none is spelled out. */
+/** A SELECT with conditions that are known only at run time. Every value is bound; the SQL contains none. */
 final class Select {
   private final StringBuilder sql;
   private final List<Object> values = new ArrayList<>();
@@ -23,13 +23,13 @@ final class Select {
     values.addAll(List.of(conditionValues));
   }
 
-  /** Adds what follows the conditions. */
+  /** Adds the SQL after the conditions. */
   Select then(String clause) {
     sql.append(' ').append(clause);
     return this;
   }
 
-  /** Prepares and binds it; the caller closes it. */
+  /** Prepares and binds the statement; the caller closes it. */
   PreparedStatement prepare(Connection connection) throws SQLException {
     PreparedStatement prepared = connection.prepareStatement(sql.toString());
     for (int i = 0; i < values.size(); i++) {

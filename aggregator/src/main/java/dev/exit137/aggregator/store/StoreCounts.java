@@ -13,8 +13,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What became of the events that agents sent, counted when it is on the disk. Used by the store's writer thread, but for
- * the number of rows.
+ * Counts the outcomes of the events that agents sent, after they are on the disk. Used by the store's writer thread,
+ * except for the number of rows.
  */
 final class StoreCounts {
   private final InstantSource clock;
@@ -24,7 +24,7 @@ final class StoreCounts {
   private final Counter repeated;
   private final Histogram latency;
 
-  // Of the batch that is being written.
+  // Counts of the current batch.
   private final List<OomKillEvent> fresh = new ArrayList<>();
   private int revisions;
   private int repetitions;
@@ -32,7 +32,7 @@ final class StoreCounts {
 
   private volatile long addedRows;
 
-  /** @param clock for the time when something is on the disk */
+  /** @param clock gives the time when an event is on the disk */
   StoreCounts(PrometheusRegistry registry, InstantSource clock, Guard guard) {
     this.clock = clock;
     this.guard = guard;
@@ -58,7 +58,7 @@ final class StoreCounts {
     return Counter.builder().name(name).help(help).withoutExemplars();
   }
 
-  /** A batch begins; what was said of one before that was not committed is forgotten. */
+  /** Starts a batch; discards the counts of a batch that was not committed. */
   void begin() {
     fresh.clear();
     revisions = 0;
@@ -71,7 +71,7 @@ final class StoreCounts {
     rows++;
   }
 
-  /** @param removedRows 0 where the row of the revision before is gone already */
+  /** @param removedRows 0 if retention has already removed the row of the revision before */
   void onRevised(int removedRows) {
     revisions++;
     rows += 1 - removedRows;
@@ -81,7 +81,7 @@ final class StoreCounts {
     repetitions++;
   }
 
-  /** The batch is on the disk, and stays there whatever goes wrong here. */
+  /** Applies the counts after the commit; an exception here does not undo the batch. */
   @SuppressWarnings("NonAtomicVolatileUpdate") // the writer's thread alone
   void committed() {
     addedRows += rows;
@@ -101,7 +101,7 @@ final class StoreCounts {
     }
   }
 
-  /** Rows added so far, less those replaced; for any thread. */
+  /** Rows added since the start, minus the rows replaced; for any thread. */
   long addedRows() {
     return addedRows;
   }

@@ -21,14 +21,14 @@ final class StoreSchema {
   /** PRAGMA user_version of a file that this version of the program writes. */
   static final int VERSION = 3;
 
-  // Some seconds' reading.
+  // A check of this size takes some seconds.
   private static final long MAX_CHECKED_BYTES = 4L << 30;
 
   private static final int MAX_IDLE_LOG_BYTES = 4 << 20;
 
   private static final String[] VERSION_1 = {
     "CREATE TABLE meta (store_id TEXT NOT NULL)",
-    // Unknown values are NULL. The body comes last, so that SQLite need not read through it to reach a column.
+    // Unknown values are NULL. The body is the last column, so that SQLite can read the others without it.
     """
     CREATE TABLE event (
       row_id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -43,9 +43,10 @@ final class StoreSchema {
       container_name TEXT,
       container_id TEXT,
       body BLOB NOT NULL)""",
-    // In this order it serves both the uniqueness and a search for the id alone.
+    // This order serves both the uniqueness and a search by id alone.
     "CREATE UNIQUE INDEX event_by_id ON event (event_id, node)",
-    // SQLite ends every index entry with the row id, so these also give a filter's rows in the store's order. There is
+    // SQLite ends every index entry with the row id, so these indexes also return a filter's rows in the store's order.
+    // There is no index by scope: nearly all events have the same scope.
     // none by scope: nearly all events have the same.
     "CREATE INDEX event_by_node ON event (node)",
     "CREATE INDEX event_by_time ON event (time_nanos)",
@@ -64,9 +65,10 @@ final class StoreSchema {
   private static final String[] VERSION_2 = {
     // The highest row that retention has removed.
     "ALTER TABLE meta ADD COLUMN removed_up_to INTEGER NOT NULL DEFAULT 0",
-    // KnownIds: the row is the event's, or was, so that the oldest are the lowest here, too.
+    // KnownIds: the row is the event's current or removed row, so the oldest ids have the lowest rows here, too.
     "CREATE TABLE known_id (row_id INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, revision INTEGER NOT NULL)",
-    // Rows up to this one were stored at this time or before, seconds since 1970. A few of these tell the age of all.
+    // Rows up to this one were stored at this time or before, seconds since 1970. A few such entries give the age of
+    // all rows.
     "CREATE TABLE stored_by (row_id INTEGER PRIMARY KEY, epoch_seconds INTEGER NOT NULL)",
   };
 
@@ -77,7 +79,8 @@ final class StoreSchema {
     "ALTER TABLE event ADD COLUMN limit_owner INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE event ADD COLUMN unit TEXT",
     "ALTER TABLE event ADD COLUMN labels TEXT",
-    // With all that a summary reads, so that it need not go to the rows, whose last columns lie behind the body.
+    // Contains all columns that a summary reads, so that SQLite need not read the rows: their last columns are behind
+    // the body.
     "DROP INDEX event_by_time",
     """
     CREATE INDEX event_by_time ON event (time_nanos, node, scope, namespace, pod_name, container_name,
@@ -86,7 +89,7 @@ final class StoreSchema {
 
   private StoreSchema() {}
 
-  /** Opens a connection for reading; the file must be there. */
+  /** Opens a connection for reading; the file must exist. */
   static Connection openReader(Path file) throws SQLException {
     Connection connection = connect(file);
     run(connection, "PRAGMA query_only = ON");
@@ -94,21 +97,22 @@ final class StoreSchema {
   }
 
   /**
-   * Opens the connection that writes, creates the tables of a new file, and changes those of an older one.
+   * Opens the connection that writes, creates the tables of a new file, and upgrades an older file.
    *
-   * @throws IOException when the file is of a newer version of the program
+   * @throws IOException if a newer version of the program wrote the file
    */
   static Connection openWriter(Path file) throws SQLException, IOException {
     Connection connection = connect(file);
     try {
-      // Only a file without tables takes this, and WAL mode already writes its first page: so it comes first.
+      // Only a file without tables accepts this setting, and WAL mode already writes the first page: so it comes first.
       run(connection, "PRAGMA auto_vacuum = INCREMENTAL");
       run(connection, "PRAGMA journal_mode = WAL");
       // An acknowledged event must survive a power cut; WAL's default, NORMAL, keeps only the file consistent.
       run(connection, "PRAGMA synchronous = FULL");
-      // In KiB if negative: the inner pages of all indexes, which are written at random, stay in memory in a storm.
+      // A negative number is in KiB. The inner pages of all indexes, which are written at random, stay in memory in a
+      // storm.
       run(connection, "PRAGMA cache_size = -16384");
-      // What the log has grown to in a storm goes back to the disk.
+      // After a storm the log shrinks to this size.
       run(connection, "PRAGMA journal_size_limit = " + MAX_IDLE_LOG_BYTES);
       long version = number(connection, "PRAGMA user_version");
       if (version > VERSION) {
@@ -128,7 +132,7 @@ final class StoreSchema {
     }
   }
 
-  /** What is acknowledged shall not go into a file that cannot give it back. */
+  /** Checks for damage, so that no event is acknowledged into a file that cannot be read back. */
   private static void check(Connection connection, Path file) throws SQLException {
     if (number(connection, "PRAGMA page_count") * number(connection, "PRAGMA page_size") > MAX_CHECKED_BYTES) {
       LOG.warn("{} is too large to be checked for damage at every start", file);
@@ -140,22 +144,22 @@ final class StoreSchema {
     }
   }
 
-  /** The highest row id ever given, rows that are gone included. */
+  /** Returns the highest row id ever assigned, removed rows included. */
   static long lastRowId(Connection connection) throws SQLException {
     return number(connection, "SELECT seq FROM sqlite_sequence WHERE name = 'event'");
   }
 
-  /** Events that are there. */
+  /** Returns the number of stored events. */
   static long rows(Connection connection) throws SQLException {
     return number(connection, "SELECT count(*) FROM event");
   }
 
-  /** The highest row id that retention has removed; 0 when it has removed nothing. */
+  /** Returns the highest row id that retention has removed; 0 if it has removed none. */
   static long removedUpTo(Connection connection) throws SQLException {
     return number(connection, "SELECT removed_up_to FROM meta");
   }
 
-  /** The number that a query gives; 0 when it gives no row. */
+  /** Returns the number in a query's result; 0 if the result is empty. */
   private static long number(Connection connection, String query) throws SQLException {
     try (Statement statement = connection.createStatement();
         ResultSet rows = statement.executeQuery(query)) {
@@ -163,7 +167,7 @@ final class StoreSchema {
     }
   }
 
-  /** The store's own id, given when it was made. */
+  /** Returns the store's own id, assigned at its creation. */
   static UUID storeId(Connection connection) throws SQLException {
     return UUID.fromString(text(connection, "SELECT store_id FROM meta"));
   }
@@ -190,7 +194,7 @@ final class StoreSchema {
     return null;
   }
 
-  /** Makes the ids of all events known. */
+  /** Adds the ids of all stored events to the known ids. */
   private static void remember(Connection connection) throws SQLException {
     KnownIds known = new KnownIds(connection);
     try (Statement statement = connection.createStatement();
@@ -216,7 +220,7 @@ final class StoreSchema {
           update.setLong(SummaryColumns.COUNT + 1, rows.getLong(1));
           update.executeUpdate();
         } catch (InvalidProtocolBufferException damaged) {
-          // Whoever reads the event is told; the others are still there.
+          // A query of this event reports the damage; the other events are still readable.
         }
       }
     }

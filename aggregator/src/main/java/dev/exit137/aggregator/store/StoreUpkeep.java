@@ -11,8 +11,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Keeps the store within its {@link Retention}, in steps that are small, so that no write waits long for one. Used by
- * the store's writer thread alone, but for what was removed.
+ * Keeps the store within its {@link Retention}, in small steps, so that no write waits long for one. Used by the
+ * store's writer thread alone, except for the counts of removed rows.
  */
 final class StoreUpkeep {
   // Bounds of one step.
@@ -47,17 +47,17 @@ final class StoreUpkeep {
     return removedUpTo;
   }
 
-  /** What was removed since the store was opened; for any thread. */
+  /** Returns how many events were removed since the store was opened; for any thread. */
   RemovedEvents removed() {
     return new RemovedEvents(removedByAge.get(), removedBySize.get());
   }
 
-  /** Writes to the disk, and changes nothing. */
+  /** Writes to the disk without a change, to test whether it works. */
   void tryWriting() throws SQLException {
     run("UPDATE meta SET removed_up_to = removed_up_to");
   }
 
-  /** Notes the time, and finds what has become too old by now. */
+  /** Records the time, and finds the rows that have expired by now. */
   void begin(long lastRowId) throws SQLException {
     long nowSeconds = clock.instant().getEpochSecond();
     run("INSERT OR IGNORE INTO stored_by VALUES (?, ?)", lastRowId, nowSeconds);
@@ -67,7 +67,7 @@ final class StoreUpkeep {
     forgetNodes(nowSeconds);
   }
 
-  /** Forgets the nodes that are gone, and their losses; their events stay. */
+  /** Removes the expired nodes and their losses; their events stay. */
   private void forgetNodes(long nowSeconds) throws SQLException {
     Duration age = retention.nodeAge();
     if (age.toSeconds() > nowSeconds) {
@@ -85,12 +85,12 @@ final class StoreUpkeep {
     losses.committed();
   }
 
-  /** Does a part of what there is to do; false when nothing is left. */
+  /** Does a part of the work; false if none is left. */
   boolean step() throws SQLException {
     return removeExpired() || removeExcess() > 0 || forgetIds() || shrink();
   }
 
-  /** Removes what there is too much of, as much as was written at most: then writing does not outrun the steps. */
+  /** Removes the excess, up to the written bytes: then writes do not outrun the steps. */
   void makeRoom(long writtenBytes) throws SQLException {
     long removed = 0;
     long more = 1;
@@ -100,12 +100,12 @@ final class StoreUpkeep {
     }
   }
 
-  /** Gives all of the log back to the disk. Waits for readers, some seconds at most. */
+  /** Truncates the log. Waits some seconds at most for readers. */
   void emptyLog() throws SQLException {
     number("PRAGMA wal_checkpoint(TRUNCATE)");
   }
 
-  /** Whether there is more in the file than there may be. */
+  /** Whether the file holds more than its maximum. */
   private boolean overfull() throws SQLException {
     return (number("PRAGMA page_count") - number("PRAGMA freelist_count")) * pageBytes > retention.maxBytes();
   }
@@ -123,7 +123,7 @@ final class StoreUpkeep {
     long lastRow = 0;
     long bytes = 0;
     int events = 0;
-    // The length stands in the row's head: the body is not read for it.
+    // SQLite knows the length from the row's header: it does not read the body for it.
     Select oldest = new Select("SELECT row_id, length(body) FROM event WHERE row_id <= ? ORDER BY row_id", upToRowId);
     try (PreparedStatement statement = oldest.prepare(connection);
         ResultSet rows = statement.executeQuery()) {
@@ -145,7 +145,7 @@ final class StoreUpkeep {
     return bytes;
   }
 
-  /** Forgets some ids whose events went long ago, never one whose event is there. */
+  /** Removes some expired ids, but never the id of a stored event. */
   private boolean forgetIds() throws SQLException {
     long upTo = Math.min(forgettableUpTo, removedUpTo);
     long some =
@@ -162,25 +162,25 @@ final class StoreUpkeep {
         > 0;
   }
 
-  /** Gives some of the free pages back to the disk. */
+  /** Returns some of the free pages to the disk. */
   private boolean shrink() throws SQLException {
     long free = number("PRAGMA freelist_count");
     if (free > 0) {
       try (Statement vacuum = connection.createStatement()) {
-        // A query would free one page for each row asked for; this runs to the end.
+        // executeQuery would free one page for each row read; executeUpdate runs to the end.
         vacuum.executeUpdate("PRAGMA incremental_vacuum(" + PAGES_PER_STEP + ")");
       }
-      // A file that another program made, such as a copy that was repaired, may not be able to shrink.
+      // A file that another program made, such as a repaired copy, may not be able to shrink.
       if (number("PRAGMA freelist_count") < free) {
         return true;
       }
     }
-    // Only now the file becomes shorter.
+    // Only the checkpoint makes the file shorter.
     number("PRAGMA wal_checkpoint(PASSIVE)");
     return false;
   }
 
-  /** The last row of which it is known that it was stored so long ago; 0 when none was. */
+  /** Returns the last row that is known to be older than the age; 0 if there is none. */
   private long lastRowOlderThan(Duration age, long nowSeconds) throws SQLException {
     return age.toSeconds() > nowSeconds
         ? 0

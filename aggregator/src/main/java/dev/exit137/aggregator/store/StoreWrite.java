@@ -5,15 +5,15 @@ import dev.exit137.proto.v1.OomKillEvent;
 import java.time.Instant;
 import java.util.List;
 
-/** Something that an agent sent, on its way to the disk. */
+/** A message of an agent that is to be stored. */
 public sealed interface StoreWrite {
-  /** Name of the node that it is about. */
+  /** Name of the node of the message. */
   String node();
 
   /** When the aggregator received it. */
   Instant receivedAt();
 
-  /** Who is told what became of it. */
+  /** Gets the outcome. */
   Listener listener();
 
   /** Size on the wire, bytes. */
@@ -22,12 +22,12 @@ public sealed interface StoreWrite {
   /**
    * An event to store, unless the store has it in this revision or a higher one.
    *
-   * @param event what of it fills columns or is counted; the rest need not wait for the disk beside its bytes, of which
-   *     it takes several times the memory
+   * @param event only the fields that fill columns or are counted. The whole event takes several times the memory of
+   *     its bytes, so the other fields do not wait in the queue
    * @param body the event's bytes, which are stored
    */
   record Event(OomKillEvent event, byte[] body, Instant receivedAt, Listener listener) implements StoreWrite {
-    /** Of the whole event. */
+    /** Takes the whole event and keeps the needed fields. */
     public Event {
       OomKillEvent.Builder columns =
           OomKillEvent.newBuilder()
@@ -58,7 +58,7 @@ public sealed interface StoreWrite {
     }
   }
 
-  /** A status that replaces the node's last. */
+  /** A status that replaces the node's last one. */
   record Status(AgentStatus status, Instant receivedAt, Listener listener) implements StoreWrite {
     @Override
     public String node() {
@@ -71,9 +71,9 @@ public sealed interface StoreWrite {
     }
   }
 
-  /** Told on the store's writer thread, so it must not block. */
+  /** Called on the store's writer thread, so it must not block. */
   interface Listener {
-    /** These writes, in the order in which they were submitted, are on the disk. */
+    /** These writes, in the order of their submission, are on the disk. */
     void committed(List<StoreWrite> writes);
 
     /** None of these writes was stored. */

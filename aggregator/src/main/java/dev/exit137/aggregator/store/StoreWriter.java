@@ -16,8 +16,8 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Puts batches of writes into the file, each batch in one transaction. Rows gather in the driver until they are flushed,
- * which is much faster than one after the other. Used by the store's writer thread alone.
+ * Writes batches to the file, each batch in one transaction. Rows are collected in the driver until a flush, which is
+ * much faster than single inserts. Used by the store's writer thread alone.
  */
 final class StoreWriter implements AutoCloseable {
   private final Connection connection;
@@ -30,7 +30,7 @@ final class StoreWriter implements AutoCloseable {
   private final PreparedStatement findStatus;
   private final PreparedStatement setStatus;
 
-  // Hashes of the events that gathered.
+  // Hashes of the collected events.
   private final Set<ByteBuffer> gathered = new HashSet<>();
   private long lastRowId;
 
@@ -58,9 +58,9 @@ final class StoreWriter implements AutoCloseable {
   }
 
   /**
-   * Writes all or nothing.
+   * Writes the whole batch or nothing.
    *
-   * @return the highest row id ever given
+   * @return the highest row id ever assigned
    */
   long write(List<StoreWrite> batch) throws SQLException {
     counts.begin();
@@ -88,7 +88,7 @@ final class StoreWriter implements AutoCloseable {
     connection.close();
   }
 
-  /** What a transaction that failed has left. */
+  /** Discards the collected rows of a failed transaction. */
   private void forgetGathered() throws SQLException {
     seenNode.clearBatch();
     insertEvent.clearBatch();
@@ -130,8 +130,8 @@ final class StoreWriter implements AutoCloseable {
   /**
    * Stores the event if it is new.
    *
-   * @param lastRowId the highest given before it
-   * @return the highest given
+   * @param lastRowId the highest row id before it
+   * @return the highest row id after it
    */
   private long store(StoreWrite.Event write, long lastRowId) throws SQLException {
     OomKillEvent event = write.event();

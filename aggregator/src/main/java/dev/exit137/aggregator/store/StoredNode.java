@@ -4,9 +4,9 @@ import com.google.protobuf.Timestamp;
 import dev.exit137.proto.v1.AgentStatus;
 
 /**
- * What the store knows of an agent.
+ * A node in the store, and its agent's state.
  *
- * @param status its last status; only `node.name` is set when it has sent events alone
- * @param lastSeen when it was last heard of
+ * @param status its last status; only {@code node.name} is set if it has sent only events
+ * @param lastSeen time of its last message
  */
 public record StoredNode(AgentStatus status, Timestamp lastSeen) {}

@@ -9,7 +9,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
-/** The columns that only summaries read, and how an event fills them. */
+/** The columns that only summaries read, and their values from an event. */
 final class SummaryColumns {
   static final int COUNT = 6;
 
@@ -27,7 +27,7 @@ final class SummaryColumns {
     statement.setString(index, labels(event));
   }
 
-  /** A JSON object, so that SQLite finds one by its name; null for none. */
+  /** A JSON object, so that SQLite can look up a label by its name; null if there are no labels. */
   private static @Nullable String labels(OomKillEvent event) {
     Container container = event.getContainer();
     Map<String, String> labels = new TreeMap<>(event.getComposeLabelsMap());

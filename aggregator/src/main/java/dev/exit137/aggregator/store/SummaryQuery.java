@@ -6,41 +6,41 @@ import java.util.Collections;
 import java.util.List;
 
 /**
- * A summary as the store is asked for it.
+ * A summary query in the form of the store.
  *
  * @param events which events
- * @param by what the events of a group have in common
- * @param labels and the labels that they have in common; names without quotes and backslashes
+ * @param by the fields by which events are grouped
+ * @param labels the labels by which events are grouped; names without quotes and backslashes
  * @param bucketNanos length of the spans of time, nanoseconds; 0 for none
- * @param maxGroups groups to tell apart
+ * @param maxGroups maximum number of separate groups
  */
 public record SummaryQuery(
     EventQuery events, List<Dimension> by, List<String> labels, long bucketNanos, int maxGroups) {
   private static final String WHOLE = "0 AS in_span, NULL AS bucket";
   private static final String SPAN = "1 AS in_span, bucket";
 
-  /** Copies what could change. */
+  /** Copies the mutable lists. */
   public SummaryQuery {
     by = List.copyOf(by);
     labels = List.copyOf(labels);
   }
 
-  /** How many values a key has. */
+  /** Returns the number of values in a key. */
   int keys() {
     return by.size() + labels.size();
   }
 
   /**
-   * Selects the counts of all (rank 0), of each group (rank 1 has most kills) and of all others together (maxGroups +
-   * 1); then, where there are spans of time, of each of those in each span.
+   * Selects the counts of all events (rank 0), of each group (rank 1 has most kills) and of all other groups together
+   * (maxGroups + 1). With spans of time, it then selects the same counts for each span.
    *
-   * @param upToRowId counts rows up to this one
+   * @param upToRowId counts the rows up to this one
    */
   Select select(long upToRowId) {
     List<String> columns = new ArrayList<>(by.stream().map(SummaryQuery::column).toList());
     columns.addAll(Collections.nCopies(labels.size(), "json_extract(labels, ?)"));
     if (columns.isEmpty()) {
-      // Without a key all are one group, which the total tells already.
+      // Without a key all events are one group, and the total has its counts already.
       columns.add("NULL");
     }
     StringBuilder named = new StringBuilder();
@@ -52,7 +52,7 @@ public record SummaryQuery(
     }
     List<Object> values = new ArrayList<>(labels.stream().map(label -> "$.\"" + label + '"').toList());
     values.add(upToRowId);
-    // The unary plus keeps the rows themselves out of it: all is in the index by time.
+    // The unary plus keeps SQLite from reading the table itself: the index by time contains all columns.
     Select select =
         new Select(
             "WITH matched AS NOT MATERIALIZED (SELECT " + named + bucket()

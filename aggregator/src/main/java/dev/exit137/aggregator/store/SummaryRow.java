@@ -7,19 +7,19 @@ import java.util.List;
 import java.util.OptionalLong;
 
 /**
- * Events counted together. Times are nanoseconds since 1970.
+ * The counts of a group of events. Times are nanoseconds since 1970.
  *
- * @param rank 0 for all, 1 for the group with most kills, one more than the most groups for all others
- * @param inSpan only those in one span of time
- * @param spanNanos when that span begins; empty for the events whose time is not known
- * @param groups how many groups there are
+ * @param rank 0 for all events, 1 for the group with most kills, maxGroups + 1 for all other groups together
+ * @param inSpan whether the counts are those of one span of time
+ * @param spanNanos when that span begins; empty for the events of unknown time
+ * @param groups the number of groups
  * @param kills processes killed
  * @param ooms distinct incidents
  * @param events all events
- * @param recovered recovered ones of these
- * @param firstNanos time of the earliest; empty when none is known
+ * @param recovered the recovered events among them
+ * @param firstNanos time of the earliest; empty if none is known
  * @param lastNanos time of the latest
- * @param key what the events have in common, in the query's order, unknown values being empty; only of a group
+ * @param key the common values of the group, in the query's order, unknown values being empty; only of a group
  */
 public record SummaryRow(
     int rank,

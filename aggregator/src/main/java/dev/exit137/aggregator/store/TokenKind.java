@@ -4,11 +4,11 @@ import java.nio.ByteBuffer;
 import java.util.Base64;
 import java.util.UUID;
 
-/** The layout of tokens: a byte for the kind, the store's UUID, then longs; in base64url without padding. */
+/** The encoding of tokens: a byte for the kind, the store's UUID, then longs; in base64url without padding. */
 enum TokenKind {
-  /** Of {@link ResumeToken}. */
+  /** A {@link ResumeToken}. */
   RESUME('r', 3),
-  /** Of {@link PageToken}. */
+  /** A {@link PageToken}. */
   PAGE('p', 3);
 
   private static final int HEADER_BYTES = 1 + 2 * Long.BYTES;
@@ -30,7 +30,7 @@ enum TokenKind {
     return Base64.getUrlEncoder().withoutPadding().encodeToString(bytes.array());
   }
 
-  /** The bytes after the mark; throws IllegalArgumentException when the token is not one of this kind. */
+  /** Returns the bytes after the kind. Throws IllegalArgumentException if the token is not of this kind. */
   ByteBuffer decode(String token) {
     ByteBuffer bytes = ByteBuffer.wrap(Base64.getUrlDecoder().decode(token));
     if (bytes.remaining() != HEADER_BYTES + longs * Long.BYTES || bytes.get() != mark) {

@@ -5,24 +5,24 @@ import java.sql.SQLException;
 import java.sql.Statement;
 
 /**
- * Transactions, spelled out on a connection that commits by itself. The driver's own lose their way on a full disk:
- * SQLite has rolled back by itself then, so the driver's rollback fails, begins no new one, and so does every commit
- * from then on.
+ * Explicit transactions on a connection in auto-commit mode. The driver's own transactions break on a full disk: SQLite
+ * has rolled back by itself by then, so the driver's rollback fails and begins no new transaction, and every later
+ * commit fails.
  */
 final class Transaction {
   private Transaction() {}
 
-  /** What is done in one transaction. */
+  /** The work of one transaction. */
   interface Work<T, E extends Exception> {
     T run() throws SQLException, E;
   }
 
-  /** Commits what the work did and returns what it gave; undoes it where it or the commit fails. */
+  /** Runs the work, commits, and returns its result; rolls back if the work or the commit fails. */
   static <T, E extends Exception> T write(Connection connection, Work<T, E> work) throws SQLException, E {
     return in(connection, "BEGIN IMMEDIATE", work);
   }
 
-  /** All queries of the work see the store as it was at one moment. */
+  /** All queries of the work read the same snapshot of the store. */
   static <T, E extends Exception> T read(Connection connection, Work<T, E> work) throws SQLException, E {
     return in(connection, "BEGIN", work);
   }
@@ -35,7 +35,7 @@ final class Transaction {
       execute(connection, "COMMIT");
       return result;
     } catch (Throwable e) {
-      // Whatever it is: a transaction that stays open would fail every later one of this connection.
+      // For every exception: a transaction that stays open would fail every later one of this connection.
       try {
         execute(connection, "ROLLBACK");
       } catch (SQLException rolledBackAlready) {

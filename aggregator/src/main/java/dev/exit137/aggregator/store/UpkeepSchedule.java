@@ -8,8 +8,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 
 /**
- * Fits the store's upkeep in between its writes, on the same thread, and brings the store back after a failure of the
- * disk has passed.
+ * Runs the store's upkeep between its writes, on the same thread, and resumes writing after a failure of the disk has
+ * passed.
  */
 final class UpkeepSchedule {
   private static final long RETRY_SECONDS = 2;
@@ -21,7 +21,7 @@ final class UpkeepSchedule {
   private final LongSupplier lastRowId;
   private final Guard guard;
 
-  // Only the thread.
+  // Used by the thread only.
   private boolean stepping;
 
   UpkeepSchedule(
@@ -47,7 +47,7 @@ final class UpkeepSchedule {
     thread.scheduleWithFixedDelay(() -> attempt(this::recover), RETRY_SECONDS, RETRY_SECONDS, TimeUnit.SECONDS);
   }
 
-  /** To be called on the thread after each batch of writes. */
+  /** Must be called on the thread after each batch of writes. */
   void afterWriting(long bytes) {
     if (state.failure().isEmpty()) {
       attempt(() -> upkeep.makeRoom(bytes));
@@ -63,7 +63,7 @@ final class UpkeepSchedule {
     }
   }
 
-  // One step, then whoever waits; the next step comes behind them.
+  // Runs one step and queues the next, so that waiting writes run in between.
   private void step() throws SQLException {
     stepping = false;
     if (state.failure().isEmpty() && upkeep.step() && !thread.isShutdown()) {
@@ -72,7 +72,7 @@ final class UpkeepSchedule {
     }
   }
 
-  /** What has become too old can go though the disk is full, and may be the room that is missing. */
+  /** Removes expired events on a full disk, with the space of the reserve; that may free the missing space. */
   private void keepUpOnTheReserve() throws SQLException {
     reserve.release();
     try {
@@ -97,7 +97,7 @@ final class UpkeepSchedule {
     void run() throws SQLException;
   }
 
-  // A timer's task that throws runs never again.
+  // The executor never runs a timer's task again after an exception.
   private void attempt(Work work) {
     try {
       work.run();

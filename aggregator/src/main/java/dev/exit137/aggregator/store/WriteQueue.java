@@ -21,8 +21,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Between the agents' streams and the disk: bounded, and emptied by one thread, exit137-store, that commits what has
- * gathered meanwhile in one transaction. So a commit's fsync is shared by the events of a storm.
+ * The bounded queue between the agents' streams and the disk. One thread, exit137-store, empties it and commits all
+ * queued writes in one transaction. So the events of a storm share the fsync of a commit.
  */
 final class WriteQueue implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(WriteQueue.class);
@@ -30,7 +30,7 @@ final class WriteQueue implements AutoCloseable {
   private static final int MAX_BATCH = 512;
   private static final int MAX_QUEUED_BYTES = 6 << 20;
 
-  // What a queued write takes beside its message; it also bounds the number of those.
+  // Overhead of a queued write beyond its message; it also bounds the number of queued writes.
   private static final int OVERHEAD_BYTES = 512;
 
   private final StoreWriter writer;
@@ -57,24 +57,24 @@ final class WriteQueue implements AutoCloseable {
     commitListener = listener;
   }
 
-  /** The highest row id ever given and committed. */
+  /** The highest row id ever assigned and committed. */
   long lastRowId() {
     return lastRowId;
   }
 
-  /** The thread that writes. */
+  /** Returns the thread that writes. */
   Executor thread() {
     return thread;
   }
 
-  /** Waits while the queue is full. */
+  /** Blocks while the queue is full. */
   void submit(StoreWrite write) throws InterruptedException {
     freeBytes.acquire(cost(write));
     queue.add(write);
     try {
       thread.execute(this::writeBatch);
     } catch (RejectedExecutionException closed) {
-      // Unless the last batch took it along.
+      // The write is no longer in the queue if the last batch included it.
       if (queue.remove(write)) {
         freeBytes.release(cost(write));
         fail(List.of(write), new SQLException("the store is closed"));
@@ -82,12 +82,12 @@ final class WriteQueue implements AutoCloseable {
     }
   }
 
-  /** Keeps the store within its bounds from now on, between the writes. */
+  /** Starts the upkeep of the store, between the writes. */
   void keepUpEvery(Duration interval) {
     upkeep.start(interval);
   }
 
-  /** Writes what is queued, then closes the file. */
+  /** Writes the queued writes, then closes the file. */
   @Override
   public void close() throws SQLException {
     thread.shutdown();
@@ -101,7 +101,7 @@ final class WriteQueue implements AutoCloseable {
     writer.close();
   }
 
-  // Runs once for every write submitted, and most often finds that the run before took that write along.
+  // Runs once for every submitted write. Usually the run before has included that write already.
   private void writeBatch() {
     List<StoreWrite> batch = new ArrayList<>();
     int cost = 0;
@@ -132,7 +132,8 @@ final class WriteQueue implements AutoCloseable {
       if (state.note(e)) {
         fail(batch, (SQLException) e);
       } else if (batch.size() > 1) {
-        // One of them may be the cause, and takes no other along: what one agent sends stops none of the others.
+        // One write may be the cause. Each is retried alone, so that a bad message of one agent does not block the
+        // others.
         batch.forEach(each -> write(List.of(each)));
       } else {
         guard.caught("store", e);

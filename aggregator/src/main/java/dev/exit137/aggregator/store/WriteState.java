@@ -9,13 +9,13 @@ import org.slf4j.LoggerFactory;
 import org.sqlite.SQLiteErrorCode;
 
 /**
- * Whether what agents send can be stored, and if not, why: a sentence for people. A full disk and an I/O error pass; a
- * damaged file stays so until somebody has looked after it. Safe for all threads.
+ * Whether the store can write, and if not, the reason as a sentence for the user. A full disk and an I/O error can
+ * pass; a damaged file needs an administrator. Safe for all threads.
  */
 final class WriteState {
   private static final Logger LOG = LoggerFactory.getLogger(WriteState.class);
 
-  // Extended codes carry theirs in the lowest byte: https://www.sqlite.org/rescode.html
+  // The lowest byte of an extended result code is its primary code: https://www.sqlite.org/rescode.html
   private static final int PRIMARY_CODE = 0xff;
 
   private final Guard guard;
@@ -23,31 +23,31 @@ final class WriteState {
   private volatile Optional<String> failure = Optional.empty();
   private volatile boolean damaged;
 
-  /** @param guard for what a listener throws */
+  /** @param guard catches the exceptions of the listener */
   WriteState(Guard guard) {
     this.guard = guard;
   }
 
-  /** Tells the listener how it is now, and every change. */
+  /** Reports the current state to the listener, and then every change. */
   synchronized void onChange(Consumer<Optional<String>> newListener) {
     listener = newListener;
     listener.accept(failure);
   }
 
-  /** Why nothing can be stored; empty while it can. */
+  /** Why nothing can be stored; empty while the store can write. */
   Optional<String> failure() {
     return failure;
   }
 
-  /** Whether it can be stored again without anybody's help. */
+  /** Whether the failure can pass without an administrator. */
   boolean mayPass() {
     return failure.isPresent() && !damaged;
   }
 
   /**
-   * Takes note of a failure, if it is one of the disk or the file, and not of what was to be stored.
+   * Records a failure of the disk or of the file.
    *
-   * @return whether it is one of those; every other is a defect
+   * @return whether the exception is such a failure; every other exception is a defect of the program or of a message
    */
   boolean note(Throwable cause) {
     if (!(cause instanceof SQLException sql)) {
@@ -69,12 +69,12 @@ final class WriteState {
     return true;
   }
 
-  /** The disk has no room left to begin with. */
+  /** Reports that the disk has no free space at the start. */
   void noRoom() {
     change(Optional.of("the disk is full"));
   }
 
-  /** It can be stored again. */
+  /** Reports that the store can write again. */
   void recovered() {
     change(Optional.empty());
   }
