@@ -3,19 +3,19 @@ package dev.exit137.daemon.collect;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** Maps that forget their eldest entry when one more than fits is put. Each belongs to one thread, or needs a lock. */
+/** Maps that evict their eldest entry when a put exceeds their size. Not thread-safe. */
 public final class BoundedMap {
   private static final int INITIAL_CAPACITY = 16;
   private static final float LOAD_FACTOR = 0.75f;
 
   private BoundedMap() {}
 
-  /** Forgets the entry whose key was put first; to put it again makes it no younger. */
+  /** Evicts the entry with the key that was first put longest ago; a repeated put does not renew an entry. */
   public static <K, V> Map<K, V> byInsertion(int maxEntries) {
     return bounded(maxEntries, false);
   }
 
-  /** Forgets the entry that was put, or asked for, longest ago. */
+  /** Evicts the least recently used entry. */
   public static <K, V> Map<K, V> byAccess(int maxEntries) {
     return bounded(maxEntries, true);
   }

@@ -1,4 +1,4 @@
-/** Collections that do not grow for ever. */
+/** Collections of bounded size. */
 @NullMarked
 package dev.exit137.daemon.collect;
 

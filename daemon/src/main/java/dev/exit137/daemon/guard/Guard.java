@@ -12,15 +12,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The one policy for an exception that nobody expected: it is logged, once per kind and minute, counted by the place that
- * caught it, and survived. A process has one guard. Errors are survived, too: out of memory ends the process by the JVM's
- * own flag, and a missing class harms only who needs it. Safe for all threads.
+ * The one policy for unexpected exceptions: an exception is logged, once per kind and minute, counted by the place that
+ * caught it, and survived. A process has one guard. Errors are survived, too: an OutOfMemoryError ends the process by a
+ * flag of the JVM, and a missing class affects only the code that uses it. Safe for all threads.
  */
 public final class Guard {
   private static final Logger LOG = LoggerFactory.getLogger(Guard.class);
   private static final long QUIET_NANOS = TimeUnit.MINUTES.toNanos(1);
 
-  /** A kind of failure, and when it was logged last. */
+  /** A kind of failure, and the time of its last log line. */
   private static final class Kind {
     private long loggedNanos;
     private long unlogged;
@@ -31,7 +31,7 @@ public final class Guard {
   private final Map<String, AtomicLong> counts = new ConcurrentHashMap<>();
   private final Map<String, Kind> kinds = new ConcurrentHashMap<>();
 
-  /** Measures the quiet minute by the system's monotonic clock. */
+  /** Measures the minute between log lines with the system's monotonic clock. */
   public Guard() {
     this(System::nanoTime);
   }
@@ -41,7 +41,7 @@ public final class Guard {
   }
 
   /**
-   * Runs a task and survives it.
+   * Runs a task and survives its exceptions.
    *
    * @param place where it runs, a short constant; docs/metrics.md lists them all
    * @return whether it ended normally
@@ -56,7 +56,7 @@ public final class Guard {
     }
   }
 
-  /** The result of a task, or the fallback where it throws. */
+  /** Returns the result of a task, or the fallback if it throws. */
   public <T> T get(String place, Supplier<T> task, T fallback) {
     try {
       return task.get();
@@ -66,12 +66,12 @@ public final class Guard {
     }
   }
 
-  /** The task for a thread or a timer that must go on after it, whatever it throws. */
+  /** Wraps a task for a thread or a timer that must survive its exceptions. */
   public Runnable guarded(String place, Runnable task) {
     return () -> run(place, task);
   }
 
-  /** Logs and counts what was caught elsewhere. */
+  /** Logs and counts an exception that was caught elsewhere. */
   public void caught(String place, Throwable thrown) {
     counts.computeIfAbsent(place, unseen -> new AtomicLong()).incrementAndGet();
     Kind kind = kinds.computeIfAbsent(place + " " + thrown.getClass().getName(), unseen -> new Kind());
@@ -91,7 +91,7 @@ public final class Guard {
     LOG.error("{}: going on after an unexpected exception{}", place, more, thrown);
   }
 
-  /** How many exceptions each place has caught since the process started; places without one are absent. */
+  /** Returns the number of caught exceptions by place since the process started; places without one are absent. */
   public SortedMap<String, Long> counts() {
     SortedMap<String, Long> now = new TreeMap<>();
     counts.forEach((place, count) -> now.put(place, count.get()));

@@ -6,16 +6,16 @@ import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 
 /**
- * One thread with a queue and timers. Each of its runnable tasks runs under the guard: one that throws ends neither the
- * thread nor its own timer. Only a {@code Callable} keeps its exception for the caller, who asks for it. Timers end when
- * it is shut down.
+ * One thread with a queue and timers. Its runnable tasks run under the guard: an exception ends neither the thread nor
+ * the timer of the task. A {@code Callable} passes its exception to the caller through its future. Shutdown ends the
+ * timers.
  */
 public final class GuardedThread extends ScheduledThreadPoolExecutor {
   private final String place;
   private final Guard guard;
 
   /**
-   * @param factory makes the thread at the first task
+   * @param factory creates the thread at the first task
    * @param place of the tasks in the guard's counts
    */
   public GuardedThread(ThreadFactory factory, String place, Guard guard) {
@@ -26,7 +26,7 @@ public final class GuardedThread extends ScheduledThreadPoolExecutor {
     setRemoveOnCancelPolicy(true);
   }
 
-  // execute() and submit() come through here, too.
+  // execute() and submit() call this method, too.
   @Override
   public ScheduledFuture<?> schedule(Runnable task, long delay, TimeUnit unit) {
     return super.schedule(guard.guarded(place, task), delay, unit);

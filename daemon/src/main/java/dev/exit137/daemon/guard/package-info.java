@@ -1,4 +1,4 @@
-/** What a daemon does with an exception that nobody expected: it logs it, counts it, and goes on. */
+/** The handling of unexpected exceptions: a daemon logs them, counts them, and continues. */
 @NullMarked
 package dev.exit137.daemon.guard;
 

@@ -7,11 +7,11 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.LongSupplier;
 
 /**
- * Whether a thread still does what it is given. Each look leaves it an empty task, unless one is still to be done, and
- * waits for nothing, not even for another look: a thread that is not looked at is not woken. Safe for all threads.
+ * Checks whether a thread still runs its tasks. Each check queues an empty task, unless one is still pending, and never
+ * waits: its result comes from the checks before. A thread without checks is not woken. Safe for all threads.
  */
 public final class Heartbeat {
-  /** An empty task that the thread has not done yet. */
+  /** An empty task that is still pending. */
   private record Task(long askedNanos) {}
 
   private final String name;
@@ -23,7 +23,7 @@ public final class Heartbeat {
   /**
    * @param name of the thread
    * @param thread runs tasks in their order
-   * @param patience how long it may be busy; whatever it does in its duty takes less
+   * @param patience how long it may be busy; each of its normal tasks takes less
    */
   public Heartbeat(String name, Executor thread, Duration patience) {
     this(name, thread, patience, System::nanoTime);
@@ -36,7 +36,7 @@ public final class Heartbeat {
     this.nanoClock = nanoClock;
   }
 
-  /** How it is, as far as the looks before this one can tell. */
+  /** Returns the state of the thread according to the checks before this one. */
   @SuppressWarnings("ReferenceEquality") // of two tasks with the same time
   public Check check() {
     long now = nanoClock.getAsLong();

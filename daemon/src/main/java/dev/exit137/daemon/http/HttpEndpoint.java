@@ -17,29 +17,29 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadFactory;
 
 /**
- * Answers GET and HEAD, one request a connection. The JDK's server waits in its selector for a client that has sent
- * nothing, and on a virtual thread for one that sends or reads slowly; it drops both in the end. The metrics are made on
- * a platform thread, exit137-http: what waits for the disk there would take a processor from all virtual threads, those
- * of the probes included.
+ * Answers GET and HEAD, one request per connection. The JDK's server waits in its selector for a client that has sent
+ * nothing, and on a virtual thread for a client that sends or reads slowly; it closes both connections after a time
+ * limit. The metrics are collected on a platform thread, exit137-http: they may wait for the disk, which would hold a
+ * carrier thread of the virtual threads, and so of the probes.
  */
 public final class HttpEndpoint implements AutoCloseable {
-  /** The JDK's server reads them once, when it is loaded; whoever starts the process may set others. */
+  /** The JDK's server reads these properties once, when its class is loaded; the command line may override them. */
   private static final Map<String, Integer> LIMITS =
       Map.of(
-          // Each takes a file descriptor and 1 KiB; a further one is closed at once.
+          // Each connection takes a file descriptor and 1 KiB; one above the limit is closed at once.
           "jdk.httpserver.maxConnections", 1024,
           "sun.net.httpserver.maxReqHeaderSize", 8 << 10,
-          // Seconds, until the request is there, and from then until the answer is sent.
+          // Seconds: to receive the request, and then to send the response.
           "sun.net.httpserver.maxReqTime", 10,
           "sun.net.httpserver.maxRspTime", 10,
-          // Milliseconds, between two looks for those that are late; each wakes a thread.
+          // Milliseconds between two checks for expired connections; each check wakes a thread.
           "sun.net.httpserver.timerMillis", 5000);
   private static final int BACKLOG = 128;
   /** Each takes 30 KiB. */
   private static final int MAX_EXCHANGES = 64;
-  /** Those of a large node take a megabyte, for each client that has not read them. */
+  /** The metrics of a large node take a megabyte, for each client that has not read them. */
   private static final int MAX_METRICS = 4;
-  /** The server's own buffer is twice as large as what is written at once. */
+  /** The server's own buffer is twice as large as a single write. */
   private static final int WRITE_BYTES = 8 << 10;
   private static final String PLACE = "http";
 
@@ -62,21 +62,21 @@ public final class HttpEndpoint implements AutoCloseable {
   }
 
   /**
-   * Listens. Whoever connects waits until pages are served.
+   * Binds the address. Connections wait in the backlog until {@link #serve} is called.
    *
-   * @throws IOException it cannot; the message says why
+   * @throws IOException the address cannot be bound; the message says why
    */
   public static HttpEndpoint bind(InetSocketAddress address) throws IOException {
     return new HttpEndpoint(HttpServer.create(address, BACKLOG));
   }
 
-  /** Where it listens, with the port that it got where any free one was asked for. */
+  /** Returns the bound address; its port is the actual one if port 0 was requested. */
   public InetSocketAddress address() {
     return server.getAddress();
   }
 
   /**
-   * Begins to answer; once.
+   * Starts to answer; called once.
    *
    * @param guard of this process
    */
@@ -135,18 +135,21 @@ public final class HttpEndpoint implements AutoCloseable {
     }
   }
 
-  /** Drops every connection and ends. */
+  /** Closes every connection and stops. */
   @Override
   public void close() {
     if (!started) {
-      // The JDK's server gives its port back on the thread that this begins.
+      // The JDK's server releases its port on the thread that start() creates.
       start();
     }
     server.stop(0);
     metricsThread.shutdown();
   }
 
-  /** Each on a virtual thread. Where there are too many, the oldest is that of a slow client, which is dropped. */
+  /**
+   * Runs each exchange on a virtual thread. Above the limit the oldest exchange, which has a slow client, is
+   * interrupted.
+   */
   private static final class Exchanges implements Executor {
     private final ThreadFactory threads = Thread.ofVirtual().name("exit137-http").factory();
     private final LinkedHashSet<Thread> running = new LinkedHashSet<>();

@@ -4,16 +4,16 @@ import io.prometheus.metrics.model.snapshots.MetricSnapshots;
 import java.util.List;
 
 /**
- * A daemon, or a part of one, as the probes and Prometheus see it. For any thread. Nothing here takes a lock, a database
- * or a thread of a pool: a probe that waits for one of those has kubelet end a healthy daemon.
+ * A daemon, or a part of one, as the probes and Prometheus see it. For any thread. The methods never wait for a lock, a
+ * database or a thread of a pool: a probe that waits makes the kubelet restart a healthy daemon.
  */
 public interface Observed {
-  /** Whether its threads live. What a restart does not mend fails none of these. */
+  /** Whether its threads run. A condition that a restart does not cure fails no check. */
   List<Check> alive();
 
-  /** Whether it does its work, and how what it works with is. */
+  /** Whether it does its work, and the state of its dependencies. */
   List<Check> ready();
 
-  /** What it has counted, and how it is now, from memory. */
+  /** Returns its counters and its current state, from memory. */
   MetricSnapshots metrics();
 }

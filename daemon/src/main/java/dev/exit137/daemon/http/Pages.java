@@ -17,9 +17,9 @@ import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 
-/** The three pages of a process, of one daemon or of two. */
+/** The three pages of a process, which runs one daemon or two. */
 public final class Pages {
-  /** The one that may wait for the disk, and is large. */
+  /** The large page that may wait for the disk. */
   static final String METRICS = "/metrics";
 
   private static final String PLACE = "metrics";
@@ -31,14 +31,14 @@ public final class Pages {
 
   /**
    * @param guard of this process
-   * @param parts whose metrics have names of their own
+   * @param parts the daemons; their metric names must not overlap
    */
   public Pages(Guard guard, Observed... parts) {
     this.guard = guard;
     this.parts = List.of(parts);
   }
 
-  /** The page at a path. */
+  /** Returns the page at a path. */
   Answer at(String path) {
     return switch (path) {
       case "/livez" -> probe(Observed::alive);
@@ -55,7 +55,7 @@ public final class Pages {
     return Answer.text(passed ? 200 : 503, lines);
   }
 
-  /** Each part on its own: one that fails is left out, and counted at the end of this page. */
+  /** Collects each part separately: a part that fails is left out, and counted at the end of this page. */
   private Answer metrics() {
     ByteArrayOutputStream page = new ByteArrayOutputStream();
     for (Observed part : parts) {
@@ -79,7 +79,7 @@ public final class Pages {
   }
 
   private MetricSnapshots internalErrors() {
-    // One place at 0, or there would be no such metric until something fails.
+    // One place with the value 0, so that the metric exists before the first failure.
     SortedMap<String, Long> counts = new TreeMap<>(Map.of(PLACE, 0L));
     counts.putAll(guard.counts());
     return new MetricSnapshots(

@@ -9,9 +9,9 @@ import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
-/** Lets a few messages of each kind pass in ten seconds and counts the others. Not safe for several threads. */
+/** Passes a few messages of each kind in ten seconds and counts the others. Not thread-safe. */
 final class FloodGate {
-  /** How long a kind is counted before the count is told. */
+  /** How long messages of a kind are counted before the count is logged. */
   static final long WINDOW_NANOS = TimeUnit.SECONDS.toNanos(10);
   static final int MAX_PASSED = 5;
   private static final int MAX_KINDS = 256;
@@ -32,12 +32,12 @@ final class FloodGate {
     }
   }
 
-  /** The last message of those that did not pass, and how many others there were. */
+  /** The last suppressed message of a kind, and the number of other suppressed ones. */
   record Held(LogMessage last, long others) {}
 
   private final Map<String, Kind> kinds = new LinkedHashMap<>();
 
-  /** Whether it shall be told now. */
+  /** Whether the message is to be logged now. */
   boolean passes(LogMessage message, long nowNanos) {
     String name = kinds.containsKey(message.kind()) || kinds.size() < MAX_KINDS ? message.kind() : OTHERS;
     Kind kind = kinds.computeIfAbsent(name, unseen -> new Kind(nowNanos));
@@ -50,10 +50,10 @@ final class FloodGate {
     return false;
   }
 
-  /** What did not pass and is to be told now, as its time is over; forgets it. */
+  /** Removes and returns the suppressed messages of the kinds with an expired window. */
   List<Held> takeDue(long nowNanos) {
     List<Held> due = new ArrayList<>();
-    // They began in this order.
+    // The kinds are in the order of their start times.
     for (Iterator<Kind> oldest = kinds.values().iterator(); oldest.hasNext(); ) {
       Kind kind = oldest.next();
       if (nowNanos - kind.sinceNanos < WINDOW_NANOS) {
@@ -67,14 +67,14 @@ final class FloodGate {
     return due;
   }
 
-  /** What did not pass, at the end; forgets it. */
+  /** Removes and returns all suppressed messages, for the end of the program. */
   List<Held> takeAll() {
     List<Held> all = kinds.values().stream().filter(kind -> kind.held > 0).map(Kind::held).toList();
     kinds.clear();
     return all;
   }
 
-  /** Whether something is held back. */
+  /** Whether any message is suppressed. */
   boolean isHolding() {
     return kinds.values().stream().anyMatch(kind -> kind.held > 0);
   }

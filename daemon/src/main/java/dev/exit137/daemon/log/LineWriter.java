@@ -9,8 +9,9 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Lines on their way to a stream that may stand still, such as a pipe whose reader hangs: nobody waits for that. One
- * thread of its own makes and writes them; a line that there is no room for is counted and gone. Safe for all threads.
+ * Writes lines to a stream that may stall, such as a pipe to a reader that hangs; callers of {@link #add} never wait
+ * for it. A thread of its own formats and writes the lines; a line without room in the queue is dropped and counted.
+ * Safe for all threads.
  */
 public final class LineWriter implements AutoCloseable {
   private static final long CLOSE_STANDSTILL_NANOS = TimeUnit.SECONDS.toNanos(5);
@@ -33,10 +34,10 @@ public final class LineWriter implements AutoCloseable {
   private boolean closed;
 
   /**
-   * Its thread starts with the first line, and keeps no process alive.
+   * The thread starts with the first line; it is a daemon thread.
    *
-   * @param name of the thread, and the guard's place for a line that cannot be made
-   * @param roomBytes that may wait; one line may always
+   * @param name of the thread, and the guard's place for a line that cannot be formatted
+   * @param roomBytes maximum size of the queued lines, bytes; one line is always accepted
    */
   public LineWriter(String name, PrintStream out, long roomBytes, Guard guard) {
     this.name = name;
@@ -48,11 +49,11 @@ public final class LineWriter implements AutoCloseable {
   }
 
   /**
-   * Takes a line.
+   * Queues a line.
    *
-   * @param bytes about its size
-   * @param text makes it, without its end, on the writer's thread
-   * @return whether there is room for it
+   * @param bytes its approximate size
+   * @param text formats it, without a line separator, on the writer's thread
+   * @return false if there is no room for it
    */
   public synchronized boolean add(long bytes, Supplier<String> text) {
     if (closed || isFullFor(bytes)) {
@@ -69,8 +70,8 @@ public final class LineWriter implements AutoCloseable {
   }
 
   /**
-   * Takes a line, and waits for room while the stream moves. One that takes longer than that for a line is not waited for
-   * again before it moves.
+   * Queues a line, and waits for room while the stream makes progress. After a stall longer than the given time, later
+   * calls do not wait until the stream makes progress again.
    */
   public synchronized void addPatiently(long bytes, Supplier<String> text, long standstillNanos) {
     while (isFullFor(bytes) && !stalled && !closed) {
@@ -83,12 +84,12 @@ public final class LineWriter implements AutoCloseable {
     return !lines.isEmpty() && waitingBytes + bytes > roomBytes;
   }
 
-  /** Whether a line is done with before the stream has stood still for so long. */
+  /** Returns whether a line was finished before the stream stalled for the given time. */
   private boolean awaitFinished(long standstillNanos) {
     long before = finished;
     try {
       while (finished == before) {
-        // A busy machine may take long to make a line; only the stream is given up.
+        // A busy machine may need long to format a line; only a stall of the stream counts.
         long left = writing ? standstillNanos - (System.nanoTime() - writingSinceNanos) : Long.MAX_VALUE;
         if (left <= 0) {
           return false;
@@ -101,7 +102,7 @@ public final class LineWriter implements AutoCloseable {
     return finished > before;
   }
 
-  /** Lines that there was no room for, that could not be made, or that nobody reads any more. */
+  /** Returns the number of lines that had no room, could not be formatted, or could not be written. */
   public synchronized long dropped() {
     return dropped;
   }
@@ -126,7 +127,7 @@ public final class LineWriter implements AutoCloseable {
     return inHand;
   }
 
-  /** Whether somebody reads. */
+  /** Returns false if the write failed. */
   private boolean write(String line) {
     synchronized (this) {
       writing = true;
@@ -134,7 +135,7 @@ public final class LineWriter implements AutoCloseable {
       notifyAll();
     }
     out.print(line + "\n");
-    // Flushes, too: a reader of a pipe sees the line at once.
+    // checkError also flushes: a reader of a pipe sees the line at once.
     return !out.checkError();
   }
 
@@ -147,7 +148,7 @@ public final class LineWriter implements AutoCloseable {
     notifyAll();
   }
 
-  /** Writes what waits while the stream moves; what is left when it has stood still for 5 s is dropped. */
+  /** Writes the queued lines while the stream makes progress; after a stall of 5 s the rest is dropped. */
   @Override
   public void close() {
     close(CLOSE_STANDSTILL_NANOS);

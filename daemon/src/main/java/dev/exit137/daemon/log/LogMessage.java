@@ -6,13 +6,13 @@ import org.slf4j.event.Level;
 import org.slf4j.helpers.MessageFormatter;
 
 /**
- * What a part of the program has to say.
+ * A message of the program.
  *
- * @param pattern as it stands in the source, with {@code {}} for each of the arguments
- * @param thrown null where there is none
+ * @param pattern as in the source, with {@code {}} for each argument
+ * @param thrown null if there is none
  */
 record LogMessage(Instant time, Level level, String logger, String pattern, Object[] arguments, @Nullable Throwable thrown) {
-  /** Messages of one kind differ in their arguments only. */
+  /** Messages of one kind differ only in their arguments. */
   String kind() {
     return logger + ' ' + pattern;
   }

@@ -10,7 +10,7 @@ import org.slf4j.helpers.NOPMDCAdapter;
 import org.slf4j.spi.MDCAdapter;
 import org.slf4j.spi.SLF4JServiceProvider;
 
-/** How slf4j finds the {@link ProgramLog}; named in META-INF/services. */
+/** Provides the {@link ProgramLog} to slf4j; named in META-INF/services. */
 public final class LogProvider implements SLF4JServiceProvider {
   private final ConcurrentMap<String, Logger> loggers = new ConcurrentHashMap<>();
   private final IMarkerFactory markers = new BasicMarkerFactory();
@@ -38,6 +38,6 @@ public final class LogProvider implements SLF4JServiceProvider {
 
   @Override
   public void initialize() {
-    // The log is there as soon as anything is said.
+    // The log exists before the first message.
   }
 }

@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.event.Level;
 
 /**
- * One message of the program as one line in logfmt, whatever is in it:
+ * Formats one message as one line of logfmt. Any character is allowed in the message:
  *
  * <pre>time=2026-11-21T20:09:45.123Z level=warn logger=Uplink msg="no aggregator at …" more_like_this=532</pre>
  */
@@ -23,11 +23,11 @@ public final class LogfmtLine {
   private LogfmtLine() {}
 
   /**
-   * The line, without its end.
+   * Formats the line, without a line separator.
    *
-   * @param logger a class name or a word; of a class name its last part is told
-   * @param moreLikeThis how many others of the kind are not told
-   * @param thrown null where there is none
+   * @param logger a class name or a word; only the last part of a class name is written
+   * @param moreLikeThis how many other messages of the kind were suppressed
+   * @param thrown null if there is none
    */
   public static String of(
       Instant time, Level level, String logger, String message, long moreLikeThis, @Nullable Throwable thrown) {

@@ -18,26 +18,29 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.event.Level;
 
 /**
- * The log of this process: a line to a message on stderr, since stdout belongs to events. Nobody who logs waits for
- * stderr, and a flood of the same message is counted. Safe for all threads.
+ * The log of this process: one line per message on stderr, because stdout is for events. A caller never waits for
+ * stderr, and the repeated messages of a flood are only counted. Safe for all threads.
  */
 public final class ProgramLog implements AutoCloseable {
   private static final long ROOM_BYTES = 256 << 10;
   private static final long STANDSTILL_NANOS = TimeUnit.SECONDS.toNanos(1);
-  /** What libraries say below that level helps nobody here; the longest prefix of a logger's name counts. */
+  /**
+   * Minimum levels for libraries, because their lower levels help no user; the longest matching prefix of a logger's
+   * name applies.
+   */
   private static final Map<String, Level> THRESHOLDS =
       Map.of(
-          // A stack trace for every lost connection; what a user needs of it is said by exit137 itself.
+          // gRPC logs a stack trace for every lost connection; exit137 itself logs the part that a user needs.
           "io.grpc.", Level.ERROR,
-          // Netty, the one of gRPC among them, explains at length which optional native parts it did not find.
+          // Netty, and the copy of it in gRPC, logs every optional native library that it does not find.
           "io.netty.", Level.WARN,
           "io.grpc.netty.shaded.", Level.WARN,
-          // A node with nothing but a loopback interface has no MAC address, and nothing here wants one.
+          // A node with only a loopback interface has no MAC address, and exit137 does not need one.
           "io.netty.util.internal.MacAddressUtil", Level.ERROR,
           "io.grpc.netty.shaded.io.netty.util.internal.MacAddressUtil", Level.ERROR,
-          // gRPC sets an option of TCP on unix sockets, too.
+          // gRPC sets a TCP option on unix sockets, too, and logs the failure.
           "io.grpc.netty.shaded.io.netty.bootstrap.Bootstrap", Level.ERROR);
-  /** Its failure comes back as an exception, which is told in one line. */
+  /** Its failure also causes an exception, which is logged in one line. */
   private static final String NEVER = "org.sqlite.SQLiteJDBCLoader";
 
   private static final ProgramLog OF_PROCESS =
@@ -56,27 +59,27 @@ public final class ProgramLog implements AutoCloseable {
 
   /**
    * @param clock the wall clock, for the times in the lines
-   * @param later runs something once the gate's window is over
+   * @param later runs a task after the gate's window has expired
    */
   ProgramLog(PrintStream err, InstantSource clock, LongSupplier nanoClock, Executor later) {
-    // The process's guard is made after its log.
+    // The guard of the process does not exist yet: it logs to this log.
     lines = new LineWriter("log", err, ROOM_BYTES, new Guard());
     this.clock = clock;
     this.nanoClock = nanoClock;
     this.later = later;
   }
 
-  /** The one that slf4j uses. */
+  /** Returns the log that slf4j uses. */
   public static ProgramLog ofProcess() {
     return OF_PROCESS;
   }
 
-  /** From now on only what is at least so severe is told. */
+  /** Sets the minimum level. */
   public static void setLevel(Level level) {
     least = level;
   }
 
-  /** Takes what libraries say by java.util.logging, too. */
+  /** Accepts the messages of java.util.logging, too. */
   public void takeJavaUtilLogging() {
     LogManager.getLogManager().reset();
     Logger.getLogger("").addHandler(new JavaUtilLogging());
@@ -93,7 +96,7 @@ public final class ProgramLog implements AutoCloseable {
     return level.toInt() >= Math.max(threshold.toInt(), least.toInt()) && !logger.equals(NEVER);
   }
 
-  /** Logs it, or counts it. The parameters are those of {@link LogMessage}. */
+  /** Logs or counts the message. The parameters are those of {@link LogMessage}. */
   synchronized void add(Level level, String logger, String pattern, Object[] arguments, @Nullable Throwable thrown) {
     LogMessage message = new LogMessage(clock.instant(), level, logger, pattern, arguments, thrown);
     tellDue();
@@ -117,7 +120,7 @@ public final class ProgramLog implements AutoCloseable {
     gate.takeDue(nanoClock.getAsLong()).forEach(held -> tell(held.last(), held.others()));
   }
 
-  /** With it goes how many lines were dropped before, as soon as there is room for both. */
+  /** Also reports the number of lines dropped before, as soon as there is room for both. */
   private void tell(LogMessage message, long moreLikeThis) {
     String line = message.line(moreLikeThis);
     long dropped = lines.dropped();
@@ -132,7 +135,7 @@ public final class ProgramLog implements AutoCloseable {
         clock.instant(), Level.WARN, "log", "stderr does not take the log: " + dropped + " lines are not here", 0, null);
   }
 
-  /** Logs what a flood has held back, and writes what waits while stderr takes it. */
+  /** Logs the suppressed messages, and writes the pending lines unless stderr stalls. */
   @Override
   public void close() {
     List<String> last = new ArrayList<>();
@@ -165,12 +168,12 @@ public final class ProgramLog implements AutoCloseable {
 
     @Override
     public void flush() {
-      // Every line is.
+      // Every line is flushed when it is written.
     }
 
     @Override
     public void close() {
-      // Nothing of its own is open.
+      // The handler owns no resource.
     }
   }
 }

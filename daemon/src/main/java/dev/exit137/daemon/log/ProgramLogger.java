@@ -5,7 +5,7 @@ import org.slf4j.Marker;
 import org.slf4j.event.Level;
 import org.slf4j.helpers.LegacyAbstractLogger;
 
-/** A logger of slf4j whose messages go to the {@link ProgramLog}. */
+/** A logger of slf4j that writes to the {@link ProgramLog}. */
 final class ProgramLogger extends LegacyAbstractLogger {
   private static final long serialVersionUID = 1;
 

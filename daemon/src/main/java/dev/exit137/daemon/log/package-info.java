@@ -1,4 +1,4 @@
-/** What the program says of itself, as slf4j's provider: logfmt on stderr. */
+/** The program's log, as a provider of slf4j: logfmt on stderr. */
 @NullMarked
 package dev.exit137.daemon.log;
 

@@ -3,7 +3,7 @@ package dev.exit137.daemon.metrics;
 import io.prometheus.metrics.core.metrics.Histogram;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 
-/** Histograms of fixed buckets. */
+/** Histograms with fixed buckets. */
 public final class Histograms {
   private static final double[] LATENCY_SECONDS = {
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600
@@ -11,13 +11,15 @@ public final class Histograms {
 
   private Histograms() {}
 
-  /** From a kill until something was done with its event, in seconds; all of them have the same buckets. */
+  /**
+   * A histogram of the time from a kill to a step of its event, in seconds; all such histograms have the same buckets.
+   */
   public static Histogram latency(PrometheusRegistry registry, String name, String help) {
     return register(registry, name, help, LATENCY_SECONDS);
   }
 
   /**
-   * A histogram with buckets of its own.
+   * A histogram with the given buckets.
    *
    * @param upperBounds of the buckets, ascending, without infinity
    */

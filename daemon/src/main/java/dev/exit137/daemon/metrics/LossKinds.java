@@ -9,7 +9,10 @@ import java.util.Map;
 public final class LossKinds {
   private LossKinds() {}
 
-  /** The count of each kind, 0 included, by the name of its field; of those that have places, the sum of all places. */
+  /**
+   * Returns the count of each kind by the name of its field, zeros included; a kind that is counted per place has the
+   * sum of its places.
+   */
   public static Map<String, Long> of(Losses losses) {
     Map<String, Long> kinds = new LinkedHashMap<>();
     for (FieldDescriptor field : Losses.getDescriptor().getFields()) {

@@ -13,7 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
-/** What this process takes, by the names that Prometheus' own libraries use. */
+/** The resource usage of this process, under the metric names of Prometheus' own libraries. */
 public final class ProcessMetrics implements MultiCollector {
   private static final Path STAT = Path.of("/proc/self/stat");
   private static final Path STATUS = Path.of("/proc/self/status");
@@ -21,7 +21,7 @@ public final class ProcessMetrics implements MultiCollector {
 
   private ProcessMetrics() {}
 
-  /** A registry of its own. */
+  /** Returns a new registry with these metrics. */
   public static PrometheusRegistry registry() {
     PrometheusRegistry registry = new PrometheusRegistry();
     registry.register(new ProcessMetrics());
@@ -48,7 +48,7 @@ public final class ProcessMetrics implements MultiCollector {
       metrics.add(
           Samples.gauge("process_resident_memory_bytes", "Resident memory, pages of files included.", residentBytes()));
     } catch (IOException | RuntimeException e) {
-      // A procfs that is not as it is everywhere: the rest is told.
+      // An unusual procfs: the other metrics are still reported.
     }
     return new MetricSnapshots(metrics);
   }

@@ -8,7 +8,7 @@ import io.prometheus.metrics.model.snapshots.Labels;
 import io.prometheus.metrics.model.snapshots.MetricSnapshot;
 import java.util.Map;
 
-/** Metrics whose values are kept elsewhere and read when Prometheus asks. */
+/** Snapshots of values that live elsewhere and are read at each scrape. */
 public final class Samples {
   private static final String TOTAL = "_total";
 
@@ -19,14 +19,14 @@ public final class Samples {
     return gauge(name, help).dataPoint(gaugePoint(value, Labels.EMPTY)).build();
   }
 
-  /** A gauge with one label, and a value for each of its values. */
+  /** A gauge with one label, and one sample per label value. */
   public static MetricSnapshot gauge(String name, String help, String label, Map<String, ? extends Number> values) {
     GaugeSnapshot.Builder gauge = gauge(name, help);
     values.forEach((key, value) -> gauge.dataPoint(gaugePoint(value.doubleValue(), Labels.of(label, key))));
     return gauge.build();
   }
 
-  /** A gauge that is 1, and says something by its labels. */
+  /** A gauge of value 1 that carries its information in labels. */
   public static MetricSnapshot info(String name, String help, Labels labels) {
     return gauge(name, help).dataPoint(gaugePoint(1, labels)).build();
   }
@@ -36,7 +36,7 @@ public final class Samples {
     return counter(name, help).dataPoint(counterPoint(value, Labels.EMPTY)).build();
   }
 
-  /** A counter with one label, and a value for each of its values; its name ends with {@code _total}. */
+  /** A counter with one label, and one sample per label value; its name ends with {@code _total}. */
   public static MetricSnapshot counter(String name, String help, String label, Map<String, ? extends Number> values) {
     CounterSnapshot.Builder counter = counter(name, help);
     values.forEach((key, value) -> counter.dataPoint(counterPoint(value.doubleValue(), Labels.of(label, key))));

@@ -1,4 +1,4 @@
-/** What both daemons need to be counted by Prometheus. */
+/** The Prometheus metrics that both daemons share. */
 @NullMarked
 package dev.exit137.daemon.metrics;
 

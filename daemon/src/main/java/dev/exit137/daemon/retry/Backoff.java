@@ -5,11 +5,11 @@ import java.util.function.LongSupplier;
 import java.util.random.RandomGenerator;
 
 /**
- * Exponential backoff with jitter: the bound of the wait doubles with each failure in a row. A success that lasts makes
- * the next failure the first again; a success that does not last counts for nothing. Belongs to one thread.
+ * Exponential backoff with jitter: the bound of the wait doubles with each failure in a row. After a lasting success
+ * the bound is the first one again; a short success does not reset it. Confined to one thread.
  */
 public final class Backoff {
-  /** Which part of the bound is left to chance, so that many that failed at once do not try again at once. */
+  /** The random part of the bound, so that many clients that failed at once do not retry at once. */
   public enum Jitter {
     /** From 1 ns up to the bound. */
     FULL,
@@ -18,11 +18,11 @@ public final class Backoff {
   }
 
   /**
-   * How long to wait.
+   * The waits.
    *
    * @param first bound of the wait after the first failure; more than 0
    * @param last bound of every wait; not less than {@code first}
-   * @param steady a success lasts if the next failure comes later than this after its attempt began
+   * @param steady a success is lasting if the next failure comes later than this after the start of the attempt
    */
   public record Policy(Duration first, Duration last, Duration steady, Jitter jitter) {}
 
@@ -41,7 +41,11 @@ public final class Backoff {
     boundNanos = policy.first().toNanos();
   }
 
-  /** The attempt has failed, or what it began has. @return nanoseconds until the next attempt */
+  /**
+   * Records that the attempt failed, or that its connection was lost.
+   *
+   * @return nanoseconds until the next attempt
+   */
   public long failed() {
     long now = nanoClock.getAsLong();
     if (succeeded && now - attemptNanos > policy.steady().toNanos()) {
@@ -55,7 +59,7 @@ public final class Backoff {
     return wait;
   }
 
-  /** The attempt has succeeded; may be called again while the success lasts. */
+  /** Records that the attempt succeeded; may be called again while the success lasts. */
   public void succeeded() {
     succeeded = true;
   }

@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.regex.Pattern;
 
-/** Sends, with each call, the token that its file holds then; never where others can read it on the wire. */
+/** Sends the current token of a file with each call, but never over a connection that others can read. */
 public final class BearerToken extends CallCredentials {
   private static final Metadata.Key<String> AUTHORIZATION =
       Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
@@ -25,7 +25,7 @@ public final class BearerToken extends CallCredentials {
     token = in(file);
   }
 
-  /** The token that the file holds, as it is now. */
+  /** Returns the token of the file, which is read again after a change. */
   public static Reloaded<String> in(FlagFile file) throws UnusableFileException {
     return new Reloaded<>(List.of(file), () -> {
       String text = file.read().strip();

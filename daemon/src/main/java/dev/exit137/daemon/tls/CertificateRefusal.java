@@ -8,7 +8,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.stream.Collectors;
 
-/** Why the certificate of the other side is not believed, in a sentence. */
+/** Explains in a sentence why the peer's certificate is not trusted. */
 final class CertificateRefusal {
   private static final int MAX_NAME_CHARS = 200;
 
@@ -30,7 +30,7 @@ final class CertificateRefusal {
       }
     }
     String said = innermost(refusal);
-    // sun.security.util.HostnameChecker: "No subject alternative DNS name matching db.example found." and its like.
+    // sun.security.util.HostnameChecker: "No subject alternative DNS name matching db.example found." and similar.
     if (said.startsWith("No subject alternative") || said.startsWith("No name matching")) {
       return "the certificate is of " + name(chain[0]) + ", for " + alternativeNames(chain[0])
           + ", and not for the name that was connected to; connect by one of its names, or say with --tls-server-name"
@@ -64,7 +64,7 @@ final class CertificateRefusal {
     }
   }
 
-  /** Whoever made the certificate chose the name, and it goes into a log. */
+  /** The creator of the certificate chose the name, and the name goes into a log. */
   private static String printable(String name) {
     String clean = name.replaceAll("\\p{Cntrl}", "?");
     return clean.length() <= MAX_NAME_CHARS ? clean : clean.substring(0, MAX_NAME_CHARS) + "...";

@@ -10,8 +10,8 @@ import java.time.InstantSource;
 import java.util.Optional;
 
 /**
- * How an agent or a consumer connects to an aggregator. Files are read again when they change, without a new
- * connection being needed for a token, and at the next connection for certificates.
+ * The settings for a connection of an agent or a consumer to an aggregator. Changed files are read again: a token with
+ * the next call, a certificate at the next connection.
  */
 public final class ClientSecurity {
   /** Neither TLS nor a token. */
@@ -32,9 +32,9 @@ public final class ClientSecurity {
    * Reads the files.
    *
    * @param authorities empty for plaintext
-   * @param certificate shown to the aggregator; only with authorities
-   * @param serverName the name that the aggregator's certificate must have; that of the address where empty
-   * @param token sent with each call, by TLS or to the loopback only
+   * @param certificate the client's own certificate; only with authorities
+   * @param serverName the required name in the aggregator's certificate; the name in the address if empty
+   * @param token sent with each call, only over TLS or to the loopback
    * @param clock the wall clock
    */
   public static ClientSecurity open(
@@ -55,14 +55,14 @@ public final class ClientSecurity {
     return new ClientSecurity(authorities.isPresent(), credentials, serverName);
   }
 
-  /** A channel to HOST:PORT, to be completed. */
+  /** Returns a builder of a channel to HOST:PORT. */
   public NettyChannelBuilder channelTo(String address) {
     NettyChannelBuilder builder = NettyChannelBuilder.forTarget("dns:///" + address, credentials);
     serverName.ifPresent(builder::overrideAuthority);
     return builder;
   }
 
-  /** Why no connection could be made that way, for a person. */
+  /** Explains to the user why no connection could be made. */
   public String reason(Status status) {
     return Reasons.ofFirst(status, !tls);
   }

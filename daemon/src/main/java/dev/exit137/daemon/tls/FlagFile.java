@@ -10,15 +10,15 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A file and the flag that names it, so that whatever is wrong with it is said with both.
+ * A file and the flag that names it, so that every error message contains both.
  *
  * @param flag such as --tls-cert
  */
 public record FlagFile(String flag, Path path) {
-  // A bundle of all public authorities takes a quarter of it.
+  // A bundle of all public authorities takes a quarter of this size.
   private static final int MAX_BYTES = 1 << 20;
 
-  /** All of the file. Certificates, keys and tokens are ASCII. */
+  /** Returns the whole file. Certificates, keys and tokens are ASCII. */
   public String read() throws UnusableFileException {
     try (InputStream in = Files.newInputStream(path)) {
       byte[] bytes = in.readNBytes(MAX_BYTES + 1);
@@ -38,9 +38,9 @@ public record FlagFile(String flag, Path path) {
   }
 
   /**
-   * For throwing.
+   * Creates an exception for the caller to throw.
    *
-   * @param why what is wrong, and what to do
+   * @param why the fault and the remedy
    * @param cause may be null
    */
   public UnusableFileException unusable(String why, @Nullable Exception cause) {

@@ -13,7 +13,7 @@ import javax.net.ssl.X509ExtendedKeyManager;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** What this side shows to the other: a certificate and its key, at each handshake those that the files hold then. */
+/** The certificate and the key of this side; each handshake uses the current content of the files. */
 final class OwnCertificate extends X509ExtendedKeyManager {
   private static final Logger LOG = LoggerFactory.getLogger(OwnCertificate.class);
 

@@ -24,7 +24,7 @@ final class Pem {
 
   private Pem() {}
 
-  /** All certificates of the file, at least one; other blocks are passed over. */
+  /** Returns all certificates of the file, at least one; other blocks are skipped. */
   static X509Certificate[] certificates(FlagFile file) throws UnusableFileException {
     List<X509Certificate> certificates = new ArrayList<>();
     Matcher block = BLOCK.matcher(file.read());
@@ -48,7 +48,7 @@ final class Pem {
     }
   }
 
-  /** The file's first private key, which must be the one of the certificate. */
+  /** Returns the file's first private key; throws if it does not belong to the certificate. */
   static PrivateKey keyOf(X509Certificate certificate, FlagFile certificateFile, FlagFile file)
       throws UnusableFileException {
     Matcher block = BLOCK.matcher(file.read());
@@ -70,7 +70,7 @@ final class Pem {
     throw file.unusable("it holds no key; give a PEM file with -----BEGIN PRIVATE KEY-----", null);
   }
 
-  /** Null where it is a key of another kind. */
+  /** Returns null for a key of another kind. */
   private static @Nullable PrivateKey key(FlagFile file, String algorithm, String base64) throws UnusableFileException {
     byte[] der;
     try {
@@ -86,7 +86,7 @@ final class Pem {
     }
   }
 
-  /** Whether what one signs the other verifies. */
+  /** Whether the public key verifies a signature of the private key. */
   private static boolean isOf(PublicKey publicKey, PrivateKey key) {
     String algorithm = switch (key.getAlgorithm()) {
       case "RSA" -> "SHA256withRSA";

@@ -5,15 +5,15 @@ import java.util.List;
 import java.util.stream.Stream;
 import javax.net.ssl.SSLException;
 
-/** Why a connection failed, in words for a person: gRPC hides the reason behind "io exception". */
+/** Explains a failed connection to the user: gRPC hides the reason behind "io exception". */
 public final class Reasons {
-  // What comes back, by chance of timing, when one side speaks TLS and the other does not; and of much else.
+  // The errors when only one side speaks TLS, depending on timing; they also have many other causes.
   private static final List<String> OF_PLAINTEXT_TO_TLS =
       List.of("Connection reset", "Network closed", "Broken pipe", "First received frame was not SETTINGS");
 
   private Reasons() {}
 
-  /** The innermost reason that is known. */
+  /** Returns the innermost known reason. */
   public static String of(Status status) {
     Throwable cause = status.getCause();
     while (cause != null && cause.getCause() != null) {
@@ -33,14 +33,14 @@ public final class Reasons {
     return said;
   }
 
-  /** The same for one that tried to connect, perhaps in the wrong way. */
+  /** Returns the reason for a client that never had a connection, and so may use the wrong protocol. */
   static String ofFirst(Status status, boolean plaintext) {
     String said = of(status);
     boolean doubtful = plaintext && OF_PLAINTEXT_TO_TLS.stream().anyMatch(said::contains);
     return doubtful ? said + " (if it serves TLS, give --tls-ca)" : said;
   }
 
-  /** Whether TLS failed, so there is somebody to talk to. */
+  /** Whether TLS failed, which means that a peer answered. */
   public static boolean isOfTls(Status status) {
     return Stream.iterate(status.getCause(), cause -> cause != null, Throwable::getCause)
         .anyMatch(SSLException.class::isInstance);

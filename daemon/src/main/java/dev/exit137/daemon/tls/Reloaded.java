@@ -9,14 +9,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What files hold, read again when they have changed: certificates, keys and tokens are rotated while a program runs.
- * Looking costs one stat(2) per file, at each use; so there is no thread, and no time in which the old one is still
- * used. Files that cannot be used any more are said once, and what they held before stays in use. Safe for all threads.
+ * The content of files, read again after a change: certificates, keys and tokens are rotated while a program runs. Each
+ * use costs one stat(2) per file, so there is no thread, and an old value is never used after a change. A file that
+ * becomes unusable is logged once, and its last usable content stays in use. Safe for all threads.
  */
 public final class Reloaded<T> {
   private static final Logger LOG = LoggerFactory.getLogger(Reloaded.class);
 
-  /** Makes a value of the files. */
+  /** Reads the files and creates the value. */
   @FunctionalInterface
   public interface Reader<T> {
     T read() throws UnusableFileException;
@@ -27,7 +27,7 @@ public final class Reloaded<T> {
   private List<Object> stamps;
   private T value;
 
-  /** Reads them for the first time. */
+  /** Reads the files for the first time. */
   public Reloaded(List<FlagFile> files, Reader<T> reader) throws UnusableFileException {
     this.files = files;
     this.reader = reader;
@@ -35,9 +35,9 @@ public final class Reloaded<T> {
     value = reader.read();
   }
 
-  /** What the files hold now, or held when they were last usable. */
+  /** Returns the current content of the files, or the last usable one. */
   public synchronized T get() {
-    // Before reading: what changes meanwhile is read again at the next use.
+    // Taken before the read, so that a change during the read causes another read at the next use.
     List<Object> now = stamps();
     if (!now.equals(stamps)) {
       stamps = now;

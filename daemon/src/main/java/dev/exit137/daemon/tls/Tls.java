@@ -20,8 +20,8 @@ import javax.net.ssl.SSLSocketFactory;
 import javax.net.ssl.TrustManager;
 
 /**
- * Both sides of TLS, by the JDK's own provider: it takes any kind of key, unpacks no library, and says in words what it
- * refuses.
+ * Both sides of TLS, with the JDK's own provider: it accepts keys of any kind, unpacks no library, and explains in
+ * words why it rejects a certificate.
  */
 public final class Tls {
   private static final String[] PROTOCOLS = {"TLSv1.3", "TLSv1.2"};
@@ -29,11 +29,12 @@ public final class Tls {
   private Tls() {}
 
   /**
-   * The side of the aggregator. A client may come without a certificate; one that it shows must be good.
+   * The credentials of the aggregator. A client may connect without a certificate; if it sends one, the certificate
+   * must be valid.
    *
-   * @param clientAuthorities empty: nobody is asked for a certificate
+   * @param clientAuthorities empty: clients are not asked for a certificate
    * @param clock the wall clock
-   * @param onRefusedClient is told why a client's certificate was refused; on the network thread
+   * @param onRefusedClient gets the reason why a client's certificate was rejected; on the network thread
    */
   public static ServerCredentials server(
       FlagFile certificate,
@@ -56,9 +57,9 @@ public final class Tls {
   }
 
   /**
-   * The side of whoever connects.
+   * The credentials of a client.
    *
-   * @param certificateAndKey what to show to the aggregator; empty for nothing
+   * @param certificateAndKey the client's own certificate; empty for none
    * @param clock the wall clock
    */
   static ChannelCredentials client(
@@ -79,7 +80,7 @@ public final class Tls {
   }
 
   /**
-   * For HTTPS, with servers whose certificates these authorities vouch for.
+   * A socket factory for HTTPS, with servers that have a certificate from these authorities.
    *
    * @param clock the wall clock
    */
@@ -95,6 +96,6 @@ public final class Tls {
     }
   }
 
-  /** What a client shows of itself. */
+  /** A client's own certificate and its key. */
   public record ClientCertificate(FlagFile certificate, FlagFile key) {}
 }

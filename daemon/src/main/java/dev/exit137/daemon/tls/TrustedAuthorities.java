@@ -17,8 +17,8 @@ import javax.net.ssl.SSLSocket;
 import javax.net.ssl.X509ExtendedTrustManager;
 
 /**
- * Whose certificates this side believes: those of the authorities that the file holds at the handshake. What is refused
- * is refused with a sentence, which the peer's own program cannot know: TLS sends it a number.
+ * Trusts the certificates from the authorities in a file, as the file is at the handshake. A rejection is explained
+ * here in a sentence; the peer cannot know the reason, because TLS sends it only a number.
  */
 final class TrustedAuthorities extends X509ExtendedTrustManager {
   @FunctionalInterface
@@ -34,8 +34,8 @@ final class TrustedAuthorities extends X509ExtendedTrustManager {
   /**
    * Reads the file.
    *
-   * @param clock to say which of two clocks is wrong; the JDK checks when a certificate is valid by the system's clock
-   * @param onRefusal gets the reason why a certificate was refused; on the thread of the handshake
+   * @param clock shows which of two clocks is wrong; the JDK itself checks validity by the system's clock
+   * @param onRefusal gets the reason why a certificate was rejected; on the thread of the handshake
    */
   TrustedAuthorities(FlagFile file, Verification verification, InstantSource clock, Consumer<String> onRefusal)
       throws UnusableFileException {
@@ -112,8 +112,9 @@ final class TrustedAuthorities extends X509ExtendedTrustManager {
   }
 
   /**
-   * Lets no later connection take the session up again. That one would have the certificate of this handshake, whatever
-   * became of it since, and nobody would check it: the JDK allows that for an hour and more, whatever the timeout says.
+   * Prevents the resumption of this session. A resumed session would keep the certificate of this handshake without a
+   * new check, even if the certificate has expired since: the JDK allows that for more than an hour, despite the
+   * timeout.
    */
   private static void takeUpOnce(SSLSession session) {
     session.invalidate();
@@ -125,7 +126,7 @@ final class TrustedAuthorities extends X509ExtendedTrustManager {
     } catch (CertificateException e) {
       String why = CertificateRefusal.why(chain, e, file, clock.instant());
       onRefusal.accept(why);
-      // Without the cause: what a person is shown is the innermost message.
+      // Without the cause: the innermost message is the one that the user sees.
       throw new CertificateException(why);
     }
   }

@@ -1,4 +1,4 @@
-/** How agents and consumers talk to an aggregator without others listening in: both sides of TLS, and tokens. */
+/** Secure connections between an aggregator, its agents and its consumers: both sides of TLS, and tokens. */
 @NullMarked
 package dev.exit137.daemon.tls;
 
