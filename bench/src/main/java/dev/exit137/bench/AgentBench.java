@@ -7,7 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
-/** The agent's memory while cgroups come and go on this machine, with no aggregator there. Needs root. */
+/** Measures the agent's memory while cgroups come and go on this machine, without an aggregator. Needs root. */
 final class AgentBench {
   private static final int CGROUPS = 1000;
   private static final int ROUNDS = 5;

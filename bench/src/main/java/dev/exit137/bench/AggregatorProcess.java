@@ -19,7 +19,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 
-/** {@code bin/exit137 aggregator} with an empty store, its memory watched, and connections to it that share two threads. */
+/**
+ * {@code bin/exit137 aggregator} with an empty store and a memory watch, and connections to it that share two threads.
+ */
 final class AggregatorProcess implements AutoCloseable {
   private static final long POLL_NANOS = 50_000_000;
   private static final long START_NANOS = TimeUnit.SECONDS.toNanos(60);
@@ -41,7 +43,7 @@ final class AggregatorProcess implements AutoCloseable {
         new ProcessBuilder(
                 root.resolve("bin/exit137").toString(), "aggregator", "--listen", "127.0.0.1:" + port,
                 "--data-dir", data.toString(),
-                // All of them come from this one machine, which is a peer of its own for the limits.
+                // All agents and consumers run on this machine, so they are one peer for the limits.
                 "--peer-max-streams", "0", "--peer-max-requests-per-second", "0", "--peer-max-events-per-second", "0")
             .redirectOutput(work.resolve("aggregator.log").toFile())
             .redirectErrorStream(true)
@@ -66,12 +68,12 @@ final class AggregatorProcess implements AutoCloseable {
     return work.resolve("aggregator");
   }
 
-  /** Where it listens. */
+  /** Returns its address. */
   String address() {
     return "127.0.0.1:" + port;
   }
 
-  /** The file that the last one left. */
+  /** Returns the store's file that the last process left. */
   static Path store(Path work) {
     return data(work).resolve("events.db");
   }
@@ -84,7 +86,7 @@ final class AggregatorProcess implements AutoCloseable {
     }
   }
 
-  /** A connection of its own, as an agent or a consumer has. */
+  /** Opens a separate connection, as an agent or a consumer has. */
   ManagedChannel connect() {
     ManagedChannel channel =
         NettyChannelBuilder.forAddress("127.0.0.1", port)
@@ -97,7 +99,7 @@ final class AggregatorProcess implements AutoCloseable {
     return channel;
   }
 
-  /** The most that it had until now. */
+  /** Returns the watch of its memory. */
   MemoryWatch memory() {
     return memory;
   }

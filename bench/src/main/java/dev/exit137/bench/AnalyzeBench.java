@@ -9,8 +9,8 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * {@code bin/exit137 analyze}, all of its text included, beside {@code grep -c}, on the same log in the page cache and on the same processor: whole
- * programs by turns, the start of the JVM included.
+ * Compares {@code bin/exit137 analyze} in its text format with {@code grep -c}, on the same log in the page cache and
+ * on the same processor. Whole programs run in turns, so the start of the JVM counts.
  */
 final class AnalyzeBench {
   private static final long LOG_BYTES = 1_000_000_000;

@@ -19,10 +19,10 @@ import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.VerboseMode;
 
 /**
- * {@code make bench}: runs every benchmark under the launcher's flags and prints one table, line by line. {@code Bench ROOT}, the
- * repository's top level; what it writes is below {@code bench/target}. {@code Bench ROOT load} measures the
- * aggregator alone, {@code Bench ROOT footprint} what the agent costs a node. A target that is missed is said, and
- * is no failure.
+ * {@code make bench}: runs every benchmark under the launcher's flags and prints one table, line by line. {@code Bench
+ * ROOT} takes the repository's top level and writes below {@code bench/target}. {@code Bench ROOT load} measures only
+ * the aggregator, {@code Bench ROOT footprint} only the agent's cost on a node. A missed target is reported, but does
+ * not fail the run.
  */
 public final class Bench {
   private static final int MAX_FILL_RECORDS = 20_000;
@@ -39,7 +39,7 @@ public final class Bench {
     jvmFlags = List.of(jvmFlags().split(" "));
   }
 
-  /** Runs them all. */
+  /** Runs all benchmarks, or the one in the arguments. */
   public static void main(String[] args) throws Exception {
     Bench bench = new Bench(Path.of(args[0]));
     System.out.printf("exit137 on Linux %s, %s, %d CPUs, Java %s%n%s%n", System.getProperty("os.version"),
@@ -117,12 +117,13 @@ public final class Bench {
       });
       allocated = Math.max(allocated, result.getSecondaryResults().get("gc.alloc.rate.norm").getScore());
     }
-    // JMH itself allocates a little now and then; a record that allocated would show at least one object, 8 bytes.
+    // JMH itself allocates a little now and then; an allocation per record would show as one object of at least 8
+    // bytes.
     figures.add(Figure.atMost("parser: allocated per record, the worst of the three", Math.rint(allocated), 0, " B"));
     return figures;
   }
 
-  /** The standard output of a program that must not fail. */
+  /** Returns the standard output of a program; throws if the program fails. */
   private static String output(List<String> command) throws IOException, InterruptedException {
     Process process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
     String output = new String(process.getInputStream().readAllBytes(), UTF_8);

@@ -10,7 +10,7 @@ import io.grpc.stub.ClientResponseObserver;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.ObjLongConsumer;
 
-/** One watch. A slow one takes its first message, and then none. */
+/** A watch. A slow consumer requests only its first message. */
 final class Consumer implements ClientResponseObserver<WatchEventsRequest, WatchEventsResponse> {
   private final boolean slow;
   private final ObjLongConsumer<String> received;
@@ -18,14 +18,14 @@ final class Consumer implements ClientResponseObserver<WatchEventsRequest, Watch
   private ClientCallStreamObserver<WatchEventsRequest> call;
   private volatile long events;
 
-  /** @param received told of each event's id, and System.nanoTime() */
+  /** @param received gets each event's id, and System.nanoTime() */
   Consumer(ManagedChannel channel, boolean slow, ObjLongConsumer<String> received) {
     this.slow = slow;
     this.received = received;
     OomEventsGrpc.newStub(channel).watchEvents(WatchEventsRequest.getDefaultInstance(), this);
   }
 
-  /** The first heartbeat has come: from now on it is told of everything. */
+  /** Waits for the first heartbeat: after it the watch delivers every event. */
   void awaitConnected() throws InterruptedException {
     connected.await();
   }
@@ -45,7 +45,7 @@ final class Consumer implements ClientResponseObserver<WatchEventsRequest, Watch
   public void onNext(WatchEventsResponse response) {
     connected.countDown();
     if (response.hasEvent()) {
-      // One thread delivers.
+      // One thread delivers all messages.
       events++;
       received.accept(response.getEvent().getEventId(), System.nanoTime());
     }

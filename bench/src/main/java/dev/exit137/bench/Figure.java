@@ -1,6 +1,6 @@
 package dev.exit137.bench;
 
-/** A line of the result: what was measured, how much it is, and what was aimed at. */
+/** A line of the result: the measured quantity, its value, and the target. */
 record Figure(String name, String value, String target, boolean met) {
   static Figure atLeast(String name, double value, double target, String unit) {
     return new Figure(name, number(value) + unit, ">= " + number(target), value >= target);
@@ -10,7 +10,7 @@ record Figure(String name, String value, String target, boolean met) {
     return new Figure(name, number(value) + unit, "<= " + number(target), value <= target);
   }
 
-  /** Without a target: what another figure is to be compared with. */
+  /** A figure without a target, for comparison with others. */
   static Figure plain(String name, String value) {
     return new Figure(name, value, "", true);
   }

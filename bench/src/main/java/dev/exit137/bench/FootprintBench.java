@@ -14,9 +14,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /**
- * What the agent costs a node: an installation as the image has it, in a memory cgroup of its own, with 1,000 cgroups to
- * watch and an aggregator. Its memory while a process is killed every second; its processor time while nothing happens;
- * the time from its start to its own word that it watches. Needs root.
+ * Measures the agent's cost on a node. The installation is that of the image, in its own memory cgroup, with 1,000
+ * watched cgroups and an aggregator. Measured are its memory while a process is killed every second, its processor time
+ * while nothing happens, and the time from its start to the log line that it watches. Needs root.
  */
 final class FootprintBench {
   private static final int CGROUPS = 1000;
@@ -105,7 +105,7 @@ final class FootprintBench {
         Figure.plain("  kills made, and told", KILLS + ", " + told));
   }
 
-  // ---- what is measured
+  // ---- the measurements
 
   private static long killsStored(AggregatorProcess aggregator) {
     return OomEventsGrpc.newBlockingStub(aggregator.connect())
@@ -115,14 +115,14 @@ final class FootprintBench {
         .getKills();
   }
 
-  /** As in the image: jars, a Java of its own, unpacked natives, caches, the agent's flags. */
+  /** Installs as the image does: jars, a Java runtime, unpacked natives, caches, the agent's flags. */
   private void install() throws IOException, InterruptedException {
     Files.createDirectories(installation);
     run("cp", "-a", root.resolve("cli/target/dist/lib").toString(), installation.toString());
     run(root.resolve("bin/make-runtime").toString(), installation.toString());
   }
 
-  /** Else what another process has read would cost the agent nothing. */
+  /** Without this, pages that another process has read would not be charged to the agent. */
   private void dropFromPageCache() throws IOException, InterruptedException {
     try (Stream<Path> files = Files.walk(installation)) {
       for (Path file : files.filter(Files::isRegularFile).toList()) {
@@ -131,7 +131,7 @@ final class FootprintBench {
     }
   }
 
-  /** Returns when it says that it watches. */
+  /** Starts the agent, and returns after it logs that it watches. */
   private Process start(AggregatorProcess aggregator) throws IOException, InterruptedException {
     Files.deleteIfExists(log);
     ProcessBuilder builder =
@@ -167,7 +167,7 @@ final class FootprintBench {
     return Long.parseLong(current) - number(own.resolve("memory.stat"), v1 ? "total_inactive_file" : "inactive_file");
   }
 
-  /** All of its threads, by the scheduler's own count (/proc/PID/task/TID/schedstat). */
+  /** Sums all threads, from the scheduler's count (/proc/PID/task/TID/schedstat). */
   private static long cpuNanos(Process agent) throws IOException {
     try (Stream<Path> threads = Files.list(Path.of("/proc/" + agent.pid() + "/task"))) {
       return threads.mapToLong(FootprintBench::threadCpuNanos).sum();
@@ -194,7 +194,7 @@ final class FootprintBench {
     throw new IOException(file + " has no " + key);
   }
 
-  // ---- what it watches
+  // ---- the watched cgroups
 
   private void makeCgroups(List<Path> cgroups) throws IOException {
     Files.createDirectory(own);
@@ -217,7 +217,7 @@ final class FootprintBench {
     }
   }
 
-  /** A real one, by the kernel. */
+  /** Causes a real OOM kill by the kernel. */
   private void kill(Path cgroup) throws IOException, InterruptedException {
     Files.writeString(cgroup.resolve(v1 ? "memory.limit_in_bytes" : "memory.max"), String.valueOf(VICTIM_LIMIT_BYTES));
     new ProcessBuilder("sh", "-c", "echo $$ >" + cgroup.resolve("cgroup.procs") + " && exec tail /dev/zero")

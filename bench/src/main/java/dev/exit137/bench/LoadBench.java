@@ -21,8 +21,8 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
 
 /**
- * The aggregator under load, as a process of its own with a store on this disk; agents and consumers are real gRPC
- * connections of this process, which shares the processors with it. Every event is a whole one, with its report.
+ * Measures the aggregator under load. It is a separate process with a store on this disk; agents and consumers are real
+ * gRPC connections of this process, which shares the processors with it. Every event is complete, with its report.
  */
 final class LoadBench {
   private static final int EVENTS = 20_000;
@@ -33,14 +33,14 @@ final class LoadBench {
   private final Path work;
   private final OomKillEvent template;
 
-  /** @param fixtures with the reports of which one makes the event */
+  /** @param fixtures the directory of the reports; the event is made from one of them */
   LoadBench(Path root, Path work, Path fixtures) throws IOException, InterruptedException {
     this.root = root;
     this.work = work;
     template = event(fixtures.resolve("uml-6.1-memcg.kmsg"));
   }
 
-  /** As `analyze` tells of the first kill in a log. */
+  /** Returns the event that {@code analyze} prints for the first kill in a log. */
   private OomKillEvent event(Path log) throws IOException, InterruptedException {
     Process analyze =
         new ProcessBuilder(root.resolve("bin/exit137").toString(), "analyze", "-o", "json", log.toString())
@@ -53,7 +53,7 @@ final class LoadBench {
     return event.setRevision(1).build();
   }
 
-  /** @param figures told of each as it is measured */
+  /** @param figures gets each figure as soon as it is measured */
   void run(java.util.function.Consumer<Figure> figures) throws Exception {
     figures.accept(Figure.plain("aggregator: an event", template.getSerializedSize() + " bytes"));
     for (int streams : new int[] {1, 20, 200}) {
@@ -84,10 +84,9 @@ final class LoadBench {
   }
 
   /**
-   * Once for both Java machines to warm up, which the twin that inserts into bare SQLite has to do but a little of, and
-   * once measured.
+   * Runs once to warm up both JVMs and once to measure. The comparison with bare SQLite needs little warm-up.
    *
-   * @return events a second, from the first one sent to the last one durable
+   * @return events per second, from the first one sent to the last one durable
    */
   private double ingest(AggregatorProcess aggregator, int streams) throws Exception {
     List<Publisher> publishers = publishers(aggregator, streams);
@@ -124,7 +123,10 @@ final class LoadBench {
     }
   }
 
-  /** @param rate events a second; 0 for as many as go @return milliseconds, sorted */
+  /**
+   * @param rate events per second; 0 for the maximum
+   * @return milliseconds, sorted
+   */
   private double[] latency(AggregatorProcess aggregator, int rate, int events) throws InterruptedException {
     ManagedChannel agent = aggregator.connect();
     Publisher publisher = new Publisher(agent, "latency-" + rate, template);

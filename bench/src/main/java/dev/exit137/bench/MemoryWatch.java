@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** The most anonymous memory that a process had since this began, looked at ten times a second. */
+/** The maximum anonymous memory of a process since the start of the watch, sampled ten times a second. */
 final class MemoryWatch implements AutoCloseable {
   private static final long PERIOD_MILLIS = 100;
 
@@ -24,7 +24,7 @@ final class MemoryWatch implements AutoCloseable {
         Thread.sleep(PERIOD_MILLIS);
       }
     } catch (InterruptedException | IOException e) {
-      // It has ended.
+      // The process has ended.
     }
   }
 

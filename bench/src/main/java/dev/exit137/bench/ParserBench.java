@@ -25,7 +25,7 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.Warmup;
 
-/** What one record of /dev/kmsg costs the thread that reads it, from its bytes in the buffer to what it says. */
+/** Time to parse one record of /dev/kmsg, from its bytes in the buffer to the parsed fields. */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -33,10 +33,10 @@ import org.openjdk.jmh.annotations.Warmup;
 @Warmup(iterations = 2, time = 1)
 @Measurement(iterations = 5, time = 1)
 public class ParserBench {
-  /** So that neither a branch predictor nor a cache sees the same record again and again. */
+  /** Many records, so that neither the branch predictor nor a cache sees the same record again and again. */
   private static final int RECORDS = 256;
 
-  /** Which records: of other drivers, {@code Killed process} lines, summaries. */
+  /** The kind of the records: ordinary messages of drivers, {@code Killed process} lines, summaries. */
   public enum Records { ORDINARY, KILLED, SUMMARY }
 
   @Param
@@ -51,7 +51,7 @@ public class ParserBench {
   private final OomLine line = new OomLine();
   private final byte[][] buffers = new byte[RECORDS][];
 
-  /** Fills the buffers, each with one record. */
+  /** Fills each buffer with one record. */
   @Setup
   public void fill() throws IOException {
     List<byte[]> examples = switch (records) {
@@ -78,7 +78,7 @@ public class ParserBench {
     List<String> kmsg = new ArrayList<>();
     for (String message : SyntheticLog.ordinaryMessages()) {
       int number = kmsg.size();
-      // What a driver says of a device, dev_info() and the like, has a dictionary behind it.
+      // Records of device drivers, from dev_info() and similar, end with a dictionary.
       String dictionary = number % 4 == 0 ? "\n SUBSYSTEM=pci\n DEVICE=+pci:0000:00:1f.2" : "";
       kmsg.add("6," + (12_345 + number) + ',' + (98_765_432_100L + 4321 * number) + ",-;" + message + dictionary);
     }
@@ -95,7 +95,7 @@ public class ParserBench {
     return kmsg;
   }
 
-  /** A sum, so that nothing that was read can be left out. */
+  /** Returns a sum, so that the compiler cannot remove a read. */
   @Benchmark
   @OperationsPerInvocation(RECORDS)
   public long parse() {

@@ -11,7 +11,7 @@ import io.grpc.stub.StreamObserver;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 
-/** The stream of one agent: at most so many events on their way that are not acknowledged. */
+/** The stream of one agent, with a window: a maximum number of events that are sent but not acknowledged. */
 final class Publisher implements StreamObserver<PublishEventsResponse> {
   private static final int WINDOW = 256;
   private static final long LIMIT_SECONDS = 300;
@@ -22,7 +22,7 @@ final class Publisher implements StreamObserver<PublishEventsResponse> {
   private final StreamObserver<PublishEventsRequest> requests;
   private volatile Throwable failure;
 
-  /** @param template what each event is like but for its id and its node */
+  /** @param template the event to send; each copy gets its own id and node */
   Publisher(ManagedChannel channel, String node, OomKillEvent template) {
     this.node = node;
     this.template = template.toBuilder().setNode(Node.newBuilder().setName(node).setBootId("bench")).build();
@@ -32,13 +32,13 @@ final class Publisher implements StreamObserver<PublishEventsResponse> {
         .build());
   }
 
-  /** Sends one; waits while the window is full. */
+  /** Sends one event; waits while the window is full. */
   void publish(String eventId) throws InterruptedException {
     take(1);
     requests.onNext(PublishEventsRequest.newBuilder().setEvent(template.toBuilder().setEventId(eventId)).build());
   }
 
-  /** Waits until all that was sent is durable. */
+  /** Waits until all sent events are durable. */
   void awaitAcks() throws InterruptedException {
     take(WINDOW);
     window.release(WINDOW);

@@ -12,12 +12,13 @@ import java.nio.file.Path;
 import java.util.Arrays;
 
 /**
- * The agent's reader against a loop of {@code read()} and {@code memmem()} in C, on the same ring, by turns: both read
- * it from its first record to EAGAIN. The agent's side is all that it does until it knows which line it has: system
- * call, copy, record's prefix, facility, parser.
+ * Compares the agent's reader with a loop of {@code read()} and {@code memmem()} in C, on the same ring, in turns: both
+ * read it from its first record to EAGAIN. The agent's side includes all steps until the kind of the line is known:
+ * system call, copy, record's prefix, facility, parser.
  *
- * <p>A program of its own, to run under the launcher's flags: {@code ReaderBench KMSGBENCH}. Prints one line: records of
- * a pass, those of the kernel, median nanoseconds per record of ours and of C, and the median of the rounds' ratios.
+ * <p>A separate program, to run under the launcher's flags: {@code ReaderBench KMSGBENCH}. Prints one line: records per
+ * pass, records of the kernel among them, median nanoseconds per record of this reader and of C, and the median of the
+ * rounds' ratios.
  */
 final class ReaderBench {
   private static final Path KMSG = Path.of("/dev/kmsg");

@@ -17,12 +17,12 @@ import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 
 /**
- * A kernel's log of many days, the same at each run: 99 % of its bytes are ordinary lines of many drivers, 1 % are whole
- * OOM reports of kernels 3.10 to 6.18, each with a victim of its own: of containers, and of nodes with as many processes
- * as nodes have. The first half is as syslog keeps it, the second as dmesg prints it.
+ * Generates a kernel log of many days, the same at each run. 99 % of its bytes are ordinary lines of many drivers. 1 %
+ * are whole OOM reports of kernels 3.10 to 6.18, of containers and of nodes with a realistic number of processes; each
+ * report has its own victim. The first half is in the format of syslog, the second in the format of dmesg.
  */
 final class SyntheticLog {
-  /** Ordinary messages; each # is some digit. */
+  /** Ordinary messages; each # stands for a digit. */
   private static final List<String> ORDINARY = resource("ordinary.txt");
   private static final double REPORTS_SHARE = 0.01;
   private static final int NODE_PROCESSES = 150;
@@ -36,7 +36,7 @@ final class SyntheticLog {
   private static final Pattern OTHER_PROCESS = Pattern.compile("^\\[ +(\\d{3})\\] +\\d+ +\\1 ");
   private static final Pattern KILLED = Pattern.compile("Killed process (\\d+) \\((.+?)\\) total-vm:");
 
-  /** A report's messages, in which PID and COMM stand for the victim's. */
+  /** A report's messages, with PID and COMM in place of the victim's values. */
   private record Report(List<String> messages) {
     private static final char PID = '\1';
     private static final char COMM = '\2';
@@ -59,7 +59,7 @@ final class SyntheticLog {
           .toList());
     }
 
-    /** The test kernels that printed the reports ran next to nothing. */
+    /** Adds processes to the task table, because the test kernels ran only a few. */
     private static List<String> withOtherProcesses(List<String> messages, String victim) {
       List<String> more = new ArrayList<>();
       for (int i = 0; i < messages.size(); i++) {
@@ -99,18 +99,18 @@ final class SyntheticLog {
     reports.add(Report.of(resource("linux-3.10-global.kmsg")));
   }
 
-  /** The ordinary messages, with digits in them. */
+  /** Returns the ordinary messages, with digits filled in. */
   static List<String> ordinaryMessages() {
     SplittableRandom random = new SplittableRandom(137);
     return ORDINARY.stream().map(message -> withDigits(message, random)).toList();
   }
 
-  /** What the kernel said in a record of /dev/kmsg. */
+  /** Returns the message of a record of /dev/kmsg. */
   static String message(String kmsg) {
     return KMSG_PREFIX.matcher(kmsg).replaceFirst("");
   }
 
-  /** Writes a log of that many bytes, or a report's more. Returns how many kills are in it. */
+  /** Writes a log of that size, exceeded by one report at most. Returns the number of kills in it. */
   int write(Path file, long bytes) throws IOException {
     long written = 0;
     double reportBytes = 0;
@@ -145,7 +145,7 @@ final class SyntheticLog {
     return bytes.length;
   }
 
-  /** The log begins on the first of November, and is of less than a month. */
+  /** The log begins on 1 November and covers less than a month. */
   private static String syslogPrefix(long seconds) {
     return "Nov " + padded(1 + seconds / 86_400, ' ') + ' ' + padded(seconds / 3600 % 24, '0') + ':'
         + padded(seconds / 60 % 60, '0') + ':' + padded(seconds % 60, '0') + " node-7 kernel: ";

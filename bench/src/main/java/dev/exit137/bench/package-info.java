@@ -1,4 +1,4 @@
-/** The figures of {@code make bench}. Nothing here is shipped. */
+/** The benchmarks of {@code make bench}. They are not part of a release. */
 @NullMarked
 package dev.exit137.bench;
 
