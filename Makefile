@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := build
 .PHONY: run build check test test-later soak fuzz bench clean
 
-# Maven's own libraries make a newer Java warn on every start.
+# Maven's own libraries cause warnings of newer Java versions at every start.
 MVN = JAVA_HOME="$$(bin/find-java --jdk)" \
   MAVEN_OPTS="--enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow $${MAVEN_OPTS:-}" \
   mvn -B -ntp
@@ -13,11 +13,11 @@ MVN = JAVA_HOME="$$(bin/find-java --jdk)" \
 SOURCES := pom.xml $(wildcard */pom.xml) $(shell find */src/main -type f)
 STAMP := target/built
 
-# Agent and aggregator in one process, events to the terminal. Further flags: make run ARGS='--listen 127.0.0.1:9200'
+# Runs agent and aggregator in one process and prints the events. Further flags: make run ARGS='--listen 127.0.0.1:9200'
 run: $(STAMP)
 	@exec bin/exit137 run $(ARGS)
 
-# Everything but the tests, also when nothing seems to have changed.
+# Builds everything except the tests, even if no source seems to have changed.
 build:
 	@bin/setup build
 	@echo 'building exit137'
@@ -25,11 +25,11 @@ build:
 	@$(MVN) -q -Dmaven.test.skip=true package
 	@mkdir -p target && touch $(STAMP)
 
-# Tags of the tests that take long: they start a JVM, fuzz, or are on a real kernel.
+# Tags of slow tests: they start a JVM, fuzz, or need a real kernel.
 SLOW := process | fuzz | kernel
 
-# What fails fast: every test but those. It makes the jars, too: what runs next has nothing to compile. One module alone, with
-# the modules that it uses: make check MODULE=oom-report
+# Runs the fast tests, and builds the jars, so that later targets need not compile. For one module and its dependencies:
+# make check MODULE=oom-report
 MODULE ?=
 check:
 	@bin/setup check
@@ -40,20 +40,20 @@ test: check
 	@bin/setup test
 	@$(MVN) -Dgroups='$(SLOW)' verify
 
-# The tests of `make check` on a later day. The clock of their JVMs alone is shifted.
+# Runs the tests of `make check` with the clock of their JVMs shifted by DAYS. No other clock is shifted.
 DAYS ?= 400
 test-later:
 	@bin/setup later
 	@$(MVN) -Plater -Dlater.days=$(DAYS) -DexcludedGroups='$(SLOW)' test
 
-# The long form of the campaigns of which `make test` runs a short one; each time with another seed: make soak TIMES=20
+# Runs the long form of the test campaigns; `make test` runs a short form. Each run has another seed: make soak TIMES=20
 TIMES ?= 5
 soak:
 	@bin/setup build
 	@$(MVN) -Dgroups=soak -Dsoak.times=$(TIMES) test
 
-# How fast it is, in one table: the reader and the parsers, `analyze` on a log of 1 GB, and the aggregator under load. Takes
-# some minutes; make bench ONLY=load measures the aggregator alone, ONLY=footprint what an agent costs.
+# Measures the reader and the parsers, `analyze` on a log of 1 GB, the agent's cost on a node, and the aggregator under
+# load. Takes some minutes. make bench ONLY=load measures only the aggregator, ONLY=footprint only the agent's cost.
 ONLY ?=
 bench:
 	@bin/setup bench
@@ -62,7 +62,7 @@ bench:
 	@"$$(bin/find-java --jdk)/bin/java" --sun-misc-unsafe-memory-access=allow \
 	  --enable-native-access=ALL-UNNAMED -cp 'bench/target/lib/*' dev.exit137.bench.Bench . $(ONLY)
 
-# What `make test` does for three seconds, for ten minutes per target: make fuzz SECONDS=60
+# Fuzzes each target for ten minutes; `make test` does it for three seconds. make fuzz SECONDS=60
 SECONDS ?= 600
 fuzz:
 	@bin/setup build
