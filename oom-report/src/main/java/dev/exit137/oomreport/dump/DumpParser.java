@@ -10,10 +10,10 @@ import dev.exit137.proto.v1.Victim;
 import java.util.OptionalLong;
 
 /**
- * Reads the long blocks of one report, line by line, of any kernel. Takes any bytes without an exception; what it keeps
- * is bounded. Belongs to one thread.
+ * Reads the long blocks of one report of any kernel, line by line. Accepts any bytes without an exception, and keeps a
+ * bounded amount. Belongs to one thread.
  *
- * <p>Only the text is judged: that it is the kernel's is the caller's question.
+ * <p>The parser judges only the text; the caller checks that it comes from the kernel.
  */
 public final class DumpParser {
   private static final long DEFAULT_PAGE_BYTES = 4096;
@@ -35,12 +35,12 @@ public final class DumpParser {
   private final SlabTable slab = new SlabTable();
   private final MemcgStats memcg = new MemcgStats();
 
-  /** @param pageSizeBytes of the machine that the report is of, if it is known */
+  /** @param pageSizeBytes page size of the report's machine, if it is known */
   public DumpParser(OptionalLong pageSizeBytes) {
     this.pageSizeBytes = pageSizeBytes;
   }
 
-  /** Lines, each ended by a newline: messages as they stand in records of /dev/kmsg. */
+  /** Reads lines, each ended by a newline: messages as they are in records of /dev/kmsg. */
   public void onText(byte[] text, int length) {
     int start = 0;
     for (int i = 0; i < length; i++) {
@@ -86,7 +86,7 @@ public final class DumpParser {
     return isHeading() && memcgEnds();
   }
 
-  /** A line of another block was read: what looks like a cgroup's statistic from here on is none. */
+  /** A line of another block was read: a later line that looks like a cgroup's statistic is none. */
   private boolean memcgEnds() {
     memcg.close();
     return true;
@@ -102,15 +102,15 @@ public final class DumpParser {
     return line.skip(CPU) && (line.contains(HIGH_OF_CPU) || line.contains(HOT_OF_CPU));
   }
 
-  /** Adds what was read; what was not printed stays absent. */
+  /** Adds the values that were read; a value that was not printed stays absent. */
   public void addTo(Incident.Builder incident) {
     addTo(incident, Victim.getDefaultInstance());
   }
 
   /**
-   * Adds what was read; what was not printed stays absent.
+   * Adds the values that were read; a value that was not printed stays absent.
    *
-   * @param victim of the report, whose {@code total-vm} tells the size of a page where nothing else does
+   * @param victim the report's victim; its {@code total-vm} gives the page size where no other value does
    */
   public void addTo(Incident.Builder incident, Victim victim) {
     PageSize pageSize = pageSize(victim);

@@ -16,8 +16,8 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * NUMA nodes, their zones, free blocks and huge pages (show_free_areas). Kernels without NUMA leave {@code Node 0} out
- * before a zone; there were no lines of nodes before 4.8.
+ * NUMA nodes, their zones, free blocks and huge pages (show_free_areas). Kernels without NUMA print no {@code Node 0}
+ * before a zone; kernels before 4.8 print no lines of nodes.
  *
  * <pre>
  * Node 0 active_anon:404kB inactive_anon:508kB … isolated(anon):116kB … shmem_thp: 0kB … all_unreclaimable? no
@@ -52,11 +52,11 @@ final class FreeAreas {
   private final Map<Long, NumaNode.Builder> nodes = new LinkedHashMap<>();
   private final Map<String, Zone.Builder> zones = new LinkedHashMap<>();
   private final Map<String, HugepagePool> pools = new LinkedHashMap<>();
-  /** The zone that was printed last, whose lowmem_reserve comes next. */
+  /** The zone that was printed last; its lowmem_reserve comes next. */
   private Zone.@Nullable Builder lastZone;
   private long pageBytes = ABSENT;
 
-  /** Whether the line is one of these; then it is read. */
+  /** Reads the line if it is one of these; returns whether it is. */
   boolean onLine(TextCursor line) {
     if (line.skip(LOWMEM_RESERVE)) {
       readLowmemReserve(line, lastZone);
@@ -169,8 +169,8 @@ final class FreeAreas {
   }
 
   /**
-   * The name before the colon and what spaces there are ({@code shmem_thp: 0kB}); empty where there is none. A number
-   * that is no size ({@code pages_scanned:0}) has been passed over as far as its digits.
+   * Reads the name before a colon, and skips the spaces after it ({@code shmem_thp: 0kB}); empty where there is none.
+   * A number that is no size ({@code pages_scanned:0}) has been skipped up to its digits.
    */
   private static String nameOfSize(TextCursor line) {
     line.skipSpaces();
@@ -199,7 +199,7 @@ final class FreeAreas {
     }
   }
 
-  /** A block of one order is twice as large as one of the order before; those of order 0 are pages. */
+  /** A block of one order is twice as large as a block of the order before; blocks of order 0 are pages. */
   private boolean readFreeBlocks(TextCursor line, long node, String zoneName) {
     long count = line.nextNumber();
     if (count < 0 || !line.skip('*')) {
@@ -229,7 +229,7 @@ final class FreeAreas {
     return true;
   }
 
-  /** {@code (UME)}: which kinds of blocks are there, from 3.8 on. */
+  /** {@code (UME)}: the migrate types of the free blocks, from 3.8 on. */
   private static void skipMigrateTypes(TextCursor line) {
     line.skipSpaces();
     if (line.peek() == '(') {
@@ -263,7 +263,7 @@ final class FreeAreas {
     return count;
   }
 
-  /** From the free blocks of order 0. */
+  /** The page size, from the free blocks of order 0. */
   OptionalLong pageBytes() {
     return pageBytes < 0 ? OptionalLong.empty() : OptionalLong.of(pageBytes);
   }
@@ -281,7 +281,7 @@ final class FreeAreas {
         .reduce(NamedValues::sum);
   }
 
-  /** What all pools of huge pages hold, in use or not; empty where none was printed. */
+  /** The memory of all pools of huge pages, in use or not; empty where none was printed. */
   OptionalLong hugepagesBytes() {
     return pools.values().stream()
         .mapToLong(pool -> product(pool.getTotal(), pool.getSizeBytes()))

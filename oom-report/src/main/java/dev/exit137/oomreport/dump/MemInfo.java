@@ -12,7 +12,7 @@ import java.util.Set;
 
 /**
  * The node's counters and totals (show_free_areas, show_swap_cache_info, show_mem). The counters are one record of
- * several lines, so a log may have them as one line.
+ * several lines, so a log may have them in one line.
  *
  * <pre>
  * active_anon:101 inactive_anon:127 isolated_anon:29                            (2.6.32)
@@ -41,12 +41,12 @@ final class MemInfo {
   private static final byte[] FUNCTION = ascii(" func:");
   private static final int MAX_TOTAL_NAME_BYTES = 40;
 
-  /** What a line of counters begins with; a line of a newer kernel is one when it stands among others. */
+  /** First counter of each line of counters; a line of a newer kernel counts as one when it comes among others. */
   private static final Set<String> FIRST_COUNTERS = Set.of(
       "active_anon", "active_file", "unevictable", "slab_reclaimable", "mapped", "sec_pagetables",
       "kernel_misc_reclaimable", "free", "Active_anon", "inactive_file", "Active");
 
-  /** Names of the totals: one each for what the versions call it. */
+  /** Names of the totals: one name for each wording of the kernel versions. */
   private static final Map<String, String> TOTALS = Map.ofEntries(
       Map.entry("total pagecache pages", "pagecache"),
       Map.entry("pages in swap cache", "swap cache"),
@@ -73,7 +73,7 @@ final class MemInfo {
   private long swapTotalBytes = ABSENT;
   private long swapFreeBytes = ABSENT;
 
-  /** Whether the line is one of these; then it is read. */
+  /** Reads the line if it is one of these; returns whether it is. */
   boolean onLine(TextCursor line) {
     if (Bytes.isDigit(line.peek())) {
       return readTotal(line);
@@ -95,7 +95,7 @@ final class MemInfo {
       line.position(end);
       long pages = line.skip(':') ? line.nextNumber() : ABSENT;
       if (!line.skipNewline() && !line.atWordEnd()) {
-        break; // something else is mixed in
+        break; // other text is mixed in
       }
       line.skipSpaces();
       counters.putFirst(name, pages);
@@ -151,7 +151,7 @@ final class MemInfo {
     return counters.isEmpty() && totals.isEmpty() && swapTotalBytes < 0 && swapFreeBytes < 0;
   }
 
-  /** A counter of the node, in pages, by the first of these names that it has. */
+  /** A counter of the node, in pages: the first of these names that has a value. */
   OptionalLong counter(String... names) {
     return counters.get(names);
   }

@@ -15,8 +15,9 @@ import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A cgroup's statistics (mem_cgroup_print_oom_meminfo, mem_cgroup_print_oom_info before 5.0). From 3.9 to 5.2 one line
- * for the cgroup at its limit and one for each below it, none of which counts what is below:
+ * A cgroup's statistics (mem_cgroup_print_oom_meminfo, mem_cgroup_print_oom_info before 5.0). From 3.9 to 5.2 the
+ * kernel prints one line for the cgroup at its limit and one for each cgroup below it; no line counts the cgroups below
+ * its own:
  *
  * <pre>
  * memory: usage 20480kB, limit 20480kB, failcnt 136
@@ -26,8 +27,9 @@ import org.jspecify.annotations.Nullable;
  * Memory cgroup stats for /a/b: cache:0KB rss:19800KB rss_huge:0KB … unevictable:0KB
  * </pre>
  *
- * <p>From 5.3 on the one cgroup with all below it, bytes and counts, one a line; one record of several lines to 6.2.
- * On v1 these are v2's names to 6.4, and from 6.5 v1's own, twice: with {@code total_} what is below counts.
+ * <p>From 5.3 on the kernel prints one cgroup with all its descendants, bytes and counts, one a line; to 6.2 one record
+ * has several lines. On v1 the names are v2's up to 6.4, and from 6.5 v1's own, each twice: the value with
+ * {@code total_} includes the descendants.
  *
  * <pre>
  * swap: usage 0kB, limit 9007199254740988kB, failcnt 0
@@ -46,7 +48,7 @@ final class MemcgStats {
   private static final byte[] SWAP_USAGE = ascii("swap: usage ");
   private static final byte[] KMEM_USAGE = ascii("kmem: usage ");
 
-  /** A report that begins within the statistics: with one of these it is certain that they are. */
+  /** A report may begin within the statistics: one of these names makes certain that it does. */
   private static final Set<String> TELLING = Set.of(
       "anon", "file", "kernel_stack", "pagetables", "sec_pagetables", "percpu", "sock", "vmalloc", "shmem", "zswapped",
       "file_mapped", "file_dirty", "file_writeback", "swapcached", "anon_thp", "file_thp", "shmem_thp", "inactive_anon",
@@ -58,7 +60,7 @@ final class MemcgStats {
   private record Cgroup(String path, NamedValues stat) {}
 
   private final List<Cgroup> cgroups = new ArrayList<>();
-  /** Of the one-line form: the first cgroup and all below it. */
+  /** For the one-line form: the sum of the first cgroup and all below it. */
   private final NamedValues sum = new NamedValues();
   private boolean sumIsWhole;
   private boolean linePerCgroup;
@@ -68,7 +70,7 @@ final class MemcgStats {
   private long swapUsageBytes = ABSENT;
   private long kmemUsageBytes = ABSENT;
 
-  /** Whether the line is of this block; then it is read. */
+  /** Reads the line if it is of this block; returns whether it is. */
   boolean onLine(TextCursor line) {
     return switch (line.peek()) {
       case 'M' -> readTitle(line);
@@ -77,12 +79,15 @@ final class MemcgStats {
     };
   }
 
-  /** No statistics from here on, unless another title comes. */
+  /** Ends the statistics, unless another title comes. */
   void close() {
     open = null;
   }
 
-  /** The limits are the kill-path parser's; here, swap and kernel memory of kernels whose statistics lack them. */
+  /**
+   * The kill-path parser reads the limits; this reads swap and kernel memory for kernels without them in the
+   * statistics.
+   */
   private boolean readUsage(TextCursor line) {
     if (line.skip(MEMORY_USAGE)) {
       memoryUsageBytes = first(memoryUsageBytes, line.nextSizeBytes());
@@ -102,7 +107,7 @@ final class MemcgStats {
     return one < 0 ? other : one;
   }
 
-  /** From the right, as a path may hold anything. */
+  /** Reads from the right, because a path may hold any bytes. */
   private boolean readTitle(TextCursor line) {
     if (!line.skip(STATS)) {
       return false;
@@ -128,7 +133,7 @@ final class MemcgStats {
     return true;
   }
 
-  /** Where the first of the line's statistics begins, or its end. The last word may have been cut. */
+  /** The index of the line's first statistic, or its end. The last word may have been cut. */
   private static int statsStart(TextCursor line) {
     int word = line.wordStart(line.end());
     int first = isStat(line, word) ? word : line.end();
@@ -150,7 +155,7 @@ final class MemcgStats {
     }
   }
 
-  /** Whether a {@code rss_huge:0KB} stands at {@code start}. */
+  /** Whether a {@code rss_huge:0KB} is at {@code start}. */
   private static boolean isStat(TextCursor line, int start) {
     int before = line.position();
     line.position(start);
@@ -161,7 +166,7 @@ final class MemcgStats {
     return is;
   }
 
-  /** One statistic; those of the lines that follow in the same record, too. */
+  /** Reads one statistic, and the statistics of the lines that follow in the same record. */
   private boolean readStat(TextCursor line) {
     boolean any = false;
     while (line.peek() >= 'a' && line.peek() <= 'z') {
@@ -184,7 +189,7 @@ final class MemcgStats {
     return any;
   }
 
-  /** Statistics without a title; null where the name is of none. */
+  /** Begins statistics without a title; null where the name is not that of a statistic. */
   private @Nullable NamedValues begin(String name) {
     if (!cgroups.isEmpty() || !TELLING.contains(name)) {
       return null;
@@ -205,11 +210,11 @@ final class MemcgStats {
     }
   }
 
-  /** Where the cgroup's memory was, all below it included. */
+  /** Breakdown of the cgroup's memory, including all its descendants. */
   MemoryBreakdown breakdown() {
     MemoryBreakdown.Builder memory = MemoryBreakdown.newBuilder();
     if (linePerCgroup && !sumIsWhole) {
-      return memory.build(); // the report begins among the lines: those before are missing from the sum
+      return memory.build(); // the report begins among the lines: the sum lacks the lines before
     }
     NamedValues stat = linePerCgroup ? sum : cgroups.getFirst().stat();
     set(stat.get("anon", "total_rss", "rss"), memory::setAnonBytes);
@@ -226,7 +231,7 @@ final class MemcgStats {
     return memory.build();
   }
 
-  /** v2 says it; v1 says how much more memory and swap are together. */
+  /** v2 prints the swap; v1 prints memory and swap together, so the difference is the swap. */
   private long swapBytes() {
     return swapUsageBytes >= 0 || memoryUsageBytes < 0 || memorySwapUsageBytes < 0
         ? swapUsageBytes

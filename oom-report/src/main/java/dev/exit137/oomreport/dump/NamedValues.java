@@ -4,27 +4,27 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.OptionalLong;
 
-/** Values by the kernel's names for them, in the order of the report. No more than a kernel has. */
+/** Values by the kernel's names for them, in the order of the report. Keeps no more values than a kernel has. */
 final class NamedValues {
   private static final int MAX_NAMES = 128;
 
   private final Map<String, Long> values = new LinkedHashMap<>();
 
-  /** Takes it unless the name has a value already. */
+  /** Stores the value, unless the name has one already. */
   void putFirst(String name, long value) {
     if (value >= 0 && values.size() < MAX_NAMES) {
       values.putIfAbsent(name, value);
     }
   }
 
-  /** Adds to what the name has. */
+  /** Adds to the value of the name. */
   void add(String name, long value) {
     if (value >= 0 && (values.size() < MAX_NAMES || values.containsKey(name))) {
       values.merge(name, value, NamedValues::sum);
     }
   }
 
-  /** At most the largest long. */
+  /** The sum, capped at the largest long. */
   static long sum(long one, long other) {
     long sum = one + other;
     return sum < 0 ? Long.MAX_VALUE : sum;

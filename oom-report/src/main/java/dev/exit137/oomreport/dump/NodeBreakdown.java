@@ -5,7 +5,7 @@ import static dev.exit137.oomreport.parse.OomLine.ABSENT;
 import dev.exit137.proto.v1.MemoryBreakdown;
 import java.util.OptionalLong;
 
-/** Where the node's memory was. */
+/** Breakdown of the node's memory. */
 final class NodeBreakdown {
   private static final String[] LRU_LISTS = {"active_anon", "inactive_anon", "active_file", "inactive_file"};
 
@@ -28,7 +28,7 @@ final class NodeBreakdown {
     return memory.build();
   }
 
-  /** The lists of anonymous pages hold shared memory, too. */
+  /** The lists of anonymous pages also hold shared memory. */
   private static long anonPages(MemInfo memInfo) {
     OptionalLong active = memInfo.counter("active_anon", "Active_anon");
     OptionalLong inactive = memInfo.counter("inactive_anon");
@@ -46,8 +46,9 @@ final class NodeBreakdown {
   }
 
   /**
-   * Nodes and zones that the allocation may not use are left out of the report, as are those that were cut; then what
-   * they have is less than the node's. The two are not read at the same moment.
+   * Whether the zones are those of the whole node. The report leaves out nodes and zones that the allocation may not
+   * use, and may be cut; then its zones have less memory than the node. The kernel reads the counters of the node and
+   * of the zones at different moments, so small differences are allowed.
    */
   private static boolean hasWholeNode(MemInfo memInfo, FreeAreas zones, PageSize pageSize) {
     for (String list : LRU_LISTS) {

@@ -7,7 +7,7 @@ import dev.exit137.proto.v1.Victim;
 import java.util.OptionalLong;
 import java.util.function.LongConsumer;
 
-/** Turns the kernel's numbers of pages into bytes, and remembers whether there were any. */
+/** Converts the kernel's numbers of pages into bytes, and remembers whether there were any. */
 final class PageSize {
   /** Pages are from 4 to 256 KiB. */
   private static final long MIN_BYTES = 4096;
@@ -30,8 +30,8 @@ final class PageSize {
   }
 
   /**
-   * What a page must be, as the address space of the process was printed in pages (task table) and in kB ({@code Killed
-   * process}, a moment later). Empty where no size of a page fits.
+   * The page size at which the process' address space in pages (task table) matches that in kB ({@code Killed process},
+   * a moment later). Empty where no page size fits.
    */
   static OptionalLong ofVictim(Victim victim, OptionalLong totalVmPages) {
     if (!victim.hasTotalVmBytes() || totalVmPages.isEmpty()) {
@@ -46,12 +46,12 @@ final class PageSize {
     return OptionalLong.empty();
   }
 
-  /** ABSENT where the number of pages is, or is beyond any machine. */
+  /** The bytes; ABSENT where the number of pages is absent or beyond any machine. */
   long bytes(long pages) {
     return pages < 0 || pages > Long.MAX_VALUE / pageBytes ? ABSENT : pages * pageBytes;
   }
 
-  /** Hands on the bytes, if there are any. */
+  /** Passes the bytes to the setter, if there are any. */
   void ifBytes(long pages, LongConsumer setter) {
     if (bytes(pages) >= 0) {
       used = true;

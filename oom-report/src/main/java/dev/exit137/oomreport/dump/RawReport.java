@@ -6,8 +6,8 @@ import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The long blocks of one report, as printed. Many kills can be of one report, so they are read once; the text is then
- * let go. Handed from the agent-epoll to the agent-worker thread.
+ * The long blocks of one report, as printed. Many kills can belong to one report, so its blocks are read once; then the
+ * text is released. The agent-epoll thread hands it to the agent-worker thread.
  */
 public final class RawReport {
   private final int length;
@@ -16,9 +16,9 @@ public final class RawReport {
   private @Nullable Incident blocks;
 
   /**
-   * A report that was just printed.
+   * Creates a report that was just printed.
    *
-   * @param omittedBytes what is missing at its end
+   * @param omittedBytes number of bytes missing at its end
    */
   public RawReport(byte[] text, long omittedBytes) {
     this.text = text;
@@ -31,7 +31,7 @@ public final class RawReport {
     return length;
   }
 
-  /** What the blocks say, and nothing else of the incident. Agent-worker thread. */
+  /** The data of the blocks, and nothing else of the incident. Agent-worker thread. */
   public Incident blocks(OptionalLong pageSizeBytes) {
     if (blocks == null) {
       DumpParser parser = new DumpParser(pageSizeBytes);

@@ -10,7 +10,7 @@ import java.util.Comparator;
 import java.util.PriorityQueue;
 
 /**
- * The largest caches of the slab allocator that the kernel cannot give back (dump_unreclaimable_slab, 4.15).
+ * The largest unreclaimable caches of the slab allocator (dump_unreclaimable_slab, 4.15).
  *
  * <pre>
  * Unreclaimable slab info:
@@ -27,7 +27,7 @@ final class SlabTable {
   private static final byte[] TOTAL = ascii(" Total");
   private static final byte[] KB = ascii("KB");
 
-  /** The least first; of equals the one that the kernel printed last. */
+  /** The smallest first; among equals the one that the kernel printed last. */
   private static final Comparator<Row> SMALLEST_FIRST =
       Comparator.comparingLong(Row::totalBytes).thenComparing(Row::index, Comparator.reverseOrder());
 
@@ -37,7 +37,7 @@ final class SlabTable {
   private boolean open;
   private long rows;
 
-  /** Whether the line is of this block; then it is read. */
+  /** Reads the line if it is of this block; returns whether it is. */
   boolean onLine(TextCursor line) {
     if (line.rest(TITLE) || (line.at(line.position(), NAME) && line.contains(USED) && line.contains(TOTAL))) {
       open = true;
@@ -46,7 +46,7 @@ final class SlabTable {
     return open && readRow(line);
   }
 
-  /** From the right, as a name may hold anything. */
+  /** Reads from the right, because a name may hold any bytes. */
   private boolean readRow(TextCursor line) {
     int totalStart = columnStart(line, line.skipSpacesBack(line.end()));
     int usedEnd = line.skipSpacesBack(totalStart);
@@ -75,7 +75,7 @@ final class SlabTable {
     return true;
   }
 
-  /** Where the {@code 1662KB} begins that ends at {@code end}, or -1. */
+  /** The start of the {@code 1662KB} that ends at {@code end}, or -1. */
   private static int columnStart(TextCursor line, int end) {
     int digitsEnd = end - KB.length;
     int start = digitsEnd;

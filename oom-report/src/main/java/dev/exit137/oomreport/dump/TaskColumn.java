@@ -7,16 +7,16 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** The columns of the kernel's task table that mean something to us. */
+/** The columns of the kernel's task table that are read. */
 enum TaskColumn {
   UID, TGID, TOTAL_VM, RSS, RSS_ANON, RSS_FILE, RSS_SHMEM, NR_PTES, NR_PMDS, NR_PUDS, PGTABLES_BYTES, SWAPENTS,
   OOM_SCORE_ADJ,
-  /** {@code cpu}, {@code oom_adj}, or one that no kernel of kernel.org has. */
+  /** {@code cpu}, {@code oom_adj}, or a column that no kernel of kernel.org has. */
   OTHER;
 
   static final int COUNT = values().length;
 
-  /** So many columns every version begins with: uid, tgid, total_vm, rss. */
+  /** Every version begins with these four columns: uid, tgid, total_vm, rss. */
   static final int EVERYWHERE = 4;
 
   private static final Map<String, TaskColumn> BY_NAME =
@@ -37,7 +37,7 @@ enum TaskColumn {
     return BY_NAME.getOrDefault(name.toLowerCase(Locale.ROOT), OTHER);
   }
 
-  /** What is certain of a row with so many numbers between the pid and the name. */
+  /** The columns that are certain for a row with that many numbers between the pid and the name. */
   static TaskColumn[] byCount(int numbers) {
     return switch (numbers) {
       case 6 -> SIX;
@@ -47,7 +47,7 @@ enum TaskColumn {
     };
   }
 
-  /** What {@code -value} means: an oom_score_adj, a uid beyond 2^31 ({@code %d}), or nothing. */
+  /** The value of a printed {@code -value}: an oom_score_adj, a uid beyond 2^31 ({@code %d}), or ABSENT. */
   long negative(long value) {
     return switch (this) {
       case OOM_SCORE_ADJ -> -value;

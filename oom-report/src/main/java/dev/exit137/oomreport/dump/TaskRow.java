@@ -8,14 +8,14 @@ import dev.exit137.proto.v1.Task;
 /**
  * One row of the task table.
  *
- * @param index its place in the table
+ * @param index the row's place in the table
  * @param values by column
  * @param comm as printed
  */
 record TaskRow(long index, int pid, long[] values, byte[] comm) {
   private static final int MAX_OOM_SCORE_ADJ = 1000;
 
-  /** Where a table of page-table entries is a page. It is less on kernels with larger pages. */
+  /** Size of a table of page-table entries where it is one page. The table is smaller on kernels with larger pages. */
   private static final long PAGE_TABLE_BYTES = 4096;
 
   long get(TaskColumn column) {

@@ -14,7 +14,7 @@ import java.util.OptionalLong;
 import java.util.PriorityQueue;
 
 /**
- * The task table (dump_tasks), by the names of its columns:
+ * The task table (dump_tasks), read by the names of its columns:
  *
  * <pre>
  * [ pid ]   uid  tgid total_vm      rss cpu oom_adj oom_score_adj name          (oom_score_adj 2.6.36)
@@ -25,7 +25,7 @@ import java.util.PriorityQueue;
  * [2276312] 65535 2276312      242        1    28672        0          -998 pause
  * </pre>
  *
- * <p>Keeps the tasks that hold the most, however many there are.
+ * <p>Keeps only the tasks with the most memory, however many tasks there are.
  */
 final class TaskTable {
   private static final int MAX_TASKS = 100;
@@ -33,21 +33,21 @@ final class TaskTable {
   private static final int MAX_COMM_BYTES = 64;
   private static final byte[] PID = ascii("pid");
 
-  /** The least first; of equals the one that the kernel printed last. */
+  /** The smallest first; among equals the one that the kernel printed last. */
   private static final Comparator<TaskRow> SMALLEST_FIRST =
       Comparator.comparingLong(TaskRow::rssPages).thenComparing(TaskRow::index, Comparator.reverseOrder());
 
   private final PriorityQueue<TaskRow> largest = new PriorityQueue<>(SMALLEST_FIRST);
   private final long[] values = new long[TaskColumn.COUNT];
   private TaskColumn[] columns = {};
-  /** Whether the name follows the columns; else further numbers may stand between. */
+  /** Whether the name follows the columns; else more numbers may come in between. */
   private boolean nameFollows;
   private boolean hasHeader;
   private boolean ended;
   private long rows;
   private long rssPages;
 
-  /** Whether the line is the table's header or one of its rows; then it is read. */
+  /** Reads the line if it is the table's header or one of its rows; returns whether it is. */
   boolean onLine(TextCursor line) {
     if (!line.skip('[')) {
       return false;
@@ -62,7 +62,7 @@ final class TaskTable {
       return false;
     }
     if (hasHeader) {
-      ended |= rows > 0; // what follows is the table of another report
+      ended |= rows > 0; // a table of another report follows
       return true;
     }
     List<TaskColumn> found = new ArrayList<>();
@@ -77,7 +77,7 @@ final class TaskTable {
       columns = found.toArray(TaskColumn[]::new);
       nameFollows = named;
       hasHeader = true;
-      clearRows(); // those before were read by guess
+      clearRows(); // the rows before were read with guessed columns
     }
     return true;
   }
@@ -116,14 +116,14 @@ final class TaskTable {
   }
 
   /**
-   * The report began within the table: what the columns are follows from how many numbers there are, as far as it does.
-   * A name may begin with a number, so the row with the fewest tells.
+   * The report began within the table: the count of numbers in a row determines the columns, as far as it can. A name
+   * may begin with a number, so the row with the fewest numbers decides.
    */
   private void guessColumns(TextCursor line) {
     int start = line.position();
     int numbers = skipNumbers(line);
     if (line.atEnd()) {
-      numbers--; // that is the name, or the row was cut
+      numbers--; // the last number is the name, or the row was cut
     }
     TaskColumn[] guess = TaskColumn.byCount(numbers);
     if (rows == 0 || (guess.length > TaskColumn.EVERYWHERE && guess.length < columns.length)) {
@@ -150,7 +150,7 @@ final class TaskTable {
     return numbers;
   }
 
-  /** A row that was cut has less numbers, and of the last one nobody knows whether it is whole. */
+  /** A row that was cut has fewer numbers, and its last number may be incomplete. */
   private boolean readValues(TextCursor line) {
     Arrays.fill(values, ABSENT);
     int count = 0;
@@ -185,7 +185,7 @@ final class TaskTable {
     if (!nameFollows) {
       skipNumbers(line);
     } else if (!line.atEnd()) {
-      line.position(line.position() + 1); // one space; further ones are the name's
+      line.position(line.position() + 1); // one space; any further space belongs to the name
     }
     int nameEnd = Math.min(line.end(), line.position() + MAX_COMM_BYTES);
     largest.add(new TaskRow(rows, pid, values.clone(), Arrays.copyOfRange(line.buffer(), line.position(), nameEnd)));

@@ -1,9 +1,9 @@
 /**
- * The long blocks of an OOM report: the node's memory, a cgroup's statistics, the task table. Read where there is time:
- * on the agent-worker thread and in {@code analyze}. Memory is bounded whatever the text says, and no text is an error.
+ * The long blocks of an OOM report: the node's memory, a cgroup's statistics, the task table. They are read where there
+ * is time: on the agent-worker thread and in {@code analyze}. Memory is bounded for any text, and no text is an error.
  *
- * <p>A report may begin or end anywhere, and other drivers' lines fall in between: what a line says counts only when
- * the line has the kernel's form. The first of two that say the same counts.
+ * <p>A report may begin or end anywhere, and lines of other drivers may come in between: a line counts only when it has
+ * the kernel's form. If two lines give the same value, the first one counts.
  *
  * @see <a href="https://github.com/torvalds/linux/blob/master/mm/oom_kill.c">mm/oom_kill.c: dump_header</a>
  * @see <a href="https://github.com/torvalds/linux/blob/master/mm/show_mem.c">mm/show_mem.c (lib/show_mem.c and

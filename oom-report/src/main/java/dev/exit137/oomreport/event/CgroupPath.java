@@ -9,14 +9,14 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * What a cgroup's path tells of itself: whose it is, and which container, pod and unit it belongs to. Nothing is
- * guessed: what the path does not say stays empty.
+ * The information in a cgroup's path: its owner, and the container, pod and unit it belongs to. Nothing is guessed:
+ * information that the path does not have stays empty.
  *
- * @param owner whose cgroup the last element is
- * @param container the container that the cgroup is, or is in
- * @param podUid uid of the pod that the cgroup is, or is in, spelled with {@code -}; empty for none
+ * @param owner the owner of the cgroup that the last element names
+ * @param container the container of the cgroup, or the container around it
+ * @param podUid uid of the pod of the cgroup, or of the pod around it, spelled with {@code -}; empty for none
  * @param qosClass of that pod
- * @param unit the innermost systemd unit around the cgroup that is not a container's; empty for none
+ * @param unit the innermost systemd unit around the cgroup that is not a container's unit; empty for none
  */
 public record CgroupPath(
     Limit.Owner owner, Optional<ContainerRef> container, String podUid, QosClass qosClass, String unit) {
@@ -24,7 +24,8 @@ public record CgroupPath(
   /**
    * A container as the path names it.
    *
-   * @param runtime {@code containerd}, {@code cri-o}, {@code docker}, {@code podman}; empty where only the id is there
+   * @param runtime {@code containerd}, {@code cri-o}, {@code docker}, {@code podman}; empty where the path has only the
+   *     id
    * @param id the whole id
    */
   public record ContainerRef(String runtime, String id) {}
@@ -59,7 +60,7 @@ public record CgroupPath(
       Matcher qosMatcher = QOS.matcher(name);
       Matcher podMatcher = POD.matcher(name);
       Optional<ContainerRef> named = containerNamed(name, parent, !podUid.isEmpty());
-      // On a node that is itself a container (kind) the pod's container is the one within.
+      // On a node that is itself a container (kind) the pod's container is the inner one.
       boolean isPods = !podUid.isEmpty() && !containerInPod;
       if (named.isPresent() && (container == null || isPods)) {
         container = named.get();
@@ -87,7 +88,7 @@ public record CgroupPath(
     return new CgroupPath(owner, Optional.ofNullable(container), podUid, qos, unit);
   }
 
-  /** Adds what the victim's cgroup path tells to its event. */
+  /** Adds the information in the victim's cgroup path to its event. */
   public static void describe(OomKillEvent.Builder event) {
     if (event.getCgroupPath().isEmpty()) {
       return;
@@ -97,7 +98,7 @@ public record CgroupPath(
     path.described().ifPresent(event::setContainer);
   }
 
-  /** The container or pod, as far as the path tells; empty for neither. */
+  /** The container or pod, as far as the path names them; empty for neither. */
   public Optional<Container> described() {
     if (container.isEmpty() && podUid.isEmpty()) {
       return Optional.empty();

@@ -24,30 +24,30 @@ import java.util.function.IntConsumer;
 import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 
-/** Makes events of what the records and the counters say. What they do not say stays absent. */
+/** Makes events from the records and the counters. A field without evidence stays absent. */
 public final class EventFactory {
   private static final int MAX_CANDIDATES = 256;
 
   private final Node node;
   private final EventIds ids;
 
-  /** @param ids how the events and incidents are called */
+  /** @param ids the ids of the events and incidents */
   public EventFactory(Node node, EventIds ids) {
     this.node = node;
     this.ids = ids;
   }
 
   /**
-   * When something happened and was seen.
+   * The times at which a kill or an OOM happened and was observed.
    *
    * @param kernelTimeMicros since boot, as printk stamped the record; negative where it did not
    * @param wall null where it is not known
-   * @param observed null where nobody watched
+   * @param observed null where no agent watched
    */
   public record Times(
       long kernelTimeMicros, @Nullable Instant wall, @Nullable Instant observed, boolean recovered) {}
 
-  /** A process that was killed. */
+  /** The event of a process that was killed. */
   public OomKillEvent.Builder kill(
       OomIncident incident, OomLine killed, long sequence, Attribution attribution, Limit.Builder limit, Times times) {
     OomKillEvent.Builder event =
@@ -64,7 +64,7 @@ public final class EventFactory {
     return setLimit(event.setCertainty(certainty(attribution)), limit);
   }
 
-  /** An OOM in which nothing was killed, or nobody saw who. */
+  /** The event of an OOM without a kill, or with a kill that no record shows. */
   public OomKillEvent.Builder withoutKill(OomIncident incident, Limit.Builder limit, Times times) {
     OomKillEvent.Builder event = fromIncident(incident, times);
     event.setEventId(event.getIncident().getId());
@@ -79,10 +79,10 @@ public final class EventFactory {
   }
 
   /**
-   * A kill that only a counter saw.
+   * The event of a kill that only a counter shows.
    *
-   * @param inode of the cgroup whose counter it is
-   * @param below whether it was in a cgroup that has vanished below that one
+   * @param inode inode of the cgroup with the counter
+   * @param below whether the kill was in a removed cgroup below that one
    * @param ordinal the number of the kill among those of that cgroup, or of those below; from 1
    */
   public OomKillEvent.Builder countedOnly(
@@ -196,7 +196,7 @@ public final class EventFactory {
   private static Scope scope(OomIncident incident) {
     return switch (incident.constraint().toString()) {
       case "CONSTRAINT_MEMCG" -> Scope.MEMCG;
-      // Kernels before 5.3 print CONSTRAINT_NONE for a memcg OOM, too; its oom_memcg tells.
+      // Kernels before 5.3 print CONSTRAINT_NONE for a memcg OOM, too; its oom_memcg shows that it is one.
       case "CONSTRAINT_NONE" -> incident.isMemcg() ? Scope.MEMCG : Scope.GLOBAL;
       case "CONSTRAINT_CPUSET" -> Scope.CPUSET;
       case "CONSTRAINT_MEMORY_POLICY" -> Scope.MEMORY_POLICY;
@@ -214,7 +214,7 @@ public final class EventFactory {
     };
   }
 
-  /** The limit that was hit, as far as the incident's own records say. */
+  /** The limit that was hit, as far as the incident's own records show it. */
   public static Limit.Builder limit(OomIncident incident) {
     Limit.Builder limit = Limit.newBuilder();
     // In place of a path the kernel may print `(name too long)`.
@@ -232,7 +232,7 @@ public final class EventFactory {
     return limit;
   }
 
-  /** Adds what the long blocks of the report say. */
+  /** Adds the data of the report's long blocks. */
   public static void addBlocks(OomKillEvent.Builder event, Incident blocks) {
     Incident.Builder incident = event.getIncidentBuilder().mergeFrom(blocks);
     if (event.getScope() == Scope.UNKNOWN && isOfWholeNode(incident)) {
@@ -242,9 +242,10 @@ public final class EventFactory {
   }
 
   /**
-   * A report that shows the node's memory is not of a cgroup's limit. No cpuset and no policy can have confined the
-   * allocation where the root cpuset, which has all NUMA nodes, has but one, or where the kernel knows of none
-   * (CONFIG_NUMA): it prints {@code Normal free:}, and not {@code Node 0 Normal free:}.
+   * Whether the report is of the whole node. A report that shows the node's memory is not of a cgroup's limit. No
+   * cpuset and no policy can have confined the allocation where the root cpuset, which has all NUMA nodes, has only
+   * one, or where the kernel is built without NUMA (CONFIG_NUMA): it prints {@code Normal free:}, and not
+   * {@code Node 0 Normal free:}.
    */
   private static boolean isOfWholeNode(IncidentOrBuilder incident) {
     boolean onlyNode =
@@ -256,7 +257,7 @@ public final class EventFactory {
     return incident.hasNodeMemory() && (onlyNode || withoutNuma);
   }
 
-  /** Sets the limit that was hit, and whose it is. */
+  /** Sets the limit that was hit, and its owner. */
   public static OomKillEvent.Builder setLimit(OomKillEvent.Builder event, Limit.Builder limit) {
     if (event.getScope() == Scope.GLOBAL) {
       limit.setOwner(Limit.Owner.NODE);

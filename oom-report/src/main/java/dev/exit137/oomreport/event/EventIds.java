@@ -2,15 +2,15 @@ package dev.exit137.oomreport.event;
 
 import java.util.HexFormat;
 
-/** How events and incidents are called: deterministic, so that reading the same records again gives the same ids. */
+/** Ids of events and incidents: deterministic, so that reading the same records again gives the same ids. */
 public interface EventIds {
-  /** Of the kill whose first {@code Killed process} record has that sequence number. */
+  /** The id of the kill with its first {@code Killed process} record at that sequence number. */
   String kill(long sequence);
 
-  /** Of the incident whose first record has that sequence number. */
+  /** The id of the incident with its first record at that sequence number. */
   String incident(long firstSequence);
 
-  /** Of records of /dev/kmsg, whose sequence numbers are unique within a boot. */
+  /** Ids for records of /dev/kmsg; their sequence numbers are unique within a boot. */
   static EventIds ofBoot(String bootId) {
     return new EventIds() {
       @Override
@@ -25,7 +25,7 @@ public interface EventIds {
     };
   }
 
-  /** Of the lines of a saved log, which tells of no boot id: their numbers are hashes of the lines. */
+  /** Ids for the lines of a saved log, which has no boot id: the numbers of its lines are hashes. */
   static EventIds ofLog() {
     return new EventIds() {
       @Override

@@ -5,9 +5,9 @@ import dev.exit137.proto.v1.QosClass;
 import dev.exit137.proto.v1.Victim;
 
 /**
- * What a burstable pod's container had requested, from what kubelet made of it, <a
- * href="https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/qos/policy.go">policy.go</a>: {@code
- * 1000 - (1000 * memoryRequest) / memoryCapacity}, at least 3 (2 before 1.22), at most 999.
+ * Estimates the memory request of a burstable pod's container from the oom_score_adj that kubelet computes from it, <a
+ * href="https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/qos/policy.go">policy.go</a>:
+ * {@code 1000 - (1000 * memoryRequest) / memoryCapacity}, at least 3 (2 before 1.22), at most 999.
  */
 public final class MemoryRequest {
   private static final int LEAST = 3;

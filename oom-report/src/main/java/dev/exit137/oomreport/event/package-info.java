@@ -1,4 +1,4 @@
-/** The event made of an incident: its cgroup, its limit and its victim. What the evidence does not say stays absent. */
+/** The event of an incident: its cgroup, its limit and its victim. A field without evidence stays absent. */
 @NullMarked
 package dev.exit137.oomreport.event;
 

@@ -6,7 +6,7 @@ import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.Pod;
 import dev.exit137.proto.v1.QosClass;
 
-/** A cgroup in a sentence. */
+/** The name of a cgroup in a sentence. */
 public final class CgroupName {
   private static final int SHORT_ID_LENGTH = 12;
   private static final int LONGEST_PATH = 60;
@@ -28,8 +28,8 @@ public final class CgroupName {
   }
 
   /**
-   * As its runtime calls it, where it is this container, a cgroup within it, or its pod: {@code container app of pod
-   * shop/cart-6f7}; else {@link #of(String)}.
+   * The runtime's name, where the cgroup is this container, a cgroup within it, or its pod:
+   * {@code container app of pod shop/cart-6f7}; else {@link #of(String)}.
    */
   static String of(String path, Container known) {
     CgroupPath cgroup = CgroupPath.parse(path);

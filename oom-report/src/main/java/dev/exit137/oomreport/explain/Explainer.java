@@ -7,15 +7,15 @@ import dev.exit137.proto.v1.OomKillEventOrBuilder;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** Explains an event, and says what to do about it. Any thread. */
+/** Explains an event, and recommends actions. Any thread. */
 public final class Explainer {
   /**
-   * Between what to do, which is worded the same for every OOM, and the evidence: a reader of many events can count the
-   * first alone.
+   * Separates the advice, which has the same words for every OOM, from the evidence: a reader of many events can count
+   * the advice alone.
    */
   public static final String EVIDENCE_FOLLOWS = ": ";
 
-  // In this order: the first sentence found is the explanation's second. A cause stands before its circumstances.
+  // The order matters: the first sentence found is the explanation's second. A cause comes before its circumstances.
   private static final List<Rule> RULES =
       List.of(
           NodeRules::askedFor,
@@ -45,7 +45,7 @@ public final class Explainer {
 
   private Explainer() {}
 
-  /** Whether it is proved that others than the victim filled the node, or the limit that they shared. */
+  /** Whether it is proved that other processes than the victim filled the node, or the limit that they shared. */
   public static boolean isInnocentVictim(OomKillEventOrBuilder event) {
     return VictimRules.isInnocent(new Oom(event));
   }

@@ -1,11 +1,11 @@
 package dev.exit137.oomreport.explain;
 
 /**
- * What a rule found.
+ * The result of a rule.
  *
- * @param sentence why it came to the OOM; empty where it is worth no sentence
- * @param advice what to do about it, the same words for every OOM; empty for nothing. Holds no {@code ": "}
- * @param evidence the numbers and names that the advice follows from
+ * @param sentence the reason for the OOM; empty where it is worth no sentence
+ * @param advice the recommended action, the same words for every OOM; empty for none. Holds no {@code ": "}
+ * @param evidence the numbers and names that support the advice
  */
 record Finding(String sentence, String advice, String evidence) {
   static Finding sentence(String sentence) {

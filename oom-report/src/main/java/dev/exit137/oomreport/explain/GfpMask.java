@@ -10,8 +10,8 @@ import java.util.regex.Pattern;
 
 /**
  * The gfp mask of an allocation, {@code 0x14200ca(GFP_HIGHUSER_MOVABLE)} or, before 4.6, {@code 0x201da}. Its lowest
- * four bits say the same in every version (include/linux/gfp_types.h, before 6.0 gfp.h): from which zones it may be
- * served.
+ * four bits mean the same in every version (include/linux/gfp_types.h, before 6.0 gfp.h): the zones that may serve the
+ * allocation.
  */
 public final class GfpMask {
   static final long DMA = 0x1;
@@ -22,7 +22,7 @@ public final class GfpMask {
   private static final Pattern PRINTED = Pattern.compile("0x([0-9a-f]{1,8})(?:\\((.*)\\))?");
   private static final Pattern RELEASE = Pattern.compile("(\\d{1,3})\\.(\\d{1,3})\\D.*");
 
-  // Bits whose meaning did not change from 2.6.24 to 4.5.
+  // Bits with the same meaning from 2.6.24 to 4.5.
   private static final Map<Long, String> BITS = new LinkedHashMap<>();
   private static final Map<Long, String> BITS_TO_4_3 = new LinkedHashMap<>();
   private static final Map<Long, String> BITS_4_4_AND_4_5 = new LinkedHashMap<>();
@@ -87,8 +87,9 @@ public final class GfpMask {
   }
 
   /**
-   * The flags by name: as the kernel printed them, or for one that printed none by the bits of its version. Bits that
-   * have no name there stay a number. Empty where the version is not known, since the bits were dealt out anew in 4.4.
+   * The flags by name: as the kernel printed them, or, for a kernel that printed none, by the bits of its version. Bits
+   * without a name in that version stay a number. Empty where the version is not known, since 4.4 assigned the bits
+   * anew.
    */
   public static String names(String printed, String kernelRelease) {
     Matcher matcher = PRINTED.matcher(printed);

@@ -8,7 +8,7 @@ import dev.exit137.proto.v1.OomKillEvent.Evidence;
 import dev.exit137.proto.v1.Trigger;
 import java.util.OptionalLong;
 
-/** The explanation's first sentence: who was killed, and for want of what. */
+/** The explanation's first sentence: the process that was killed, and the memory that ran out. */
 final class Headline {
   private Headline() {}
 
@@ -47,7 +47,7 @@ final class Headline {
         : subject + (group.isEmpty() && !held.isEmpty() ? "," : "") + " because " + reason + when(oom) + ".";
   }
 
-  /** Where the victim was, with its image. */
+  /** The victim's place, with its image. */
   private static String in(Oom oom, String cgroup) {
     return " in " + oom.name(cgroup) + image(oom);
   }
@@ -66,7 +66,7 @@ final class Headline {
         + ", and the log does not say that it was killed.";
   }
 
-  /** A clause; empty where the scope is not known. */
+  /** A clause with the reason; empty where the scope is not known. */
   private static String reason(Oom oom) {
     if (oom.isAskedFor()) {
       return "someone asked for it (sysrq f)";
@@ -107,7 +107,7 @@ final class Headline {
         : "the node ran out of memory";
   }
 
-  /** The report has the last name of the cpuset's path. */
+  /** The cpuset by name. The report has only the last name of its path. */
   private static String cpuset(Oom oom) {
     String name = oom.incident().getCpuset();
     if (name.isEmpty()) {
@@ -121,7 +121,7 @@ final class Headline {
         + " confines the allocation, ran out of memory";
   }
 
-  /** Who asked, where that is another process. */
+  /** A clause with the process that asked for memory, where that is not the victim. */
   private static String when(Oom oom) {
     Trigger trigger = oom.trigger();
     boolean same =

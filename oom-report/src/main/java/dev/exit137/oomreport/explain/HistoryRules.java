@@ -8,8 +8,8 @@ import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 
 /**
- * What it means that a workload is killed again. A process that is killed at its own limit shows no more than that this was
- * too little: how much would have been enough follows only from peaks that no limit of its own capped.
+ * Rules for a workload that is killed again. A process that is killed at its own limit shows only that the limit was
+ * too low. The sufficient size follows only from peaks that no limit of its own capped.
  */
 final class HistoryRules {
   private static final int ENOUGH_TO_COMPARE = 3;
@@ -52,7 +52,7 @@ final class HistoryRules {
     return isGrowing ? ", growing from " + Sizes.text(held[0]) + " to " + Sizes.text(most) : "";
   }
 
-  /** What follows from several. */
+  /** The findings from several kills. */
   static List<Finding> repeated(Oom oom) {
     WorkloadHistory history = oom.event().getWorkloadHistory();
     List<WorkloadOom> recent = history.getRecentList();
@@ -98,7 +98,7 @@ final class HistoryRules {
                 count + ", the last at " + Sizes.text(last)));
   }
 
-  /** Within a tenth of the largest. */
+  /** Whether all are within a tenth of the largest. */
   private static boolean isFlat(long[] bytes) {
     long most = LongStream.of(bytes).max().orElse(0);
     return LongStream.of(bytes).min().orElse(0) >= most - most / 10;

@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
-/** A Java virtual machine's heap against the limit that it was killed at. */
+/** Compares a Java virtual machine's heap with the limit that it was killed at. */
 final class JvmRules {
   private static final Pattern SIZE_OF_HEAP = Pattern.compile("-Xmx.*|-XX:MaxHeapSize=.*");
   private static final Pattern SHARE_FOR_HEAP = Pattern.compile("-XX:MaxRAM(?:Percentage|Fraction)=.*");
@@ -49,7 +49,7 @@ final class JvmRules {
             flag + " leaves " + rest + " of " + Sizes.text(limit)));
   }
 
-  /** The one that the largest heap follows from, with its size where it does not say it. */
+  /** The flag that sets the maximum heap, with the size where the flag does not show it. */
   private static String flag(Jvm jvm) {
     return last(jvm, SIZE_OF_HEAP).orElseGet(
         () -> last(jvm, SHARE_FOR_HEAP).orElse("") + " (" + Sizes.text(jvm.getMaxHeapBytes()) + ")");

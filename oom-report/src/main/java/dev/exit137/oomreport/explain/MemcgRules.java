@@ -13,14 +13,14 @@ import java.util.Map;
 import java.util.OptionalLong;
 import java.util.StringJoiner;
 
-/** What a report proves of an OOM at a memory cgroup's limit. */
+/** Rules for an OOM at a memory cgroup's limit. */
 final class MemcgRules {
   private static final long OFTEN = 1000;
 
   private MemcgRules() {}
 
   /**
-   * The limit that could not be charged any more.
+   * The limit that refused the charge.
    *
    * @param name as in "its memory limit"
    * @param bytes empty where it is not printed
@@ -46,7 +46,7 @@ final class MemcgRules {
         && Oom.isNearly(limit.getKmemUsageBytes(), limit.getKmemLimitBytes());
   }
 
-  /** What the sources say otherwise; empty where they agree. */
+  /** The contradiction between the sources; empty where they agree. */
   static String contradiction(Oom oom) {
     List<String> others = oom.limit().getContradictedByList();
     return others.isEmpty()
@@ -67,7 +67,9 @@ final class MemcgRules {
             + " were in use"));
   }
 
-  /** The limit is one above the victim's cgroup: others may have filled it, unless the victim held most. */
+  /**
+   * The limit belongs to a cgroup above the victim's: other processes may have filled it, unless the victim held most.
+   */
   static List<Finding> sharedLimit(Oom oom) {
     OptionalLong whole = oom.whole();
     if (!oom.isVictimElsewhere()) {
@@ -96,7 +98,7 @@ final class MemcgRules {
         "the limit is that of " + oom.name(oom.limit().getCgroup()) + ", " + victim));
   }
 
-  /** What the memory was, largest part first. */
+  /** The parts of the memory, the largest first. */
   static List<Finding> fill(Oom oom) {
     if (!oom.isMemcg() || oom.whole().isEmpty()) {
       return List.of();
@@ -115,7 +117,7 @@ final class MemcgRules {
     return findings;
   }
 
-  /** No report shows what filled the limit; what it held a while before is told for what it is. */
+  /** No report shows the memory at the limit: the finding gives an earlier sample, with its age. */
   static List<Finding> heldBefore(Oom oom) {
     boolean unknownLimit = oom.incident().hasMemorySample() && oom.limit().getCgroup().isEmpty();
     if (!oom.isMemcg() || (!unknownLimit && (!oom.isSampleOfTheLimit() || oom.isMemoryAtTheLimit()))) {
@@ -131,7 +133,10 @@ final class MemcgRules {
             + Sizes.text(sample.getLimitBytes()) + oom.before() + largest + "."));
   }
 
-  /** A node's kernel shows kinds of kernel memory apart; here they are one part, of which it takes many to matter. */
+  /**
+   * A node's kernel reports several kinds of kernel memory; here they are one part, which matters only when it is
+   * large.
+   */
   private static List<Part> parts(Oom oom) {
     List<Part> parts = new ArrayList<>();
     if (!oom.isMemoryAtTheLimit()) {
@@ -227,7 +232,7 @@ final class MemcgRules {
     return state.toString();
   }
 
-  /** Adds what the first of the names that is there says, unless it is nothing. */
+  /** Adds the value of the first of the names that is present, unless it is zero. */
   private static void state(StringJoiner state, String words, Map<String, Long> stat, String... names) {
     for (String name : names) {
       if (stat.containsKey(name)) {

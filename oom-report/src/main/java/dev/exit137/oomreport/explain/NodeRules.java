@@ -12,7 +12,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Collectors;
 
-/** What a report proves of an OOM of the node, or of a part of its memory. */
+/** Rules for an OOM of the node, or of a part of its memory. */
 final class NodeRules {
   private static final int NO_ADJ = -1000;
   private static final int MAX_ORDER = 30;
@@ -51,7 +51,7 @@ final class NodeRules {
     return "block of " + size + " (order " + order + ")";
   }
 
-  /** More than a page was asked for: there is memory, but not in one piece. */
+  /** The allocation asked for more than a page: there is memory, but not in one piece. */
   static List<Finding> fragmentation(Oom oom) {
     List<Zone> room = oom.zones().withRoom();
     if (!oom.isNode() || oom.trigger().getOrder() <= 0 || room.isEmpty()) {
@@ -69,7 +69,7 @@ final class NodeRules {
         "no " + block(oom) + " free, " + where));
   }
 
-  /** The gfp mask kept it from zones that had memory: DMA, DMA32, lowmem of a 32-bit kernel. */
+  /** The gfp mask kept the allocation from zones that had memory: DMA, DMA32, lowmem of a 32-bit kernel. */
   static boolean isConfinedToZones(Oom oom) {
     Zones zones = oom.zones();
     return oom.isNode()
@@ -105,7 +105,7 @@ final class NodeRules {
         .collect(Collectors.joining(", "));
   }
 
-  /** A cpuset or a memory policy kept it from NUMA nodes that had memory. */
+  /** A cpuset or a memory policy kept the allocation from NUMA nodes that had memory. */
   static List<Finding> confinedToNumaNodes(Oom oom) {
     Scope scope = oom.event().getScope();
     if (scope != Scope.CPUSET && scope != Scope.MEMORY_POLICY) {
@@ -123,7 +123,7 @@ final class NodeRules {
             + room));
   }
 
-  /** What is free is kept for pages that can be moved away again. */
+  /** The free memory is kept for movable pages. */
   static List<Finding> freeForMovableOnly(Oom oom) {
     long cma = oom.zones().usable().stream().mapToLong(zone -> zone.getSizesOrDefault("free_cma", 0)).sum();
     long free = oom.zones().usable().stream().mapToLong(Zone::getFreeBytes).sum();
@@ -136,7 +136,7 @@ final class NodeRules {
         Sizes.text(cma) + " of " + Sizes.text(free) + " free memory was CMA"));
   }
 
-  /** What the memory was, largest part first; where much is free, that is not why. */
+  /** The parts of the memory, the largest first. If much is free, the parts are not the reason. */
   static List<Finding> fill(Oom oom) {
     if (!oom.isNode() || oom.whole().isEmpty() || oom.isAskedFor() || isConfinedToZones(oom)) {
       return List.of();
@@ -233,7 +233,7 @@ final class NodeRules {
     return cache.hasTotalBytes() ? cache.getTotalBytes() : cache.getUsedBytes();
   }
 
-  /** One page was asked for, and the report shows more: something was given back while the kernel looked. */
+  /** The allocation asked for one page, and the report shows more: memory was freed while the kernel printed it. */
   static List<Finding> roomWhenPrinted(Oom oom) {
     List<Zone> room = oom.zones().withRoom();
     if (!oom.isNode() || oom.isAskedFor() || oom.isPageFault() || oom.trigger().getOrder() > 0) {
@@ -250,7 +250,7 @@ final class NodeRules {
         "When the report was printed, " + Zones.names(room) + " had memory above its watermark again."));
   }
 
-  /** Nothing was left to kill, or nothing should be killed. */
+  /** The kernel had no process left to kill, or was configured to kill none. */
   static List<Finding> panic(Oom oom) {
     Outcome outcome = oom.event().getOutcome();
     if (outcome != Outcome.NO_KILLABLE_PROCESS && outcome != Outcome.PANIC) {

@@ -18,7 +18,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 
-/** One OOM with what several rules want to know of it. */
+/** One OOM with the data that several rules need. */
 final class Oom {
   private static final long NEARLY = 50;
 
@@ -71,20 +71,20 @@ final class Oom {
         || event.getScope() == Scope.MEMORY_POLICY;
   }
 
-  /** Someone asked the kernel to kill: sysrq f. */
+  /** A user asked the kernel to kill: sysrq f. */
   boolean isAskedFor() {
     return trigger().hasOrder() && trigger().getOrder() < 0;
   }
 
-  /** The kernel came from a page fault without an allocation of its own, `gfp_mask=0x0`; kernels before 5.16. */
+  /** The OOM came from a page fault without an allocation of its own, `gfp_mask=0x0`; kernels before 5.16. */
   boolean isPageFault() {
     OptionalLong bits = GfpMask.bits(trigger().getGfpMask());
     return bits.isPresent() && bits.getAsLong() == 0 && !isAskedFor();
   }
 
   /**
-   * Whether what is known of the memory shows what filled the limit. What was read before the kill does if the cgroup
-   * was as good as full then, of what the kernel cannot take back: page cache gives way to the rest.
+   * Whether the known memory shows the contents of the full limit. A sample from before the kill does if the cgroup was
+   * nearly full then with memory that the kernel cannot take back: page cache gives way to the rest.
    */
   boolean isMemoryAtTheLimit() {
     MemorySample sample = incident.getMemorySample();
@@ -98,7 +98,7 @@ final class Oom {
             && sample.getUsageBytes() - reclaimable >= sample.getLimitBytes() - sample.getLimitBytes() / 10);
   }
 
-  /** The memory was read before the kill, of the very cgroup whose limit was hit. */
+  /** The memory was read before the kill, and is that of the very cgroup at its limit. */
   boolean isSampleOfTheLimit() {
     MemorySample sample = incident.getMemorySample();
     return incident.hasMemorySample()
@@ -107,21 +107,21 @@ final class Oom {
         && Sizes.isLimit(sample.getLimitBytes());
   }
 
-  /** {@code , 3.0 s before the kill}; empty where the kernel's own report says where the memory was. */
+  /** {@code , 3.0 s before the kill}; empty where the memory comes from the kernel's own report. */
   String before() {
     return incident.hasMemorySample()
         ? ", " + Sizes.seconds(incident.getMemorySample().getAgeNanos()) + " before the kill"
         : "";
   }
 
-  /** What the parts are parts of, {@link Part#whole}. */
+  /** The total that the parts belong to, {@link Part#whole}. */
   OptionalLong whole() {
     return Part.whole(event);
   }
 
   /**
    * Resident memory of the victim; empty where it is not known. Pages of files and of tmpfs may be charged to another
-   * cgroup: what would be more than the limit is told without them.
+   * cgroup: if the sum is more than the limit, these are left out.
    */
   OptionalLong victimHeld() {
     Victim victim = event.getVictim();
@@ -141,7 +141,7 @@ final class Oom {
     return isMemcg() && limit().hasLimitBytes() && bytes > limit().getLimitBytes();
   }
 
-  /** The task that held most; empty without a task table. */
+  /** The task that held the most memory; empty without a task table. */
   Optional<Task> largestTask() {
     return incident.getTasksList().stream().max(Comparator.comparingLong(Task::getRssBytes));
   }
@@ -156,7 +156,7 @@ final class Oom {
     return process(victim.getComm(), victim.hasPid() ? OptionalLong.of(victim.getPid()) : OptionalLong.empty());
   }
 
-  /** {@code redis (pid 5) in container cache of the same pod}: its place, too, unless that is the victim's. */
+  /** {@code redis (pid 5) in container cache of the same pod}: with its place, unless that is the victim's. */
   String process(Task task) {
     String name = process(task.getComm(), OptionalLong.of(task.getPid()));
     String cgroup = task.getCgroupPath();
@@ -183,18 +183,20 @@ final class Oom {
     return incident.getTaskMemcg().isEmpty() ? event.getCgroupPath() : incident.getTaskMemcg();
   }
 
-  /** A cgroup in a sentence, by the names of the victim's container where it is its. */
+  /** A cgroup in a sentence, with the names of the victim's container where it is that container's. */
   String name(String cgroup) {
     return CgroupName.of(cgroup, event.getContainer());
   }
 
-  /** A container or a service: which of a node's a victim is of matters, though it was not their limit. */
+  /**
+   * Whether the cgroup is a container or a service: a victim's owner on the node matters, though its limit was not hit.
+   */
   static boolean isOwned(String cgroup) {
     CgroupPath path = CgroupPath.parse(cgroup);
     return path.container().isPresent() || !path.unit().isEmpty();
   }
 
-  /** The victim is in another cgroup than the one whose limit was hit. */
+  /** The victim is in another cgroup than the one at its limit. */
   boolean isVictimElsewhere() {
     return isMemcg()
         && event.hasVictim()
@@ -203,12 +205,12 @@ final class Oom {
         && !victimCgroup().equals(limit().getCgroup());
   }
 
-  /** A counter is charged in steps, and has been given back some by the time of the report: 2 % are near enough. */
+  /** A counter is charged in steps, and some of it is given back by the time of the report: 2 % are near enough. */
   static boolean isNearly(long usage, long limit) {
     return Sizes.isLimit(limit) && usage >= limit - limit / NEARLY;
   }
 
-  /** Whether a part matters: it is a quarter of the whole. */
+  /** Whether a part matters: it is at least a quarter of the whole. */
   static boolean isLarge(long part, long whole) {
     return part > 0 && part >= whole / 4;
   }
@@ -224,7 +226,7 @@ final class Oom {
     return String.join(", ", names);
   }
 
-  /** Tasks of the table, those that the event leaves out included. */
+  /** Number of tasks in the table, including those that the event leaves out. */
   long taskCount() {
     return incident.getTasksCount() + incident.getTasksOmitted().getCount();
   }

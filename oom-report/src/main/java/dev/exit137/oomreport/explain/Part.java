@@ -12,8 +12,8 @@ import java.util.OptionalLong;
 /**
  * A part of the memory at the OOM; parts of one OOM do not overlap.
  *
- * @param kind what it is
- * @param bytes how much
+ * @param kind the kind of memory
+ * @param bytes its size
  */
 public record Part(Kind kind, long bytes) {
   /** Kinds of memory. */
@@ -37,7 +37,7 @@ public record Part(Kind kind, long bytes) {
       this.words = words;
     }
 
-    /** What a person calls it. */
+    /** The name of the kind for a reader. */
     public String words() {
       return words;
     }
@@ -46,7 +46,7 @@ public record Part(Kind kind, long bytes) {
   // Counters of Mem-Info that are in none of the parts above.
   private static final List<String> OTHER_COUNTERS =
       List.of("isolated_anon", "isolated_file", "free_pcp", "bounce", "sec_pagetables", "kernel_misc_reclaimable");
-  // Without these, what is left over would be no remainder but what the report does not show.
+  // Without these counters, the rest would also contain parts that the report does not show.
   private static final List<String> NEEDED_COUNTERS =
       List.of("active_anon", "active_file", "slab_unreclaimable", "free");
 
@@ -71,8 +71,8 @@ public record Part(Kind kind, long bytes) {
   }
 
   /**
-   * What the parts are parts of: a cgroup's usage (else its limit), or the node's RAM that processes and kernel can
-   * have. Empty where the report does not say.
+   * The total that the parts belong to: a cgroup's usage (else its limit), or the node's RAM that processes and the
+   * kernel can have. Empty where the report does not have it.
    */
   public static OptionalLong whole(OomKillEventOrBuilder event) {
     Limit limit = event.getIncident().getLimit();
@@ -87,8 +87,8 @@ public record Part(Kind kind, long bytes) {
   }
 
   /**
-   * RAM of a node that is in no counter of its report: vmalloc, drivers' pages and whatever else takes whole pages;
-   * 0 where the report does not show enough to say so.
+   * RAM of a node that is in no counter of its report: vmalloc, drivers' pages and other users of whole pages; 0 where
+   * the report does not have enough counters for it.
    */
   public static long notCountedBytes(NodeMemory node, MemoryBreakdown memory) {
     Map<String, Long> counters = node.getCountersMap();

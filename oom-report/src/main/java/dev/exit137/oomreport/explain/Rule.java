@@ -2,8 +2,11 @@ package dev.exit137.oomreport.explain;
 
 import java.util.List;
 
-/** One thing that a report can prove. */
+/** One fact that a report can prove. */
 interface Rule {
-  /** What it proves of this OOM, the most important first; empty for nothing. Throws nothing, whatever is printed. */
+  /**
+   * The findings that the rule proves for this OOM, the most important first; empty for none. Never throws, for any
+   * report.
+   */
   List<Finding> findings(Oom oom);
 }

@@ -1,9 +1,9 @@
 package dev.exit137.oomreport.explain;
 
-/** Sizes, shares and times as a person reads them. */
+/** Sizes, shares and times for a reader. */
 public final class Sizes {
   private static final String[] UNITS = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-  /** What the page counters of the kernel reach without a limit, on 32-bit kernels too: no limit is as big as this. */
+  /** The lowest value of an unlimited page counter, also on 32-bit kernels: every real limit is smaller. */
   private static final long LEAST_UNLIMITED = 1L << 60;
 
   private Sizes() {}
@@ -26,7 +26,7 @@ public final class Sizes {
     return tenths / 10 + "." + tenths % 10 + " " + UNITS[unit];
   }
 
-  /** {@code 94 %} of the whole, which is more than nothing; {@code < 1 %} for what is more than nothing, too. */
+  /** {@code 94 %} of the whole, which is above 0; {@code < 1 %} for a small part that is above 0. */
   public static String share(long part, long whole) {
     long percent = Math.round(100.0 * part / whole);
     return percent == 0 && part > 0 ? "< 1 %" : percent + " %";
@@ -38,7 +38,10 @@ public final class Sizes {
     return (tenths < 100 ? tenths / 10 + "." + tenths % 10 : Math.round(nanos / 1e9)) + " s";
   }
 
-  /** Whether a limit limits anything: unsigned, 2^64-1 stands for none; cgroup v1 has an absurdly large one. */
+  /**
+   * Whether the limit is a real one. It is unsigned: 2^64-1 means no limit; cgroup v1 has a very large number for
+   * it.
+   */
   public static boolean isLimit(long bytes) {
     return bytes >= 0 && bytes < LEAST_UNLIMITED;
   }

@@ -11,13 +11,13 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.stream.Collectors;
 
-/** What a report proves of the choice of the victim. */
+/** Rules for the choice of the victim. */
 final class VictimRules {
   private static final int UNKILLABLE = -1000;
 
   private VictimRules() {}
 
-  /** Another held twice as much: its oom_score_adj, or its cgroup, was not the same. */
+  /** Another process held twice as much: its oom_score_adj, or its cgroup, differed. */
   static List<Finding> notTheLargest(Oom oom) {
     Optional<Task> largest = oom.largestTask();
     Victim victim = oom.event().getVictim();
@@ -35,7 +35,7 @@ final class VictimRules {
             + oom.process(other) + " " + other.getOomScoreAdj() + ", held " + Sizes.text(other.getRssBytes())));
   }
 
-  /** Of the node's: below one limit, all may be protected alike. */
+  /** For the node's OOM only: below one limit, all processes may be protected alike. */
   static List<Finding> protectedVictim(Oom oom) {
     Victim victim = oom.event().getVictim();
     if (!oom.isNode() || victim.getOomScoreAdj() >= 0) {
@@ -48,8 +48,8 @@ final class VictimRules {
   }
 
   /**
-   * How much more than its container had requested the victim held; negative for less. Empty where that is within the
-   * estimate's error, or the node was not short of all of its memory. kubelet's oom_score_adj steers the kernel's choice: a
+   * The victim's memory above its container's request; negative for less. Empty where that is within the estimate's
+   * error, or the node was not short of all of its memory. kubelet's oom_score_adj steers the kernel's choice: a
    * process that holds its container's request scores 1000.
    */
   private static OptionalLong overRequest(Oom oom) {
@@ -63,8 +63,9 @@ final class VictimRules {
   }
 
   /**
-   * Whether others filled what the victim was killed for: it held less than half, and another process more, or it held
-   * next to nothing. Of a container on a full node, its request tells it. Who dies with a group was not chosen.
+   * Whether other processes filled the memory that the victim was killed for: the victim held less than half, and
+   * another process more, or it held next to nothing. For a container on a full node, its request decides. A process
+   * that dies with its group was not chosen.
    */
   static boolean isInnocent(Oom oom) {
     boolean shared = oom.isNode() ? !oom.isAskedFor() : oom.isVictimElsewhere();
@@ -99,7 +100,7 @@ final class VictimRules {
             + Sizes.text(oom.event().getContainer().getMemoryRequestEstimateBytes()) + " (" + estimate + ")"));
   }
 
-  /** The node was short, and nothing of its own bounded the victim. */
+  /** The node was short, and no limit of its own bounded the victim. */
   static List<Finding> noLimit(Oom oom) {
     OomKillEventOrBuilder event = oom.event();
     if (event.getScope() != Scope.GLOBAL || oom.isAskedFor() || oom.victimHeld().isEmpty()
@@ -148,8 +149,8 @@ final class VictimRules {
   }
 
   /**
-   * What the kill means for the container; empty where that is not known. With memory.oom.group the main process may be
-   * among those that die with a child.
+   * The effect of the kill on the container; empty where that is not known. With memory.oom.group the main process may
+   * be among those that die with a child.
    */
   static String fate(Oom oom) {
     Victim victim = oom.event().getVictim();

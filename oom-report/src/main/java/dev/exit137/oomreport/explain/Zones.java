@@ -12,11 +12,11 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * A report's zones as the allocation that failed saw them: which of them could have served it, and whether they had the
- * memory (__zone_watermark_ok in the kernel's mm/page_alloc.c).
+ * A report's zones from the view of the allocation that failed: the zones that could have served it, and whether they
+ * had the memory (__zone_watermark_ok in the kernel's mm/page_alloc.c).
  */
 public final class Zones {
-  // From the lowest: an allocation for one may be served from any below it (gfp_zone, the zonelist).
+  // From the lowest: any zone below may serve an allocation for one (gfp_zone, the zonelist).
   private static final List<String> NAMES = List.of("DMA", "DMA32", "Normal", "HighMem", "Movable");
   private static final Pattern NUMA_RANGE = Pattern.compile("(\\d{1,6})(?:-(\\d{1,6}))?");
   private static final long DEFAULT_PAGE_BYTES = 4096;
@@ -30,7 +30,7 @@ public final class Zones {
 
   private Zones(Incident incident) {
     OptionalLong gfp = GfpMask.bits(incident.getTrigger().getGfpMask());
-    // A mask of zero is a page fault's, which says nothing of the allocation.
+    // A mask of zero comes from a page fault, and does not describe the allocation.
     long bits = gfp.isPresent() && gfp.getAsLong() != 0 ? gfp.getAsLong() : GfpMask.HIGHMEM | GfpMask.MOVABLE;
     highest = NAMES.indexOf(highestZone(bits));
     movable = (bits & GfpMask.MOVABLE) != 0;
@@ -60,13 +60,13 @@ public final class Zones {
     return (bits & GfpMask.MOVABLE) == 0 ? "HighMem" : "Movable";
   }
 
-  /** {@code Device} and what is not known rank above all, since no allocation is served from them. */
+  /** {@code Device} and unknown names rank above all, since no allocation is served from them. */
   private static int rank(Zone zone) {
     int rank = NAMES.indexOf(zone.getName());
     return rank < 0 ? NAMES.size() : rank;
   }
 
-  /** Whether a list as the kernel prints it, {@code 0-1,3}, has the node; an empty one confines to none. */
+  /** Whether a list as the kernel prints it, {@code 0-1,3}, has the node; an empty list confines to none. */
   static boolean contains(String list, int numaNode) {
     if (list.isEmpty()) {
       return true;
@@ -85,17 +85,20 @@ public final class Zones {
     return false;
   }
 
-  /** Whether the allocation might have been served from the zone. */
+  /** Whether the zone might have served the allocation. */
   public boolean isUsable(Zone zone) {
     return usable.contains(zone);
   }
 
-  /** Free memory that the allocation could take: what is kept for movable pages (CMA) is for these alone. */
+  /** Free memory that the allocation could take: only movable allocations may take the free pages of CMA. */
   public long freeBytes(Zone zone) {
     return movable ? zone.getFreeBytes() : Math.max(0, zone.getFreeBytes() - zone.getSizesOrDefault("free_cma", 0));
   }
 
-  /** What must stay free in the zone: its min, and what is kept from allocations that have zones above it, too. */
+  /**
+   * Memory that must stay free in the zone: its min, and its reserve against allocations that can use higher zones,
+   * too.
+   */
   public long keptBytes(Zone zone) {
     return zone.getMinBytes() + reserveBytes(zone);
   }
@@ -118,7 +121,7 @@ public final class Zones {
     return zone.hasFreeBytes() && zone.hasMinBytes();
   }
 
-  /** Whether blocks are free that are large enough; true where the report does not list them. */
+  /** Whether free blocks are large enough; true where the report does not list them. */
   public boolean hasBlock(Zone zone) {
     return zone.getFreeBlocksCount() == 0
         || zone.getFreeBlocksList().stream().skip(order).anyMatch(count -> count > 0);
@@ -134,8 +137,8 @@ public final class Zones {
   }
 
   /**
-   * lowmem_reserve[] has a value for each zone that an allocation can be for: the sum of the zones from the one above
-   * to that. So its values that differ belong, in order, to the populated zones above.
+   * lowmem_reserve[] has a value for each zone that an allocation can be for: the sum of the zones from the next higher
+   * zone to that one. So its distinct values belong, in order, to the populated zones above.
    */
   private long reserveBytes(Zone zone) {
     long zonesBetween = all.stream()
@@ -152,12 +155,12 @@ public final class Zones {
     return usable;
   }
 
-  /** Those that could not have served it, whatever they have free. */
+  /** The zones that could not have served it, however much they have free. */
   List<Zone> unusable() {
     return all.stream().filter(zone -> !usable.contains(zone)).toList();
   }
 
-  /** All that it could use had too little. */
+  /** Whether all zones that it could use had too little. */
   boolean areAllLow() {
     return !usable.isEmpty() && usable.stream().allMatch(this::isLow);
   }
@@ -167,7 +170,7 @@ public final class Zones {
     return usable.stream().filter(zone -> isKnown(zone) && !isLow(zone)).toList();
   }
 
-  /** Memory that is free above what must stay free, in zones that were of no use. */
+  /** Free memory above {@link #keptBytes}, in zones that it could not use. */
   long roomElsewhereBytes() {
     return unusable().stream()
         .filter(zone -> rank(zone) < NAMES.size())

@@ -7,8 +7,8 @@ import dev.exit137.oomreport.parse.OomLine.Wording;
 import dev.exit137.oomreport.parse.OomLineParser;
 
 /**
- * Puts the lines of OOM reports together. The kernel prints reports one after another (under oom_lock), but the head of
- * a report, up to its summary, is rate-limited and its {@code Killed process} records are not: a kill without a head is
+ * Assembles OOM reports from their lines. The kernel prints reports one after another (under oom_lock). It limits the
+ * rate of a report's head, up to its summary, but not of its {@code Killed process} records: a kill without a head is
  * an incident of its own.
  *
  * <p>Owned by the agent-epoll thread; allocates nothing.
@@ -20,21 +20,21 @@ public final class IncidentAssembler {
   /** The kernel kills the processes of a group in one loop. */
   private static final long GROUP_SPAN_MICROS = 1_000_000;
 
-  /** Told of what the records say, on the agent-epoll thread; the arguments are valid during the call. */
+  /** Receives the data of the records, on the agent-epoll thread; the arguments are valid during the call. */
   public interface Sink {
     /** Another incident begins. */
     void onBegun(OomIncident incident);
 
-    /** Whether a process killed right after a group kill's first was in the group, and not of an OOM without a head. */
+    /** Whether a process killed right after a group kill's first was in the group, and not in an OOM without a head. */
     boolean isGroupMember(OomIncident incident, OomLine killed, long sequence, long timestampMicros);
 
     /** A process was killed. */
     void onKill(OomIncident incident, OomLine killed, long sequence, long timestampMicros);
 
-    /** A process that was killed in this incident was logged, and counted, once more. */
+    /** The kernel logged and counted once more a process that was already killed in this incident. */
     void onRepeatedKill(OomIncident incident, OomLine killed, long sequence, long timestampMicros);
 
-    /** Nothing more will come of this incident. */
+    /** The incident is complete. */
     void onClosed(OomIncident incident);
   }
 
@@ -48,7 +48,7 @@ public final class IncidentAssembler {
     this.sink = sink;
   }
 
-  /** Whether an incident is open: records that belong to it may still come. */
+  /** Whether an incident is open: more of its records may come. */
   public boolean isOpen() {
     return open;
   }
@@ -69,7 +69,7 @@ public final class IncidentAssembler {
   }
 
   /**
-   * Takes the next line of the kernel, as it was parsed.
+   * Takes the next line of the kernel, already parsed.
    *
    * @return whether it is a line of an OOM report
    */
@@ -86,7 +86,7 @@ public final class IncidentAssembler {
         incident.triggerOomScoreAdj = line.oomScoreAdj();
       }
       case TRIGGER_CPU -> {
-        // Other drivers print such a line too: only the trigger's own, and only its first.
+        // Other drivers print such a line, too: only the trigger's own line counts, and only its first.
         if (inHead() && incident.triggerPid == OomLine.ABSENT && incident.triggerComm.contentEquals(line.comm())) {
           incident.triggerPid = line.pid();
           incident.triggerCpu = line.cpu();
@@ -127,7 +127,7 @@ public final class IncidentAssembler {
         }
       }
       case MEMCG_STATS -> {
-        // The first, behind the usage, is of the cgroup whose limit was hit; before 5.3 those below it follow.
+        // The first, after the usage, is of the cgroup at its limit; before 5.3 lines of the cgroups below it follow.
         if (!inHead() || incident.headKind != Kind.MEMCG_STATS) {
           beginUnlessNextInHead(line, sequence, timestampMicros);
           incident.memcgBlock = true;
@@ -175,7 +175,7 @@ public final class IncidentAssembler {
     return true;
   }
 
-  /** Nothing more will come: records were lost, or it has been quiet for long enough. */
+  /** Closes the incident: records were lost, or no record came for long enough. */
   public void close() {
     if (open) {
       open = false;
@@ -183,7 +183,7 @@ public final class IncidentAssembler {
     }
   }
 
-  /** Whether a report is being printed whose kill is still to come. */
+  /** Whether a report is being printed and its kill is still to come. */
   public boolean isInHead() {
     return inHead();
   }
@@ -193,7 +193,7 @@ public final class IncidentAssembler {
         && incident.alreadyExiting == 0;
   }
 
-  /** Whether the line can be the next of the head that is open: each comes once, and in the order of the kinds. */
+  /** Whether the line can be the next of the open head: each kind comes once, and in the order of the kinds. */
   private boolean isNextInHead(OomLine line) {
     return inHead() && incident.headKind.compareTo(line.kind()) < 0;
   }
@@ -212,7 +212,9 @@ public final class IncidentAssembler {
     incident.headKind = line.kind();
   }
 
-  /** Whether the line is of another OOM than the head: one of a memory cgroup, the other not, or of another cgroup. */
+  /**
+   * Whether the line is of another OOM than the head: only one of them is a memory cgroup's, or their cgroups differ.
+   */
   private boolean contradicts(OomLine line) {
     boolean memcg = line.memcgWording() || !line.oomMemcg().isEmpty();
     boolean notMemcg = line.globalOom() || (line.wording() != Wording.NONE && !line.memcgWording());
@@ -287,10 +289,10 @@ public final class IncidentAssembler {
   }
 
   /**
-   * Whether the process that was killed can be killed for the one that was chosen. A {@code Kill process} record has
-   * its {@code Killed process} right behind it, of whomever: the process or a child. Behind a summary the kernel may kill
-   * another thread of the process that it chose: another pid, the same user. A summary cut short by its length does not
-   * say whom it chose.
+   * Whether the process that was killed can be killed for the one that was chosen. The {@code Killed process} record of
+   * a {@code Kill process} record comes right after it, for the process or a child. After a summary the kernel may
+   * kill another thread of the process that it chose: another pid, the same user. A summary cut short by its length
+   * does not name the chosen process.
    */
   private boolean isOfChosen(OomLine killed) {
     return incident.headKind == Kind.CHOSEN

@@ -7,8 +7,8 @@ import dev.exit137.oomreport.parse.OomLine.Wording;
 import java.util.Arrays;
 
 /**
- * One OOM as the kernel's records tell it, from the allocation that failed to the last process killed for it. One
- * instance is used for incident after incident. Numbers that no record gave are {@link OomLine#ABSENT}.
+ * One OOM from the kernel's records, from the allocation that failed to the last process killed for it. One instance is
+ * used for incident after incident. Numbers that no record gave are {@link OomLine#ABSENT}.
  *
  * <p>Owned by the agent-epoll thread; allocates only when a group kill is larger than any before.
  */
@@ -30,7 +30,7 @@ public final class OomIncident {
   final ByteText cpuset = new ByteText(NAME_BYTES);
   final ByteText memsAllowed = new ByteText(NAME_BYTES);
 
-  /** How far the head has come: the kernel prints its lines in the order of the kinds. */
+  /** The progress of the head: the kernel prints its lines in the order of the kinds. */
   Kind headKind = Kind.NONE;
 
   Wording wording = Wording.NONE;
@@ -180,17 +180,19 @@ public final class OomIncident {
     return memsAllowed;
   }
 
-  /** What the kernel's words say has run out, where another record than {@code Killed process} says it. */
+  /**
+   * The resource that has run out, by the kernel's words, where another record than {@code Killed process} names it.
+   */
   public Wording wording() {
     return wording;
   }
 
-  /** Whether a record says that a memory cgroup's limit was hit. */
+  /** Whether a record shows that a memory cgroup's limit was hit. */
   public boolean isMemcg() {
     return memcgBlock || !oomMemcg.isEmpty() || wording == Wording.MEMCG;
   }
 
-  /** Whether a record says that it was not a memory cgroup's limit. */
+  /** Whether a record shows that it was not a memory cgroup's limit. */
   public boolean isNotMemcg() {
     return globalOom || (wording != Wording.NONE && wording != Wording.MEMCG);
   }
@@ -205,7 +207,7 @@ public final class OomIncident {
     return constraint;
   }
 
-  /** The cgroup whose limit was hit; empty for a global OOM and where no record names it. */
+  /** The cgroup at its limit; empty for a global OOM and where no record names it. */
   public ByteText oomMemcg() {
     return oomMemcg;
   }
@@ -234,9 +236,9 @@ public final class OomIncident {
   }
 
   /**
-   * Whether taskMemcg is the cgroup of this process. The name is compared, too: a cgroup whose name ends in {@code
-   * ,task=x} makes the summary read otherwise than it was meant. In place of a path the kernel may print {@code (name too
-   * long)} (pr_cont_kernfs_path).
+   * Whether taskMemcg is the cgroup of this process. The name is compared, too: a cgroup whose name ends in
+   * {@code ,task=x} makes the summary ambiguous. In place of a path the kernel may print {@code (name too long)}
+   * (pr_cont_kernfs_path).
    */
   public boolean isChosen(OomLine killed) {
     return taskMemcg.startsWith('/')
@@ -244,12 +246,12 @@ public final class OomIncident {
         && chosenComm.contentEquals(killed.comm());
   }
 
-  /** Usage at the OOM, of the cgroup whose limit was hit. */
+  /** Usage at the OOM, in bytes, of the cgroup at its limit. */
   public long usageBytes() {
     return usageBytes;
   }
 
-  /** The limit that was hit; {@link OomLine#UNLIMITED} for none. */
+  /** The limit that was hit, in bytes; {@link OomLine#UNLIMITED} for none. */
   public long limitBytes() {
     return limitBytes;
   }
@@ -289,7 +291,7 @@ public final class OomIncident {
     return groupMemcg;
   }
 
-  /** The kernel found nothing that it may kill. */
+  /** The kernel found no process that it may kill. */
   public boolean isNoKillableProcess() {
     return noKillableProcess;
   }
@@ -299,7 +301,7 @@ public final class OomIncident {
     return panic;
   }
 
-  /** Processes that were to be killed and had died already. */
+  /** Number of processes that the kernel chose and that were already exiting. */
   public int alreadyExiting() {
     return alreadyExiting;
   }

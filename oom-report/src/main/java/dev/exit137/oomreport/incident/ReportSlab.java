@@ -6,9 +6,9 @@ import java.util.Arrays;
 import java.util.Optional;
 
 /**
- * The records of the report that is being printed, as they are, one per line: the long blocks (memory, tasks) are not
- * read on the thread that reads records. Grows up to a bound, which a table of 5,000 tasks does not reach; what does not
- * fit is counted.
+ * The records of the report that is being printed, unchanged, one per line: the thread that reads records does not
+ * parse the long blocks (memory, tasks). Grows up to a bound, which a table of 5,000 tasks does not reach; bytes beyond
+ * it are counted.
  *
  * <p>Owned by the agent-epoll thread; allocates only for a report that is longer than any before.
  */
@@ -47,7 +47,7 @@ public final class ReportSlab {
     length = needed;
   }
 
-  /** A copy of what was there when it was first asked for, since the report began; empty when that was nothing. */
+  /** A copy of the content at the first call since the report began; empty when there was no content. */
   public Optional<RawReport> take() {
     if (!taken) {
       taken = true;

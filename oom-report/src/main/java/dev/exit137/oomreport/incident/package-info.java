@@ -1,4 +1,4 @@
-/** OOM reports put together from their lines, as the kernel prints them (mm/oom_kill.c, mm/memcontrol.c). */
+/** OOM reports assembled from their lines, as the kernel prints them (mm/oom_kill.c, mm/memcontrol.c). */
 @NullMarked
 package dev.exit137.oomreport.incident;
 

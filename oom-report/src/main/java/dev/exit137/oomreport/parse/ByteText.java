@@ -10,8 +10,8 @@ import java.util.Arrays;
 import java.util.HexFormat;
 
 /**
- * A reusable piece of text, as bytes, of a fixed capacity: names and paths of the kernel are bytes of no certain
- * encoding. Only {@link #toString} allocates. Belongs to one thread.
+ * A reusable text of bytes with a fixed capacity: the kernel's names and paths are bytes of no certain encoding. Only
+ * {@link #toString} allocates. Belongs to one thread.
  */
 public final class ByteText {
   /** {@code \xNN}: how the kernel prints a byte that is not printable, and the backslash itself. */
@@ -27,8 +27,8 @@ public final class ByteText {
   }
 
   /**
-   * Takes {@code source[offset, offset + length)} with its {@code \xNN} escapes resolved. What does not fit is left
-   * out, and {@link #isTruncated} says so.
+   * Takes {@code source[offset, offset + length)} with its {@code \xNN} escapes resolved. Bytes beyond the capacity are
+   * left out, and {@link #isTruncated} is then true.
    */
   public void set(byte[] source, int offset, int length) {
     int plain = plainLength(source, offset, Math.min(length, bytes.length));
@@ -70,7 +70,7 @@ public final class ByteText {
     return high < 0 || low < 0 ? -1 : high << 4 | low;
   }
 
-  /** Takes what the other holds; what does not fit is left out, and {@link #isTruncated} says so. */
+  /** Takes the content of the other; bytes beyond the capacity are left out, and {@link #isTruncated} is then true. */
   public void copyFrom(ByteText other) {
     length = Math.min(other.length, bytes.length);
     truncated = other.truncated || other.length > bytes.length;
@@ -83,7 +83,7 @@ public final class ByteText {
     truncated = false;
   }
 
-  /** Whether it holds nothing. */
+  /** Whether it is empty. */
   public boolean isEmpty() {
     return length == 0;
   }
@@ -93,12 +93,12 @@ public final class ByteText {
     return length > 0 && bytes[0] == ascii;
   }
 
-  /** Whether the text that it was given was longer than the capacity: this is its beginning. */
+  /** Whether the text that it was given was longer than the capacity: then this is its beginning. */
   public boolean isTruncated() {
     return truncated;
   }
 
-  /** Whether both are the same text. A truncated one is the same as none, since nobody knows its end. */
+  /** Whether both are the same text. A truncated text equals no text, since its end is unknown. */
   public boolean contentEquals(ByteText other) {
     return !truncated && !other.truncated && Arrays.equals(bytes, 0, length, other.bytes, 0, other.length);
   }

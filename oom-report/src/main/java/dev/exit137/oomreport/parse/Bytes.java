@@ -6,8 +6,8 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 
 /**
- * Small questions about ASCII-framed text, asked of its bytes in place. Comparisons are eight bytes at a time: the
- * first compiler, all that the agent runs with, does not make them so. Any thread.
+ * Small tests of ASCII-framed text, on its bytes in place. Comparisons take eight bytes at a time: the C1 compiler, the
+ * only one the agent runs with, does not vectorize them. Any thread.
  */
 public final class Bytes {
   /** More digits than any number of the kernel, and no overflow of a long. */
@@ -18,7 +18,7 @@ public final class Bytes {
   private static final long HIGH_BITS = 0x8080_8080_8080_8080L;
 
   static {
-    // The first compiler does not inline what was never called before, and compiles but once.
+    // C1 does not inline a method that was never called before, and compiles only once.
     byte[] sample = ascii("sixteen bytes...\n");
     isAt(sample, 0, sample);
     indexOfNewline(sample, 0);
@@ -45,12 +45,12 @@ public final class Bytes {
     return b == ' ' || b == '\t' || b == '\r';
   }
 
-  /** Whether it can be of a list of nodes, {@code 0-1,3}. */
+  /** Whether it can be in a list of nodes, {@code 0-1,3}. */
   static boolean isListByte(byte b) {
     return isDigit(b) || b == '-' || b == ',';
   }
 
-  /** Whether {@code word} stands at {@code index} of the text, which is long enough. */
+  /** Whether {@code word} is at {@code index} of the text, which is long enough. */
   static boolean isAt(byte[] text, int index, byte[] word) {
     int i = 0;
     for (int last = word.length - Long.BYTES; i <= last; i += Long.BYTES) {
@@ -67,22 +67,22 @@ public final class Bytes {
     return true;
   }
 
-  /** Whether {@code word} stands right before {@code index}, and behind {@code start}. */
+  /** Whether {@code word} is right before {@code index}, and not before {@code start}. */
   static boolean isBefore(byte[] text, int start, int index, byte[] word) {
     return index - word.length >= start && isAt(text, index - word.length, word);
   }
 
-  /** Whether {@code word} stands at {@code index}, which may be any, and ends at {@code to} or before. */
+  /** Whether {@code word} is at {@code index}, which may be any, and ends at {@code to} or before. */
   public static boolean at(byte[] text, int index, int to, byte[] word) {
     return index >= 0 && index + word.length <= to && isAt(text, index, word);
   }
 
-  /** Whether {@code character} stands at {@code index}, which may be any, and before {@code to}. */
+  /** Whether {@code character} is at {@code index}, which may be any, and before {@code to}. */
   public static boolean at(byte[] text, int index, int to, char character) {
     return index >= 0 && index < to && text[index] == character;
   }
 
-  /** Index of the first {@code word} that lies in [from, to), or -1. */
+  /** Index of the first {@code word} in [from, to), or -1. */
   public static int find(byte[] text, int from, int to, byte[] word) {
     byte first = word[0];
     int last = to - word.length;
@@ -112,7 +112,7 @@ public final class Bytes {
     return i;
   }
 
-  /** The number that the digits in [from, to) are, or -1 for none or more than a long holds for sure. */
+  /** The number of the digits in [from, to), or -1 for none and for more digits than certainly fit a long. */
   public static long number(byte[] text, int from, int to) {
     if (from >= to || to - from > MAX_DIGITS) {
       return -1;
@@ -127,7 +127,7 @@ public final class Bytes {
   /** Index of the first newline of {@code text[from, …)}, which has one. */
   static int indexOfNewline(byte[] text, int from) {
     int i = from;
-    // An array's bytes begin 12 bytes into it, and the first compiler reads but what is aligned in one go.
+    // An array's bytes begin 12 bytes into it, and C1 reads only aligned bytes in one access.
     while ((i + 12) % Long.BYTES != 0) {
       if (text[i] == '\n') {
         return i;
@@ -135,7 +135,7 @@ public final class Bytes {
       i++;
     }
     for (int last = text.length - Long.BYTES; i <= last; i += Long.BYTES) {
-      // A byte of zero is where subtracting one borrows.
+      // A zero byte borrows when one is subtracted.
       long zero = (long) LONGS.get(text, i) ^ ONES * '\n';
       long found = zero - ONES & ~zero & HIGH_BITS;
       if (found != 0) {

@@ -24,10 +24,10 @@ final class KilledLine {
   private KilledLine() {}
 
   /**
-   * Reads what stands behind {@link #KILLED}.
+   * Reads the text after {@link #KILLED}.
    *
    * <p>Memory cgroup out of memory: Killed process 7788 (bash) total-vm:7169492kB, anon-rss:7165824kB, file-rss:956kB,
-   * shmem-rss:0kB, UID:0 pgtables:14076kB oom_score_adj:1000 (5.4 and later; the text is behind the colon)
+   * shmem-rss:0kB, UID:0 pgtables:14076kB oom_score_adj:1000 (5.4 and later; the text comes after the colon)
    *
    * <p>Killed process 3359 (a.out) total-vm:4267252kB, anon-rss:2894908kB, file-rss:0kB, shmem-rss:0kB (4.5 to 5.3)
    *
@@ -35,8 +35,8 @@ final class KilledLine {
    *
    * <p>Killed process 3956 (a.out) (before; with a full stop at its end before 2.6.24)
    *
-   * <p>What a later kernel adds behind is passed over: a kill that is not told is worse. So is one whose line was cut
-   * behind the name.
+   * <p>Text that a later kernel adds at the end is skipped: to miss a kill would be worse. A line that was cut after
+   * the name counts, too.
    */
   static void parse(TextCursor text, OomLine line) {
     line.pid = text.number(Integer.MAX_VALUE);
@@ -63,10 +63,10 @@ final class KilledLine {
   }
 
   /**
-   * A comm may hold {@code ) (} and even {@code ) total-vm:1kB}, but not {@code ) total-vm:1kB, anon-rss:}, which is
-   * longer than any comm. So the first of these is the true one; the sizes come next. A line without it is of a kernel
-   * that prints no sizes, or was cut: then it is the last that can be, which may leave out the end of such a comm, and
-   * nothing behind it counts.
+   * Finds the end of the comm. A comm may hold {@code ) (} and even {@code ) total-vm:1kB}, but not
+   * {@code ) total-vm:1kB, anon-rss:}, which is longer than any comm. So the first of these is the true one; the sizes
+   * come next. A line without it is from a kernel that prints no sizes, or was cut: then the last possible end is
+   * taken. This may leave out the end of such a comm, and the text after it does not count.
    */
   private static int findCommEnd(TextCursor text, OomLine line) {
     int last = -1;
@@ -86,7 +86,7 @@ final class KilledLine {
     return last;
   }
 
-  /** Reads to where the number of {@code anon-rss} begins, and says whether all is there. */
+  /** Reads up to the number of {@code anon-rss}, and returns whether all is there. */
   private static boolean readTotalVm(TextCursor text, OomLine line) {
     long uidBefore = line.uid;
     if (readUid(text, line)) {
@@ -108,7 +108,7 @@ final class KilledLine {
    *
    * <p>Killed process 42452 (memcg_test_1), UID 0, total-vm:7296kB, anon-rss:96kB, file-rss:164kB (RHEL 7)
    *
-   * @return false when a comma is there and not all of it
+   * @return false when a comma is there and the rest is incomplete
    */
   private static boolean readUid(TextCursor text, OomLine line) {
     if (text.peek() != ',') {

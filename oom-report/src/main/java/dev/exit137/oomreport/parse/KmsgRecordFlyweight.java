@@ -17,8 +17,8 @@ import java.util.Objects;
  * facility * 8 + level
  * </pre>
  *
- * <p>Lines behind the message that begin with a space are its dictionary, no part of the message. Where the message
- * ends is found out when somebody asks. Belongs to one thread; valid until the bytes of the buffer change.
+ * <p>Lines after the message that begin with a space are its dictionary, not part of the message. The end of the
+ * message is computed on demand. Belongs to one thread; valid until the bytes of the buffer change.
  */
 public final class KmsgRecordFlyweight {
   private static final int LEVEL_BITS = 3;
@@ -35,7 +35,7 @@ public final class KmsgRecordFlyweight {
   private int messageLength;
 
   /**
-   * Reads the record in {@code buffer[offset, offset + length)}. Bytes that are no record, or not all of one, make
+   * Reads the record in {@code buffer[offset, offset + length)}. Bytes that are no record, or an incomplete one, make
    * {@link #isValid} false.
    *
    * @throws IndexOutOfBoundsException when that range is not within the buffer
@@ -100,12 +100,12 @@ public final class KmsgRecordFlyweight {
     return i == start || i - start > Bytes.MAX_DIGITS ? -1 : value;
   }
 
-  /** Whether the wrapped bytes are a whole record. The other accessors mean something only then. */
+  /** Whether the wrapped bytes are a whole record. The other accessors are meaningful only then. */
   public boolean isValid() {
     return valid;
   }
 
-  /** Syslog facility. Only 0 is the kernel: whoever may write to /dev/kmsg chooses any other. */
+  /** Syslog facility. Only 0 is the kernel: a process that may write to /dev/kmsg can choose any other. */
   public int facility() {
     return priority >>> LEVEL_BITS;
   }
@@ -144,7 +144,7 @@ public final class KmsgRecordFlyweight {
     return messageLength;
   }
 
-  /** Index in {@link #buffer} of the record's last newline: that of the message, unless there is a dictionary. */
+  /** Index in {@link #buffer} of the record's last newline: the message's newline, unless there is a dictionary. */
   int lastNewline() {
     return end - 1;
   }

@@ -5,7 +5,7 @@ import static dev.exit137.oomreport.parse.OomLine.ABSENT;
 
 import dev.exit137.oomreport.parse.OomLine.Kind;
 
-/** The block that a memory cgroup's OOM has: whose limit, and how much. Paths hold any byte but the newline. */
+/** The block of a memory cgroup's OOM: the limit, its cgroup and the usage. Paths hold any byte but the newline. */
 final class MemcgLine {
   private static final byte[] TASK_IN = ascii("Task in ");
   private static final byte[] LIMIT_OF = ascii(" killed as a result of limit of ");
@@ -36,8 +36,8 @@ final class MemcgLine {
   /**
    * Task in /lxc.payload/a/system.slice/lxd.service killed as a result of limit of /lxc.payload/a (to 4.20)
    *
-   * <p>The first is the same cgroup as the second or below: where a path has these words in it, that tells which of
-   * them are the kernel's. A process that was moved meanwhile breaks it; then it is the first.
+   * <p>The first cgroup is the second or below it: where a path has these words in it, that shows which of them are the
+   * kernel's. If the process was moved meanwhile, this fails; then the first match is taken.
    */
   private static void parseTaskIn(TextCursor text, OomLine line) {
     int task = text.position();

@@ -1,10 +1,10 @@
 package dev.exit137.oomreport.parse;
 
 /**
- * What one line of an OOM report says. {@link OomLineParser} fills it again and again; whoever wants to keep something
- * copies it. A number that the line does not have is {@link #ABSENT}, a text is empty. A field counts only when what
- * follows it has been seen, so that a line that was cut short gives no half of a field, numbers at the very end of a
- * line excepted. Belongs to one thread.
+ * The content of one line of an OOM report. {@link OomLineParser} fills one instance again and again; a caller that
+ * keeps a value copies it. A number that the line does not have is {@link #ABSENT}, a text is empty. A field counts
+ * only when the text after it has been seen, so that a cut line gives no half of a field; numbers at the very end of a
+ * line are the exception. Belongs to one thread.
  */
 public final class OomLine {
   /** The line does not have that number. */
@@ -13,40 +13,42 @@ public final class OomLine {
   /** A limit that is none: 2^64-1 bytes, as an unsigned number. */
   public static final long UNLIMITED = -1;
 
-  /** TASK_COMM_LEN less the closing NUL: no comm is longer, whatever is in it. */
+  /** TASK_COMM_LEN less the closing NUL: no comm is longer, whatever bytes are in it. */
   static final int MAX_COMM_BYTES = 15;
 
   private static final int MAX_PATH_BYTES = 4096;
   private static final int MAX_NAME_BYTES = 256;
 
-  /** Which line it is. */
+  /** The kind of the line. */
   public enum Kind {
-    /** None of an OOM report that matters here. */
+    /** The line is not part of an OOM report, or is of no use here. */
     NONE,
-    /** {@code … invoked oom-killer}: comm, gfpMask, nodemask, order, oomScoreAdj of who asked for memory. */
+    /**
+     * {@code … invoked oom-killer}: comm, gfpMask, nodemask, order, oomScoreAdj of the process that asked for memory.
+     */
     INVOKED,
     /**
-     * {@code CPU: … PID: …} or {@code Pid: …} of any stack dump: cpu, uid, pid, comm. It is the trigger's only behind an
+     * {@code CPU: … PID: …} or {@code Pid: …} of any stack dump: cpu, uid, pid, comm. It is the trigger's only after an
      * INVOKED.
      */
     TRIGGER_CPU,
-    /** {@code … cpuset=… mems_allowed=…}: comm, cpuset, memsAllowed; the trigger's only behind an INVOKED. */
+    /** {@code … cpuset=… mems_allowed=…}: comm, cpuset, memsAllowed; the trigger's only after an INVOKED. */
     CPUSET,
-    /** {@code Task in … killed as a result of limit of …}: taskMemcg of the chosen one, and oomMemcg. */
+    /** {@code Task in … killed as a result of limit of …}: taskMemcg of the chosen process, and oomMemcg. */
     TASK_IN,
-    /** {@code memory: usage …}: usageBytes, limitBytes, failcnt of the cgroup whose limit was hit. */
+    /** {@code memory: usage …}: usageBytes, limitBytes, failcnt of the cgroup at its limit. */
     MEMORY_USAGE,
     /** {@code swap: usage …}, on v1 {@code memory+swap: usage …} (then memoryPlusSwap): the same three. */
     SWAP_USAGE,
     /** {@code kmem: usage …}: the same three of kernel memory, which may have a limit of its own on v1. */
     KMEM_USAGE,
-    /** {@code Memory cgroup stats for …:}: oomMemcg, in a report's first; those that follow are of cgroups below. */
+    /** {@code Memory cgroup stats for …:}: oomMemcg, in a report's first; the ones that follow are of cgroups below. */
     MEMCG_STATS,
     /**
      * {@code oom-kill:…}: constraint, nodemask, cpuset, memsAllowed, globalOom, oomMemcg, taskMemcg, and comm, pid, uid.
      */
     SUMMARY,
-    /** {@code … Kill process … score …}: wording, and pid, comm, oomScore of the one chosen; no kill yet. */
+    /** {@code … Kill process … score …}: wording, and pid, comm, oomScore of the chosen process; no kill yet. */
     CHOSEN,
     /** {@code … Killed process …}: wording, and pid, comm, uid, sizes, oomScoreAdj of the victim. */
     KILLED,
@@ -54,21 +56,23 @@ public final class OomLine {
     ALREADY_EXITING,
     /** {@code Tasks in … are going to be killed}: groupMemcg. */
     GROUP_KILL,
-    /** {@code oom_reaper: reaped process …}: pid, comm and what anonymous, file and shared memory is left. */
+    /** {@code oom_reaper: reaped process …}: pid, comm and the anonymous, file and shared memory that is left. */
     REAPED,
     /** {@code Out of memory and no killable processes...}: wording. */
     NO_KILLABLE_PROCESS,
     /** The kernel panics because of the OOM: wording. */
     PANIC,
-    /** Reports were left out (rate limit): suppressedCallbacks. */
+    /** The rate limit left reports out: suppressedCallbacks. */
     CALLBACKS_SUPPRESSED
   }
 
-  /** What a line's own words say has run out. */
+  /** The resource that has run out, by the line's own words. */
   public enum Wording {
     /** Nothing. */
     NONE,
-    /** {@code Out of memory}: the node's memory, or (the words do not tell) what a cpuset or a policy allows of it. */
+    /**
+     * {@code Out of memory}: the node's memory, or (in the same words) the part of it that a cpuset or a policy allows.
+     */
     NODE,
     /** {@code Memory cgroup out of memory}. */
     MEMCG,
@@ -107,12 +111,12 @@ public final class OomLine {
   boolean globalOom;
   boolean memoryPlusSwap;
 
-  /** A line that says nothing. */
+  /** Creates a line without content. */
   public OomLine() {
     clear();
   }
 
-  /** Makes it one that says nothing; costs nothing if it is. */
+  /** Removes the content; costs nothing if there is none. */
   void reset() {
     if (kind != Kind.NONE) {
       clear();
@@ -150,12 +154,12 @@ public final class OomLine {
     memoryPlusSwap = false;
   }
 
-  /** Which line it is, and so which of the fields it can have. */
+  /** The kind of the line, which determines the fields that it can have. */
   public Kind kind() {
     return kind;
   }
 
-  /** What its own words say has run out. */
+  /** The resource that has run out, by the line's own words. */
   public Wording wording() {
     return wording;
   }
@@ -175,7 +179,7 @@ public final class OomLine {
     return cpu;
   }
 
-  /** Order of the allocation; -1 for an OOM that was asked for (sysrq f). */
+  /** Order of the allocation; -1 for an OOM that a user asked for (sysrq f). */
   public long order() {
     return order;
   }
@@ -210,7 +214,7 @@ public final class OomLine {
     return shmemRssBytes;
   }
 
-  /** {@code pgtables}, bytes. Kernels 5.4.0 to 5.4.9 print bytes and call them kB; the line does not tell. */
+  /** {@code pgtables}, bytes. Kernels 5.4.0 to 5.4.9 print bytes and call them kB; the line does not show which. */
   public long pgtablesBytes() {
     return pgtablesBytes;
   }
@@ -240,7 +244,7 @@ public final class OomLine {
     return globalOom;
   }
 
-  /** Its words say that a memory cgroup's limit was hit. */
+  /** Its words name a memory cgroup's limit. */
   public boolean memcgWording() {
     return wording == Wording.MEMCG;
   }
@@ -265,7 +269,7 @@ public final class OomLine {
     return gfpMask;
   }
 
-  /** {@code oom_memcg}, {@code limit of}, {@code stats for}: path of the cgroup whose limit was hit. */
+  /** {@code oom_memcg}, {@code limit of}, {@code stats for}: path of the cgroup at its limit. */
   public ByteText oomMemcg() {
     return oomMemcg;
   }
@@ -275,7 +279,7 @@ public final class OomLine {
     return taskMemcg;
   }
 
-  /** Path of the cgroup all of whose processes are killed. */
+  /** Path of the cgroup of a group kill: all its processes are killed. */
   public ByteText groupMemcg() {
     return groupMemcg;
   }

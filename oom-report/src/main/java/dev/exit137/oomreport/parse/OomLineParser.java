@@ -7,11 +7,11 @@ import dev.exit137.oomreport.parse.OomLine.Kind;
 import dev.exit137.oomreport.parse.OomLine.Wording;
 
 /**
- * Tells the lines of an OOM report from all others and reads them, as kernels since 2.6.24 print them. Looks at bytes in
- * place, allocates nothing and takes any bytes without an exception. Belongs to one thread.
+ * Recognizes and reads the lines of an OOM report, as kernels since 2.6.24 print them. Reads bytes in place, allocates
+ * nothing and accepts any bytes without an exception. Belongs to one thread.
  *
- * <p>Only the text is judged. Whether the record is the kernel's ({@link KmsgRecordFlyweight#facility} 0) is the
- * caller's question, to be asked first.
+ * <p>The parser judges only the text. The caller first checks that the record is the kernel's
+ * ({@link KmsgRecordFlyweight#facility} 0).
  */
 public final class OomLineParser {
   static final long MAX_UID = 0xffff_ffffL;
@@ -20,7 +20,7 @@ public final class OomLineParser {
   /** Longer than any record: CONSOLE_EXT_LOG_MAX is 8192 bytes (kernel/printk/internal.h). */
   private static final int MAX_LINE_BYTES = 16 * 1024;
 
-  /** With what the lines of a report begin that do not begin with a name, by their first byte. */
+  /** First words of the report lines that do not begin with a name, by their first byte. */
   private static final byte[][] BEGINNINGS = new byte[128][];
 
   static {
@@ -42,14 +42,15 @@ public final class OomLineParser {
   private final TextCursor text = new TextCursor();
 
   /**
-   * Reads the record's message into {@code line}. The kind is NONE for any other line and for an invalid record, and for
-   * a line that begins with a name if the record has a dictionary, which the kernel's reports have not.
+   * Reads the record's message into {@code line}. The kind is NONE for any other line and for an invalid record. It is
+   * also NONE for a line that begins with a name in a record with a dictionary, because the kernel's reports have no
+   * dictionary.
    */
   public void parse(KmsgRecordFlyweight record, OomLine line) {
     byte[] buffer = record.buffer();
     int start = record.messageOffset();
     int end = record.isValid() ? record.lastNewline() : start;
-    // Most lines are of no report, which their first and last bytes show: nobody needs to know where they end.
+    // Most lines are of no report, and their first and last bytes show it: the end of the message is not needed.
     boolean named = TriggerLine.isLikely(buffer, start, end);
     if (named || isLikelyStart(buffer, start, end)) {
       int messageEnd = start + record.messageLength();
@@ -65,16 +66,16 @@ public final class OomLineParser {
   }
 
   /**
-   * Reads the message {@code buffer[from, to)}, which may have blanks at its end that are not the kernel's, and which may
-   * be of any length.
+   * Reads the message {@code buffer[from, to)}. It may have blanks at its end that are not the kernel's, and any
+   * length.
    */
   public void parse(byte[] buffer, int from, int to, OomLine line) {
     parse(buffer, from, to, TriggerLine.isLikely(buffer, from, to), line);
   }
 
   /**
-   * Reads {@code buffer[from, to)} as the beginning of an {@code invoked oom-killer} that was cut by what showed or copied
-   * it. No record of the kernel is.
+   * Reads {@code buffer[from, to)} as the beginning of an {@code invoked oom-killer} line that the program that showed
+   * or copied it has cut. No record of the kernel is cut like that.
    */
   public void parseCutTrigger(byte[] buffer, int from, int to, OomLine line) {
     line.clear();
@@ -147,7 +148,7 @@ public final class OomLineParser {
       return;
     }
     int comm = text.position();
-    // Longer than a comm: it cannot be part of one, and so the first is the true one.
+    // The word is longer than a comm: it cannot be part of one, and so the first is the true one.
     int commEnd = text.find(REAPED_ANON_RSS, comm);
     if (commEnd < 0) {
       return;
@@ -163,7 +164,7 @@ public final class OomLineParser {
   /**
    * oom_kill_process: 70 callbacks suppressed (dump_header before 5.0)
    *
-   * <p>Other functions say the same of themselves; theirs are not reports of an OOM.
+   * <p>Other functions print the same with their own names; they suppress other messages than OOM reports.
    */
   private void parseSuppressed(OomLine line) {
     byte[] start = text.peek() == 'd' ? SUPPRESSED_HEADER : SUPPRESSED_REPORT;

@@ -6,7 +6,7 @@ import static dev.exit137.oomreport.parse.OomLine.ABSENT;
 import dev.exit137.oomreport.parse.OomLine.Kind;
 import dev.exit137.oomreport.parse.OomLine.Wording;
 
-/** The lines that begin with what has run out, and say what is done about it. */
+/** The lines that begin with the resource that has run out, followed by the kernel's action. */
 final class OutOfMemoryLine {
   private static final long MAX_SCORE = 0xffff_ffffL;
 
@@ -33,14 +33,14 @@ final class OutOfMemoryLine {
 
   private OutOfMemoryLine() {}
 
-  /** Reads the line; the wording stays NONE, and the cursor where it is, if it does not begin so. */
+  /** Reads the line; if it does not begin like that, the wording stays NONE and the cursor does not move. */
   static void parse(TextCursor text, OomLine line) {
     line.wording = wording(text);
     if (line.wording == Wording.NONE) {
       return;
     }
     if (text.at(text.position(), NO_KILLABLE)) {
-      // Out of memory and no killable processes... (said of a memory cgroup, too)
+      // Out of memory and no killable processes... (printed for a memory cgroup, too)
       line.wording = line.wording == Wording.MEMCG ? Wording.MEMCG : Wording.NONE;
       line.kind = Kind.NO_KILLABLE_PROCESS;
       return;
@@ -101,7 +101,7 @@ final class OutOfMemoryLine {
     }
   }
 
-  /** Reads the name, behind which {@code word} stands for the last time, and returns where it ends, or -1. */
+  /** Reads the name up to the last {@code word}, and returns the end of the name, or -1. */
   private static int readComm(TextCursor text, OomLine line, byte[] word) {
     if (line.pid == ABSENT || !text.skip(COMM)) {
       return -1;
@@ -119,7 +119,7 @@ final class OutOfMemoryLine {
    * <p>Kernel panic - not syncing: Out of memory and no killable processes... (before)
    *
    * <p>Kernel panic - not syncing: Out of memory: system-wide panic_on_oom is enabled (from 2.6.36; compulsory panics
-   * whatever has run out)
+   * in every kind of OOM)
    *
    * <p>Kernel panic - not syncing: out of memory. panic_on_oom is selected (before; out of memory(memcg). … in 2.6.35)
    */

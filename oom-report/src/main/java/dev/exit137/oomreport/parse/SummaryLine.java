@@ -16,14 +16,14 @@ import java.util.Arrays;
  * oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,task=dbus-daemon,pid=454,uid=101
  * </pre>
  *
- * <p>The second is global, the third a kernel without CONFIG_MEMCG; one without CONFIG_CPUSETS has no cpuset and
- * mems_allowed. Names hold any byte but the slash and the newline, and users make cgroups below their own. So comm, pid
- * and uid are found from the right, and all before from the left, where a made-up key can only lengthen a path into one
- * that does not exist; from the right it could make any other.
+ * <p>The second is global, the third is from a kernel without CONFIG_MEMCG; a kernel without CONFIG_CPUSETS prints no
+ * cpuset and mems_allowed. Names hold any byte but the slash and the newline, and users create cgroups below their own.
+ * So comm, pid and uid are found from the right, and all before from the left, where a made-up key can only lengthen a
+ * path into one that does not exist; from the right it could make any other path.
  *
- * <p>The kernel puts the line together from pieces (pr_cont); where it cannot, because the line would be longer than a
- * record (1 KiB) or another processor prints in between, the rest is in later records. What is here is then a cut line,
- * and has no paths if nothing behind them shows where they end.
+ * <p>The kernel joins the line from pieces (pr_cont). Where it cannot, because the line would be longer than a record
+ * (1 KiB) or another processor prints in between, the rest is in later records. Then this line is cut, and has no paths
+ * if no text after them shows where they end.
  */
 final class SummaryLine {
   static final byte[] START = ascii("oom-kill:constraint=");
@@ -39,7 +39,7 @@ final class SummaryLine {
 
   private SummaryLine() {}
 
-  /** Reads the line at {@code text}, which stands behind START. */
+  /** Reads the line at {@code text}, which is after START. */
   static void parse(TextCursor text, OomLine line) {
     int constraint = text.position();
     int nodemask = text.find(NODEMASK, constraint);
@@ -54,7 +54,7 @@ final class SummaryLine {
     text.wrap(text.buffer(), nodemask + NODEMASK.length, end);
     text.nodemask(line.nodemask);
     if (!whole && text.end() - text.position() <= 1) {
-      // Cut within the list, it may be, or behind a comma of it.
+      // The line may be cut within the list, or after a comma of it.
       line.nodemask.clear();
     }
     if (text.at(text.position(), CPUSET) && !readCpuset(text, line, whole)) {
@@ -62,7 +62,7 @@ final class SummaryLine {
     }
     line.globalOom = text.skip(GLOBAL_OOM);
     if (!whole) {
-      // Cut within the comm or behind it: the paths are whole.
+      // The line is cut within the comm or after it: the paths are whole.
       end = text.find(TASK, text.position(), end);
     }
     if (end >= 0) {
@@ -77,9 +77,9 @@ final class SummaryLine {
   /**
    * Reads comm, pid and uid from the right and returns where {@code ,task=} begins, or -1 when they are not there.
    *
-   * <p>A comm such as {@code x,task=y} has that key in it, so of those that leave a comm of at most 15 bytes it is the
-   * first. That is wrong for a cgroup whose name ends in {@code ,task=x}, but anyone can name a process so, and few a
-   * cgroup. The Killed line of the same pid has the comm again, and not behind a path.
+   * <p>A comm such as {@code x,task=y} has that key in it, so the first of those that leave a comm of at most 15 bytes
+   * is taken. That is wrong for a cgroup whose name ends in {@code ,task=x}, but any user can name a process so, and
+   * few users a cgroup. The Killed line of the same pid has the comm again, and not after a path.
    */
   private static int readTask(TextCursor text, OomLine line, int from) {
     int pid = text.findLast(PID, from);
@@ -104,7 +104,7 @@ final class SummaryLine {
     return -1;
   }
 
-  /** Reads cpuset and mems_allowed, and says whether both are whole. A cpuset's name may have anything in it, too. */
+  /** Reads cpuset and mems_allowed, and returns whether both are whole. A cpuset's name may also hold any bytes. */
   private static boolean readCpuset(TextCursor text, OomLine line, boolean whole) {
     int cpuset = text.position() + CPUSET.length;
     int key = text.find(MEMS_ALLOWED, cpuset);
@@ -124,8 +124,9 @@ final class SummaryLine {
   }
 
   /**
-   * The limit that was hit is that of the victim's cgroup or of one above it: where a path has {@code ,task_memcg=} in
-   * it, that tells which of them is the key. A victim that was moved meanwhile breaks it; then it is the first.
+   * The limit that was hit belongs to the victim's cgroup or to one above it: where a path has {@code ,task_memcg=} in
+   * it, that shows which of them is the key. If the victim was moved meanwhile, this fails; then the first match is
+   * taken.
    */
   private static void readOomMemcg(TextCursor text, OomLine line) {
     if (!text.skip(OOM_MEMCG)) {
@@ -144,7 +145,10 @@ final class SummaryLine {
     }
   }
 
-  /** Cut within the second path: the first is whole where the second begins with it, as a victim's below it does. */
+  /**
+   * The line is cut within the second path. The first path is whole where the second begins with it, as the path of a
+   * victim below it does.
+   */
   private static void readOomMemcgBeforeCut(TextCursor text, OomLine line) {
     if (!text.skip(OOM_MEMCG)) {
       return;
@@ -170,7 +174,7 @@ final class SummaryLine {
     }
   }
 
-  /** Whether the path [from, to) is that of the cgroup [rootFrom, rootTo) or of one below it. */
+  /** Whether the path [from, to) is that of the cgroup [rootFrom, rootTo) or of a cgroup below it. */
   static boolean isWithin(byte[] buffer, int from, int to, int rootFrom, int rootTo) {
     int length = to - from;
     int rootLength = rootTo - rootFrom;

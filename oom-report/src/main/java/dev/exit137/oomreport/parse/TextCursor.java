@@ -7,18 +7,18 @@ import static dev.exit137.oomreport.parse.OomLine.ABSENT;
 import java.nio.charset.StandardCharsets;
 
 /**
- * A place in a piece of ASCII-framed text, which it reads in place. What does not match leaves it where it was, and a
- * method that does otherwise says so. Indices are those of the wrapped array. Only what returns a String allocates.
- * Belongs to one thread.
+ * A position in ASCII-framed text, which it reads in place. A failed match leaves the position unchanged; a method that
+ * differs documents it. Indices are those of the wrapped array. Only methods that return a String allocate. Belongs to
+ * one thread.
  */
 public final class TextCursor {
   private static final byte[] NO_NODEMASK = ascii("(null)");
 
-  /** How a newline within a record is written: in /dev/kmsg, and by rsyslog. */
+  /** The spelling of a newline within a record: in /dev/kmsg, and by rsyslog. */
   private static final byte[] ESCAPED_NEWLINE = ascii("\\x0a");
   private static final byte[] OCTAL_NEWLINE = ascii("#012");
 
-  /** UTF-8: what web pages make of the second of two spaces. */
+  /** UTF-8: web pages put it in place of the second of two spaces. */
   private static final byte[] NO_BREAK_SPACE = {(byte) 0xc2, (byte) 0xa0};
 
   private static final byte[] KB = ascii("kB");
@@ -28,7 +28,8 @@ public final class TextCursor {
 
   /**
    * A page counter without a limit holds LONG_MAX / PAGE_SIZE pages (the res_counters before 3.19: LONG_MAX bytes), so
-   * what is printed is 2^53 kB less at most one page: 9007199254740988kB with pages of 4 KiB. Pages are up to 256 KiB.
+   * the printed value is 2^53 kB less at most one page: 9007199254740988kB with pages of 4 KiB. Pages are up to 256
+   * KiB.
    */
   private static final long UNLIMITED_MIN_KB = (1L << 53) - 256;
 
@@ -36,7 +37,7 @@ public final class TextCursor {
   private int position;
   private int end;
 
-  /** Takes {@code buffer[from, end)} and stands at its beginning. */
+  /** Takes {@code buffer[from, end)} and goes to its beginning. */
   public TextCursor wrap(byte[] buffer, int from, int end) {
     this.buffer = buffer;
     this.position = from;
@@ -44,21 +45,21 @@ public final class TextCursor {
     return this;
   }
 
-  /** Leaves out blanks at the end. */
+  /** Excludes blanks at the end. */
   void trimEnd() {
     while (end > position && Bytes.isBlank(buffer[end - 1])) {
       end--;
     }
   }
 
-  /** Leaves out the line break at the end. */
+  /** Excludes the line break at the end. */
   public void trimLineBreak() {
     while (end > position && (buffer[end - 1] == '\r' || buffer[end - 1] == '\n')) {
       end--;
     }
   }
 
-  /** Leaves out the last character, of UTF-8. */
+  /** Excludes the last character, of UTF-8. */
   void trimLastCharacter() {
     while (end > position && (buffer[end - 1] & 0xc0) == 0x80) {
       end--;
@@ -81,12 +82,12 @@ public final class TextCursor {
     position = newPosition;
   }
 
-  /** Index behind the text's last byte. */
+  /** Index after the text's last byte. */
   public int end() {
     return end;
   }
 
-  /** Whether nothing is left. */
+  /** Whether the position is at the end. */
   public boolean atEnd() {
     return position == end;
   }
@@ -101,12 +102,12 @@ public final class TextCursor {
     return buffer[index];
   }
 
-  /** Whether {@code word} stands at {@code index}, which is not negative. */
+  /** Whether {@code word} is at {@code index}, which is not negative. */
   public boolean at(int index, byte[] word) {
     return index + word.length <= end && Bytes.isAt(buffer, index, word);
   }
 
-  /** Whether {@code word} stands here; passes over it then. */
+  /** Skips {@code word} if it is here; returns whether it did. */
   public boolean skip(byte[] word) {
     if (!at(position, word)) {
       return false;
@@ -115,7 +116,7 @@ public final class TextCursor {
     return true;
   }
 
-  /** Whether {@code wanted} stands here; passes over it then. */
+  /** Skips {@code wanted} if it is here; returns whether it did. */
   public boolean skip(char wanted) {
     if (position == end || buffer[position] != wanted) {
       return false;
@@ -124,7 +125,7 @@ public final class TextCursor {
     return true;
   }
 
-  /** Passes over spaces, tabs and no-break spaces. */
+  /** Skips spaces, tabs and no-break spaces. */
   public void skipSpaces() {
     do {
       while (position < end && isSpace(buffer[position])) {
@@ -133,7 +134,7 @@ public final class TextCursor {
     } while (skip(NO_BREAK_SPACE));
   }
 
-  /** Passes over what is between two lines of one record, however it is written. Whether a line ends here. */
+  /** Skips the break between two lines of one record, in any spelling; returns whether a line ends here. */
   public boolean skipNewline() {
     int start = position;
     skipSpaces();
@@ -145,7 +146,7 @@ public final class TextCursor {
     return true;
   }
 
-  /** The end of what stands before {@code index}, spaces and tabs left out; not before here. */
+  /** The end of the text before {@code index}, without spaces and tabs at its end; not before the position. */
   public int skipSpacesBack(int index) {
     int i = index;
     while (i > position && isSpace(buffer[i - 1])) {
@@ -154,7 +155,7 @@ public final class TextCursor {
     return i;
   }
 
-  /** Where the word begins that ends before {@code index}, spaces and tabs left out; not before here. */
+  /** The start of the word that ends before {@code index}, spaces and tabs left out; not before the position. */
   public int wordStart(int index) {
     int i = skipSpacesBack(index);
     while (i > position && !isSpace(buffer[i - 1])) {
@@ -172,12 +173,12 @@ public final class TextCursor {
     return b == ' ' || b == '\t';
   }
 
-  /** Whether the text from here on is {@code word}, spaces and tabs at its end apart. */
+  /** Whether the text from here on is {@code word}, except for spaces and tabs at its end. */
   public boolean rest(byte[] word) {
     return at(position, word) && skipSpacesBack(end) <= position + word.length;
   }
 
-  /** Like skip; a text that ends within {@code word} is passed over to its end, too. */
+  /** Like skip; also skips to the end of a text that ends within {@code word}. */
   boolean skipOrCut(byte[] word) {
     int length = Math.min(word.length, end - position);
     for (int i = 0; i < length; i++) {
@@ -189,7 +190,7 @@ public final class TextCursor {
     return true;
   }
 
-  /** Passes over digits. Whether there is one, or the end. */
+  /** Skips digits; returns whether there is one, or the end. */
   boolean skipDigits() {
     int start = position;
     position = Bytes.skipDigits(buffer, start, end);
@@ -200,7 +201,7 @@ public final class TextCursor {
     return Bytes.isBefore(buffer, position, end, word);
   }
 
-  /** Whether {@code word} stands anywhere from here on. */
+  /** Whether {@code word} is anywhere from here on. */
   public boolean contains(byte[] word) {
     return find(word, position) >= 0;
   }
@@ -210,12 +211,12 @@ public final class TextCursor {
     return Bytes.find(buffer, from, Math.min(end, to - 1 + word.length), word);
   }
 
-  /** Index of the first {@code word} that lies in [from, end), or -1. */
+  /** Index of the first {@code word} in [from, end), or -1. */
   int find(byte[] word, int from) {
     return Bytes.find(buffer, from, end, word);
   }
 
-  /** Index of the last {@code word} that lies in [from, end), or -1. */
+  /** Index of the last {@code word} in [from, end), or -1. */
   int findLast(byte[] word, int from) {
     byte[] text = buffer;
     byte first = word[0];
@@ -245,10 +246,7 @@ public final class TextCursor {
     return value;
   }
 
-  /**
-   * The digits here, of which there may be any number, as a number that fits a long, or {@link OomLine#ABSENT}. Passes
-   * over a number that does not fit, too.
-   */
+  /** The digits here, in any number, as a long, or {@link OomLine#ABSENT}. Also skips a number that does not fit. */
   public long nextNumber() {
     long value = 0;
     boolean fits = true;
@@ -261,7 +259,7 @@ public final class TextCursor {
     return fits && position > start ? value : ABSENT;
   }
 
-  /** The number behind {@code key}, or ABSENT. */
+  /** The number after {@code key}, or ABSENT. */
   long number(byte[] key, long max) {
     int start = position;
     long value = skip(key) ? number(max) : ABSENT;
@@ -271,7 +269,7 @@ public final class TextCursor {
     return value;
   }
 
-  /** The number behind {@code key}, with or without a minus, or ABSENT. */
+  /** The number after {@code key}, with or without a minus, or ABSENT. */
   long signed(byte[] key, long max) {
     int start = position;
     if (!skip(key)) {
@@ -289,7 +287,7 @@ public final class TextCursor {
     return negative ? -value : value;
   }
 
-  /** The {@code <number>kB} behind {@code key} in bytes, UNLIMITED for a page counter without a limit, or ABSENT. */
+  /** The {@code <number>kB} after {@code key} in bytes, UNLIMITED for a page counter without a limit, or ABSENT. */
   long limitBytes(byte[] key) {
     int start = position;
     long bytes = skip(key) ? limitBytes() : ABSENT;
@@ -299,7 +297,7 @@ public final class TextCursor {
     return bytes;
   }
 
-  /** The {@code <number>kB} behind {@code key} in bytes, or ABSENT. */
+  /** The {@code <number>kB} after {@code key} in bytes, or ABSENT. */
   long sizeBytes(byte[] key) {
     int start = position;
     long bytes = skip(key) ? sizeBytes() : ABSENT;
@@ -309,15 +307,15 @@ public final class TextCursor {
     return bytes;
   }
 
-  /** The {@code <number>kB} here in bytes; ABSENT for a page counter without a limit, too. */
+  /** The {@code <number>kB} here in bytes; ABSENT also for a page counter without a limit. */
   long sizeBytes() {
     long bytes = limitBytes();
     return bytes == OomLine.UNLIMITED ? ABSENT : bytes;
   }
 
   /**
-   * The {@code <number>kB} here (some lines write {@code KB}) in bytes, or {@link OomLine#ABSENT}. Passes over one that
-   * does not fit a long, and over a number without the unit; one without a limit is a size as any other.
+   * The {@code <number>kB} here (some lines write {@code KB}) in bytes, or {@link OomLine#ABSENT}. Also skips a size
+   * that does not fit a long, and a number without the unit. A size without a limit counts as any other.
    */
   public long nextSizeBytes() {
     long kb = nextNumber();
@@ -337,7 +335,7 @@ public final class TextCursor {
     return kb >= UNLIMITED_MIN_KB ? OomLine.UNLIMITED : kb << 10;
   }
 
-  /** Passes over a {@code nodemask} and keeps it, unless it is {@code (null)}. */
+  /** Skips a {@code nodemask} and keeps it, unless it is {@code (null)}. */
   void nodemask(ByteText field) {
     if (!skip(NO_NODEMASK)) {
       int from = position;
@@ -346,14 +344,14 @@ public final class TextCursor {
     }
   }
 
-  /** {@code 0-1,3}: passes over it, not over the comma before the next key. */
+  /** Skips {@code 0-1,3}, but not the comma before the next key. */
   void skipNodeList() {
     while (position < end && (isDigit(buffer[position]) || buffer[position] == '-' || isCommaBeforeDigit(position))) {
       position++;
     }
   }
 
-  /** Where the digits, hyphens and commas at the end begin. */
+  /** The start of the digits, hyphens and commas at the end. */
   int findTrailingNodeList() {
     byte[] text = buffer;
     int start = position;
@@ -368,7 +366,7 @@ public final class TextCursor {
     return buffer[i] == ',' && i + 1 < end && isDigit(buffer[i + 1]);
   }
 
-  /** The end of the name that stands here (letters, digits, {@code _}, brackets); here if there is none. */
+  /** The end of the name here (letters, digits, {@code _}, brackets); the position if there is none. */
   public int nameEnd() {
     int i = position;
     while (i < end && isNameByte(buffer[i])) {

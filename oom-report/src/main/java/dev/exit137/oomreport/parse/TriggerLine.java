@@ -5,7 +5,9 @@ import static dev.exit137.oomreport.parse.OomLine.ABSENT;
 
 import dev.exit137.oomreport.parse.OomLine.Kind;
 
-/** Who asked for memory when there was none. Only the name of the process stands before, and it may be any. */
+/**
+ * The process that asked for memory when there was none. Only its name comes before, and a name may hold any bytes.
+ */
 final class TriggerLine {
   private static final int MAX_ESCAPED_COMM_BYTES = 4 * OomLine.MAX_COMM_BYTES;
   private static final int MAX_OOM_ADJ = 1000;
@@ -37,8 +39,8 @@ final class TriggerLine {
   private TriggerLine() {}
 
   /**
-   * Whether {@code text[start, end)} may be a line that a name begins. They are told by their end, since that costs other
-   * lines nothing: a list of numbers behind one of two keys, or two words.
+   * Whether {@code text[start, end)} may be a line that begins with a name. Its end decides, since that costs other
+   * lines nothing: a list of numbers after one of two keys, or two words.
    */
   static boolean isLikely(byte[] text, int start, int end) {
     if (start == end || (text[end - 1] > '=' && text[end - 1] != 'r')) {
@@ -79,8 +81,8 @@ final class TriggerLine {
    * <p>sshd invoked oom-killer: gfp_mask=0x201da, order=0, oom_adj=-17, oom_score_adj=-1000 (2.6.36; without the second
    * from 2.6.31; oomkilladj=0 before)
    *
-   * <p>A comm is all that may stand before, and nothing behind: a device may have a name with these words in it, which
-   * the kernel prints with others before and behind.
+   * <p>Only a comm may come before, and nothing after: a device may have a name with these words in it, and the
+   * kernel prints such a name with other words before and after.
    */
   private static void parseInvoked(TextCursor text, OomLine line) {
     int invoked = readComm(text, line, INVOKED);
@@ -90,7 +92,7 @@ final class TriggerLine {
     text.position(invoked);
     text.skip(INVOKED);
     if (text.atEnd()) {
-      // Somebody shortened it: the kernel does not.
+      // The line was shortened later: the kernel does not print it so.
       line.kind = Kind.INVOKED;
       return;
     }
@@ -125,9 +127,9 @@ final class TriggerLine {
   /**
    * stress invoked oom-killer: gfp_mask=0x6000c0(GFP_KERNEL), nodemask=(null), order=0, oo0
    *
-   * <p>What is left of the line where a terminal or a pager cut it. Its last character may be anything: a terminal writes
-   * all that does not fit there, a pager shows {@code >} there. So the rest must be how such a line begins, and a field
-   * counts when what follows it is there.
+   * <p>The beginning of a line that a terminal or a pager cut. Its last character may be anything: a terminal writes
+   * all further characters over it, a pager shows {@code >} there. So the rest must be the beginning of such a line, and
+   * a field counts only when the text after it is there.
    */
   static void parseCut(TextCursor text, OomLine line) {
     int invoked = readComm(text, line, INVOKED);
@@ -180,7 +182,7 @@ final class TriggerLine {
     line.kind = Kind.CPUSET;
   }
 
-  /** Reads the name before {@code word} and returns where that begins, or -1 if a name is not all that is there. */
+  /** Reads the name before {@code word} and returns the start of the word, or -1 if anything but a name is there. */
   private static int readComm(TextCursor text, OomLine line, byte[] word) {
     int start = text.position();
     int end = text.find(word, start, start + MAX_ESCAPED_COMM_BYTES + 1);
