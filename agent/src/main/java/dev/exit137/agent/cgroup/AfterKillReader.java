@@ -12,8 +12,8 @@ import java.util.Optional;
 import java.util.OptionalLong;
 
 /**
- * Reads a cgroup's memory files right after a kill, raw: the cgroup can be gone in milliseconds, so they are parsed
- * later, on another thread. Reading is for the agent-epoll thread.
+ * Reads a cgroup's memory files right after a kill, as raw bytes. The cgroup can be gone in milliseconds, so another
+ * thread parses them later. The agent-epoll thread reads.
  */
 public final class AfterKillReader {
   private static final List<String> V2_FILES =
@@ -24,16 +24,16 @@ public final class AfterKillReader {
       List.of(
           "memory.usage_in_bytes", "memory.max_usage_in_bytes", "memory.limit_in_bytes", "memory.oom_control",
           "memory.stat");
-  /** 2^64-1 stands for `max`, no limit. */
+  /** 2^64-1 means `max`, no limit. */
   private static final long UNLIMITED = -1L;
 
   /** v1 writes "no limit" as the largest page-aligned number (PAGE_COUNTER_MAX pages). */
   static final long V1_UNLIMITED_FROM = Long.MAX_VALUE - (64 << 10);
 
   /**
-   * The files as they were read.
+   * The files as read.
    *
-   * @param readAfterKillNanos from the kill to the reading; empty where no record says when the kill was
+   * @param readAfterKillNanos time from the kill to the reading; empty where no record gives the time of the kill
    */
   public record Raw(OptionalLong readAfterKillNanos, List<RawFile> files) {}
 
@@ -55,7 +55,7 @@ public final class AfterKillReader {
     swapLimitName = Sys.nativeString(v2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
   }
 
-  /** The cgroup's files as they are now; empty when nothing could be read any more. */
+  /** The cgroup's files as they are now; empty where none can be read any more. */
   public Optional<Raw> read(Cgroup cgroup, OptionalLong nanosSinceKill) {
     if (cgroup.isRemoved()) {
       return Optional.empty();
@@ -71,7 +71,7 @@ public final class AfterKillReader {
 
   /** Sets the cgroup's own limits, as far as they can be read. */
   public void readLimits(Cgroup cgroup, Limit.Builder limit) {
-    // It was hit: where there is none, it was taken away since.
+    // The limit was hit: where the file shows none, it was removed since.
     readBytes(cgroup, limitName).stream().filter(bytes -> bytes != UNLIMITED).forEach(limit::setLimitBytes);
     readBytes(cgroup, swapLimitName)
         .ifPresent(bytes -> limit.setSwapLimitBytes(bytes).setSwapIncludesMemory(!v2));
@@ -83,7 +83,7 @@ public final class AfterKillReader {
         : bytesOrMax(text(reader.copy()));
   }
 
-  /** The message for what was read. Any thread. */
+  /** Parses the files that were read. Any thread. */
   public static AfterKill parse(Raw raw) {
     AfterKill.Builder result = AfterKill.newBuilder();
     raw.readAfterKillNanos().ifPresent(result::setReadAfterKillNanos);

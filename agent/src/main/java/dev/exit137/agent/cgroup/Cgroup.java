@@ -9,13 +9,13 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One memory cgroup, known by its inode: the same path made again is another cgroup. Holds what its kill counters said
- * when they were last read, and how many of those kills are accounted for by an event.
+ * One memory cgroup, identified by its inode: a new directory at the same path is another cgroup. Holds the values of
+ * its kill counters at the last reading, and the number of those kills that an event accounts for.
  *
  * <p>A counted kill that no event accounts for yet is a <em>surplus</em>. Owned by the agent-epoll thread.
  */
 public final class Cgroup {
-  /** The kernel counts an OOM before it kills, and may have to print long reports in between. */
+  /** The kernel counts an OOM before it kills, and may print long reports in between. */
   private static final long OOM_IS_NEW_NANOS = 30_000_000_000L;
 
   private final long inode;
@@ -41,7 +41,7 @@ public final class Cgroup {
   private long sampledAtNanos;
   private @Nullable MemorySnapshot snapshot;
 
-  /** @param dirFd a descriptor of the directory, which this cgroup closes */
+  /** @param dirFd a descriptor of the directory; this cgroup closes it */
   Cgroup(long inode, String path, @Nullable Cgroup parent, int dirFd) {
     this.inode = inode;
     this.path = path;
@@ -54,12 +54,12 @@ public final class Cgroup {
     return inode;
   }
 
-  /** From the root of the hierarchy as the kernel's log spells it: {@code /a/b}. */
+  /** Path from the root of the hierarchy, as the kernel's log spells it: {@code /a/b}. */
   public String path() {
     return path;
   }
 
-  /** The cgroup above; null for the root. */
+  /** The parent cgroup; null for the root. */
   public @Nullable Cgroup parent() {
     return parent;
   }
@@ -68,7 +68,7 @@ public final class Cgroup {
     return children;
   }
 
-  /** A descriptor of the directory, or -1 once it was closed. */
+  /** A descriptor of the directory; -1 after it is closed. */
   int dirFd() {
     return dirFd;
   }
@@ -78,12 +78,12 @@ public final class Cgroup {
     return dirFd < 0;
   }
 
-  /** CLOCK_MONOTONIC, nanoseconds, when the removal was seen. */
+  /** CLOCK_MONOTONIC, nanoseconds, when the removal was detected. */
   public long removedAtNanos() {
     return removedAtNanos;
   }
 
-  /** Watch descriptors of inotify that are this cgroup's. */
+  /** The inotify watch descriptors of this cgroup. */
   int[] watches() {
     return watches;
   }
@@ -98,13 +98,13 @@ public final class Cgroup {
     removedAtNanos = nowNanos;
   }
 
-  /** Closes the descriptor, once; there is none afterwards. */
+  /** Closes the descriptor, if it is open. */
   void closeDirectory() {
     Sys.close(dirFd);
     dirFd = -1;
   }
 
-  /** Whether it has, or ever had, a cgroup below it: then memory.events counts more than memory.events.local. */
+  /** Whether this cgroup has, or ever had, a child: then memory.events counts more than memory.events.local. */
   public boolean isInterior() {
     return interior;
   }
@@ -113,14 +113,14 @@ public final class Cgroup {
     interior = true;
   }
 
-  /** Whether its counters could ever be read; false for the root of cgroup v2 and where memory is not enabled. */
+  /** Whether its counters were ever readable; false for the root of cgroup v2 and where memory is not enabled. */
   public boolean hasCounters() {
     return counted;
   }
 
   void countersRead(long localKills, long treeKills, long ooms, long nowNanos) {
     if (localKills < this.localKills || treeKills < this.treeKills || ooms < this.ooms) {
-      // The memory controller was turned off and on again: it counts from zero.
+      // The memory controller was disabled and enabled again: it counts from zero.
       restore(0, 0, 0);
       this.ooms = 0;
     }
@@ -137,52 +137,52 @@ public final class Cgroup {
   }
 
   /**
-   * Kills counted in this very cgroup that no event accounts for; negative when a record was read before the counter.
+   * Kills counted in this cgroup itself that no event accounts for; negative when a record was read before the counter.
    */
   public long surplus() {
     return localKills - localAccounted;
   }
 
-  /** The same for this cgroup and all below it, those that have vanished included. */
+  /** The same for this cgroup and all its descendants, including removed ones. */
   long treeSurplus() {
     return treeKills - treeAccounted;
   }
 
-  /** Number of kills here that events account for: the next one's ordinal is one more. */
+  /** Number of kills in this cgroup that events account for; the ordinal of the next kill is one more. */
   public long accountedKills() {
     return localAccounted;
   }
 
-  /** The same for this cgroup and all below it. */
+  /** The same for this cgroup and all its descendants. */
   public long accountedTreeKills() {
     return treeAccounted;
   }
 
   /**
-   * OOMs counted lately at this cgroup's own limit, and not yet taken as evidence. They can be more than were killed
-   * for: every thread that finds no memory counts one, and all but the first may find that there is some again.
+   * Recent OOMs at this cgroup's own limit that are not yet used as evidence. There can be more of them than kills:
+   * every thread that finds no memory counts one, and all threads but the first may then find free memory again.
    */
   public long newOoms() {
     return ooms - oomsAccounted;
   }
 
-  /** Takes one of the new OOMs as evidence for an incident. */
+  /** Uses one of the new OOMs as evidence for an incident. */
   public void accountOom() {
     oomsAccounted++;
   }
 
-  /** An OOM that was taken is evidence for an incident that is still to be told, after all. */
+  /** Makes an OOM new again: it was used, but its incident is still to be reported. */
   public void returnOom() {
     oomsAccounted = Math.max(0, oomsAccounted - 1);
   }
 
-  /** An event accounts for {@code kills} of this cgroup. */
+  /** An event accounts for {@code kills} kills in this cgroup. */
   public void account(long kills) {
     localAccounted += kills;
     accountTree(kills);
   }
 
-  /** An event accounts for {@code kills} somewhere below this cgroup, in a cgroup that has vanished. */
+  /** An event accounts for {@code kills} kills in a removed cgroup somewhere below this one. */
   public void accountTree(long kills) {
     for (Cgroup at = this; at != null; at = at.parent) {
       at.treeAccounted += kills;
@@ -190,7 +190,7 @@ public final class Cgroup {
     }
   }
 
-  /** Takes every kill counted so far, and no more, as accounted for. */
+  /** Sets the accounts to exactly the kills counted so far. */
   void absorbKills() {
     if (localAccounted != localKills || treeAccounted != treeKills) {
       snapshot = null;
@@ -199,7 +199,7 @@ public final class Cgroup {
     treeAccounted = treeKills;
   }
 
-  /** The same for OOMs, those included whose kill is still to come. */
+  /** The same for OOMs, including those that have not led to a kill yet. */
   void absorbOoms() {
     oomsAccounted = ooms;
   }
@@ -215,8 +215,8 @@ public final class Cgroup {
   }
 
   /**
-   * Kills below this cgroup that were counted and whose own cgroup has vanished. Right only when this cgroup's counters
-   * were read before its children's: the other order counts a kill in between twice.
+   * Counted kills below this cgroup in cgroups that are removed. Correct only when this cgroup's counters were read
+   * before its children's: in the other order a kill in between counts twice.
    */
   public long vanishedSurplus() {
     if (!interior || !counted) {
@@ -229,7 +229,7 @@ public final class Cgroup {
     return surplus;
   }
 
-  /** Marks it as watched; returns whether it was not so before. */
+  /** Marks it as watched; returns whether it was not watched before. */
   boolean markWatched() {
     boolean wasWatched = watched;
     watched = true;
@@ -249,21 +249,21 @@ public final class Cgroup {
   }
 
   /**
-   * Where its memory was before a kill that no event accounts for yet, as the memory of that kill's incident. Empty where
-   * it was not read since the kill before.
+   * Its memory before a kill that no event accounts for yet, as the memory of that kill's incident. Empty where no
+   * snapshot was read since the previous kill.
    */
   public Optional<Incident> sampledBefore(long killedAtNanos) {
     return snapshot == null ? Optional.empty() : snapshot.before(killedAtNanos);
   }
 
-  /** Replaces the snapshot, and returns the one before; null for none. */
+  /** Replaces the snapshot and returns the previous one; null for none. */
   @Nullable MemorySnapshot swapSnapshot(@Nullable MemorySnapshot newer) {
     MemorySnapshot before = snapshot;
     snapshot = newer;
     return before;
   }
 
-  /** CLOCK_MONOTONIC, nanoseconds, when it was last tried to read where its memory is. */
+  /** CLOCK_MONOTONIC, nanoseconds, of the last attempt to sample its memory. */
   long sampledAtNanos() {
     return sampledAtNanos;
   }
@@ -272,7 +272,7 @@ public final class Cgroup {
     sampledAtNanos = nowNanos;
   }
 
-  /** This cgroup, or the first above it that is not removed. */
+  /** This cgroup, or its nearest ancestor that is not removed. */
   public Cgroup nearestLive() {
     Cgroup at = this;
     while (at.isRemoved() && at.parent != null) {
@@ -281,7 +281,7 @@ public final class Cgroup {
     return at;
   }
 
-  /** This cgroup, or the one above it, that has this path; null for none. */
+  /** This cgroup, or its ancestor, with this path; null for none. */
   public @Nullable Cgroup atOrAbove(String wanted) {
     Cgroup at = this;
     while (at != null && !at.path.equals(wanted)) {
@@ -290,7 +290,7 @@ public final class Cgroup {
     return at;
   }
 
-  /** Whether this cgroup is {@code other} or below it. */
+  /** Whether this cgroup is {@code other} or a descendant of it. */
   public boolean isAtOrBelow(Cgroup other) {
     for (Cgroup at = this; at != null; at = at.parent) {
       if (at == other) {

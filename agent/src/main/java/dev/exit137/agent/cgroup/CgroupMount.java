@@ -10,9 +10,9 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Where the cgroup hierarchy with the memory controller is mounted, and which version it has.
+ * The mount of the cgroup hierarchy with the memory controller, and its version.
  *
- * @param root the directory that stands for {@code prefix} of the hierarchy
+ * @param root the directory where {@code prefix} of the hierarchy is mounted
  * @param mode never {@code NONE} or unspecified
  * @param prefix path of {@code root} within the whole hierarchy as the kernel's log spells it; empty for the
  *     hierarchy's root
@@ -28,7 +28,8 @@ public record CgroupMount(Path root, CgroupMode mode, String prefix) {
    * Finds the hierarchy with the memory controller.
    *
    * @param procRoot a procfs; its {@code self/mountinfo} is read (proc_pid_mountinfo(5))
-   * @param cgroupRoot look only here, or in its {@code memory} and {@code unified} subdirectories
+   * @param cgroupRoot if present, only this directory and its {@code memory} and {@code unified} subdirectories are
+   *     searched
    * @return empty where no memory controller is mounted
    */
   public static Optional<CgroupMount> find(Path procRoot, Optional<Path> cgroupRoot) throws IOException {
@@ -66,7 +67,7 @@ public record CgroupMount(Path root, CgroupMode mode, String prefix) {
     return v1 ? CgroupMode.V1 : CgroupMode.V2;
   }
 
-  /** True: v1's. False: v2's. Empty: no memory controller here. */
+  /** True for the controller of v1, false for that of v2, empty where there is no memory controller. */
   private static Optional<Boolean> memoryControllerIsV1(Path directory) throws IOException {
     if (Files.exists(directory.resolve("memory.oom_control"))) {
       return Optional.of(true);

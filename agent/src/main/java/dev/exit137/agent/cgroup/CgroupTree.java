@@ -14,8 +14,8 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The live cgroups as a tree, and those that were removed lately: the record of a kill is often read after its cgroup
- * is gone. Owned by the agent-epoll thread.
+ * The tree of live cgroups, and the cgroups removed recently: the record of a kill is often read after its cgroup is
+ * gone. Owned by the agent-epoll thread.
  */
 public final class CgroupTree {
   private static final long KEEP_REMOVED_NANOS = 30_000_000_000L;
@@ -31,13 +31,13 @@ public final class CgroupTree {
   private final IntToLongFunction inodeOf;
   private @Nullable Cgroup root;
 
-  /** What a checkpoint remembers of a cgroup: its counters as far as events account for them. */
+  /** The part of a cgroup that a checkpoint keeps: the kills and OOMs that events account for. */
   public record Account(long inode, long localKills, long treeKills, long ooms) {}
 
   /**
-   * @param onRemoved told of every cgroup that was removed
-   * @param onRefused told of the -errno where a cgroup that is there cannot be opened
-   * @param inodeOf the inode of a descriptor, or -errno
+   * @param onRemoved receives every cgroup that is removed
+   * @param onRefused receives -errno when an existing cgroup cannot be opened
+   * @param inodeOf returns the inode of a descriptor, or -errno
    */
   CgroupTree(
       CgroupMount mount,
@@ -53,7 +53,7 @@ public final class CgroupTree {
     prefix = mount.prefix();
   }
 
-  /** Where the cgroup's directory is. */
+  /** Path of the cgroup's directory. */
   String directoryOf(Cgroup cgroup) {
     String below = cgroup.path().substring(prefix.length());
     return below.equals("/") ? rootDirectory : rootDirectory + below;
@@ -64,7 +64,7 @@ public final class CgroupTree {
     return byInode.size();
   }
 
-  /** To be applied to cgroups when they are found; those of an earlier run of the agent in the same boot. */
+  /** Keeps the accounts of an earlier run of the agent in the same boot; each is applied when its cgroup is found. */
   void remember(List<Account> accounts) {
     accounts.forEach(account -> remembered.put(account.inode(), account));
   }
@@ -75,7 +75,7 @@ public final class CgroupTree {
     return root;
   }
 
-  /** Adds a child, which may have been known before; null when it is gone already. */
+  /** Adds a child, which may be known already; returns null when it is gone. */
   @Nullable Cgroup add(Cgroup parent, String name) {
     String path = parent.path().equals("/") ? "/" + name : parent.path() + "/" + name;
     Cgroup child = open(parent, path, directoryOf(parent) + "/" + name);
@@ -97,11 +97,11 @@ public final class CgroupTree {
     if (inode < 0 || (known != null && (known.path().equals(path) || known.parent() == null || stillThere(known)))) {
       Sys.close(fd);
       refusedUnlessGone(inode);
-      // One that is mounted at another path, too, would be counted twice, and be above itself without an end.
+      // A cgroup that is mounted at a second path, too, would be counted twice, and would be its own ancestor.
       return known != null && known.path().equals(path) ? known : null;
     }
     if (known != null) {
-      // Renamed, as cgroup v1 allows.
+      // It was renamed; cgroup v1 allows that.
       remove(known, monotonicNanos.getAsLong());
     }
     Cgroup cgroup = new Cgroup(inode, path, parent, fd);
@@ -117,7 +117,7 @@ public final class CgroupTree {
     return Sys.open(directory, Sys.O_PATH | Sys.O_DIRECTORY | Sys.O_CLOEXEC);
   }
 
-  /** @return whether it may be there: that it cannot be opened does not say that it is gone */
+  /** @return whether the cgroup may still exist: a failure to open it does not prove that it is gone */
   private boolean refusedUnlessGone(long negativeErrno) {
     boolean refused = negativeErrno < 0 && negativeErrno != -Sys.ENOENT && negativeErrno != -Sys.ENODEV;
     if (refused) {
@@ -126,7 +126,7 @@ public final class CgroupTree {
     return refused;
   }
 
-  /** Whether the directory at the cgroup's path still is this cgroup, as far as that can be found out. */
+  /** Whether the directory at the cgroup's path is still this cgroup; true also where an error hides the answer. */
   boolean stillThere(Cgroup cgroup) {
     int fd = openDirectory(directoryOf(cgroup));
     long inode = fd < 0 ? fd : inodeOf.applyAsLong(fd);
@@ -134,7 +134,7 @@ public final class CgroupTree {
     return inode == cgroup.inode() || refusedUnlessGone(inode);
   }
 
-  /** Removes a cgroup, which is not the root, and all below it. */
+  /** Removes a cgroup and its descendants; never the root. */
   void remove(Cgroup cgroup, long nowNanos) {
     List.copyOf(cgroup.children().values()).forEach(child -> remove(child, nowNanos));
     String name = cgroup.path().substring(cgroup.path().lastIndexOf('/') + 1);
@@ -145,7 +145,7 @@ public final class CgroupTree {
     onRemoved.accept(cgroup);
   }
 
-  /** Drops what was removed long ago. */
+  /** Drops the cgroups that were removed long ago. */
   void forgetRemoved(long nowNanos) {
     while (!removed.isEmpty() && nowNanos - removed.peekFirst().removedAtNanos() > KEEP_REMOVED_NANOS) {
       removed.removeFirst();
@@ -197,18 +197,18 @@ public final class CgroupTree {
     return removed;
   }
 
-  /** Takes every kill counted so far as accounted for. */
+  /** Marks every kill counted so far as accounted for. */
   public void absorbKills() {
     forEach(Cgroup::absorbKills);
   }
 
-  /** Takes everything counted so far as accounted for. */
+  /** Marks every kill and OOM counted so far as accounted for. */
   public void absorbAll() {
     absorbKills();
     forEach(Cgroup::absorbOoms);
   }
 
-  /** What a checkpoint must remember: cgroups with nothing accounted are left out. */
+  /** The accounts for a checkpoint; cgroups with nothing accounted are left out. */
   public List<Account> accounts() {
     List<Account> accounts = new ArrayList<>();
     forEach(

@@ -26,10 +26,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Follows the cgroup tree through one inotify instance (inotify(7)): directories come and go, kill counters move,
- * cgroups become populated. cgroup v1 notifies nothing but directories: there the counters are read at every kill that
- * the node counts. Where the kernel refuses watches, or the instance, the tree is scanned every second. What fails for
- * one cgroup is survived, and keeps none of the others back.
+ * Follows the cgroup tree through one inotify instance (inotify(7)): directories appear and disappear, kill counters
+ * change, cgroups become populated. cgroup v1 notifies of directories only: there the counters are read at every kill
+ * that the node counts. Where the kernel refuses watches, or the instance, the tree is scanned every second. A failure
+ * in one cgroup is survived and does not delay the others.
  *
  * <p>Owned by the agent-epoll thread.
  */
@@ -68,10 +68,10 @@ public final class CgroupWatcher implements EpollIoHandle {
 
   /**
    * @param monotonicNanos CLOCK_MONOTONIC
-   * @param countersMoved told of a cgroup whose counter shows a kill that no event accounts for
-   * @param containerAppeared told of the id of a container whose cgroup is there, and of its directory
-   * @param sampleInterval how often it is read where the memory of a cgroup is; 0 for never
-   * @param guard of this process
+   * @param countersMoved receives a cgroup when its counter shows a kill that no event accounts for
+   * @param containerAppeared receives the id of a container when its cgroup is found, and the cgroup's directory
+   * @param sampleInterval how often the memory of a cgroup is sampled; 0 for never
+   * @param guard the guard of this process
    */
   public CgroupWatcher(
       CgroupMount mount,
@@ -85,7 +85,7 @@ public final class CgroupWatcher implements EpollIoHandle {
         new Inotify(Sys.inotifyInit()), Sys::inode);
   }
 
-  /** @param inodeOf the inode of a descriptor, or -errno */
+  /** @param inodeOf returns the inode of a descriptor, or -errno */
   CgroupWatcher(
       CgroupMount mount,
       LongSupplier monotonicNanos,
@@ -111,17 +111,17 @@ public final class CgroupWatcher implements EpollIoHandle {
     }
   }
 
-  /** Whether there is a descriptor to wait for; without one, {@link #fd} must not be asked for. */
+  /** Whether there is a descriptor to wait for; without one, {@link #fd} must not be called. */
   public boolean hasDescriptor() {
     return inotify.fd() >= 0;
   }
 
-  /** The cgroups as they are known now. */
+  /** The known cgroups. */
   public CgroupTree tree() {
     return tree;
   }
 
-  /** Which process was seen in which cgroup. */
+  /** The cgroup in which each process was last seen. */
   public PidIndex pids() {
     return processes.pids();
   }
@@ -136,12 +136,15 @@ public final class CgroupWatcher implements EpollIoHandle {
     return watchesRefused;
   }
 
-  /** Whether counters that move are notified; else {@link #refreshAll} must be called when the node counts a kill. */
+  /**
+   * Whether the kernel notifies of counter changes; else {@link #refreshAll} must be called when the node counts a
+   * kill.
+   */
   public boolean notifiesCounters() {
     return v2 && watchesRefused == 0;
   }
 
-  /** Whether the counters are those of cgroup v2, in which a cgroup counts for those below it, too. */
+  /** Whether the counters are those of cgroup v2, where a cgroup also counts for its descendants. */
   public boolean isV2() {
     return v2;
   }
@@ -153,7 +156,7 @@ public final class CgroupWatcher implements EpollIoHandle {
     return any[0];
   }
 
-  /** Finds every cgroup there is, watches it and reads its counters. */
+  /** Finds every existing cgroup, watches it and reads its counters. */
   public void start(List<CgroupTree.Account> remembered) {
     tree.remember(remembered);
     discoverRoot();
@@ -168,7 +171,7 @@ public final class CgroupWatcher implements EpollIoHandle {
     }
   }
 
-  /** Watches a cgroup and all below it. Anyone may make one below his own, so deep that recursion would fail. */
+  /** Watches a cgroup and its descendants. Any user may nest cgroups below his own, too deep for recursion. */
   private void discover(Cgroup first) {
     ArrayDeque<Cgroup> found = new ArrayDeque<>(List.of(first));
     while (!found.isEmpty()) {
@@ -228,7 +231,7 @@ public final class CgroupWatcher implements EpollIoHandle {
     return children;
   }
 
-  /** There is, or was, a cgroup below this one: from now on its tree count matters, too. */
+  /** The cgroup has, or had, a child: from now on its tree count matters, too. */
   public void hadCgroupBelow(Cgroup cgroup) {
     if (!cgroup.isInterior()) {
       cgroup.markInterior();
@@ -240,9 +243,10 @@ public final class CgroupWatcher implements EpollIoHandle {
   }
 
   /**
-   * The watch first, then the counter: a kill that came before the watch is seen by the reading.
+   * Adds the watch before it reads the counter: the reading includes a kill that came before the watch.
    *
-   * @return false where there are none: the memory controller may be enabled for it later, and nothing tells when
+   * @return false where there are no counters: the memory controller may be enabled later, and no notification says
+   *     when
    */
   private boolean watchCounters(Cgroup cgroup) {
     if (counters.read(cgroup) != 0) {
@@ -278,7 +282,7 @@ public final class CgroupWatcher implements EpollIoHandle {
     }
   }
 
-  /** rmdir takes away the watch of the directory alone: those of its files would pin their inodes for ever. */
+  /** rmdir removes only the watch of the directory: the watches of its files would pin their inodes for ever. */
   private void unwatch(Cgroup removed) {
     sampler.remove(removed);
     for (int watch : removed.watches()) {
@@ -296,12 +300,12 @@ public final class CgroupWatcher implements EpollIoHandle {
         countersMoved.accept(cgroup);
       }
     } else if (cgroup.hasCounters() && !cgroup.isRemoved() && !withoutCounters.contains(cgroup)) {
-      // The memory controller was turned off: when it comes back, its files are others and need other watches.
+      // The memory controller was disabled: when it is enabled again, its files are new and need new watches.
       withoutCounters.add(cgroup);
     }
   }
 
-  /** Reads a cgroup's counters and then its children's: only in this order is its vanished surplus right. */
+  /** Reads a cgroup's counters and then its children's: only in this order is its vanished surplus correct. */
   public void refreshWithChildren(Cgroup cgroup) {
     counters.read(cgroup);
     for (Cgroup child : cgroup.children().values()) {
@@ -309,7 +313,7 @@ public final class CgroupWatcher implements EpollIoHandle {
     }
   }
 
-  /** In it and below; v1 counts each cgroup apart. The counters are read now. */
+  /** In the cgroup and below; v1 counts each cgroup separately. Reads the counters now. */
   private boolean isEveryKillAccounted(Cgroup cgroup) {
     if (counters.read(cgroup) != 0 || cgroup.surplus() != 0) {
       return false;
@@ -328,7 +332,7 @@ public final class CgroupWatcher implements EpollIoHandle {
     tree.forEach(cgroup -> guard.run(PLACE, () -> visitor.accept(cgroup)));
   }
 
-  /** Looks at the whole tree again, whatever inotify told. */
+  /** Scans the whole tree again, whatever inotify has reported. */
   public void scan() {
     if (tree.size() == 0) {
       discoverRoot();
@@ -344,14 +348,14 @@ public final class CgroupWatcher implements EpollIoHandle {
     gone.stream()
         .filter(cgroup -> !cgroup.isRemoved())
         .forEach(cgroup -> guard.run(PLACE, () -> tree.remove(cgroup, now)));
-    // Cgroups below it may have come and gone unseen.
+    // Cgroups below it may have come and gone between two scans.
     forEach(this::hadCgroupBelow);
     forEach(this::discover);
     forEach(cgroup -> findChildren(cgroup).forEach(this::discover));
     forEach(processes::read);
   }
 
-  /** The periodic part: to be called about once a second. */
+  /** Periodic work; call about once a second. */
   public void tick(long nowNanos) {
     tree.forgetRemoved(nowNanos);
     guard.run(PLACE, () -> sampler.tick(nowNanos));
@@ -379,11 +383,11 @@ public final class CgroupWatcher implements EpollIoHandle {
 
   @Override
   public void handle(IoRegistration registration, IoEvent event) {
-    // Out of here an exception would put the whole event loop to sleep, and an error would end it.
+    // An exception out of this method would stop the whole event loop for a while, and an error would end it.
     guard.run(PLACE, wakeUp);
   }
 
-  /** Handles every notification that is queued now. */
+  /** Handles every queued notification. */
   public void drain() {
     inotify.drain(eventHandler);
   }
@@ -392,7 +396,7 @@ public final class CgroupWatcher implements EpollIoHandle {
     try {
       handleEvent(watchDescriptor, mask);
     } catch (Throwable e) {
-      // What it said is found by a scan, and those that wait behind it are handled.
+      // A scan finds the change instead, and the notifications queued after this one are handled.
       guard.caught(PLACE, e);
       scanDue = true;
     }
@@ -434,7 +438,7 @@ public final class CgroupWatcher implements EpollIoHandle {
 
   private void directoryChanged(Cgroup parent, int mask, String name) {
     if ((mask & Sys.IN_CREATE) != 0) {
-      // Also when it is gone before it can be opened: what was counted in it is in the parent's tree count.
+      // Also for a cgroup that is gone before it can be opened: the parent's tree count includes its kills.
       hadCgroupBelow(parent);
       Cgroup made = tree.add(parent, name);
       if (made != null) {
@@ -443,7 +447,7 @@ public final class CgroupWatcher implements EpollIoHandle {
       return;
     }
     Cgroup child = parent.children().get(name);
-    // The notification may be of a cgroup before this one with the same name.
+    // The notification may be about an earlier cgroup of the same name.
     if (child != null && !tree.stillThere(child)) {
       tree.remove(child, monotonicNanos.getAsLong());
     }

@@ -8,11 +8,11 @@ import dev.exit137.agent.linux.Sys;
 import java.util.function.LongSupplier;
 
 /**
- * Reads a cgroup's kill counters. On v2 {@code memory.events.local} counts in the cgroup alone and {@code
- * memory.events} in all below it, the vanished included (Documentation/admin-guide/cgroup-v2.rst); {@code oom} counts
- * in the cgroup whose limit was hit, before anything is killed (mem_cgroup_oom in mm/memcontrol.c). On v1 {@code
- * oom_kill} of {@code memory.oom_control} counts in the cgroup alone (kernels 4.13 and later), and nothing counts OOMs:
- * {@code failcnt} moves whenever the limit is met, also where reclaim finds memory.
+ * Reads a cgroup's kill counters. On v2 {@code memory.events.local} counts in the cgroup alone, and
+ * {@code memory.events} also in all its descendants, including removed ones (Documentation/admin-guide/cgroup-v2.rst);
+ * {@code oom} counts in the cgroup at its limit, before anything is killed (mem_cgroup_oom in mm/memcontrol.c). On v1
+ * {@code oom_kill} of {@code memory.oom_control} counts in the cgroup alone (kernels 4.13 and later), and no file
+ * counts OOMs: {@code failcnt} grows whenever the limit is met, also where reclaim finds memory.
  *
  * <p>Owned by the agent-epoll thread; reading allocates nothing.
  */
@@ -41,12 +41,12 @@ final class MemoryEventsReader {
     treeName = Sys.nativeString("memory.events");
   }
 
-  /** Reads a cgroup's counters anew; returns 0, or -errno and leaves the cgroup as it was. */
+  /** Reads a cgroup's counters; returns 0, or -errno and leaves the cgroup unchanged. */
   int read(Cgroup cgroup) {
     if (cgroup.isRemoved()) {
       return -Sys.ENOENT;
     }
-    // The tree before the leaf: a kill in between makes the difference negative, never a kill too many.
+    // The tree before the leaf: a kill in between makes the difference negative, and never adds a kill.
     long treeKills = -1;
     if (v2 && (cgroup.isInterior() || !cgroup.hasCounters())) {
       int result = file.read(cgroup.dirFd(), treeName);

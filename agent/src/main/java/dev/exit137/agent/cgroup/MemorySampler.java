@@ -6,17 +6,18 @@ import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 
 /**
- * Keeps of each cgroup that has a limit, and has used half of it, where its memory was last. For the kills whose report
- * the kernel leaves out: it prints 10 in 5 s. A cgroup is looked at when it is at its limit, which v2 tells, and every
- * interval; on a large node less often, so that all of an idle agent costs less than 0.1 % of a processor.
+ * Keeps the last memory sample of each cgroup that has a limit and has used half of it. The sample is for kills without
+ * a report: the kernel prints only 10 reports in 5 s. A cgroup is checked when it is at its limit (v2 notifies of that)
+ * and at every interval; on a large node less often, so that the whole of an idle agent costs less than 0.1 % of a
+ * processor.
  *
- * <p>What was read while a kill was counted may be from after it: then what was read before is kept. Owned by the
- * agent-epoll thread; allocates once per cgroup.
+ * <p>A sample that was read while a kill was counted may show the memory after it: then the previous sample is kept.
+ * Owned by the agent-epoll thread; allocates once per cgroup.
  */
 final class MemorySampler {
   private static final long TICK_NANOS = 1_000_000_000L;
   private static final int MAX_LOOKS_PER_TICK = 4;
-  /** A look is two small files, a sample some five, of which memory.stat makes the kernel add up all processors' counts. */
+  /** A check reads two small files, a sample some five. For memory.stat the kernel adds up all processors' counts. */
   private static final int MAX_SAMPLES_PER_TICK = 8;
 
   private final MemorySnapshot.Files files;
@@ -28,8 +29,8 @@ final class MemorySampler {
   private int samplesLeft = MAX_SAMPLES_PER_TICK;
 
   /**
-   * @param interval how often each cgroup is looked at; 0 for never
-   * @param allKillsAccounted reads the counters of a cgroup and says whether an event accounts for every kill there
+   * @param interval how often each cgroup is checked; 0 for never
+   * @param allKillsAccounted reads the counters of a cgroup and returns whether events account for every kill there
    */
   MemorySampler(
       boolean v2, Duration interval, LongSupplier monotonicNanos, Predicate<Cgroup> allKillsAccounted) {
@@ -49,7 +50,7 @@ final class MemorySampler {
     turns.remove(cgroup);
   }
 
-  /** Its memory.events moved: it is at its limit, or near. */
+  /** Its memory.events changed: it is at its limit, or near. */
   void onEvents(Cgroup cgroup) {
     long now = monotonicNanos.getAsLong();
     if (intervalNanos > 0 && samplesLeft > 0 && now - cgroup.sampledAtNanos() >= TICK_NANOS) {
@@ -57,7 +58,7 @@ final class MemorySampler {
     }
   }
 
-  /** To be called about once a second. */
+  /** Periodic work; call about once a second. */
   void tick(long nowNanos) {
     samplesLeft = MAX_SAMPLES_PER_TICK;
     if (turns.isEmpty()) {
@@ -82,7 +83,7 @@ final class MemorySampler {
     }
     long usageBytes = files.usageBytes(cgroup);
     if (usageBytes < limitBytes / 2) {
-      // What it held once, long before the kill, would explain nothing.
+      // A sample from long before the kill would explain nothing.
       cgroup.swapSnapshot(null);
       return;
     }

@@ -12,7 +12,7 @@ import java.util.function.ObjLongConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where the memory of a cgroup and all below it was at one moment. Only numbers: read again, it allocates nothing.
+ * The memory of a cgroup and its descendants at one moment. Only numbers: a second reading allocates nothing.
  *
  * <p>Owned by the agent-epoll thread.
  */
@@ -47,14 +47,14 @@ public final class MemorySnapshot {
     }
   }
 
-  /** The files that a snapshot is read from. */
+  /** The files of a snapshot. */
   static final class Files {
     private final boolean v2;
     private final FileReader file = new FileReader(16 * 1024);
     private final NativeMemory limit;
     private final NativeMemory usage;
     private final NativeMemory stat = Sys.nativeString("memory.stat");
-    /** What memory.stat of this version lacks: swap on v2, kernel memory on v1. */
+    /** The value that memory.stat of this version lacks: swap on v2, kernel memory on v1. */
     private final NativeMemory missing;
 
     Files(boolean v2) {
@@ -68,13 +68,13 @@ public final class MemorySnapshot {
       return file.read(cgroup.dirFd(), name) > 0 ? file.firstNumber() : ABSENT;
     }
 
-    /** Its own limit in bytes; negative for none, and where it cannot be read. */
+    /** Its own limit in bytes; negative for no limit, and where it cannot be read. */
     long limitBytes(Cgroup cgroup) {
       long bytes = number(cgroup, limit);
       return bytes < AfterKillReader.V1_UNLIMITED_FROM ? bytes : ABSENT;
     }
 
-    /** Its memory and that of all below it in bytes; negative where it cannot be read. */
+    /** Memory of the cgroup and its descendants in bytes; negative where it cannot be read. */
     long usageBytes(Cgroup cgroup) {
       return number(cgroup, usage);
     }
@@ -86,7 +86,7 @@ public final class MemorySnapshot {
   private long limitBytes;
   private long usageBytes;
 
-  /** Reads it anew; returns whether it could be read, else what it holds is of no use. */
+  /** Reads the snapshot again; returns whether that worked. After a failure its content is invalid. */
   boolean read(Cgroup cgroup, long limitBytes, long usageBytes, Files files) {
     if (files.file.read(cgroup.dirFd(), files.stat) <= 0) {
       return false;
@@ -102,12 +102,12 @@ public final class MemorySnapshot {
     return true;
   }
 
-  /** CLOCK_MONOTONIC, nanoseconds, when all of it had been read. */
+  /** Sets the time at which all of it had been read, CLOCK_MONOTONIC in nanoseconds. */
   void takenAt(long nanos) {
     takenAtNanos = nanos;
   }
 
-  /** As the memory of an incident, of which no block is printed; empty when it was not read before the kill. */
+  /** The snapshot as the memory of an incident without printed blocks; empty when it was not read before the kill. */
   Optional<Incident> before(long killedAtNanos) {
     if (killedAtNanos < takenAtNanos) {
       return Optional.empty();

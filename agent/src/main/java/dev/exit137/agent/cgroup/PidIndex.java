@@ -4,9 +4,9 @@ import io.netty.util.collection.IntObjectHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which cgroup a process was in, known <em>before</em> it is killed: at the kill the process is usually gone. An entry
- * outlives its process and its cgroup for a while, because the record of a kill is read after both are gone; so what it
- * says of a kill must agree with the cgroup's counter, or the kill with the cgroup's lifetime.
+ * The cgroup of each process, known <em>before</em> it is killed: at the kill the process is usually gone. An entry
+ * outlives its process and its cgroup for a while, because the record of a kill is read after both are gone. So an
+ * entry is evidence of a kill only if the cgroup's counter agrees, or the kill is within the cgroup's lifetime.
  *
  * <p>Owned by the agent-epoll thread.
  */
@@ -24,7 +24,7 @@ public final class PidIndex {
     return cgroup != null ? cgroup : seenBefore.get(pid);
   }
 
-  /** All live processes are put again now: those that are not are forgotten at the renewal after this one. */
+  /** Starts a renewal: the caller enters all live processes again. The next renewal drops the others. */
   void beginRenewal() {
     seenBefore = seen;
     seen = new IntObjectHashMap<>(Math.max(256, seen.size()));

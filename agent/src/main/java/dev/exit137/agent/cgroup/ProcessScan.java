@@ -6,13 +6,13 @@ import dev.exit137.agent.linux.Sys;
 import java.util.ArrayDeque;
 import java.util.function.LongSupplier;
 
-/** Learns which processes are in which cgroup while they live. Owned by the agent-epoll thread. */
+/** Learns the cgroups of processes while they live. Owned by the agent-epoll thread. */
 final class ProcessScan {
   private static final long REFRESH_NANOS = 1_000_000_000L;
   private static final long RENEWAL_NANOS = 60_000_000_000L;
   private static final long YOUNG_NANOS = 10_000_000_000L;
 
-  /** cgroup v1 does not tell when a cgroup becomes populated: a new one is looked at for a while. */
+  /** cgroup v1 does not notify when a cgroup becomes populated: a new one is scanned for a while. */
   private record Young(Cgroup cgroup, long sinceNanos) {}
 
   private final LongSupplier monotonicNanos;
@@ -31,7 +31,7 @@ final class ProcessScan {
     return pids;
   }
 
-  /** Looks at a cgroup for a while: nothing tells when it becomes populated. */
+  /** Scans a cgroup for a while: no notification says when it becomes populated. */
   void addYoung(Cgroup cgroup) {
     young.addLast(new Young(cgroup, monotonicNanos.getAsLong()));
   }
@@ -43,7 +43,7 @@ final class ProcessScan {
     }
   }
 
-  /** In a cgroup at its limit, or below it, there will be kills: learn the processes while they live, once a second. */
+  /** A cgroup at its limit, or one below it, will have kills: learns its processes while they live, once a second. */
   void refresh(Cgroup cgroup) {
     if (monotonicNanos.getAsLong() - cgroup.pidsReadAtNanos() > REFRESH_NANOS) {
       read(cgroup);
@@ -51,7 +51,7 @@ final class ProcessScan {
     }
   }
 
-  /** The periodic part: to be called about once a second. */
+  /** Periodic work; call about once a second. */
   void tick(long nowNanos, CgroupTree tree) {
     if (nowNanos - renewedAtNanos > RENEWAL_NANOS) {
       renewedAtNanos = nowNanos;

@@ -1,6 +1,6 @@
 /**
- * The memory cgroups of the node: where they are, which come and go, what their kill counters say, which processes are in
- * them, and what their files say after a kill.
+ * The memory cgroups of the node: their mount, their creation and removal, their kill counters, their processes, and
+ * their files after a kill.
  *
  * @see <a href="https://docs.kernel.org/admin-guide/cgroup-v2.html">Control Group v2</a>
  * @see <a href="https://docs.kernel.org/admin-guide/cgroup-v1/memory.html">Memory Resource Controller (v1)</a>

@@ -14,10 +14,10 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Finds the cgroup of a killed process. In this order: the kernel's own summary line; the index of processes seen
- * before the kill; /proc; the only counter that moved. All but the first must agree with a counter where
- * one is left, because a pid may have been used again: the kernel counts a kill before it prints it, so a counter that
- * shows no kill is proof against.
+ * Finds the cgroup of a killed process. The sources, in this order: the kernel's own summary line; the index of
+ * processes seen before the kill; /proc; the only counter that moved. All but the first must agree with a counter,
+ * where one is left, because the kernel may have reused the pid. The kernel counts a kill before it prints it, so a
+ * counter without a kill is proof against.
  *
  * <p>Owned by the agent-epoll thread.
  */
@@ -36,8 +36,9 @@ final class Attributor {
 
   /**
    * @param killedAtNanos CLOCK_MONOTONIC at the kill
-   * @param live the record was read as it came; the processes of an old one are gone, and their pids may be used again
-   * @param first no baseline yet: the counters still hold kills from before the ring
+   * @param live whether the record was read as it was printed; the processes of an old one are gone, their pids may be
+   *     reused
+   * @param first whether there is no baseline yet: the counters still hold kills from before the ring
    */
   CgroupAttribution attribute(OomIncident incident, OomLine killed, long killedAtNanos, boolean live, boolean first) {
     watcher.drain();
@@ -57,7 +58,7 @@ final class Attributor {
     return first ? CgroupAttribution.UNKNOWN : fromCounters(killed.pid(), live);
   }
 
-  /** The kernel names the path; what is left to find is which cgroup of that path, and which counter counted it. */
+  /** The kernel names the path. Still open: which cgroup of that path it is, and which counter counted the kill. */
   private CgroupAttribution fromKernel(String path) {
     List<Evidence> sources = new ArrayList<>(List.of(Evidence.KMSG_SUMMARY));
     Cgroup cgroup = watcher.tree().find(path);
@@ -66,7 +67,7 @@ final class Attributor {
       countedBy = countedBy(cgroup);
     }
     if (countedBy == null) {
-      // Gone, or made again under the same path: the kill is in the tree count of what is left above it.
+      // It is gone, or was created again at the same path: the kill is in the tree count of its nearest live ancestor.
       Cgroup removed = lastRemoved(path);
       Cgroup above = watcher.tree().deepest(path.substring(0, path.lastIndexOf('/')));
       if (removed != null) {
@@ -94,7 +95,7 @@ final class Attributor {
     if (!cgroup.isRemoved()) {
       return agreeing(cgroup);
     }
-    // After the removal the pid may be another process'.
+    // After the removal the pid may belong to another process.
     if (killedAtNanos > cgroup.removedAtNanos()) {
       return null;
     }
@@ -125,8 +126,8 @@ final class Attributor {
   }
 
   /**
-   * The only counter that moved names the cgroup: all kills that the node counted and no record told of, this one
-   * included, are in it, and none of an earlier record can be.
+   * The only counter that moved names the cgroup: it holds all kills that the node counted and no record reported, this
+   * one included, and none of an earlier record.
    */
   private CgroupAttribution fromCounters(long pid, boolean live) {
     watcher.refreshAll();
@@ -149,13 +150,13 @@ final class Attributor {
       return first
           .cgroup()
           .map(cgroup -> new CgroupAttribution(cgroup.path(), cgroup, cgroup, List.of(), counter))
-          // Which of the vanished it was stays open, where it counts does not.
+          // It stays open which removed cgroup it was; the counter that counted the kill is certain.
           .orElseGet(() -> new CgroupAttribution("", null, first.countedBy(), first.candidates(), counter));
     }
     return CgroupAttribution.ambiguous(Surplus.candidatesOf(surpluses));
   }
 
-  /** No kill is missing, so it is one of those that were reported without a record. */
+  /** No kill is missing, so the record belongs to a kill that was reported without one. */
   private CgroupAttribution ofReported(Collection<CountedOnly> reported, long pid) {
     List<Cgroup> cgroups = reported.stream().map(CountedOnly::countedBy).distinct().toList();
     Cgroup indexed = watcher.pids().cgroupOf((int) pid);
@@ -173,13 +174,13 @@ final class Attributor {
     return path.equals(ancestor) || ancestor.equals("/") || path.startsWith(ancestor + "/");
   }
 
-  /** The cgroup, if its counter, read now, shows a kill that is not accounted for; else null. */
+  /** The cgroup, if its counter, read now, shows an unaccounted kill; else null. */
   private @Nullable Cgroup countedBy(Cgroup cgroup) {
     watcher.refresh(cgroup);
     return cgroup.surplus() > 0 ? cgroup : null;
   }
 
-  /** Whether the nearest live cgroup above a removed one still counts a kill in something that has vanished. */
+  /** Whether the nearest live ancestor of a removed cgroup still counts a kill in a removed cgroup. */
   private boolean countsVanished(Cgroup removed) {
     return vanishedSurplus(removed.nearestLive()) > 0;
   }

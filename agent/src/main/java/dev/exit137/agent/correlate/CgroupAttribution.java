@@ -7,12 +7,12 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The cgroup that a kill belongs to, as this node has it.
+ * The cgroup of a kill, as this node has it.
  *
- * @param attribution the part of it that the event has
- * @param cgroup the cgroup itself, live or lately removed; null where only its path is known, or nothing
- * @param countedBy the cgroup whose counter counted the kill: {@code cgroup}, or the nearest cgroup above it that is
- *     left; null where no counter shows it
+ * @param attribution the part of it that goes into the event
+ * @param cgroup the cgroup itself, live or recently removed; null where only its path is known, or nothing
+ * @param countedBy the cgroup with the counter that counted the kill: {@code cgroup}, or its nearest ancestor that is
+ *     left; null where no counter shows the kill
  */
 record CgroupAttribution(Attribution attribution, @Nullable Cgroup cgroup, @Nullable Cgroup countedBy) {
   static final CgroupAttribution UNKNOWN = new CgroupAttribution(Attribution.UNKNOWN, null, null);
@@ -43,19 +43,19 @@ record CgroupAttribution(Attribution attribution, @Nullable Cgroup cgroup, @Null
   }
 
   /**
-   * Whether {@code cgroup} surely is the victim's, and not one that was made later under the same path: its counter, where
-   * it has one, shows the kill.
+   * Whether {@code cgroup} is certainly the victim's, and not a later one at the same path: its counter, where it has
+   * one, shows the kill.
    */
   boolean isOfThisVeryCgroup() {
     return cgroup != null && (countedBy != null || !cgroup.hasCounters());
   }
 
-  /** The victim's very cgroup; null where it is not known for certain. */
+  /** The victim's own cgroup; null where it is not certain. */
   @Nullable Cgroup certainCgroup() {
     return isOfThisVeryCgroup() ? cgroup : null;
   }
 
-  /** Enters the kill into the books of the cgroup that counted it. */
+  /** Adds the kill to the accounts of the cgroup that counted it. */
   void account() {
     if (countedBy == null) {
       return;

@@ -30,9 +30,9 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Joins what the records say with what the counters say: one event per killed process, at once, and a new revision when
- * better evidence comes. Where a part of that fails, the event has what the records say; a kill counts as reported when it
- * was handed over, so that the counters tell of it where that failed, too. Nothing is thrown at the assembler.
+ * Joins the records with the counters: one event per killed process, at once, and a new revision when better evidence
+ * comes. Where a part of that fails, the event has the evidence of the records alone. A kill counts as reported only
+ * after its report is handed over, so that the counters report it where that fails. No exception reaches the assembler.
  *
  * <p>Owned by the agent-epoll thread; allocates once per kill, nothing per record.
  */
@@ -40,8 +40,8 @@ public final class Correlator implements IncidentAssembler.Sink {
   static final String PLACE = "correlate";
 
   /**
-   * The kernel kills a group in one loop, a line and a process at a time; later than this the next line may as well be of
-   * an OOM whose head was rate-limited. A line takes 13 ms on a serial console of 115200 baud.
+   * The kernel kills a group in one loop, one line and one process at a time. A line that comes later than this may as
+   * well belong to an OOM with a rate-limited head. A line takes 13 ms on a serial console of 115200 baud.
    */
   private static final long GROUP_LOOP_MICROS = 20_000;
 
@@ -70,15 +70,15 @@ public final class Correlator implements IncidentAssembler.Sink {
   private Optional<Incident> sampled = Optional.empty();
   private long attributedSequence = -1;
   private CgroupAttribution attribution = CgroupAttribution.UNKNOWN;
-  /** This incident's once it has sources; until then it is found anew for each event. */
+  /** The limit of this incident, once it has sources; until then each event searches it again. */
   private Limit.Builder limit = Limit.newBuilder();
   private List<Evidence> limitSources = List.of();
 
   /**
    * @param watcher empty where no memory cgroup can be watched
    * @param reports takes the events; must not block
-   * @param hasBaseline whether a checkpoint of this boot says which kills are accounted for
-   * @param guard of this process
+   * @param hasBaseline whether a checkpoint of this boot has the accounted kills
+   * @param guard the guard of this process
    */
   public Correlator(
       Node node,
@@ -103,30 +103,30 @@ public final class Correlator implements IncidentAssembler.Sink {
     attributor = watcher.map(w -> new Attributor(w, new ProcessFiles(procRoot), balance, surplus));
   }
 
-  /** Kills whose cgroup stays empty because several fit. */
+  /** Kills without a cgroup because several fit. */
   public long ambiguous() {
     return ambiguous;
   }
 
-  /** Kills whose cgroup stays empty because nothing names it. */
+  /** Kills without a cgroup because no evidence names it. */
   public long unattributed() {
     return unattributed;
   }
 
-  /** The books of what counters show and no record explains. */
+  /** The accounts of the kills that counters show and no record explains. */
   public SurplusBook surplus() {
     return surplus;
   }
 
   /**
    * The ring was read to its end for the first time: from now on, records are read as they are printed. The counters
-   * and the balance must have been read before it: what was counted since then has its record still to come.
+   * and the balance must have been read before it: kills counted since then still have their record to come.
    */
   public void startLive() {
     live = true;
     liveSinceNanos = clock.nowNanos();
     if (!hasBaseline) {
-      // Kills from before the ring's oldest record: no one was watching, and nobody can say when.
+      // Kills from before the ring's oldest record: no agent watched then, and their time is unknown.
       watcher.ifPresent(w -> w.tree().absorbAll());
       balance.startHere();
       hasBaseline = true;
@@ -135,9 +135,9 @@ public final class Correlator implements IncidentAssembler.Sink {
   }
 
   /**
-   * A record is about to be handled. One that was just printed shows how the kernel's clock runs.
+   * Call before a record is handled. A record that was just printed shows how the kernel's clock runs.
    *
-   * @param isBacklog it was in the ring when the device was opened
+   * @param isBacklog whether the record was in the ring when the device was opened
    */
   public void onRecord(long timestampMicros, boolean isBacklog) {
     backlog = isBacklog;
@@ -151,12 +151,12 @@ public final class Correlator implements IncidentAssembler.Sink {
     return live && !backlog;
   }
 
-  /** Whether the counters' baseline covers the kill: they cannot tell of it any more. */
+  /** Whether the counters' baseline includes the kill: then they cannot show it any more. */
   private boolean isInBaseline(long killedAtNanos) {
     return backlog && killedAtNanos < baselineNanos;
   }
 
-  /** Time passes: to be called about once a second. */
+  /** Periodic work; call about once a second. */
   public void tick() {
     fruitless.tick(clock.nowNanos());
   }
@@ -166,7 +166,7 @@ public final class Correlator implements IncidentAssembler.Sink {
     slab.append(kernelRecord);
   }
 
-  /** Bytes of reports that were too long to be kept. */
+  /** Bytes of reports that were too long to keep. */
   public long reportBytesOmitted() {
     return slab.omittedBytes();
   }
@@ -227,7 +227,7 @@ public final class Correlator implements IncidentAssembler.Sink {
     enter(report, countedOnly, killedAtNanos, now);
   }
 
-  /** Enters a kill that was handed over into the books. */
+  /** Adds a kill to the accounts after its report was handed over. */
   private void enter(KillReport report, Optional<KillReport> countedOnly, long killedAtNanos, long nowNanos) {
     countedOnly.ifPresentOrElse(surplus::recordHasCome, balance::onKill);
     attribution.account();
@@ -253,7 +253,10 @@ public final class Correlator implements IncidentAssembler.Sink {
         : Optional.empty();
   }
 
-  /** Where the memory was before the incident's first kill: of the cgroup whose limit was hit, else of the victim's. */
+  /**
+   * Sets the memory before the incident's first kill: that of the cgroup at its limit, else that of the victim's
+   * cgroup.
+   */
   private void sample(OomKillEvent.Builder event, long killedAtNanos) {
     if (!sampleTaken) {
       sampleTaken = true;
@@ -275,7 +278,7 @@ public final class Correlator implements IncidentAssembler.Sink {
     guard.run(PLACE, () -> accountRepeatedKill(incident, killed, sequence, timestampMicros));
   }
 
-  /** It was counted in the same cgroup once more. */
+  /** The kernel counted the process once more, in the same cgroup. */
   private void accountRepeatedKill(OomIncident incident, OomLine killed, long sequence, long timestampMicros) {
     long now = clock.nowNanos();
     if (isInBaseline(now - clock.ageNanos(timestampMicros, now))) {
@@ -294,11 +297,11 @@ public final class Correlator implements IncidentAssembler.Sink {
     ofThisIncident.clear();
   }
 
-  /** What is known of the whole incident. */
+  /** Reports the event again with the data of the whole incident, if that has changed. */
   private void revise(KillReport report, OomIncident incident) {
     OomKillEvent.Builder better = report.event().toBuilder();
     if (better.getIncident().getLimit().getCgroup().isEmpty() && !limitSources.isEmpty()) {
-      // The cgroup of a later victim was known.
+      // A later victim's cgroup was known.
       EventFactory.setLimit(better, limit).addAllEvidence(limitSources);
     }
     better
@@ -322,7 +325,7 @@ public final class Correlator implements IncidentAssembler.Sink {
         events.withoutKill(incident, limit, times(incident.lastTimestampMicros(), now)).addAllEvidence(limitSources);
     KillReport report = new KillReport(event.build(), Optional.empty(), slab.take(), Optional.empty());
     if (report.event().getOutcome() == Outcome.KILL_NOT_SEEN) {
-      // Its kill is counted, and will be told by the counters: that event needs what was counted.
+      // Its kill is counted and the counters will report it: that event needs the counted OOM.
       limits.ifPresent(finder -> finder.giveBack(report));
     }
     reports.accept(report);
@@ -353,7 +356,7 @@ public final class Correlator implements IncidentAssembler.Sink {
         timestampMicros, clock.wallTime(timestampMicros, observed, nowNanos), observed, recovered);
   }
 
-  /** Whose limit it was: once for all processes that are killed in a group, as soon as one's cgroup is known. */
+  /** Finds the cgroup at its limit: once for all processes of a group kill, as soon as the cgroup of one is known. */
   private void findLimit(OomIncident incident, boolean memcg, @Nullable Cgroup victims, long killedAtNanos) {
     if (limitSources.isEmpty()) {
       Limit.Builder found = EventFactory.limit(incident);

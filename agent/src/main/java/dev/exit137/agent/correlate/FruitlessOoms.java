@@ -7,9 +7,9 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * OOMs of a cgroup that has nothing to kill. Its processes ask for memory again and again, and the kernel prints a whole
- * report each time, more than a hundred a second: one event tells of all, and how many there were. It is told anew at
- * most once a second. Owned by the agent-epoll thread.
+ * OOMs of a cgroup that has nothing to kill. Its processes ask for memory again and again, and the kernel prints a
+ * whole report each time, more than a hundred a second. One event reports all of them, with their number. It is sent
+ * again at most once a second. Owned by the agent-epoll thread.
  */
 final class FruitlessOoms {
   private static final long SAME_WITHIN_NANOS = TimeUnit.SECONDS.toNanos(10);
@@ -27,7 +27,7 @@ final class FruitlessOoms {
     this.reports = reports;
   }
 
-  /** Counts the incident if it is one more of the same. It then needs no event of its own. */
+  /** Counts the incident if it repeats the last one. Then it needs no event of its own. */
   boolean isRepeated(OomIncident incident, long nowNanos) {
     boolean repeated =
         report != null
@@ -41,7 +41,7 @@ final class FruitlessOoms {
     return repeated;
   }
 
-  /** Remembers an incident without a kill, and what was reported of it. */
+  /** Remembers an incident without a kill, and its report. */
   void onReported(OomIncident incident, KillReport first, long nowNanos) {
     if (isFruitless(incident)) {
       tell(nowNanos);
@@ -54,7 +54,7 @@ final class FruitlessOoms {
     }
   }
 
-  /** Says how many there were, if it is time and there were more. */
+  /** Sends the event again with the new number, if it is time and the number has grown. */
   void tick(long nowNanos) {
     if (nowNanos - toldNanos >= TOLD_EVERY_NANOS) {
       tell(nowNanos);

@@ -5,9 +5,9 @@ import java.time.InstantSource;
 import java.util.function.LongSupplier;
 
 /**
- * Turns printk's time (microseconds since boot, local_clock) into wall time. printk's clock is not disciplined by NTP
- * and CLOCK_MONOTONIC is, so they drift apart: the drift is learnt from live records, of which the one that was read
- * fastest is the best measure.
+ * Converts printk's time (microseconds since boot, local_clock) into wall time. NTP disciplines CLOCK_MONOTONIC and not
+ * printk's clock, so the two drift apart. The drift is learnt from live records: the record that was read fastest is
+ * the best measure.
  *
  * <p>Owned by the agent-epoll thread.
  */
@@ -35,7 +35,7 @@ public final class KernelClock {
     return wall.instant();
   }
 
-  /** A record that was read right after it was printed. */
+  /** Learns from a record that was read right after it was printed. */
   void onLiveRecord(long timestampMicros, long nowNanos) {
     long ageNanos = nowNanos - timestampMicros * 1000;
     long driftedSince = (nowNanos - learntAtNanos) / DRIFT_DIVISOR;
@@ -44,7 +44,7 @@ public final class KernelClock {
     learnt = true;
   }
 
-  /** How long ago a record was printed; exact to the drift of the clocks where no live record was seen yet. */
+  /** The age of a record; exact to the drift of the clocks as long as no live record was seen. */
   long ageNanos(long timestampMicros, long nowNanos) {
     return Math.max(0, nowNanos - timestampMicros * 1000 - driftNanos);
   }

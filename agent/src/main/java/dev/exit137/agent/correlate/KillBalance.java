@@ -7,8 +7,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
 /**
- * The proof that nothing was lost: {@code oom_kill} of /proc/vmstat grows by one for every {@code Killed process}
- * record, those included that log a process once more. The kernel counts before it prints.
+ * Proves that no kill was lost: {@code oom_kill} of /proc/vmstat grows by one for every {@code Killed process} record,
+ * repeated records of a process included. The kernel counts before it prints.
  *
  * <p>Owned by the agent-epoll thread.
  */
@@ -27,7 +27,7 @@ public final class KillBalance {
   private long vmstat = UNKNOWN;
   private long unaccounted;
 
-  /** @param procRoot a procfs; where it has no vmstat with oom_kill (kernels before 4.13) there is no balance */
+  /** @param procRoot a procfs; if its vmstat has no oom_kill (kernels before 4.13), there is no balance */
   public KillBalance(Path procRoot) {
     procFd = Sys.open(procRoot.toString(), Sys.O_PATH | Sys.O_DIRECTORY | Sys.O_CLOEXEC);
   }
@@ -54,13 +54,14 @@ public final class KillBalance {
     repeatedKillRecords++;
   }
 
-  /** The record of a kill that {@link #startHere} took for one of before the ring's oldest record has come. */
+  /** A record has come that {@link #startHere} counted as one from before the ring's oldest record. */
   void onRecordFromBefore() {
     beforeFirstRecord = Math.max(0, beforeFirstRecord - 1);
   }
 
   /**
-   * What was counted at the last {@link #read} and is in no record so far came before the oldest record of the ring.
+   * Kills that the last {@link #read} counted and that are in no record so far came before the oldest record of the
+   * ring.
    */
   public void startHere() {
     beforeFirstRecord += difference();
@@ -68,8 +69,8 @@ public final class KillBalance {
   }
 
   /**
-   * Kills counted between the last {@link #settle} and the last {@link #read} that no event accounts for; negative when
-   * records came after it. What was lost for good before must not be taken for a kill whose record is still to come.
+   * Unaccounted kills between the last {@link #settle} and the last {@link #read}; negative when records came after it.
+   * A kill that was lost for good before must not pass for a kill with a record still to come.
    */
   long missing() {
     return difference() - unaccounted;
@@ -79,7 +80,7 @@ public final class KillBalance {
     return vmstat == UNKNOWN ? 0 : vmstat - beforeFirstRecord - kills - repeatedKillRecords;
   }
 
-  /** The moment is fit for a balance: the counter stands still and kmsg was read to its end. */
+  /** Takes the balance. The caller knows that the counter does not change and that kmsg was read to its end. */
   public void settle() {
     unaccounted = difference();
   }
@@ -100,7 +101,7 @@ public final class KillBalance {
     return repeatedKillRecords;
   }
 
-  /** Kills that no event accounts for, at the last fit moment. */
+  /** Kills that no event accounts for, at the last {@link #settle}. */
   public long unaccounted() {
     return unaccounted;
   }

@@ -7,10 +7,10 @@ import dev.exit137.proto.v1.OomKillEvent;
 import java.util.Optional;
 
 /**
- * What the agent-epoll thread hands to the agent-worker thread: an event as the kernel's evidence tells it, the cgroup's
- * files as they were read, and the long blocks of the report as they were printed.
+ * The data that the agent-epoll thread hands to the agent-worker thread: an event with the kernel's evidence, the
+ * cgroup's files as read, and the long blocks of the report as printed.
  *
- * @param sampled the memory of the incident as it was read before the kill, in place of the kernel's own block
+ * @param sampled the memory of the incident, read before the kill, in place of the kernel's own block
  */
 public record KillReport(
     OomKillEvent event,
@@ -18,7 +18,7 @@ public record KillReport(
     Optional<RawReport> blocks,
     Optional<Incident> sampled) {
 
-  /** The same kill, better known. */
+  /** The same kill with a better event. */
   KillReport revised(OomKillEvent.Builder better) {
     return new KillReport(better.setRevision(event.getRevision() + 1).build(), afterKill, blocks, sampled);
   }
@@ -28,7 +28,7 @@ public record KillReport(
     return new KillReport(event, afterKill, ofItsReport, sampled);
   }
 
-  /** Bytes of text that wait to be read. */
+  /** Bytes of text that are still to be read. */
   public int blocksLength() {
     return blocks.map(RawReport::length).orElse(0);
   }

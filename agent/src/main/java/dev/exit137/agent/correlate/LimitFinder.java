@@ -10,10 +10,10 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Finds the cgroup whose limit was hit. Where the kernel's own line names it, its {@code oom} counter is a second
- * source; where no line does, because the kernel limits their rate, the only cgroup at or above the victim's whose
- * counter moved is it. The kernel counts an OOM before it kills anything, so at the kill's record the counter has
- * moved. cgroup v1 counts no OOMs: there the line is all there is.
+ * Finds the cgroup at its limit. Where the kernel's own line names it, its {@code oom} counter is a second source. The
+ * kernel limits the rate of that line. Without it, the cgroup is the only one at or above the victim's with a counter
+ * that moved. The kernel counts an OOM before it kills anything, so at the kill's record the counter has moved. cgroup
+ * v1 counts no OOMs: there the line is the only source.
  *
  * <p>Owned by the agent-epoll thread.
  */
@@ -27,14 +27,13 @@ final class LimitFinder {
   }
 
   /**
-   * Adds to a limit of a memory cgroup what the counters and the files say of it.
+   * Adds the evidence of the counters and the files to the limit of a memory cgroup.
    *
-   * @param limit what the records say
-   * @param victims cgroup of the victim, live or lately removed, and none made later under its path; null where that is
+   * @param limit the limit as the records have it
+   * @param victims the victim's cgroup, live or recently removed, and not a later one at its path; null where that is
    *     not certain
-   * @param byCounter whether the counters alone may name the cgroup: what was counted before anybody watched is
-   *     absorbed
-   * @return the sources that say so; empty where no counter does
+   * @param byCounter whether the counters alone may name the cgroup; OOMs counted before the agent watched are absorbed
+   * @return the sources that name the cgroup; empty where no counter does
    */
   List<Evidence> find(Limit.Builder limit, @Nullable Cgroup victims, boolean byCounter) {
     String named = limit.getCgroup();
@@ -70,7 +69,7 @@ final class LimitFinder {
     return List.of(Evidence.MEMORY_EVENTS_OOM);
   }
 
-  /** The cgroup at a path that the kernel printed, unless it may be one that was made later. */
+  /** The cgroup at a path that the kernel printed, unless it may be a later one. */
   private @Nullable Cgroup atPath(String path) {
     Cgroup cgroup = watcher.tree().find(path);
     if (cgroup == null) {
@@ -80,7 +79,7 @@ final class LimitFinder {
     return cgroup.newOoms() > 0 || !watcher.isV2() ? cgroup : null;
   }
 
-  /** An event that is told anew, from better evidence, gives back the count that it took. */
+  /** Returns the OOM that an event used as evidence, before the event is made again from better evidence. */
   void giveBack(KillReport report) {
     if (report.event().getEvidenceList().contains(Evidence.MEMORY_EVENTS_OOM)) {
       Cgroup hit = watcher.tree().find(report.event().getIncident().getLimit().getCgroup());

@@ -13,12 +13,12 @@ import java.util.function.Consumer;
 /**
  * One kill that a counter shows and no event accounts for.
  *
- * @param countedBy the cgroup whose counter shows it
- * @param cgroup the cgroup in which the kill was; empty where it has vanished, and only the count above it is left
- * @param candidates the path of that cgroup, or of those that have vanished below {@code countedBy}
+ * @param countedBy the cgroup with that counter
+ * @param cgroup the cgroup of the kill; empty where it is removed, and only the count of its ancestor is left
+ * @param candidates the path of that cgroup, or the paths of the cgroups removed below {@code countedBy}
  */
 record Surplus(Cgroup countedBy, Optional<Cgroup> cgroup, List<String> candidates) {
-  /** Every kill of every cgroup, live or lately removed, by the counters as they were last read. */
+  /** Every unaccounted kill of every cgroup, live or recently removed, by the counters' last values. */
   static List<Surplus> find(CgroupWatcher watcher) {
     List<Surplus> surpluses = new ArrayList<>();
     watcher.tree().forEach(cgroup -> addOwn(cgroup, surpluses));
@@ -60,12 +60,12 @@ record Surplus(Cgroup countedBy, Optional<Cgroup> cgroup, List<String> candidate
     return paths.isEmpty() ? List.of(Attribution.UNSEEN) : paths.stream().distinct().toList();
   }
 
-  /** The paths of all candidates, each once. */
+  /** The paths of all candidates, without duplicates. */
   static List<String> candidatesOf(List<Surplus> surpluses) {
     return surpluses.stream().flatMap(surplus -> surplus.candidates().stream()).distinct().toList();
   }
 
-  /** An event accounts for it. */
+  /** Marks the kill as accounted for by an event. */
   void account() {
     if (cgroup.isPresent()) {
       countedBy.account(1);

@@ -21,23 +21,23 @@ import java.util.OptionalLong;
 import java.util.function.Consumer;
 
 /**
- * The books of what does not match yet: kills that a counter shows and no record explains (a surplus), and kills whose
- * record names no cgroup (unplaced). After the grace they settle each other; what is left of the surplus, as far as
- * /proc/vmstat agrees that a record is missing, is reported with the counter as its only evidence.
+ * The accounts that do not match yet: kills that a counter shows and no record explains (a surplus), and kills with a
+ * record that names no cgroup (unplaced). After the grace period the two settle each other. The rest of the surplus, as
+ * far as /proc/vmstat agrees that a record is missing, is reported with the counter as its only evidence.
  *
  * <p>Owned by the agent-epoll thread.
  */
 public final class SurplusBook {
-  /** What an outage has piled up is reported in portions: for each, a dozen files are read. */
+  /** After an outage the many kills are reported in portions: each kill needs a dozen files to be read. */
   private static final int MAX_REPORTS_AT_ONCE = 256;
   private static final int MAX_COUNTED_ONLY = 256;
   private static final int MAX_UNPLACED = 1024;
-  /** An unplaced kill whose counter has not shown by then lies in a cgroup that was never seen. */
+  /** An unplaced kill that no counter has shown by then was in a cgroup that the agent never saw. */
   private static final long FORGET_UNPLACED_NANOS = 10_000_000_000L;
 
   private record Unplaced(KillReport report, long sinceNanos) {}
 
-  /** A kill that was reported on a counter's evidence alone. */
+  /** A kill reported on a counter's evidence alone. */
   record CountedOnly(Cgroup countedBy, KillReport report) {
     boolean isCertain() {
       return !report.event().getCgroupPath().isEmpty();
@@ -70,7 +70,7 @@ public final class SurplusBook {
     this.guard = guard;
   }
 
-  /** Kills that were reported on a counter's evidence alone. */
+  /** Kills reported on a counter's evidence alone. */
   public long killsWithoutRecord() {
     return killsWithoutRecord;
   }
@@ -82,7 +82,7 @@ public final class SurplusBook {
     unplaced.add(new Unplaced(report, nowNanos));
   }
 
-  /** Whether the cgroup may be that of a kill whose record was read before: then its counter shows that one. */
+  /** Whether the cgroup may be that of a kill with an earlier record: then its counter shows that kill. */
   boolean isClaimed(String path) {
     return unplaced.stream()
         .map(kill -> kill.report().event())
@@ -90,8 +90,8 @@ public final class SurplusBook {
   }
 
   /**
-   * The oldest kill that was reported without a record, of a cgroup in which no counter shows a further one: the record
-   * that comes now is of that kill.
+   * The oldest kill reported without a record, in a cgroup with no counter that shows a further kill: the record that
+   * comes now belongs to that kill.
    */
   Optional<KillReport> countedOnly(CgroupAttribution attribution) {
     Cgroup cgroup = attribution.cgroup();
@@ -104,23 +104,23 @@ public final class SurplusBook {
         .map(CountedOnly::report);
   }
 
-  /** The kills whose record may still come. */
+  /** The kills with a record that may still come. */
   Collection<CountedOnly> countedOnly() {
     return countedOnly;
   }
 
-  /** The record of a kill that was reported without one has come, and was reported. */
+  /** The record of a kill that was reported without one has come and was reported. */
   @SuppressWarnings("ReferenceEquality") // This very report; to compare whole events would be slow.
   void recordHasCome(KillReport report) {
     countedOnly.removeIf(kill -> kill.report() == report);
   }
 
   /**
-   * Settles the books. To be called when kmsg was read to its end, and the count of kills has stood still for the
-   * grace: then every record that was to come has come.
+   * Settles the accounts. Call when kmsg was read to its end and the count of kills has not changed for the grace
+   * period: by then every record that will come has come.
    *
-   * @param recovered the counters are read for the first time after a start
-   * @return false when a kill was counted meanwhile, so that the moment was not fit, and when there is more to report
+   * @param recovered whether the counters are read for the first time after a start
+   * @return false when a kill was counted meanwhile, which makes the comparison void, and when there is more to report
    */
   public boolean settle(CgroupWatcher watcher, Instant now, long nowNanos, boolean recovered) {
     long counted = balance.vmstat();
@@ -143,15 +143,15 @@ public final class SurplusBook {
           if (reported++ == MAX_REPORTS_AT_ONCE) {
             return false;
           }
-          // One that cannot be reported stays missing in the balance, and keeps none of the others back.
+          // A kill that cannot be reported stays missing in the balance, and does not delay the others.
           guard.run(Correlator.PLACE, () -> report(surplus, otherwise, now, nowNanos, recovered));
         }
         surplus.account();
       }
     }
     if (counted != KillBalance.UNKNOWN && balance.read() == counted) {
-      // Nothing was killed meanwhile, so all that is counted is told: what the books still differ by is of cgroups that
-      // nobody saw come and go, and would hide a later kill.
+      // Nothing was killed meanwhile, so every counted kill is reported. The remaining difference belongs to cgroups
+      // that came and went unseen; it would hide a later kill.
       watcher.tree().absorbKills();
     }
     return true;
@@ -186,7 +186,7 @@ public final class SurplusBook {
     countedOnly.addLast(new CountedOnly(countedBy, report));
   }
 
-  /** The only cgroup at or above the victim's whose {@code oom} counter moved is the one whose limit was hit. */
+  /** The only cgroup at or above the victim's with an {@code oom} counter that moved is the one at its limit. */
   private void addLimit(OomKillEvent.Builder event, Cgroup victims) {
     Limit.Builder limit = Limit.newBuilder();
     List<Evidence> sources = limits.map(finder -> finder.find(limit, victims, true)).orElse(List.of());
@@ -195,7 +195,7 @@ public final class SurplusBook {
     }
   }
 
-  /** No record is missing: the surplus is of the unplaced kills. Where there is one of each, that names the cgroup. */
+  /** No record is missing: the surplus belongs to the unplaced kills. One of each names the cgroup. */
   private void place(List<Surplus> surpluses) {
     if (surpluses.size() == 1 && unplaced.size() == 1 && surpluses.get(0).cgroup().isPresent()) {
       KillReport report = unplaced.get(0).report();

@@ -1,6 +1,6 @@
 /**
- * The log and the counters joined: one event per killed process, its cgroup, and the books that prove that none is lost
- * and none is told twice.
+ * Joins the log with the counters: one event per killed process, its cgroup, and the accounts that prove that no kill
+ * is lost and none is reported twice.
  */
 @NullMarked
 package dev.exit137.agent.correlate;

@@ -20,8 +20,8 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * The OOMs of each workload on this node, the workloads that were killed last. An OOM counts once, in whatever revision
- * and of whichever of its victims it is told. Agent-worker thread.
+ * The OOMs of each workload on this node, for the workloads killed most recently. An OOM counts once, however many
+ * revisions and victims report it. Agent-worker thread.
  */
 public final class Workloads {
   static final int MAX_WORKLOADS = 128;
@@ -35,20 +35,20 @@ public final class Workloads {
   private static final String COMPOSE_SERVICE = "com.docker.compose.service";
 
   private final Map<String, WorkloadHistory> byWorkload = BoundedMap.byAccess(MAX_WORKLOADS);
-  /** What was told of a workload with an event, and with the others of its incident. */
+  /** The history that was sent with an event of a workload, by event and by incident. */
   private final Map<String, WorkloadHistory> told = BoundedMap.byAccess(MAX_TOLD);
 
-  /** @param remembered of an earlier run of the agent, the one that was killed last at the end */
+  /** @param remembered the histories of an earlier run of the agent; the workload killed last is at the end */
   public Workloads(List<WorkloadHistory> remembered) {
     remembered.forEach(history -> byWorkload.put(history.getWorkload(), history));
   }
 
-  /** To be remembered. */
+  /** The histories for the next run of the agent. */
   public List<WorkloadHistory> histories() {
     return List.copyOf(byWorkload.values());
   }
 
-  /** Counts the event's OOM, if it is a new one, and adds the history where there is one. */
+  /** Counts the event's OOM, if it is new, and adds the workload's history, if there is one. */
   public void add(OomKillEvent.Builder event) {
     event.clearWorkloadHistory();
     String workload = workload(event);
@@ -108,13 +108,13 @@ public final class Workloads {
     return oom.build();
   }
 
-  /** The victim's container's, or its unit's. */
+  /** Whether the limit is that of the victim's own container or unit. */
   private static boolean isOwn(Limit limit, String victimCgroup) {
     boolean ofOne = limit.getOwner() == Limit.Owner.CONTAINER || limit.getOwner() == Limit.Owner.UNIT;
     return ofOne && (victimCgroup + "/").startsWith(limit.getCgroup() + "/");
   }
 
-  /** As {@link WorkloadHistory#getWorkload} says; empty where it has no name of its own. */
+  /** The workload, as {@link WorkloadHistory#getWorkload} defines it; empty where it has no name of its own. */
   static String workload(OomKillEventOrBuilder event) {
     Container container = event.getContainer();
     String name = name(event);
@@ -129,7 +129,7 @@ public final class Workloads {
     return !container.getPod().getNamespace().isEmpty() && !container.getName().isEmpty();
   }
 
-  /** What its labels, Docker or systemd call it; empty for a pod without such a label. */
+  /** The name that its labels, Docker or systemd give it; empty for a pod without such a label. */
   public static String name(OomKillEventOrBuilder event) {
     Container container = event.getContainer();
     if (isInPod(container)) {
@@ -145,7 +145,7 @@ public final class Workloads {
     if (!container.getId().isEmpty()) {
       return container.getName();
     }
-    // A scope is made for one run of something, and has a number for a name.
+    // A scope is created for one run of a program, and its name is a number.
     return Optional.of(event.getUnit()).filter(unit -> unit.endsWith(".service")).orElse("");
   }
 

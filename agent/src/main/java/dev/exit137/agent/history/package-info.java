@@ -1,4 +1,4 @@
-/** Earlier kills of the same workload, by which an event says how often it has happened. */
+/** Earlier kills of the same workload: an event reports how many there were. */
 @NullMarked
 package dev.exit137.agent.history;
 

@@ -10,26 +10,26 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Keeps the kernel's log read: waits for its records, pauses, and opens the device again, with backoff, when it could not
- * be opened, read or waited for. Whatever fails, another try is on the timer.
+ * Keeps the kernel's log read: waits for its records, pauses, and opens the device again, with backoff, after it could
+ * not be opened, read or waited for. After any failure another attempt is scheduled.
  *
  * <p>Owned by the agent-epoll thread.
  */
 public final class KmsgFollower {
   private static final String PLACE = "kmsg";
 
-  /** The agent-epoll thread's. */
+  /** The timer of the agent-epoll thread. */
   public interface Timer {
     /** Runs the task on that thread. */
     void schedule(Runnable task, long delayNanos);
   }
 
-  /** Told of what becomes of the device, on the agent-epoll thread. */
+  /** Receives the state of the device, on the agent-epoll thread. */
   public interface Listener {
-    /** It cannot be read now; the reason is fit for a user. */
+    /** The device cannot be read now; the reason is fit for a user. */
     void onUnavailable(String reason);
 
-    /** It was opened again, and read to its end or until there was no room. */
+    /** The device was opened again, and read to its end or until there was no room. */
     void onReopened();
   }
 
@@ -44,7 +44,7 @@ public final class KmsgFollower {
   private boolean closed;
   private long reopens;
 
-  /** @param registrar has the source called when there are records, until what it returns is cancelled */
+  /** @param registrar registers the source for readable records, until the returned registration is cancelled */
   public KmsgFollower(
       KmsgSource source,
       Function<EpollIoHandle, IoRegistration> registrar,
@@ -74,7 +74,7 @@ public final class KmsgFollower {
     return !source.isOpen();
   }
 
-  /** Whether nobody waits for its records, though it can be read. */
+  /** Whether the device can be read, but its records are not waited for. */
   public boolean isPaused() {
     return source.isOpen() && registration == null;
   }
@@ -87,7 +87,7 @@ public final class KmsgFollower {
     }
   }
 
-  /** Reads what there is. */
+  /** Reads the available records. */
   public void drain() {
     guard.run(PLACE, source::drain);
   }
@@ -100,7 +100,7 @@ public final class KmsgFollower {
     try {
       registration = registrar.apply(source);
     } catch (RuntimeException e) {
-      // A device that cannot be waited for, /dev/null among them.
+      // epoll cannot wait for some devices, such as /dev/null.
       failed("it is not the kernel's log device: " + e.getMessage());
     }
   }
@@ -114,7 +114,7 @@ public final class KmsgFollower {
     }
   }
 
-  /** The device is of no use as it is: it is closed, and will be opened again. The reason is fit for a user. */
+  /** The device is unusable: it is closed, and will be opened again. The reason is fit for a user. */
   public void failed(String reason) {
     pause();
     source.close();

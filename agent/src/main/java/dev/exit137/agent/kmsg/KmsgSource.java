@@ -15,15 +15,15 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Tails {@code /dev/kmsg}: one record per read, from the start of the kernel's ring. Only records of facility 0 are the
- * kernel's; whoever may write to the device can make the others up.
+ * Tails {@code /dev/kmsg}: one record per read, from the start of the kernel's ring. Only records of facility 0 come
+ * from the kernel; any process that may write to the device can make up the others.
  *
- * <p>Records that wait are read a few at a time and then handled: after a system call the processor has forgotten the
- * parser's branches, and that would cost more than parsing does.
+ * <p>Available records are read a few at a time and then handled: a system call evicts the parser from the processor's
+ * branch predictor, and that would cost more than the parsing.
  *
- * <p>What the ring overwrote before it was read is counted by the sequence numbers; EPIPE and EPOLLERR mean "read on".
- * Any other failure closes the device. It can be opened again: the ring is then read from its start, and the records that
- * were handled before are passed over.
+ * <p>The sequence numbers count the records that the ring overwrote before they were read; EPIPE and EPOLLERR mean
+ * "read on". Any other failure closes the device. It can be opened again: the ring is then read from its start, and
+ * records that were handled before are skipped.
  *
  * <p>Owned by the agent-epoll thread; reading allocates nothing.
  */
@@ -32,30 +32,30 @@ public final class KmsgSource implements EpollIoHandle {
   /** Larger than any record: CONSOLE_EXT_LOG_MAX is 8192 bytes (kernel/printk/internal.h). */
   private static final int MAX_RECORD_BYTES = 16 * 1024;
   private static final int BUFFER_BYTES = 4 * MAX_RECORD_BYTES;
-  /** That many are read before they are handled: it takes the kernel some 50 microseconds. */
+  /** Number of records read before they are handled; the kernel takes some 50 microseconds for them. */
   private static final int BATCH_RECORDS = 32;
   private static final int KERNEL_FACILITY = 0;
   private static final int RECORDS_PER_WAKEUP = 256;
-  /** So many wake-ups and reads in a row without a record: it is no kernel's log, and to go on would never end. */
+  /** After that many wake-ups and reads in a row without a record it is no kernel log, and reading would never end. */
   private static final int MAX_FRUITLESS = 256;
   private static final int CLOSED = -1;
   private static final long UNKNOWN = -1;
 
-  /** Where the records go; called on the agent-epoll thread. */
+  /** Receives the records, on the agent-epoll thread. */
   public interface Sink {
-    /** Whether there is room for what the next record may lead to; if not, reading pauses. */
+    /** Whether there is room for the results of the next record; if not, reading pauses. */
     boolean hasRoom();
 
     /** A record of the kernel, valid during the call. */
     void onRecord(KmsgRecordFlyweight kernelRecord);
 
-    /** Records were overwritten before they could be read: what was half told will not be told to its end. */
+    /** Records were overwritten before they could be read: a report in progress will not be completed. */
     void onGap();
 
-    /** Reading stopped for want of room; the registration is to be cancelled, and renewed when there is some. */
+    /** Reading stopped for lack of room; cancel the registration, and renew it when there is room. */
     void onPaused();
 
-    /** The device could not be read and is closed; the registration is to be cancelled. The reason is fit for a user. */
+    /** The device could not be read and is closed; cancel the registration. The reason is fit for a user. */
     void onFailed(String reason);
   }
 
@@ -67,15 +67,15 @@ public final class KmsgSource implements EpollIoHandle {
   private final byte[] bytes = new byte[BUFFER_BYTES];
   private final KmsgRecordFlyweight kmsgRecord = new KmsgRecordFlyweight();
 
-  /** Where the records in the buffer end. */
+  /** End offsets of the records in the buffer. */
   private final int[] ends = new int[BATCH_RECORDS];
   private int batched;
   private int handled;
-  /** What the read() returned that ended the batch. */
+  /** The result of the read() that ended the batch. */
   private int lastCount;
   private int kmsgFd = CLOSED;
   private @Nullable FileDescriptor descriptor;
-  /** Sequence number that the next record has unless some are overwritten; unknown until one was read. */
+  /** Sequence number of the next record unless some are overwritten; unknown until one was read. */
   private long position = UNKNOWN;
   private int fruitless;
   private boolean backlog;
@@ -87,7 +87,7 @@ public final class KmsgSource implements EpollIoHandle {
   private long malformed;
 
   /**
-   * Not open yet.
+   * Creates a source with a closed device.
    *
    * @param resumeSequence records before this one were handled by an earlier run in this boot; 0 for none
    * @param guard survives a sink that throws; that record counts as malformed
@@ -100,7 +100,7 @@ public final class KmsgSource implements EpollIoHandle {
   }
 
   /**
-   * Opens the device, anew where it is open. The next record to be read is the oldest of the ring.
+   * Opens the device, again if it is open. The next record to be read is the oldest of the ring.
    *
    * @throws IOException the file cannot be read; the message names it, the reason and the remedy
    */
@@ -130,12 +130,12 @@ public final class KmsgSource implements EpollIoHandle {
     return kmsgFd != CLOSED;
   }
 
-  /** Whether records that were read wait for room. */
+  /** Whether records already read wait for room. */
   public boolean isPaused() {
     return isOpen() && handled < batched;
   }
 
-  /** Whether the records that are handled now were in the ring when the device was opened, and so may be old. */
+  /** Whether the records handled now were in the ring when the device was opened, and so may be old. */
   public boolean isBacklog() {
     return backlog;
   }
@@ -150,7 +150,7 @@ public final class KmsgSource implements EpollIoHandle {
     return overwritten;
   }
 
-  /** How often the kernel said that it has overwritten records (EPIPE). */
+  /** How often the kernel reported overwritten records (EPIPE). */
   public long overruns() {
     return overruns;
   }
@@ -165,7 +165,7 @@ public final class KmsgSource implements EpollIoHandle {
     return malformed;
   }
 
-  /** Reads to the end of the ring, without a bound but the sink's room. */
+  /** Reads to the end of the ring; only the sink's room limits it. */
   public void drain() {
     read(Integer.MAX_VALUE);
   }
@@ -183,7 +183,7 @@ public final class KmsgSource implements EpollIoHandle {
         sink.onPaused();
         return;
       }
-      // The end that was reached before a pause is the end no more.
+      // The end that was reached before a pause may no longer be the end.
       more = (mayReadOn() || (leftByPause && isOpen())) && records < budget;
     }
   }
@@ -202,7 +202,7 @@ public final class KmsgSource implements EpollIoHandle {
     nativeBuffer.get(0, bytes, 0, end);
   }
 
-  /** Whether there was room for all of it; what is left is handled before anything else is read. */
+  /** Whether there was room for the whole batch; the rest is handled before anything else is read. */
   private boolean handleBatch() {
     while (handled < batched) {
       if (!sink.hasRoom()) {
@@ -247,10 +247,10 @@ public final class KmsgSource implements EpollIoHandle {
   }
 
   /**
-   * Passes a record that does not say its number: it is the one behind the last. It was counted before if the device was
+   * Skips a record without a readable number: it follows the last record. It may have been counted when the device was
    * open before.
    *
-   * @return how many records that is more
+   * @return how many records to add to the count, 0 or 1
    */
   private int passUnread() {
     fruitless++;
@@ -276,7 +276,7 @@ public final class KmsgSource implements EpollIoHandle {
     if (sequence < nextSequence) {
       return;
     }
-    // What was overwritten before this agent's first start in this boot is not its loss.
+    // Records overwritten before this agent's first start in this boot are not its loss.
     boolean gap = sequence > nextSequence && (anyRead || nextSequence > 0);
     if (gap) {
       overwritten += sequence - nextSequence;
@@ -291,7 +291,7 @@ public final class KmsgSource implements EpollIoHandle {
         sink.onRecord(kmsgRecord);
       }
     } catch (Throwable e) {
-      // It stays in the ring: it must not stop this agent, nor the next one that reads it.
+      // The record stays in the ring: it must not stop this agent, nor the next one that reads it.
       malformed++;
       guard.caught(PLACE, e);
     }
@@ -310,7 +310,7 @@ public final class KmsgSource implements EpollIoHandle {
 
   @Override
   public void handle(IoRegistration registration, IoEvent event) {
-    // Out of here an exception would put the whole event loop to sleep, and an error would end it.
+    // An exception out of this method would stop the whole event loop for a while, and an error would end it.
     guard.run(PLACE, wakeUp);
   }
 

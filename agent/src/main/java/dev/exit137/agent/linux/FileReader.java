@@ -1,8 +1,8 @@
 package dev.exit137.agent.linux;
 
 /**
- * Reads small kernel files whole, below a directory descriptor, into one reused buffer. A file of a removed cgroup
- * gives ENODEV or ENOENT: the descriptor never leads to a cgroup that was made later under the same path.
+ * Reads small kernel files whole, relative to a directory descriptor, into one reused buffer. A file of a removed
+ * cgroup gives ENODEV or ENOENT: the descriptor never leads to a later cgroup at the same path.
  *
  * <p>Owned by one thread. Reading allocates nothing; {@link #copy()} does.
  */
@@ -11,7 +11,7 @@ public final class FileReader {
   private final byte[] bytes;
   private int length;
 
-  /** @param capacityBytes a longer file is read only so far */
+  /** @param capacityBytes the reader reads no more than this of a longer file */
   public FileReader(int capacityBytes) {
     nativeBuffer = Sys.allocate(capacityBytes);
     bytes = new byte[capacityBytes];
@@ -77,7 +77,7 @@ public final class FileReader {
     return -1;
   }
 
-  /** The decimal number that the last read begins with, or -1 for other text. */
+  /** The decimal number at the start of the last read, or -1 for other text. */
   public long firstNumber() {
     return number(0);
   }
@@ -96,7 +96,7 @@ public final class FileReader {
     }
   }
 
-  /** A number that is too large for a long is none. */
+  /** The decimal number at {@code from}; -1 for none and for one that is too large for a long. */
   private long number(int from) {
     long value = 0;
     int at = from;

@@ -17,7 +17,7 @@ import java.nio.charset.StandardCharsets;
  * };
  * </pre>
  *
- * <p>Owned by one thread; reading allocates nothing but a name that is asked for.
+ * <p>Owned by one thread; reading allocates nothing but a requested name.
  */
 public final class Inotify implements AutoCloseable {
   private static final int MASK_OFFSET = 4;
@@ -25,9 +25,9 @@ public final class Inotify implements AutoCloseable {
   private static final int NAME_OFFSET = 16;
   private static final int BUFFER_BYTES = 64 * 1024;
 
-  /** Takes the events, on the thread that drains. */
+  /** Receives the events, on the thread that drains. */
   public interface Handler {
-    /** An event; its {@link #name} can be asked for during the call. */
+    /** An event; its {@link #name} can be read during the call. */
     void onEvent(int watch, int mask);
   }
 
@@ -37,12 +37,12 @@ public final class Inotify implements AutoCloseable {
   private final ByteBuffer events = ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder());
   private int eventAt;
 
-  /** @param fd what {@link Sys#inotifyInit} gave; where that is -errno, every watch is refused with it */
+  /** @param fd the result of {@link Sys#inotifyInit}; where that is -errno, every watch is refused with it */
   public Inotify(int fd) {
     this.fd = fd;
   }
 
-  /** The descriptor to poll, or -errno; -EBADF once it was closed. */
+  /** The descriptor to poll, or -errno; -EBADF after it is closed. */
   public int fd() {
     return fd;
   }
@@ -56,12 +56,12 @@ public final class Inotify implements AutoCloseable {
     return fd < 0 ? fd : Sys.inotifyAddWatch(fd, path, mask);
   }
 
-  /** Ends a watch; one that has ended by itself is no error. */
+  /** Ends a watch; it is no error if the watch has already ended. */
   public void removeWatch(int watch) {
     Sys.inotifyRemoveWatch(fd, watch);
   }
 
-  /** Hands on every event that is queued now. */
+  /** Passes every queued event to the handler. */
   public void drain(Handler handler) {
     int count;
     while ((count = Sys.read(fd, nativeBuffer, BUFFER_BYTES)) > 0) {

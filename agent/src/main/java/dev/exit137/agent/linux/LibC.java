@@ -8,10 +8,10 @@ import com.kenai.jffi.Library;
 import com.kenai.jffi.Type;
 
 /**
- * The functions of libc that the agent uses, as they are: -1 and errno on failure. Only {@link Sys} calls them.
+ * The functions of libc that the agent uses, with libc's results: -1 and errno on failure. Only {@link Sys} calls them.
  *
- * <p>By jffi itself, the engine of jnr-ffi: the classes that jnr-ffi would generate for an interface do the same calls,
- * but to generate them takes a tenth of a second and some 400 classes at each start.
+ * <p>It uses jffi directly, the engine of jnr-ffi: the classes that jnr-ffi would generate for an interface make the
+ * same calls, but their generation takes a tenth of a second and some 400 classes at each start.
  *
  * <p>{@code open} and {@code openat} are declared without their optional mode: the agent never creates a file through
  * them. Paths are the addresses of NUL-terminated strings.
@@ -43,7 +43,7 @@ final class LibC {
     return new Function(address, result, parameters, CallingConvention.DEFAULT, true);
   }
 
-  /** Of the last call in this thread. */
+  /** errno of the last call in this thread. */
   static int errno() {
     return ERRNO.get();
   }
@@ -68,7 +68,7 @@ final class LibC {
     return (int) INVOKER.invokeNrN(CLOSE, fd);
   }
 
-  /** statx(2): what it fills in is the same on every architecture, unlike that of fstat(2). */
+  /** statx(2): its struct is the same on every architecture, unlike that of fstat(2). */
   static int statx(int dirFd, long path, int flags, int mask, long stat) {
     return (int) INVOKER.invokeNNNNNrN(STATX, dirFd, path, flags, mask, stat);
   }

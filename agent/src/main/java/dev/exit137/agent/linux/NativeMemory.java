@@ -4,7 +4,9 @@ import com.kenai.jffi.MemoryIO;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
-/** Memory at an address that libc can be given; it lives as long as this is reachable. Reading it allocates nothing. */
+/**
+ * Memory at an address that libc can use; it lives as long as this object is reachable. Reading it allocates nothing.
+ */
 public final class NativeMemory {
   private final ByteBuffer bytes;
   private final long address;
@@ -35,7 +37,7 @@ public final class NativeMemory {
     bytes.get(offset, to, at, length);
   }
 
-  /** Puts the bytes and a NUL at the start. */
+  /** Writes the bytes and a NUL at the start. */
   void putString(byte[] text) {
     bytes.put(0, text).put(text.length, (byte) 0);
   }

@@ -18,9 +18,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
-/** What procfs says of a process while it lives (proc(5)); of one that is gone it says nothing. Any thread. */
+/** The files that procfs has of a process while it lives (proc(5)); empty after its end. Any thread. */
 public final class ProcessFiles {
-  /** A longer command line or environment is taken for unreadable: flags may be in what is left out. */
+  /** A longer command line or environment counts as unreadable: flags may be in the rest. */
   private static final int MAX_BYTES = 256 << 10;
   // TASK_COMM_LEN of include/linux/sched.h.
   private static final int MAX_COMM_BYTES = 16;
@@ -37,16 +37,16 @@ public final class ProcessFiles {
   }
 
   /**
-   * Whether its pids are those of the kernel's log. They are not on a node that is itself a container (kind), unless the
-   * procfs is that of the machine.
+   * Whether the pids of this procfs are those of the kernel's log. They are not on a node that is itself a container
+   * (kind), unless the procfs is that of the machine.
    */
   public boolean countsAsTheKernel() {
     return stat(KTHREADD).filter(ProcStat::isKernelThread).isPresent();
   }
 
   /**
-   * The pid, if a process of that number is in the container now. Where pids are counted in another namespace than the
-   * kernel's log does (a node within a container), or the process has ended, there is none.
+   * The pid, if a process with that number is in the container now. Empty where the kernel's log counts pids in another
+   * namespace (a node within a container), and where the process has ended.
    */
   public OptionalInt confirmed(OptionalInt pid, String containerId) {
     return pid.isPresent() && countsAsTheKernel() && isIn(pid.getAsInt(), containerId) ? pid : OptionalInt.empty();
@@ -92,7 +92,7 @@ public final class ProcessFiles {
     return line.find() ? Stream.of(line.group(1).strip().split("\\s+")).map(Integer::valueOf).toList() : List.of();
   }
 
-  /** How long ago it was started, to a hundredth of a second. */
+  /** The time since its start, to a hundredth of a second. */
   public Optional<Duration> age(long pid) {
     // 35467.91 70401.22
     return stat(pid).flatMap(stat -> uptime().map(uptime -> uptime.minus(stat.startedAfterBoot())));
@@ -117,7 +117,7 @@ public final class ProcessFiles {
     return strings(pid, "cmdline");
   }
 
-  /** {@code NAME=value} of each variable that it was started with. */
+  /** The environment variables that it was started with, {@code NAME=value} each. */
   public Optional<List<String>> environment(long pid) {
     return strings(pid, "environ");
   }
@@ -134,7 +134,7 @@ public final class ProcessFiles {
     return bytes(procRoot.resolve(Long.toString(pid)).resolve(file));
   }
 
-  /** Empty when it is gone, may not be read or is too long. */
+  /** Empty when the file is gone, not readable or too long. */
   private static Optional<byte[]> bytes(Path file) {
     try (InputStream in = Files.newInputStream(file)) {
       byte[] bytes = in.readNBytes(MAX_BYTES);

@@ -5,7 +5,7 @@ import java.util.Objects;
 import jnr.constants.platform.Errno;
 
 /**
- * The one seam to libc. Every call has one result rule: a value {@code >= 0}, or {@code -errno}. EINTR is retried.
+ * The only access to libc. Every call has one result rule: a value {@code >= 0}, or {@code -errno}. EINTR is retried.
  * Constants are those of Linux on x86_64 and aarch64.
  *
  * <p>Any thread. Reading, opening below a directory and closing allocate nothing on the Java heap.
@@ -50,7 +50,7 @@ public final class Sys {
   private static final int PATH_MAX = 4096;
 
   private static final NativeMemory EMPTY_PATH = nativeString("");
-  /** A path or a struct statx during a call; who uses it holds its lock. */
+  /** A path or a struct statx during a call; the calling thread holds its lock. */
   private static final NativeMemory SCRATCH = allocate(PATH_MAX);
 
   private Sys() {}
@@ -60,7 +60,7 @@ public final class Sys {
     return LibC.getpagesize();
   }
 
-  /** Native memory that lives as long as what is returned is reachable. */
+  /** Native memory that lives as long as the returned object is reachable. */
   public static NativeMemory allocate(int bytes) {
     return new NativeMemory(bytes);
   }
@@ -73,7 +73,7 @@ public final class Sys {
     return memory;
   }
 
-  /** @return whether the path is now the scratch's */
+  /** @return whether the scratch memory now holds the path */
   private static boolean hasPath(String path) {
     byte[] bytes = path.getBytes(StandardCharsets.UTF_8);
     if (bytes.length >= PATH_MAX) {
@@ -137,7 +137,7 @@ public final class Sys {
     return result;
   }
 
-  /** Closes {@code fd} if it is one; a failure to close leaves nothing to do. */
+  /** Closes {@code fd} if it is a descriptor; a failure to close is ignored. */
   public static void close(int fd) {
     if (fd >= 0) {
       LibC.close(fd);
@@ -145,7 +145,7 @@ public final class Sys {
   }
 
   /**
-   * Makes an inotify instance, inotify_init1(2).
+   * Creates an inotify instance, inotify_init1(2).
    *
    * @return an inotify descriptor, non-blocking and close-on-exec, or -errno
    */
@@ -181,9 +181,7 @@ public final class Sys {
     }
   }
 
-  /**
-   * Whether an open directory may have directories in it. Its link count tells on cgroupfs: 2, and one for each.
-   */
+  /** Whether an open directory may have subdirectories. On cgroupfs its link count is 2, plus one for each. */
   public static boolean mayHaveSubdirectories(int fd) {
     synchronized (SCRATCH) {
       return statx(fd) != 0 || SCRATCH.getInt(STATX_NLINK_OFFSET) != 2;

@@ -1,4 +1,4 @@
-/** libc, procfs, and the little that is built right on them. */
+/** libc, procfs, and a few types built directly on them. */
 @NullMarked
 package dev.exit137.agent.linux;
 
