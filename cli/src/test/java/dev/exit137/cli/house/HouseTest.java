@@ -98,7 +98,7 @@ class HouseTest {
     noClasses().that().resideOutsideOfPackage("dev.exit137.agent.linux")
         .should().dependOnClassesThat().resideInAPackage("com.kenai.jffi..")
         .check(PROGRAM);
-    mayUse("dev.exit137.agent.linux", "dev.exit137.daemon.procfs").check(PROGRAM);
+    mayUse("dev.exit137.agent.linux", "dev.exit137.daemon.procfs", "dev.exit137.oomreport.parse").check(PROGRAM);
   }
 
   @Test
