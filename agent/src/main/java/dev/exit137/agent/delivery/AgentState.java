@@ -5,10 +5,10 @@ import java.time.Instant;
 import java.util.Optional;
 
 /**
- * How the agent is at one moment.
+ * The state of the agent at one moment.
  *
  * @param status as it is sent to aggregators
- * @param spoolBytes what the spool's files take
- * @param awaySince since when no aggregator takes events; empty while one does
+ * @param spoolBytes size of the spool's files, bytes
+ * @param awaySince the time since which no aggregator takes events; empty while one does
  */
 public record AgentState(AgentStatus status, long spoolBytes, Optional<Instant> awaySince) {}

@@ -35,9 +35,10 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The agent-worker thread: completes events, keeps them until an aggregator has them, and writes the checkpoint. An
- * event is sent, and the checkpoint moves past it, when it is on the disk; where the disk takes nothing, it is sent from
- * memory. What is not on the disk is bounded by {@link #hasRoom}: the kernel's ring is the buffer beyond it. Whatever
- * fails unexpectedly, the event goes out with what is known of it, and the next one is taken.
+ * event is sent, and the checkpoint moves past it, once it is on the disk; while the disk takes no writes, it is sent
+ * from memory. {@link #hasRoom} bounds the events that are not on the disk: beyond that, the kernel's ring is the
+ * buffer. After an unexpected failure the event goes out with the fields that are known, and the thread takes the next
+ * one.
  */
 public final class AgentWorker implements Uplink.Source, AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(AgentWorker.class);
@@ -81,7 +82,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
    * @param last the checkpoint of an earlier run, if there was one; maybe of another boot
    * @param before losses of earlier runs in this boot
    * @param identityTimeout how long an event waits for its container's name
-   * @param sink gets each event as it goes out
+   * @param sink receives each event as it goes out
    * @param clock the node's wall clock
    * @param guard of this process
    */
@@ -102,7 +103,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
     this.checkpointFile = checkpointFile;
     this.spool = spool;
     thread = new GuardedThread(Thread.ofPlatform().name("agent-worker").factory(), "worker", guard);
-    // The last tasks before a shutdown do what those that are queued after them were for.
+    // The last tasks before a shutdown do the work of the tasks queued after them.
     thread.setRejectedExecutionHandler(new DiscardPolicy());
     outbox = new Outbox(spool, last.getSpoolList(), before, guard);
     refusedEvents = new RefusedEvents(checkpointFile.directory());
@@ -123,7 +124,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
     last.getUnacknowledgedList().forEach(this::takeOver);
   }
 
-  /** An event of a checkpoint that was written before there was a spool. */
+  /** Takes over an event of a checkpoint from a version without a spool. */
   private void takeOver(ByteString event) {
     try {
       outbox.add(OomKillEvent.parseFrom(event));
@@ -133,20 +134,20 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
     }
   }
 
-  /** Begins to send. */
+  /** Starts to send. */
   public void start() {
     thread.execute(this::flush);
     thread.execute(uplink::connect);
   }
 
-  /** Whether another event may be submitted. Any thread. */
+  /** Returns whether another event may be submitted. Any thread. */
   public boolean hasRoom() {
     return queuedReports.get() < MAX_QUEUED_REPORTS
         && queuedReportBytes.get() < MAX_QUEUED_REPORT_BYTES
         && heldBytes.get() < MAX_HELD_BYTES;
   }
 
-  /** Checkpoints that could not be written. Any thread. */
+  /** Returns the number of checkpoints that could not be written. Any thread. */
   public long checkpointFailures() {
     return checkpointFailures.get();
   }
@@ -161,12 +162,12 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   /**
    * Takes the state of the agent after all events submitted before. Any thread; never blocks.
    *
-   * @param newCut to be remembered once those events are on the disk, with the workloads, which are known here
+   * @param newCut written to the checkpoint once those events are on the disk; this thread adds the workloads
    */
   public void submit(Checkpoint newCut, AgentStatus newStatus) {
     thread.execute(
         () -> {
-          // What came after it is read again after a crash, and counted then.
+          // A later event is read again after a crash, and counted then.
           cut = newCut.toBuilder().addAllWorkloads(mapper.workloads().histories()).build();
           scheduleCheckpoint();
           submitStatus(newStatus);
@@ -195,7 +196,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
 
   // ---- to the disk, and out
 
-  /** What has come by then is written at once, behind one sync. */
+  /** Schedules one write, behind one sync, for all events that have come by then. */
   private void scheduleFlush() {
     heldBytes.set(outbox.pendingBytes());
     if (!flushDue) {
@@ -204,7 +205,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
     }
   }
 
-  @SuppressWarnings("ReferenceEquality") // Each cut is an object of its own: none is compared by what it says.
+  @SuppressWarnings("ReferenceEquality") // Each cut is an object of its own: the content is never compared.
   private void flush() {
     flushDue = false;
     outbox.flush();
@@ -252,7 +253,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
 
   @Override
   public @Nullable AgentStatus status() {
-    // What is refused now is to be the event that is looked for.
+    // While the outbox looks for the event that the aggregator rejects, a rejection must not be caused by a status.
     if (status == null || outbox.isCareful()) {
       return null;
     }
@@ -273,13 +274,13 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
     losses.setLogEventsDropped(droppedBefore + guard.get("event-sink", sink::dropped, 0L));
   }
 
-  /** Completes a status with what this thread knows. Any thread; never blocks. */
+  /** Completes a status with the state of this thread. Any thread; never blocks. */
   public CompletableFuture<AgentState> state(AgentStatus ofLoop) {
     return CompletableFuture.supplyAsync(
         () -> new AgentState(withOutbox(ofLoop), spool.bytes(), uplink.awaySince()), thread);
   }
 
-  /** The thread, to learn whether it lives. */
+  /** Returns the thread's executor, for a heartbeat. */
   public Executor thread() {
     return thread;
   }
@@ -327,7 +328,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
       checkpointFailures.incrementAndGet();
       scheduleCheckpoint();
     }
-    // Also where it could not be written: that may be for want of room.
+    // Also after a failed write: the disk may be full.
     outbox.deleteDone();
   }
 
@@ -343,7 +344,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
     }
   }
 
-  /** Writes the last checkpoint and ends the thread. What is not acknowledged is sent after the next start. */
+  /** Writes the last checkpoint and ends the thread. Unacknowledged events are sent after the next start. */
   @Override
   public void close() {
     thread.execute(uplink::close);

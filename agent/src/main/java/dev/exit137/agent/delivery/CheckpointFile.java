@@ -18,8 +18,21 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The checkpoint in the state directory: written aside, synced and renamed over the old one, so that there always is a
- * whole one. Holds a lock, so that no two agents share a directory. One thread.
+ * The checkpoint in the state directory, and the lock that keeps a second agent out of that directory. One thread.
+ *
+ * <pre>
+ * state directory
+ *   lock                 empty; locked (FileLock) while an agent uses the directory
+ *   checkpoint           the last checkpoint: one serialized exit137.state.v1.Checkpoint, nothing before or behind it
+ *   checkpoint.new       the next checkpoint, while it is written
+ *   checkpoint.damaged   the last checkpoint that could not be parsed
+ *
+ * write: checkpoint.new → fsync → rename to checkpoint → fsync of the directory
+ * </pre>
+ *
+ * <p>The file has no segments, no header and no checksum: the rename replaces the whole file, so that there is always a
+ * complete checkpoint, and a file that protobuf cannot parse counts as damaged. The class is ours because the JDK's
+ * file API already does all of this: a library would only add a dependency.
  */
 public final class CheckpointFile implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(CheckpointFile.class);
@@ -29,7 +42,7 @@ public final class CheckpointFile implements AutoCloseable {
   private final Path aside;
   private final @Nullable FileChannel lockChannel;
 
-  /** @throws IOException the directory cannot be used; the message names it and the remedy */
+  /** @throws IOException if the directory cannot be used; the message names it and the remedy */
   public CheckpointFile(Path directory) throws IOException {
     this.directory = directory;
     file = directory.resolve("checkpoint");
@@ -51,7 +64,10 @@ public final class CheckpointFile implements AutoCloseable {
     }
   }
 
-  /** Null where the file system has become read-only, as one does after an error: that is no reason to end. */
+  /**
+   * Returns null if the file system is read-only, as it becomes after a disk error: the agent then goes on without a
+   * lock.
+   */
   private @Nullable FileChannel openLock() throws IOException {
     try {
       Files.createDirectories(directory);
@@ -67,12 +83,12 @@ public final class CheckpointFile implements AutoCloseable {
     }
   }
 
-  /** Where it is. */
+  /** Returns the directory. */
   Path directory() {
     return directory;
   }
 
-  /** The last checkpoint. A damaged one is set aside and said aloud: the agent then starts as if for the first time. */
+  /** Reads the last checkpoint. A damaged one is logged and renamed: the agent then starts as if for the first time. */
   public Optional<Checkpoint> read() throws IOException {
     if (!Files.exists(file)) {
       return Optional.empty();
@@ -88,7 +104,7 @@ public final class CheckpointFile implements AutoCloseable {
     }
   }
 
-  /** Replaces the checkpoint; it is on disk when this returns. */
+  /** Replaces the checkpoint; it is on the disk when this method returns. */
   public void write(Checkpoint checkpoint) throws IOException {
     Files.createDirectories(directory);
     try (FileChannel channel =
@@ -105,7 +121,7 @@ public final class CheckpointFile implements AutoCloseable {
     }
   }
 
-  /** Gives the directory free. */
+  /** Releases the lock of the directory. */
   @Override
   public void close() {
     try {

@@ -7,7 +7,7 @@ import dev.exit137.proto.v1.OomKillEvent;
 import java.io.IOException;
 import java.util.Optional;
 
-/** What tells an event from others, and one telling of it from another. */
+/** Identifies one revision of an event. */
 record EventKey(String id, int revision) {
   private static final int ID =
       OomKillEvent.EVENT_ID_FIELD_NUMBER << 3 | WireFormat.WIRETYPE_LENGTH_DELIMITED;
@@ -17,7 +17,7 @@ record EventKey(String id, int revision) {
     return new EventKey(event.getEventId(), event.getRevision());
   }
 
-  /** The key of a serialized event, of which nothing else is read: its fields are the first. Empty where it is none. */
+  /** Reads the key of a serialized event and no other field: its fields come first. Empty if the bytes are no event. */
   static Optional<EventKey> find(ByteString event) {
     String id = "";
     int revision = 0;

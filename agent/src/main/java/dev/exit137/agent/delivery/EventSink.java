@@ -2,14 +2,14 @@ package dev.exit137.agent.delivery;
 
 import dev.exit137.proto.v1.OomKillEvent;
 
-/** Is told of each event as it goes out, beside the aggregator. Agent-worker thread; must not wait for long. */
+/** Receives each event as it goes out, in addition to the aggregator. Agent-worker thread; must not wait for long. */
 public interface EventSink extends AutoCloseable {
-  /** Wants none. */
+  /** Ignores all events. */
   EventSink NONE =
       new EventSink() {
         @Override
         public void add(OomKillEvent event) {
-          // Nobody asked.
+          // This sink ignores events.
         }
 
         @Override
@@ -19,14 +19,14 @@ public interface EventSink extends AutoCloseable {
 
         @Override
         public void close() {
-          // Nothing is open.
+          // The sink owns no resource.
         }
       };
 
-  /** Takes an event once in each of its revisions; what an earlier run left in the spool is not told again. */
+  /** Takes an event once in each of its revisions, except for events that an earlier run left in the spool. */
   void add(OomKillEvent event);
 
-  /** Events that it had no room for since its start. Any thread. */
+  /** Returns the number of events dropped for want of room since the start. Any thread. */
   long dropped();
 
   @Override

@@ -18,9 +18,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Events whose container is not known yet, by its name or by its main process. Each waits for a moment, in the outbox,
- * where a crash does not lose it; then it goes out with what is known, and once more, in a higher revision, when the
- * answer comes. Where that fails unexpectedly, it goes out as it came. Agent-worker thread.
+ * Holds the events with a container that is not known yet, by its name or by its main process. Each event waits for a
+ * moment in the outbox, where a crash does not lose it. Then it goes out with the fields that are known, and again in a
+ * higher revision when the runtime answers. After an unexpected failure it goes out unchanged. Agent-worker thread.
  */
 final class NameWait {
   private static final Logger LOG = LoggerFactory.getLogger(NameWait.class);
@@ -28,7 +28,7 @@ final class NameWait {
   private static final String METRICS = "kill-metrics";
   private static final int MAX_WAITING = 256;
   private static final int MAX_REVISED = 4096;
-  /** Counted without a name after that: a runtime that is out may be so for long. */
+  /** After this time an event is counted without a name: a runtime may be out for long. */
   private static final Duration COUNT_PATIENCE = Duration.ofMinutes(1);
 
   private static final class Waiting {
@@ -51,12 +51,12 @@ final class NameWait {
   private final EventSink sink;
   private final Guard guard;
   private final Map<String, Waiting> waiting = new LinkedHashMap<>();
-  /** Revisions made here: those of the kernel's own evidence are counted elsewhere, and come on top. */
+  /** Revisions made here, added to those that come from the kernel's own evidence. */
   private final Map<String, Integer> revisedHere = BoundedMap.byInsertion(MAX_REVISED);
 
   /**
-   * @param ready run when the outbox has more to send, after something was waited for
-   * @param sink gets each event when it goes out
+   * @param ready runs when the outbox has more to send after a wait
+   * @param sink receives each event when it goes out
    * @param guard of this process
    */
   NameWait(
@@ -80,7 +80,7 @@ final class NameWait {
     this.guard = guard;
   }
 
-  /** Takes an event, or a better revision of one; it is in the outbox when this returns. */
+  /** Takes an event, or a better revision of one; the event is in the outbox when this method returns. */
   void take(OomKillEvent fresh) {
     String eventId = fresh.getEventId();
     OomKillEvent unnamed =
@@ -147,7 +147,7 @@ final class NameWait {
     }
   }
 
-  /** Once, with a name if there is one in time. */
+  /** Counts the event once, with a name if one comes in time. */
   private void count(Waiting wait) {
     if (!wait.isCounted) {
       wait.isCounted = true;

@@ -22,7 +22,10 @@ import java.time.Instant;
 import java.util.List;
 import java.util.OptionalLong;
 
-/** Completes an event with what needs no haste: the report's blocks, the cgroup's files, and words. Agent-worker thread. */
+/**
+ * Completes an event with the parts that are not urgent: the report's blocks, the cgroup's files, the explanation.
+ * Agent-worker thread.
+ */
 public final class OomEventMapper {
   private final Identities identities;
   private final ContainerProcesses processes;
@@ -32,7 +35,7 @@ public final class OomEventMapper {
   private final Guard guard;
 
   /**
-   * @param nodeMemoryBytes as procfs tells it; empty where it does not
+   * @param nodeMemoryBytes from procfs; empty if it cannot be read
    * @param guard of this process: an event that cannot be explained goes out without an explanation
    */
   public OomEventMapper(
@@ -54,7 +57,7 @@ public final class OomEventMapper {
     return workloads;
   }
 
-  /** Without what the container's runtime knows: {@link #name} adds it. */
+  /** Maps a report to an event, without the fields that only the container's runtime knows: {@link #name} adds them. */
   OomKillEvent map(KillReport report) {
     OomKillEvent.Builder event = report.event().toBuilder();
     report
@@ -78,7 +81,7 @@ public final class OomEventMapper {
     guard.run("explaining", () -> Explainer.explain(event.clearExplanation().clearRecommendations()));
   }
 
-  /** Where the kernel's report says where the memory was, no other source may. */
+  /** Adds the sample, unless the kernel's own report shows the memory: the kernel's figures take precedence. */
   private static void addSample(OomKillEvent.Builder event, Incident sampled) {
     Incident.Builder incident = event.getIncidentBuilder();
     if (incident.hasMemory()) {
@@ -91,7 +94,7 @@ public final class OomEventMapper {
     }
   }
 
-  /** What was seen of the container's processes before the kill. */
+  /** Adds the facts about the container's processes that were seen before the kill. */
   private void addProcesses(OomKillEvent.Builder event) {
     String id = event.getContainer().getId();
     if (id.isEmpty()) {
@@ -110,7 +113,7 @@ public final class OomEventMapper {
     return Instant.ofEpochSecond(time.getSeconds(), time.getNanos());
   }
 
-  /** Adds the names of the containers that the report's largest tasks are in. */
+  /** Adds the names of the containers of the report's largest tasks. */
   private void nameTasks(OomKillEvent.Builder event) {
     for (Task.Builder task : event.getIncidentBuilder().getTasksBuilderList()) {
       if (!task.getContainer().getId().isEmpty()) {
@@ -124,7 +127,7 @@ public final class OomEventMapper {
     }
   }
 
-  /** Adds what the container's runtime knows. */
+  /** Adds the facts that the container's runtime knows. */
   OomKillEvent name(OomKillEvent unnamed, Identity identity) {
     OomKillEvent.Builder event = unnamed.toBuilder();
     nameTasks(event);

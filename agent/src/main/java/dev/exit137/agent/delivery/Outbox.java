@@ -25,19 +25,19 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Events that no aggregator has acknowledged: in the spool, and the oldest of them in memory, as the bytes that are
- * sent. None is sent before it is on the disk, unless the disk takes none: then they are kept in memory alone, which
- * whoever adds must bound. Agent-worker thread.
+ * The events that no aggregator has acknowledged: all in the spool, and the oldest of them also in memory, as the bytes
+ * that are sent. None is sent before it is on the disk. While the disk takes no writes, events are kept and sent from
+ * memory alone; the caller must bound their number. Agent-worker thread.
  */
 final class Outbox {
   private static final Logger LOG = LoggerFactory.getLogger(Outbox.class);
   private static final int WINDOW_EVENTS = 256;
   private static final long WINDOW_BYTES = 4 << 20;
-  /** Events of which it is known that a newer revision is in the spool; of older ones, each revision is sent. */
+  /** Maximum number of events with a known newest revision; of older events, each revision in the spool is sent. */
   private static final int MAX_NEWEST = 4096;
   private static final String PLACE = "spool";
 
-  /** The best telling of an event that there is. */
+  /** The highest revision of an event. */
   private static final class Newest {
     private int revision;
     private @Nullable Position record;
@@ -48,7 +48,7 @@ final class Outbox {
   private final Guard guard;
   /** Not on the disk yet. */
   private final Map<String, KeptEvent> pending = new LinkedHashMap<>();
-  /** Read from the spool to be sent, or kept in memory because the disk takes nothing. */
+  /** Read from the spool to be sent, or kept in memory because the disk takes no writes. */
   private final Map<String, KeptEvent> window = new LinkedHashMap<>();
   private final Set<String> held = new HashSet<>();
   private final Map<String, Newest> newest = BoundedMap.byInsertion(MAX_NEWEST);
@@ -63,9 +63,9 @@ final class Outbox {
   private long unreadable;
 
   /**
-   * Finds what an earlier run left.
+   * Recovers the events that an earlier run left.
    *
-   * @param remembered of the last checkpoint
+   * @param remembered the segments in the last checkpoint
    * @param before losses of earlier runs in this boot
    * @param guard of this process
    */
@@ -91,9 +91,9 @@ final class Outbox {
   // ---- in
 
   /**
-   * Keeps an event, unless it waits already in this or a higher revision.
+   * Keeps an event, unless this or a higher revision of it already waits.
    *
-   * @return whether it may be sent only now
+   * @return whether the event may be sent only from now on
    */
   boolean add(OomKillEvent event) {
     boolean wasHeld = held.contains(event.getEventId());
@@ -111,7 +111,7 @@ final class Outbox {
     }
   }
 
-  /** What is held may be sent as it is. @return whether it was held */
+  /** Lets a held event be sent as it is. @return whether it was held */
   boolean release(String eventId) {
     boolean wasHeld = held.remove(eventId);
     if (wasHeld && window.containsKey(eventId)) {
@@ -135,7 +135,7 @@ final class Outbox {
 
   // ---- to the disk
 
-  /** Writes what is not on the disk yet, and reads what can be sent. */
+  /** Writes the events that are not on the disk yet, and reads events that can be sent. */
   void flush() {
     try {
       while (!pending.isEmpty()) {
@@ -215,7 +215,7 @@ final class Outbox {
   }
 
   private void fillWindow() {
-    // What is refused is not to keep all others out.
+    // Rejected events must not keep all others out of the window.
     while (window.size() - order.refused() < WINDOW_EVENTS
         && windowBytes < (order.refused() == 0 ? WINDOW_BYTES : 2 * WINDOW_BYTES)) {
       Spool.Item item = spool.next();
@@ -236,7 +236,7 @@ final class Outbox {
   private void take(EventKey key, Spool.Item item) {
     Newest known = newest.get(key.id());
     if (known != null && known.record != null && !known.record.equals(item.position())) {
-      // A better one comes later.
+      // A better revision comes later.
       spool.done(item.position());
       return;
     }
@@ -274,12 +274,12 @@ final class Outbox {
     return window.get(event.id()) == event && better == event && !held.contains(event.id());
   }
 
-  /** The next event to be sent on this stream, or null. */
+  /** Returns the next event to send on this stream, or null. */
   @Nullable KeptEvent pollUnsent() {
     return order.poll();
   }
 
-  /** An event that was polled cannot be read: it is not sent, and counted as damaged. */
+  /** Drops a polled event that cannot be read: it is not sent, and counts as damaged. */
   void setAside(KeptEvent event) {
     unreadable++;
     order.remove(event);
@@ -287,17 +287,17 @@ final class Outbox {
     readAhead();
   }
 
-  /** An event of an older version's checkpoint cannot be read. */
+  /** Counts an event of an older version's checkpoint that cannot be read. */
   void countUnreadable() {
     unreadable++;
   }
 
-  /** A new stream: what is not acknowledged is sent again. */
+  /** Starts a new stream: every unacknowledged event is sent again. */
   void resendAll() {
     order.restart(window.values().stream().filter(event -> !held.contains(event.id())).toList());
   }
 
-  /** Events are durable elsewhere; each is forgotten unless a higher revision still waits. */
+  /** Forgets events that are durable at the aggregator, unless a higher revision still waits. */
   void acknowledge(Collection<EventAck> acks) {
     for (EventAck ack : acks) {
       order.acknowledge(ack);
@@ -323,10 +323,10 @@ final class Outbox {
   }
 
   /**
-   * The stream has ended because of an event.
+   * Handles the end of a stream that an event caused.
    *
-   * @param forGood the aggregator will never take it
-   * @return the event that is forgotten for it
+   * @param forGood whether the aggregator will never take it
+   * @return the event that is given up, if the cause is certain
    */
   Optional<KeptEvent> refused(boolean forGood) {
     Optional<KeptEvent> culprit = order.refused(forGood);
@@ -341,44 +341,44 @@ final class Outbox {
     return culprit;
   }
 
-  /** Whether one event is sent alone, to learn whether it is the one that is refused. */
+  /** Returns whether events are sent alone, to find the one that the aggregator rejects. */
   boolean isCareful() {
     return order.isCareful();
   }
 
-  /** Events that were sent on this stream and not answered. */
+  /** Returns the number of events sent on this stream and not acknowledged. */
   int inFlight() {
     return order.inFlight();
   }
 
-  // ---- what there is
+  // ---- state
 
-  /** Whether everything that was added is on the disk, or acknowledged. */
+  /** Returns whether each added event is on the disk, or acknowledged. */
   boolean isDurable() {
     return pending.isEmpty();
   }
 
-  /** Bytes that are in memory alone. */
+  /** Returns the size of the events that are in memory alone, bytes. */
   long pendingBytes() {
     return pendingBytes;
   }
 
-  /** Number of events; one in several revisions may count several times. */
+  /** Returns the number of events; one in several revisions may count several times. */
   long size() {
     return spool.remaining() + pending.size();
   }
 
-  /** The spool's files, for the checkpoint. */
+  /** Returns the spool's segments, for the checkpoint. */
   List<SpoolSegment> toRemember() {
     return spool.toRemember();
   }
 
-  /** To be called when a checkpoint has what {@link #toRemember} said. */
+  /** Deletes the segments that are done; call it after a checkpoint has the result of {@link #toRemember}. */
   void deleteDone() {
     spool.deleteDone();
   }
 
-  /** What was lost here, in this boot. */
+  /** Adds the losses of the outbox in this boot. */
   void addLosses(Losses.Builder losses) {
     losses
         .setSpoolEventsDropped(before.getSpoolEventsDropped() + dropped)
@@ -386,7 +386,7 @@ final class Outbox {
         .setEventsRefused(before.getEventsRefused() + refused);
   }
 
-  /** How the spool is. */
+  /** Returns the status of the spool. */
   SourceStatus status() {
     SourceStatus.Builder status = SourceStatus.newBuilder().setName("spool").setState(State.ACTIVE);
     if (!problem.isEmpty()) {

@@ -15,7 +15,9 @@ import java.util.Base64;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The events that cannot be delivered, for a person to read: one JSON object per line. Agent-worker thread. */
+/**
+ * The file of the events that cannot be delivered, one JSON object per line, for an administrator. Agent-worker thread.
+ */
 final class RefusedEvents {
   private static final Logger LOG = LoggerFactory.getLogger(RefusedEvents.class);
   private static final long MAX_BYTES = 1 << 20;
@@ -26,7 +28,10 @@ final class RefusedEvents {
     file = directory.resolve("refused.jsonl");
   }
 
-  /** Says aloud that an event is given up, and writes it down; of much more than a MiB the oldest go. */
+  /**
+   * Logs that an event is given up, and appends it to the file. A file of more than 1 MiB is first renamed, in place of
+   * the one renamed before.
+   */
   void add(KeptEvent refused, String reason) {
     LOG.error("event {} revision {}: {}; it is not sent again, and kept in {}",
         refused.id(), refused.key.revision(), reason, file);

@@ -10,21 +10,21 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What goes onto the stream when. Where the aggregator refuses an event for what it is, it does not say which: then
- * events go one at a time until the culprit is found. That one goes after all others, alone, and no more once the
- * aggregator has taken others and refuses it again. Agent-worker thread.
+ * Decides which event goes onto the stream next. An aggregator that rejects an event does not say which one. Then
+ * events go one at a time until the rejected one is found. That event goes after all others, alone. Once the aggregator
+ * has taken others and rejects it again, it is not sent any more. Agent-worker thread.
  */
 final class SendOrder {
   private final Predicate<KeptEvent> maySend;
   private final ArrayDeque<KeptEvent> unsent = new ArrayDeque<>();
   private final ArrayDeque<KeptEvent> unsentRefused = new ArrayDeque<>();
   private final Map<String, KeptEvent> inFlight = new LinkedHashMap<>();
-  /** Of the events that were refused: how many had been acknowledged by then. */
+  /** For each rejected event: the number of events acknowledged before its last rejection. */
   private final Map<String, Long> refusedAt = new LinkedHashMap<>();
   private long acknowledged;
   private int oneByOne;
 
-  /** @param maySend whether an event that was added is still to be sent */
+  /** @param maySend whether an added event is still to be sent */
   SendOrder(Predicate<KeptEvent> maySend) {
     this.maySend = maySend;
   }
@@ -33,7 +33,7 @@ final class SendOrder {
     (refusedAt.containsKey(event.id()) ? unsentRefused : unsent).addLast(event);
   }
 
-  /** A new stream: everything is to be sent on it. */
+  /** Starts a new stream, on which all events are to be sent. */
   void restart(Collection<KeptEvent> all) {
     unsent.clear();
     unsentRefused.clear();
@@ -41,7 +41,7 @@ final class SendOrder {
     all.forEach(this::add);
   }
 
-  /** The next event; null when there is none now. */
+  /** Returns the next event; null if there is none now. */
   @Nullable KeptEvent poll() {
     if (!inFlight.isEmpty() && isCareful()) {
       return null;
@@ -66,7 +66,7 @@ final class SendOrder {
     return next;
   }
 
-  /** Whether the event in flight is to be the only message that can be refused. */
+  /** Returns whether the event in flight must be the only message that can be rejected. */
   boolean isCareful() {
     return oneByOne > 0 || (!refusedAt.isEmpty() && inFlight.keySet().stream().anyMatch(refusedAt::containsKey));
   }
@@ -85,9 +85,9 @@ final class SendOrder {
   }
 
   /**
-   * The stream has ended because of what was sent on it.
+   * Handles the end of a stream that a message on it caused.
    *
-   * @param forGood the aggregator will never take it; else it may, later
+   * @param forGood whether the aggregator will never take the event; if false, it may take it later
    * @return the event that is not to be sent again, if that is certain
    */
   Optional<KeptEvent> refused(boolean forGood) {
@@ -102,17 +102,17 @@ final class SendOrder {
     return forGood && othersWereTaken ? Optional.of(culprit) : Optional.empty();
   }
 
-  /** It was polled, and is not sent. */
+  /** Removes an event that was polled and is not sent. */
   void remove(KeptEvent event) {
     inFlight.remove(event.id(), event);
   }
 
-  /** It is not to be sent any more. */
+  /** Forgets an event that is not to be sent any more. */
   void forget(KeptEvent event) {
     refusedAt.remove(event.id());
   }
 
-  /** Events that go after all others. */
+  /** Returns the number of events that go after all others. */
   int refused() {
     return refusedAt.size();
   }

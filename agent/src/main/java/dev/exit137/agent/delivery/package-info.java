@@ -1,4 +1,7 @@
-/** From the epoll thread to the aggregator: events completed, kept until they are acknowledged, and the checkpoint. */
+/**
+ * The way from the epoll thread to the aggregator: events are completed, and kept until they are acknowledged; the
+ * checkpoint.
+ */
 @NullMarked
 package dev.exit137.agent.delivery;
 

@@ -7,12 +7,12 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Counts by workload, for as many workloads as it may: whoever may make containers can invent names without end, and
- * each would stay for ever, here and in Prometheus. What comes after those counts under {@link #OTHERS}. Agent-worker
- * thread.
+ * Counts by workload, for a bounded number of workloads. A user who may create containers can invent any number of
+ * names, and each would keep a series for ever, here and in Prometheus. Later workloads count under {@link #OTHERS}.
+ * Agent-worker thread.
  */
 final class BoundedCounter {
-  /** Workload of those that have no series of their own. */
+  /** The workload label of all workloads without a series of their own. */
   static final String OTHERS = "other_workloads";
 
   private final Counter counter;
@@ -20,7 +20,7 @@ final class BoundedCounter {
   private final int maxSeries;
   private final Set<List<String>> series = new HashSet<>();
 
-  /** @param overflows counts what counts under {@link #OTHERS} */
+  /** @param overflows counts the additions under {@link #OTHERS} */
   BoundedCounter(PrometheusRegistry registry, String name, String help, Counter overflows, int maxSeries) {
     counter =
         Counter.builder()
@@ -31,7 +31,7 @@ final class BoundedCounter {
             .register(registry);
     this.overflows = overflows;
     this.maxSeries = maxSeries;
-    // That there were none is known from the start.
+    // An initial series of 0, so that a rate is known from the start.
     counter.initLabelValues("", "", "", "", "");
   }
 

@@ -8,9 +8,9 @@ import dev.exit137.proto.v1.OomKillEvent.Scope;
 import java.util.List;
 import java.util.Locale;
 
-/** By what kills are counted; what is not known is empty. No pod's name and no id: those never end. */
+/** The labels of the kill counters; an unknown one is empty. No pod name and no id: their number has no limit. */
 record KillLabels(String namespace, String workload, String container, String scope, String limitOwner) {
-  /** Names of Kubernetes are shorter; a systemd unit's may have 255. */
+  /** Names of Kubernetes are shorter; a systemd unit's may have 255 characters. */
   static final int MAX_CHARS = 128;
 
   static KillLabels of(OomKillEvent event) {

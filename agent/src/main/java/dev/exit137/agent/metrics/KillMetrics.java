@@ -17,8 +17,8 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What is counted of events, each once, whatever its revisions. Those from before this agent was watching count apart,
- * so that a first start looks like no accident. Agent-worker thread.
+ * Counts events, each once in all of its revisions. Events from before this agent was watching have counters of their
+ * own, so that a first start does not look like an incident. Agent-worker thread.
  */
 public final class KillMetrics {
   private static final int MAX_REMEMBERED = 1024;
@@ -34,7 +34,7 @@ public final class KillMetrics {
     this.maxSeries = maxSeries;
   }
 
-  /** Made when first needed: Prometheus' library takes a while to load, and watching shall not wait for it. */
+  /** Creates the counters on first use: Prometheus' library takes a while to load, and must not delay the watch. */
   private synchronized Counters counters() {
     if (counters == null) {
       counters = new Counters(maxSeries);
@@ -42,7 +42,7 @@ public final class KillMetrics {
     return counters;
   }
 
-  /** For Prometheus. Any thread. */
+  /** Returns the metrics for Prometheus. Any thread. */
   public MetricSnapshots snapshots() {
     return counters().registry.scrape();
   }
@@ -94,7 +94,7 @@ public final class KillMetrics {
     return bounds;
   }
 
-  /** Counts an event with the names that it has; to be called once for each. */
+  /** Counts an event with the names that it has; call it once for each event. */
   public void count(OomKillEvent event) {
     Counters count = counters();
     KillLabels labels = KillLabels.of(event);
@@ -118,12 +118,12 @@ public final class KillMetrics {
     }
   }
 
-  /** A better telling of an event that was counted: its incident may have another id by now. */
+  /** Takes a better revision of a counted event: its incident may have another id by now. */
   public void revised(OomKillEvent event) {
     countedIncidents.add(event.getIncident().getId());
   }
 
-  /** An event is handed to an aggregator, for the first time or again. */
+  /** Takes an event that is handed to an aggregator, for the first time or again. */
   public void sent(OomKillEvent event, Instant now) {
     if (!event.getRecovered() && event.hasTime() && sentEvents.add(event.getEventId())) {
       Instant killed = Instant.ofEpochSecond(event.getTime().getSeconds(), event.getTime().getNanos());

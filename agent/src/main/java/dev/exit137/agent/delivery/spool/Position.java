@@ -1,9 +1,9 @@
 package dev.exit137.agent.delivery.spool;
 
 /**
- * Where a record of the spool is.
+ * The place of a record in the spool.
  *
  * @param segment number of its file
- * @param offset of its first byte there
+ * @param offset of its first byte in the file
  */
 public record Position(long segment, long offset) {}

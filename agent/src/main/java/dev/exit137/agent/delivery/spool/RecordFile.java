@@ -11,8 +11,8 @@ import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One segment's records: length of the payload (4 bytes, big endian), CRC32C of length and payload (4 bytes), payload.
- * An empty record would look like a part of the file that was never written: there is none.
+ * The records of one segment, in the format that {@link Spool} draws. There is no empty record: it would look like a
+ * part of the file that was never written.
  */
 final class RecordFile implements AutoCloseable {
   static final int HEADER_BYTES = 2 * Integer.BYTES;
@@ -20,7 +20,8 @@ final class RecordFile implements AutoCloseable {
   /**
    * A record that was read.
    *
-   * @param end offset of what follows it
+   * @param offset of its first byte
+   * @param end offset of the byte behind it
    */
   record Found(long offset, ByteString payload, long end) {}
 
@@ -40,7 +41,7 @@ final class RecordFile implements AutoCloseable {
     return new RecordFile(FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE));
   }
 
-  /** To append at {@code end}: what is behind it was never written whole. */
+  /** Opens a segment to append at {@code end}, and cuts off the bytes behind it: no record there was written whole. */
   static RecordFile toAppend(Path file, long end) throws IOException {
     RecordFile records = new RecordFile(FileChannel.open(file, StandardOpenOption.WRITE));
     records.cut(end);
@@ -66,14 +67,14 @@ final class RecordFile implements AutoCloseable {
     return end;
   }
 
-  /** Returns when what was written is on the disk. */
+  /** Waits until all written bytes are on the disk. */
   void sync() throws IOException {
     channel.force(false);
   }
 
   /**
-   * The first whole record at or after an offset; null when there is none before {@code end}. A damaged one is passed
-   * over where its length is not, so that it costs no other.
+   * Returns the first whole record at or after an offset; null if there is none before {@code end}. A record with a
+   * wrong checksum and a plausible length is skipped, so that the records behind it are not lost.
    */
   @Nullable Found read(long offset, long end) throws IOException {
     for (long at = offset; at + HEADER_BYTES < end; ) {

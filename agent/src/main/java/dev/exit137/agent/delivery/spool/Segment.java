@@ -5,21 +5,23 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** What the spool knows of one of its files. */
+/** The state of one file of the spool. */
 final class Segment {
   final long id;
   final Path file;
-  /** Bytes of it that are on the disk and hold whole records. */
+  /** Size of the whole records that are on the disk, bytes. */
   long length;
-  /** Whole records in it, but for those that were acknowledged before this run. */
+  /** Number of whole records, without those that were acknowledged before this run. */
   int records;
-  /** Not all of it could be looked at after the start: it is not appended to, and left for the next run. */
+  /**
+   * True if the file could not be read to its end at the start: it is not appended to, and is left for the next run.
+   */
   boolean isUnreadable;
-  /** Where the next record to be read begins. */
+  /** Offset of the next record to read. */
   long readOffset;
-  /** Of {@link #records}, those that were read. */
+  /** The number of {@link #records} that were read. */
   int read;
-  /** Those that were read and are not done: offset and number. */
+  /** Records that were read and are not done: offset, and number within the file. */
   final TreeMap<Long, Integer> waiting = new TreeMap<>();
 
   Segment(long id, Path file) {
@@ -35,12 +37,12 @@ final class Segment {
     return isRead() && waiting.isEmpty();
   }
 
-  /** Records that are not done. */
+  /** Returns the number of records that are not done. */
   int remaining() {
     return records - read + waiting.size();
   }
 
-  /** All before the oldest record that is not done needs no memory. */
+  /** Returns the state for the checkpoint: it starts at the oldest record that is not done. */
   SpoolSegment toRemember() {
     Map.Entry<Long, Integer> oldest = waiting.firstEntry();
     return SpoolSegment.newBuilder()

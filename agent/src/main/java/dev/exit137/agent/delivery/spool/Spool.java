@@ -23,8 +23,28 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A queue of records in files of one directory: appended at the end of the last, read in that order, each done when it
- * may be forgotten. A file goes when all of it is done. In memory is only where things are. Agent-worker thread.
+ * A queue of records in the files ("segments") of one directory. Records are appended to the last segment and read in
+ * the same order; each is done when it may be forgotten. A segment is deleted when it is not the last and all of its
+ * records are done, or to make room. Memory holds positions only, no payloads. Agent-worker thread.
+ *
+ * <pre>
+ * directory
+ *   0000000000000001.v1   oldest segment: its number in 16 hexadecimal digits
+ *   0000000000000002.v1   newest segment: the only one that is appended to
+ *
+ * segment                 at most max(256 KiB, limit / 64), unless its first batch is larger
+ *   record | record | …   from offset 0, without a gap; the file has no header and no trailer
+ *
+ * record
+ *   offset  bytes
+ *   0       4             n, the length of the payload: big endian, at least 1
+ *   4       4             CRC32C of the length field and the payload, big endian
+ *   8       n             payload; the outbox stores a serialized OomKillEvent
+ * </pre>
+ *
+ * <p>The files do not show which records are done: the checkpoint does ({@link #toRemember}). The format is ours
+ * because the agent only appends, reads in order and deletes the oldest: an embedded database would bring more memory
+ * and more code, often native, to each node.
  */
 public final class Spool implements AutoCloseable {
   public static final long MIN_BYTES = 4L << 20;
@@ -34,13 +54,13 @@ public final class Spool implements AutoCloseable {
   private static final int SEGMENTS = 64;
   private static final long MIN_SEGMENT_BYTES = 256L << 10;
 
-  /** A record that was read, to be {@link #done} later. */
+  /** A record that was read; {@link #done} takes its position later. */
   public record Item(Position position, ByteString payload) {}
 
   /**
-   * What went to make room.
+   * A segment that was deleted to make room.
    *
-   * @param records of it that were not done
+   * @param records number of its records that were not done
    */
   public record Dropped(long segment, int records) {}
 
@@ -57,9 +77,9 @@ public final class Spool implements AutoCloseable {
   private long damaged;
 
   /**
-   * Touches nothing yet.
+   * Touches no file yet.
    *
-   * @param maxBytes what all files may take together; at least {@link #MIN_BYTES}
+   * @param maxBytes maximum size of all files together; at least {@link #MIN_BYTES}
    */
   public Spool(Path directory, long maxBytes) {
     this.directory = directory;
@@ -70,12 +90,12 @@ public final class Spool implements AutoCloseable {
   // ---- after a start
 
   /**
-   * Finds what an earlier run left. What was being written when it ended is cut off; a damaged record is passed over
-   * and counted once, if it was whole at the last checkpoint. Of a file that cannot be read to its end, the records
-   * before that are kept.
+   * Finds the records that an earlier run left. An incomplete record at the end of a segment is cut off before the next
+   * append. A damaged record is skipped, and counted once if it was whole at the last checkpoint. If a segment cannot
+   * be read to its end, the records before that are kept.
    *
-   * @param remembered of the last checkpoint
-   * @param found gets every record that will be read
+   * @param remembered the segments in the last checkpoint
+   * @param found receives every record that will be read
    */
   public void recover(List<SpoolSegment> remembered, Consumer<Item> found) {
     Map<Long, SpoolSegment> before = new HashMap<>();
@@ -146,22 +166,22 @@ public final class Spool implements AutoCloseable {
 
   // ---- appending
 
-  /** Bytes that a record takes. */
+  /** Returns the size of a record with this payload, bytes. */
   public static long sizeOf(ByteString payload) {
     return (long) RecordFile.HEADER_BYTES + payload.size();
   }
 
-  /** Whether so many bytes more are more than the spool may take, and something can go. */
+  /** Returns whether this many more bytes exceed the limit, and there is a segment to drop. */
   public boolean isFullFor(long bytes) {
     return !segments.isEmpty() && bytes() + bytes > maxBytes;
   }
 
-  /** Bytes that should be appended at once. */
+  /** Returns the recommended maximum size of one append, bytes. */
   public long batchBytes() {
     return segmentBytes;
   }
 
-  /** Gives up the oldest file. */
+  /** Deletes the oldest segment. */
   public Dropped dropOldest() {
     Segment oldest = segments.firstEntry().getValue();
     if (oldest == last) {
@@ -172,10 +192,10 @@ public final class Spool implements AutoCloseable {
   }
 
   /**
-   * Appends records; they are on the disk when this returns.
+   * Appends records; they are on the disk when this method returns.
    *
-   * @return where they are
-   * @throws IOException none of them is in the spool
+   * @return their positions
+   * @throws IOException if none of them is in the spool
    */
   public List<Position> append(List<ByteString> payloads) throws IOException {
     List<Position> positions = new ArrayList<>(payloads.size());
@@ -197,7 +217,7 @@ public final class Spool implements AutoCloseable {
       segment.records += payloads.size();
       return positions;
     } catch (IOException | RuntimeException | Error e) {
-      // What a failed sync leaves in the file is anybody's guess: nothing more is appended to it.
+      // After a failed sync the content of the file is unknown: nothing more is appended to it.
       abandonLast();
       throw e;
     }
@@ -247,7 +267,7 @@ public final class Spool implements AutoCloseable {
 
   // ---- reading
 
-  /** The next record; null at the end. One that has become unreadable is counted and passed over. */
+  /** Returns the next record; null at the end. A record that has become unreadable is counted and skipped. */
   public @Nullable Item next() {
     while (true) {
       if (current == null || current.isRead()) {
@@ -278,7 +298,7 @@ public final class Spool implements AutoCloseable {
     }
   }
 
-  /** A record that was read is not needed any more. */
+  /** Marks a record that was read as done: it is not needed any more. */
   public void done(Position position) {
     Segment segment = segments.get(position.segment());
     if (segment != null) {
@@ -286,7 +306,7 @@ public final class Spool implements AutoCloseable {
     }
   }
 
-  /** Deletes the files of which all is done; to be called when a checkpoint says so. */
+  /** Deletes the segments that are done; call it after a checkpoint. */
   public void deleteDone() {
     for (Segment segment : List.copyOf(segments.values())) {
       if (segment.isDone() && segment != last && !segment.isUnreadable) {
@@ -319,24 +339,24 @@ public final class Spool implements AutoCloseable {
     }
   }
 
-  // ---- what it holds
+  // ---- state
 
-  /** What the next run must know, besides the files. */
+  /** Returns the state of the segments for the checkpoint: the files alone do not show which records are done. */
   public List<SpoolSegment> toRemember() {
     return segments.values().stream().map(Segment::toRemember).toList();
   }
 
-  /** Records that are not done. */
+  /** Returns the number of records that are not done. */
   public long remaining() {
     return segments.values().stream().mapToLong(Segment::remaining).sum();
   }
 
-  /** Of all files. */
+  /** Returns the size of all segments, bytes. */
   public long bytes() {
     return segments.values().stream().mapToLong(segment -> segment.length).sum();
   }
 
-  /** Records that were lost because they could not be read, in this run. */
+  /** Returns the number of records that could not be read in this run, and are lost. */
   public long damaged() {
     return damaged;
   }

@@ -7,22 +7,23 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 
-/** A channel to each aggregator, made for its first stream and used for all. One thread, but for {@link #close}. */
+/** A channel to each aggregator, made for its first stream and used for all. One thread, except for {@link #close}. */
 final class AggregatorChannels {
   private final Function<String, ManagedChannel> opener;
   private final Map<String, ManagedChannel> byAddress = new ConcurrentHashMap<>();
   private Optional<ManagedChannel> last = Optional.empty();
 
-  /** @param opener makes the channel to an address ({@code HOST:PORT}) */
+  /** @param opener opens a channel to an address ({@code HOST:PORT}) */
   AggregatorChannels(Function<String, ManagedChannel> opener) {
     this.opener = opener;
   }
 
   /**
-   * The channel for the next stream; the connection of the last one is given up. A new one is made at once, to where
-   * the name leads now: else gRPC would wait for a backoff of its own, and use what it looked up in the last 30 s.
+   * Returns the channel for the next stream, and gives up the connection of the last one. The new connection starts at
+   * once, with a new look-up of the name. Otherwise gRPC would wait for a backoff of its own, and use an address that
+   * it looked up in the last 30 s.
    *
-   * @throws IllegalArgumentException it is no address
+   * @throws IllegalArgumentException if the address is not valid
    */
   ManagedChannel reconnect(String address) {
     last.ifPresent(ManagedChannel::enterIdle);

@@ -32,39 +32,40 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The stream to an aggregator: always one, opened again with backoff and jitter, at the next address when one fails.
- * Everything here runs on the agent-worker thread; the bytes move on the agent-grpc thread. A callback that throws ends
- * its stream, since it may have done half of its work: the next stream sends all that is not acknowledged.
+ * The stream to an aggregator. There is at most one; after a failure the next one opens at the next address, with
+ * backoff and jitter. All methods and callbacks run on the agent-worker thread; the bytes move on the agent-grpc
+ * thread. A callback that throws ends its stream, since it may have done half of its work: the next stream sends all
+ * unacknowledged events.
  */
 public final class Uplink implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Uplink.class);
   private static final String PLACE = "uplink";
   /** The aggregator takes pings that are 5 s apart or more. */
   private static final long KEEPALIVE_SECONDS = 10;
-  /** With these an aggregator ends a stream for what came on it. */
+  /** The status codes with which an aggregator ends a stream because of a message on it. */
   private static final Set<Status.Code> REFUSALS =
       Set.of(Status.Code.INVALID_ARGUMENT, Status.Code.PERMISSION_DENIED, Status.Code.RESOURCE_EXHAUSTED);
-  /** What one stream does not bring forward, the next may be given more time for. */
+  /** Limit for the patience, which doubles after each stream without progress. */
   private static final int MAX_PATIENCE_FACTOR = 16;
 
-  /** Whose events are sent; called on the agent-worker thread. */
+  /** The source of the events; called on the agent-worker thread. */
   public interface Source {
-    /** A stream is open: everything that is not acknowledged is to be sent on it. */
+    /** A stream is open: every unacknowledged event is to be sent on it. */
     void onConnected();
 
-    /** The next event for this stream; null when there is none, or enough is on its way. */
+    /** Returns the next event for this stream; null if there is none, or enough are in flight. */
     @Nullable OomKillEvent pollUnsent();
 
-    /** Events that were sent on this stream and are not acknowledged. */
+    /** Returns the number of events sent on this stream and not acknowledged. */
     int inFlight();
 
-    /** What the agent says of itself; null when there is nothing to say now. */
+    /** Returns the agent's status; null if none is to be sent now. */
     @Nullable AgentStatus status();
 
-    /** Events that are durable now. */
+    /** The events are durable at the aggregator. */
     void onAcknowledged(List<EventAck> acks);
 
-    /** The stream has ended because of what was sent on it. */
+    /** The stream has ended because of a message on it. */
     void onRefused(Status reason);
   }
 
@@ -92,8 +93,8 @@ public final class Uplink implements AutoCloseable {
 
   /**
    * @param worker single-threaded; runs this object's callbacks
-   * @param patience for a connection, and for an acknowledgement where events are on their way; doubled where in vain
-   * @param backoff between streams; one has succeeded when an event was acknowledged on it
+   * @param patience for a connection, and for an acknowledgement while events are in flight; doubled after each failure
+   * @param backoff between streams; it starts anew when an event is acknowledged
    * @param clock the node's wall clock
    * @param guard of this process
    */
@@ -127,7 +128,7 @@ public final class Uplink implements AutoCloseable {
         .build();
   }
 
-  /** Opens the stream to the next address, whose name is looked up again. */
+  /** Opens the stream to the next address, with a new look-up of its name. */
   public void connect() {
     if (closed) {
       return;
@@ -138,14 +139,14 @@ public final class Uplink implements AutoCloseable {
     }
   }
 
-  /** Sends what there is to send, as far as the stream takes it. */
+  /** Sends all pending events, as far as the stream takes them. */
   public void pump() {
     if (stream != null) {
       stream.guarded(stream::pump);
     }
   }
 
-  /** Since when there is no stream; empty while there is one. */
+  /** Returns the time since which there is no stream; empty while there is one. */
   public Optional<Instant> awaySince() {
     return awaySince;
   }
@@ -159,7 +160,7 @@ public final class Uplink implements AutoCloseable {
 
   private final class Responses implements ClientResponseObserver<PublishEventsRequest, PublishEventsResponse> {
     private final String address;
-    // gRPC calls beforeStart before anything here needs it.
+    // gRPC calls beforeStart before any other method needs the call.
     @SuppressWarnings("NullAway.Init")
     private ClientCallStreamObserver<PublishEventsRequest> call;
     private boolean connected;
@@ -264,7 +265,7 @@ public final class Uplink implements AutoCloseable {
       guarded(this::giveUpOrWatchOn);
     }
 
-    /** Gives up a stream on which nothing moves: pings may be answered by a machine whose disk is not. */
+    /** Gives up a stream without progress: a machine may answer pings while its disk does not. */
     private void giveUpOrWatchOn() {
       if (closed) {
         return;
@@ -307,7 +308,7 @@ public final class Uplink implements AutoCloseable {
       awaySince = awaySince.or(() -> Optional.of(clock.instant()));
     }
 
-    /** Once for each kind of failure in a row. */
+    /** Logs a failure once for each kind of failure in a row. */
     private void say(Status status) {
       if (failureSaid == null || failureSaid.getCode() != status.getCode()) {
         failureSaid = status;
@@ -317,7 +318,7 @@ public final class Uplink implements AutoCloseable {
     }
   }
 
-  /** Ends the stream: what was sent is still acknowledged. */
+  /** Ends the stream; the aggregator still acknowledges the events that were sent. */
   @Override
   public void close() {
     closed = true;
@@ -329,7 +330,7 @@ public final class Uplink implements AutoCloseable {
     }
   }
 
-  /** Waits until the stream has ended; then no callback comes any more. Any thread but the worker's. */
+  /** Waits until the stream has ended; no callback comes after that. Any thread except the worker's. */
   public void awaitClosed(long seconds) throws InterruptedException {
     try {
       lastStreamEnded.await(seconds, TimeUnit.SECONDS);
