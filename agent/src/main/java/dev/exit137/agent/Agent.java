@@ -45,13 +45,13 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 
-/** The node agent: kernel evidence in, events out. Started and closed once. */
+/** The node agent: takes the kernel's evidence and sends events. Started and closed once. */
 public final class Agent implements Observed, AutoCloseable {
-  /** A loop does nothing that takes long. */
+  /** A loop runs no task that takes long. */
   private static final Duration LOOP_PATIENCE = Duration.ofMinutes(1);
-  /** The worker waits for the disk. A slow one, or a full one, is mended by no restart. */
+  /** The worker waits for the disk. A restart does not help when the disk is slow or full. */
   private static final Duration WORKER_PATIENCE = Duration.ofMinutes(5);
-  /** A scrape gets the state before where a thread is busy. */
+  /** After this time a scrape gets the previous state: a thread may be busy. */
   private static final long STATE_MILLIS = 250;
 
   private final AgentWorker worker;
@@ -76,13 +76,13 @@ public final class Agent implements Observed, AutoCloseable {
   }
 
   /**
-   * Starts the agent's threads; what happened before is read, and the node is watched, when it returns.
+   * Starts the agent's threads; when this method returns, earlier kills are read, and the node is watched.
    *
-   * @param sink gets each event as it goes out to the aggregator
+   * @param sink receives each event as it goes out to the aggregator
    * @param clock the node's wall clock
    * @param guard of this process
-   * @throws IOException the state directory cannot be used, or nothing at all can be watched; the message is fit for
-   *     a user
+   * @throws IOException if the state directory cannot be used, or no source can be watched; the message is fit for a
+   *     user
    */
   public static Agent start(AgentConfig config, EventSink sink, InstantSource clock, Guard guard) throws IOException {
     Deque<Runnable> closing = new ArrayDeque<>();
@@ -97,12 +97,13 @@ public final class Agent implements Observed, AutoCloseable {
       closing.push(identities::close);
       Node node = node(config);
       Optional<Checkpoint> last = checkpointFile.read();
-      // Another boot has other sequence numbers, inodes and counters; what was not acknowledged is still to be sent.
+      // Sequence numbers, inodes and counters of another boot have no meaning; unacknowledged events are still to be
+      // sent.
       Optional<Checkpoint> ofThisBoot = last.filter(checkpoint -> checkpoint.getBootId().equals(node.getBootId()));
       Losses before = ofThisBoot.map(Checkpoint::getLosses).orElse(Losses.getDefaultInstance());
       Workloads workloads = new Workloads(last.map(Checkpoint::getWorkloadsList).orElse(List.of()));
       KillMetrics kills = new KillMetrics(config.metricsMaxSeries());
-      // First of all: what the kernel's ring still holds is read at once, and is to have names, too.
+      // Before all other parts: the records that the kernel's ring still holds are read at once, and need names, too.
       identities.start();
       AgentWorker worker =
           new AgentWorker(
@@ -132,8 +133,9 @@ public final class Agent implements Observed, AutoCloseable {
   }
 
   /**
-   * It watches, or there would be no agent; its sources and its aggregator are reported, and fail nothing. The answer is
-   * the state that the look before asked for: this one waits for nothing.
+   * Returns the checks of readiness. An agent that runs watches the node; the state of its sources and of its
+   * aggregator is reported, but fails no check. The result is the last known state: this method asks for a new one, and
+   * waits for no thread.
    */
   @Override
   public List<Check> ready() {
@@ -166,21 +168,21 @@ public final class Agent implements Observed, AutoCloseable {
     try {
       ask().get(STATE_MILLIS, TimeUnit.MILLISECONDS);
     } catch (ExecutionException | TimeoutException e) {
-      // The state before is good enough.
+      // The previous state is good enough.
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
     return lastState.map(AgentMetrics::of).orElse(List.of());
   }
 
-  /** Asks for the state, unless that is under way: a busy thread does not get the same question again and again. */
+  /** Asks for the state, unless a question is pending: a busy thread does not get the same question again and again. */
   private void refresh() {
     if (asking.compareAndSet(false, true)) {
       ask().whenComplete((state, failure) -> asking.set(false));
     }
   }
 
-  /** Asks both threads how they are, and keeps what they answer. */
+  /** Asks both threads for their state, and keeps the answer. */
   private CompletableFuture<AgentState> ask() {
     try {
       return loop.statusNow().thenCompose(worker::state).whenComplete(
@@ -197,7 +199,7 @@ public final class Agent implements Observed, AutoCloseable {
     }
   }
 
-  /** The version of this build; empty when it does not run from its jar. */
+  /** Returns the version of this build; empty if it does not run from its jar. */
   static String version() {
     String version = Agent.class.getPackage().getImplementationVersion();
     return version == null ? "" : version;
@@ -221,13 +223,13 @@ public final class Agent implements Observed, AutoCloseable {
     }
   }
 
-  /** Writes the checkpoint and ends every thread. What no aggregator has acknowledged is sent after the next start. */
+  /** Writes the checkpoint and ends every thread. Unacknowledged events are sent after the next start. */
   @Override
   public void close() {
     closeAll(closing, guard);
   }
 
-  /** The last that was begun ends first. */
+  /** Closes the parts in the reverse order of their start. */
   private static void closeAll(Deque<Runnable> closing, Guard guard) {
     closing.forEach(part -> guard.run("close", part));
   }

@@ -10,27 +10,28 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Everything that can be set on an agent, checked once, here.
+ * All settings of an agent; the constructor checks them.
  *
  * @param nodeName name of this node in every event; not blank
  * @param clusterName name of the cluster in every event; may be empty
- * @param stateDir directory of the checkpoint and the spool; made if it is not there, must be writable
+ * @param stateDir directory of the checkpoint and the spool; created if it does not exist, must be writable
  * @param kmsgPath the kernel's log, normally {@code /dev/kmsg}
- * @param cgroupRoot mount point of the cgroup hierarchy that holds the memory controller; found in
- *     {@code <procRoot>/self/mountinfo} when empty
+ * @param cgroupRoot mount point of the cgroup hierarchy that holds the memory controller; found in {@code
+ *     <procRoot>/self/mountinfo} if empty
  * @param procRoot the host's procfs, normally {@code /proc}
  * @param aggregators {@code HOST:PORT} of the aggregators, tried in turn; at least one
- * @param security how they are connected to: in plaintext or by TLS, with a certificate or a token
+ * @param security of the connections: plaintext or TLS, with a certificate or a token
  * @param counterGrace how long a kill that a counter shows may wait for its kmsg record before it is reported without
  *     one; 10 ms to 60 s
- * @param runtimeSockets where container runtimes are looked for
- * @param podLabels which labels of a pod go into its events
- * @param identityTimeout how long an event waits for the runtime to name its container; it then goes out without, and
- *     again when the answer comes; 0 to 10 s
- * @param sampleInterval how often it is read where the memory of each cgroup with a limit is, for kills without a report;
- *     1 s to 1 h, 0 for never
- * @param spoolBytes what events that no aggregator has may take on the disk; the oldest go first; at least 4 MiB
- * @param metricsMaxSeries for how many workloads each metric may have a series; 1 or more
+ * @param runtimeSockets sockets of container runtimes
+ * @param podLabels selects the labels of a pod that go into its events
+ * @param identityTimeout how long an event waits for the runtime to name its container; it then goes out without a
+ *     name, and again when the answer comes; 0 to 10 s
+ * @param sampleInterval interval at which the memory of each cgroup with a limit is read, for kills without a report; 1
+ *     s to 1 h, 0 for never
+ * @param spoolBytes maximum size on the disk of the events that no aggregator has; the oldest are dropped first; at
+ *     least 4 MiB
+ * @param metricsMaxSeries maximum number of workloads with a series of their own, per metric; 1 or more
  */
 public record AgentConfig(
     String nodeName,
@@ -64,7 +65,7 @@ public record AgentConfig(
   private static final Duration MIN_SAMPLE_INTERVAL = Duration.ofSeconds(1);
   private static final Duration MAX_SAMPLE_INTERVAL = Duration.ofHours(1);
 
-  /** @throws IllegalArgumentException naming the setting, the rule and the value */
+  /** @throws IllegalArgumentException if a setting is invalid; the message names the setting, the rule and the value */
   public AgentConfig {
     if (nodeName.isBlank()) {
       throw new IllegalArgumentException("--node-name is empty: give this node a name that no other node has");
@@ -95,7 +96,7 @@ public record AgentConfig(
     aggregators = List.copyOf(aggregators);
   }
 
-  /** The same, with another aggregator ({@code HOST:PORT}). */
+  /** Returns the same settings with another aggregator ({@code HOST:PORT}). */
   public AgentConfig sendingTo(String aggregator) {
     return new AgentConfig(
         nodeName,

@@ -14,7 +14,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
-/** The agent's status for Prometheus: the same figures that {@code exit137 nodes} shows, and nothing counted twice. */
+/** The agent's status for Prometheus: the same figures as {@code exit137 nodes}, each counted in one place. */
 final class AgentMetrics {
   private AgentMetrics() {}
 

@@ -41,7 +41,7 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * The agent-epoll thread: one Netty loop with the inotify and the kmsg descriptor. It reads, parses, correlates and
- * reads the cgroup's files at once, and hands events to the agent-worker; it must not wait for anything.
+ * reads the cgroup's files at once, and hands events to the agent-worker; it must never block.
  */
 final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, AutoCloseable {
   private static final long TICK_MILLIS = 1000;
@@ -84,7 +84,7 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
   private long ticks;
 
   /**
-   * @param remembered the checkpoint of this boot; empty where there is none
+   * @param remembered the checkpoint of this boot; empty if there is none
    * @param clock the node's wall clock
    * @param guard of this process
    */
@@ -138,9 +138,9 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
   }
 
   /**
-   * Returns when what happened before is read and both descriptors are watched.
+   * Reads the evidence of earlier kills and registers both descriptors, before it returns.
    *
-   * @throws IOException neither the kernel's log nor any cgroup can be read
+   * @throws IOException if neither the kernel's log nor any cgroup can be read
    */
   void start() throws IOException {
     try {
@@ -154,7 +154,9 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
     }
   }
 
-  /** Counters first, then the log to its end: a kill is counted before it is printed, so none falls in between. */
+  /**
+   * Reads the counters first, then the log to its end: the kernel counts a kill before it prints it, so none is missed.
+   */
   private void begin() {
     watcher.ifPresent(
         w ->
@@ -180,7 +182,7 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
     loop.scheduleAtFixedRate(guard.guarded("tick", this::tick), TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
     steadySinceNanos = System.nanoTime();
     changed = true;
-    // It is the first on the stream, whatever else is there to send.
+    // The status is the first message on the stream, before all events.
     guard.run("status", () -> worker.submit(status()));
     scheduleReview();
   }
@@ -209,7 +211,7 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
 
   @Override
   public boolean hasRoom() {
-    // Before it is live, the ring is read whole: it is bounded itself.
+    // Before the agent is live, it reads the whole ring: the ring itself is bounded.
     return !live || worker.hasRoom();
   }
 
@@ -269,7 +271,7 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
     watcher.ifPresent(w -> guard.run("cgroups", () -> w.tick(now)));
     guard.run("correlate", correlator::tick);
     guard.run("review", () -> lookAtCounters(now));
-    // Whatever failed is tried again.
+    // A review or a cut that failed is tried again.
     if (reviewFailed || changed || assembler.isOpen()) {
       scheduleReview();
     }
@@ -305,7 +307,7 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
     }
   }
 
-  /** Looks again at all that waits for time to pass; comes back as long as anything does. */
+  /** Does all work that waits for time to pass, and schedules itself again while such work is left. */
   private void review() {
     long now = System.nanoTime();
     if (kmsg.isPaused() && worker.hasRoom()) {
@@ -337,8 +339,8 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
   }
 
   /**
-   * Whether what the counters show has its records by now. Where kills come faster than the grace without an end, a
-   * moment without one must do.
+   * Returns whether the records of all counted kills have come. If kills never stop for as long as the grace, the agent
+   * settles after some graces, at a moment without a new kill.
    */
   private boolean everyRecordHasCome(long now) {
     long grace = config.counterGrace().toNanos();
@@ -396,12 +398,12 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
     return status.losses(kmsg, watcher, correlator, worker.checkpointFailures());
   }
 
-  /** What the agent says of itself now. Any thread; never blocks. */
+  /** Returns the agent's status. Any thread; never blocks. */
   CompletableFuture<AgentStatus> statusNow() {
     return CompletableFuture.supplyAsync(this::status, loop);
   }
 
-  /** The thread, to learn whether it lives. */
+  /** Returns the thread's executor, for a heartbeat. */
   Executor thread() {
     return loop;
   }
@@ -410,7 +412,7 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
     return status.status(watcher, balance, losses(), identities.status());
   }
 
-  /** Ends the loop; a last cut is handed to the worker first. */
+  /** Ends the loop, after it has handed a last cut to the worker. */
   @Override
   public void close() {
     loop.submit(this::end).awaitUninterruptibly(1, TimeUnit.SECONDS);
@@ -421,13 +423,13 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
     if (live) {
       guard.run("status", this::lastCut);
     }
-    // The loop closes the descriptors before it drops its tasks: none may touch them then.
+    // The loop closes the descriptors before it drops its tasks: after that no task may touch them.
     live = false;
     kmsg.close();
   }
 
   private void lastCut() {
-    // A report of which only the head was read is read again after the next start.
+    // If only the head of a report was read, the report is read again after the next start.
     if (assembler.incident().kills() > 0) {
       assembler.close();
     }

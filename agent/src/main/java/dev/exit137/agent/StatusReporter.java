@@ -26,7 +26,7 @@ import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** What the agent says of itself, and what it must remember. Agent-epoll thread. */
+/** Makes the agent's status and its checkpoint. Agent-epoll thread. */
 final class StatusReporter {
   private static final Logger LOG = LoggerFactory.getLogger(StatusReporter.class);
 
@@ -47,7 +47,7 @@ final class StatusReporter {
     startedAt = clock.instant();
   }
 
-  /** Finds the memory hierarchy, and says aloud where there is none. */
+  /** Finds the memory hierarchy, and logs an error if there is none. */
   Optional<CgroupMount> mount(AgentConfig config) {
     Optional<CgroupMount> mount = Optional.empty();
     try {
@@ -65,7 +65,7 @@ final class StatusReporter {
   }
 
   void kmsgUnavailable(String reason) {
-    // It is tried again and again, for ever where there is none.
+    // The open is tried again and again, on some nodes in vain for ever: only a new reason is logged.
     if (!reason.equals(kmsgProblem)) {
       LOG.error("{}. Going on with the cgroups' counters: kills are seen, victims are not named.", reason);
     }
@@ -82,7 +82,7 @@ final class StatusReporter {
     LOG.error("{}. Going on with the kernel's log alone: cgroups are known from its summary lines only.", reason);
   }
 
-  /** Why which source is not in use. */
+  /** Returns which sources are not in use, and why. */
   String problems() {
     return Stream.of(kmsgProblem, countersProblem).filter(problem -> !problem.isEmpty()).collect(joining("; and "));
   }

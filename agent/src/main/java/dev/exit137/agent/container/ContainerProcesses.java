@@ -27,10 +27,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What the processes of a container are, read from procfs while they live: which is its first, and what a Java virtual
- * machine in it was told of memory. Needs no runtime. A container is looked at when its cgroup is there, and some times
- * more in its first minute, since a script may come before the program. Looks are on the agent-proc thread; the methods
- * are for any and never block.
+ * Finds the first process of a container and the memory flags of a Java virtual machine in it, from procfs, while the
+ * processes live. It needs no runtime. It looks at a container when its cgroup appears, and some times more in the
+ * container's first minute, because a script may run before the program. It reads procfs on the agent-proc thread; the
+ * methods are for any thread and never block.
  */
 public final class ContainerProcesses implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(ContainerProcesses.class);
@@ -40,7 +40,7 @@ public final class ContainerProcesses implements AutoCloseable {
   private static final int PAUSE_FACTOR = 4;
   private static final int MAX_CONTAINERS = 4096;
   private static final int MAX_PROCESSES = 256;
-  /** Kills and starts are not timed better. */
+  /** Precision of the times of kills and of process starts. */
   private static final Duration TIMING = Duration.ofSeconds(1);
 
   private record Init(int pid, Instant startedAt) {}
@@ -60,7 +60,7 @@ public final class ContainerProcesses implements AutoCloseable {
 
   /**
    * @param procRoot the host's procfs
-   * @param nodeMemoryBytes empty where it is not known
+   * @param nodeMemoryBytes empty if it is not known
    * @param clock the node's wall clock
    * @param guard of this process
    */
@@ -74,7 +74,7 @@ public final class ContainerProcesses implements AutoCloseable {
 
   // ---- for any thread
 
-  /** There is a cgroup of this container, perhaps a new one of one that was there before. */
+  /** A cgroup of this container exists; it may replace an earlier one of the same container. */
   public void onContainerCgroup(String id, Path directory) {
     synchronized (byId) {
       byId.remove(id);
@@ -83,10 +83,10 @@ public final class ContainerProcesses implements AutoCloseable {
   }
 
   /**
-   * Whether a killed process was the container's first; empty when that is not known. Another one was not if the first
-   * lived before the kill, and still does.
+   * Returns whether a killed process was the container's first; empty if that is not known. Another process was not the
+   * first if the first one started before the kill and still lives.
    *
-   * @param victimPid of the kernel's own record, which names this container's cgroup
+   * @param victimPid from the kernel's own record, which names this container's cgroup
    */
   public Optional<Boolean> isInit(String id, int victimPid, Instant killedAt) {
     Optional<Init> init = seen(id).init().filter(first -> first.startedAt().minus(TIMING).isBefore(killedAt));
@@ -102,12 +102,15 @@ public final class ContainerProcesses implements AutoCloseable {
     return lives ? Optional.of(false) : Optional.empty();
   }
 
-  /** The Java virtual machine in it at the kill. */
+  /** Returns the Java virtual machine that was in the container at the kill. */
   public Optional<Jvm> jvm(String id, Instant killedAt) {
     return seen(id).jvm().filter(jvm -> jvm.startedAt().minus(TIMING).isBefore(killedAt)).map(StartedJvm::jvm);
   }
 
-  /** When it started, as the wall clock is set now, to a hundredth of a second; empty when it is gone. */
+  /**
+   * Returns the start time of a process, by the present wall clock, to a hundredth of a second; empty if the process is
+   * gone.
+   */
   private Optional<Instant> startedAt(int pid) {
     return processes.age(pid).map(age -> clock.instant().minus(age));
   }
@@ -122,7 +125,7 @@ public final class ContainerProcesses implements AutoCloseable {
     try {
       thread.schedule(() -> lookAndComeBack(id, directory, pause), pause.toMillis(), TimeUnit.MILLISECONDS);
     } catch (RejectedExecutionException e) {
-      // It is closed.
+      // The object is closed.
     }
   }
 
@@ -149,7 +152,7 @@ public final class ContainerProcesses implements AutoCloseable {
         }
       }
     } catch (IOException | DirectoryIteratorException e) {
-      // A cgroup within it came or went.
+      // A cgroup below the container's was created or removed.
       LOG.debug("the processes of container {} cannot be read", id, e);
     }
   }
@@ -167,7 +170,7 @@ public final class ContainerProcesses implements AutoCloseable {
     return new Seen(init, jvm);
   }
 
-  /** More than {@link #MAX_PROCESSES} where there are too many to look at. */
+  /** Returns the pids; more than {@link #MAX_PROCESSES} if there are too many to look at. */
   private static List<Integer> pidsBelow(Path directory) throws IOException {
     List<Integer> pids = new ArrayList<>();
     ArrayDeque<Path> cgroups = new ArrayDeque<>(List.of(directory));
@@ -182,9 +185,9 @@ public final class ContainerProcesses implements AutoCloseable {
   }
 
   /**
-   * The only one that is 1 in the outermost pid namespace of all. One that is 1 in a namespace within it is another's
-   * (a sandbox of a browser, a container within the container); where any process is of the host's namespace, or the pod's
-   * (hostPID, shareProcessNamespace), there is none.
+   * Returns the only process that has pid 1 in the outermost pid namespace of all. A pid 1 of a namespace within it is
+   * the first process of a browser's sandbox or of a container within the container. If any process is in the pid
+   * namespace of the host or of the pod (hostPID, shareProcessNamespace), the container has no first process.
    */
   private OptionalInt first(List<Integer> pids) {
     Map<Integer, List<Integer>> byPid = new LinkedHashMap<>();
@@ -199,7 +202,7 @@ public final class ContainerProcesses implements AutoCloseable {
     return outermost > 1 && first.size() == 1 ? OptionalInt.of(first.getFirst()) : OptionalInt.empty();
   }
 
-  /** The first process if it is one, else the only one. */
+  /** Returns the Java virtual machine that is the first process, or else the only one. */
   private Optional<Jvm> jvm(List<Integer> pids, OptionalInt first, OptionalLong limitBytes) {
     List<Jvm> all = new ArrayList<>();
     for (int pid : pids.subList(0, Math.min(pids.size(), MAX_PROCESSES))) {
@@ -212,7 +215,7 @@ public final class ContainerProcesses implements AutoCloseable {
     return all.size() == 1 && pids.size() <= MAX_PROCESSES ? Optional.of(all.getFirst()) : Optional.empty();
   }
 
-  /** The flags of memory, if it is a Java virtual machine. */
+  /** Returns the memory flags if the process is a Java virtual machine. */
   private Optional<JvmFlags> jvmFlags(int pid) {
     return processes
         .commandLine(pid)
@@ -232,7 +235,7 @@ public final class ContainerProcesses implements AutoCloseable {
         String limit = Files.readString(directory.resolve(file)).strip();
         return OptionalLong.of(limit.equals("max") ? -1 : Long.parseLong(limit));
       } catch (IOException | NumberFormatException e) {
-        // The other version's.
+        // The file belongs to the other cgroup version.
       }
     }
     return OptionalLong.empty();

@@ -46,7 +46,7 @@ import java.util.function.Consumer;
 
 /** containerd or CRI-O through the Container Runtime Interface. Bytes move on the agent-cri thread. */
 final class CriRuntime implements ContainerRuntime {
-  /** As kubelet's: a node full of pods has lists of more than gRPC's 4 MiB. */
+  /** The same limit as kubelet's: on a node with many pods a list is larger than gRPC's 4 MiB. */
   private static final int MAX_MESSAGE_BYTES = 16 << 20;
 
   private final LabelFilter labels;
@@ -59,13 +59,13 @@ final class CriRuntime implements ContainerRuntime {
 
   /**
    * @param thread runs every callback
-   * @param deadline for each question
+   * @param deadline for each request
    */
   CriRuntime(Path socket, LabelFilter labels, Duration deadline, Executor thread) {
     this.labels = labels;
     this.deadline = deadline;
-    // The unix resolver brings its own channel type, but also a thread for each processor. The authority of a path is
-    // refused by some servers.
+    // The unix resolver brings its own channel type, but also a thread for each processor. Some servers reject a path
+    // as the authority.
     NettyChannelBuilder builder =
         (NettyChannelBuilder)
             Grpc.newChannelBuilder("unix://" + socket.toAbsolutePath(), InsecureChannelCredentials.create());
@@ -120,7 +120,7 @@ final class CriRuntime implements ContainerRuntime {
               Optional<Container> found =
                   list.getContainersList().stream().filter(container -> container.getId().equals(id)).findFirst();
               if (found.isEmpty()) {
-                // The pod's own container, which holds its namespaces.
+                // The sandbox: the pod's own container, which holds its namespaces.
                 return sandbox(id).thenApply(sandbox -> sandbox.map(this::ofSandbox));
               }
               Container container = found.get();
@@ -136,7 +136,7 @@ final class CriRuntime implements ContainerRuntime {
         .thenApply(list -> list.getItemsList().stream().filter(sandbox -> sandbox.getId().equals(id)).findFirst());
   }
 
-  /** A container that was removed since it was listed has none. */
+  /** Empty for a container that was removed after it was listed. */
   private CompletableFuture<Optional<ContainerStatusResponse>> status(String id) {
     ContainerStatusRequest request = ContainerStatusRequest.newBuilder().setContainerId(id).setVerbose(true).build();
     return call(RuntimeServiceStub::containerStatus, request)
@@ -199,8 +199,8 @@ final class CriRuntime implements ContainerRuntime {
   }
 
   /**
-   * {@code {"sandboxID":"…","pid":1234,…,"runtimeSpec":{…}}}: the rest, the environment of the container among it, is
-   * not even looked at.
+   * Reads {@code {"sandboxID":"…","pid":1234,…,"runtimeSpec":{…}}}. It skips all other fields, the environment of the
+   * container among them.
    */
   static OptionalInt pid(String info) {
     try (JsonReader json = new JsonReader(new StringReader(info))) {
@@ -249,7 +249,7 @@ final class CriRuntime implements ContainerRuntime {
     return ended;
   }
 
-  /** One call of the stub as a future. */
+  /** One method of the stub, with its answer as a future. */
   private interface Method<Q, A> {
     void call(RuntimeServiceStub stub, Q request, StreamObserver<A> answer);
   }

@@ -51,14 +51,14 @@ import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** Docker Engine through its API, a connection for each question. Bytes move on the agent-docker thread. */
+/** Docker Engine through its API, with one connection per request. Bytes move on the agent-docker thread. */
 final class DockerRuntime implements ContainerRuntime {
   private static final int MAX_BODY_BYTES = 16 << 20;
   private static final int MAX_EVENT_BYTES = 64 << 10;
   private static final String COMPOSE_LABELS = "com.docker.compose.";
   private static final Gson GSON = new Gson();
 
-  /** Of {@code GET /containers/json}: what is not named here is skipped. */
+  /** Answer of {@code GET /containers/json}; other fields are skipped. */
   record Listed(
       @SerializedName("Id") @Nullable String id,
       @SerializedName("Names") @Nullable List<String> names,
@@ -66,28 +66,28 @@ final class DockerRuntime implements ContainerRuntime {
       @SerializedName("Labels") @Nullable Map<String, String> labels,
       @SerializedName("State") @Nullable String state) {}
 
-  /** Of {@code GET /containers/<id>/json}. */
+  /** Answer of {@code GET /containers/<id>/json}. */
   record Inspected(
       @SerializedName("Id") @Nullable String id,
       @SerializedName("Name") @Nullable String name,
       @SerializedName("Config") @Nullable Config config,
       @SerializedName("State") @Nullable State state) {}
 
-  /** The container as it was made. */
+  /** The container's configuration at its creation. */
   record Config(
       @SerializedName("Image") @Nullable String image,
       @SerializedName("Labels") @Nullable Map<String, String> labels) {}
 
-  /** Its life now, or its last one. */
+  /** The container's present life, or its last one. */
   record State(
       @SerializedName("Status") @Nullable String status,
       @SerializedName("Pid") int pid,
       @SerializedName("StartedAt") @Nullable String startedAt) {}
 
-  /** Of {@code GET /events}: {@code {"Type":"container","Action":"start","Actor":{"ID":"4f0c…"}}}. */
+  /** Line of {@code GET /events}: {@code {"Type":"container","Action":"start","Actor":{"ID":"4f0c…"}}}. */
   record Event(@SerializedName("Actor") @Nullable Actor actor) {}
 
-  /** Whom an event is of. */
+  /** The object of an event. */
   record Actor(@SerializedName("ID") @Nullable String id) {}
 
   private final DomainSocketAddress address;
@@ -98,7 +98,7 @@ final class DockerRuntime implements ContainerRuntime {
 
   /**
    * @param thread runs every callback
-   * @param deadline for each question
+   * @param deadline for each request
    */
   DockerRuntime(Path socket, Duration deadline, Executor thread) {
     this.address = new DomainSocketAddress(socket.toFile());
@@ -128,7 +128,7 @@ final class DockerRuntime implements ContainerRuntime {
         return parsed;
       }
     } catch (JsonParseException e) {
-      // Below.
+      // The exception below reports it.
     }
     throw new CompletionException(new RuntimeFailure("its answer is not of the Docker Engine API"));
   }
@@ -151,7 +151,8 @@ final class DockerRuntime implements ContainerRuntime {
         composeLabels(config == null ? null : config.labels()),
         state != null && isAlive(state.status()),
         state == null || state.pid() <= 0 ? OptionalInt.empty() : OptionalInt.of(state.pid()),
-        // Unknown is later than any kill: then only the main process itself is known for what it was.
+        // An unknown start counts as later than any kill: then only the main process itself is known to have been the
+        // first.
         Optional.of(state == null ? Instant.MAX : time(state.startedAt())));
   }
 
@@ -224,7 +225,7 @@ final class DockerRuntime implements ContainerRuntime {
     return ended.thenApplyAsync(nothing -> null, thread);
   }
 
-  /** The chunks of a response as the bytes that they are parts of. */
+  /** Turns the chunks of a response into its bytes. */
   private static final class Body extends MessageToMessageDecoder<HttpContent> {
     @Override
     protected void decode(ChannelHandlerContext context, HttpContent chunk, List<Object> out) {
@@ -232,7 +233,7 @@ final class DockerRuntime implements ContainerRuntime {
     }
   }
 
-  /** The body; empty for 404. */
+  /** Returns the body; empty for 404. */
   private CompletableFuture<Optional<String>> get(String path) {
     CompletableFuture<Optional<String>> answer = new CompletableFuture<>();
     ChannelHandler response =

@@ -28,9 +28,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Whose container an id is. Known before a kill: all containers are listed at the start and every few seconds, each new
- * cgroup of a container and each start that a runtime tells of is asked about. Everything that waits does so on the
- * agent-identity thread; the methods are for any thread and never block.
+ * Finds the identity of a container by its id. It learns it before a kill: it lists all containers at the start and
+ * every few seconds, and asks about each new container cgroup and each start that a runtime reports. All waiting is
+ * done on the agent-identity thread; the methods are for any thread and never block.
  */
 public final class Identities implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Identities.class);
@@ -40,13 +40,13 @@ public final class Identities implements AutoCloseable {
   private static final long CLOSE_TIMEOUT_SECONDS = 2;
 
   /**
-   * How long things take.
+   * The delays and time limits.
    *
-   * @param tick how often sockets are looked for, and a runtime that failed is tried again
-   * @param deadline of one question
-   * @param firstRetry of an answer that has not all; doubled each time up to the last
+   * @param tick interval at which sockets are looked for, and a failed runtime is tried again
+   * @param deadline of one request
+   * @param firstRetry delay after an incomplete answer; doubled each time up to the last
    * @param patience how long a container may be unknown to a runtime that answers
-   * @param outage how long a question waits for a runtime that does not
+   * @param outage how long a request waits for a runtime that does not answer
    */
   record Pace(Duration tick, Duration deadline, Duration firstRetry, Duration patience, Duration outage) {
     static final Pace USUAL =
@@ -57,13 +57,13 @@ public final class Identities implements AutoCloseable {
             Duration.ofSeconds(10),
             Duration.ofMinutes(10));
 
-    /** A runtime forgets the main process of a container that has ended: some are killed as soon as they start. */
+    /** A runtime forgets the main process of a container that has ended, and some are killed as soon as they start. */
     Duration lastRetry() {
       return tick.dividedBy(5);
     }
   }
 
-  /** A container that is being asked about, until it is known with its main pid, or given up. */
+  /** The requests about one container, until it is known with its main pid, or given up. */
   private final class Ask {
     private final String id;
     private final long sinceNanos = System.nanoTime();
@@ -132,21 +132,21 @@ public final class Identities implements AutoCloseable {
     }
   }
 
-  /** Begins to look for runtimes, and to learn what they have. */
+  /** Starts to look for runtimes, and to list their containers. */
   public void start() {
     thread.scheduleWithFixedDelay(this::tick, 0, pace.tick().toMillis(), TimeUnit.MILLISECONDS);
   }
 
   // ---- for any thread
 
-  /** What is known of a container now. */
+  /** Returns the identity of a container as it is known now. */
   public Optional<Identity> find(String id) {
     return cache.find(id);
   }
 
   /**
-   * What is known of it once it is all that there is to know, or once there is no more to hope for; fails when no runtime
-   * knows it, or none answers for long.
+   * Returns the identity of a container once it is complete, or once no more can be expected. Fails if no runtime knows
+   * the container, or none answers for long.
    */
   public CompletableFuture<Identity> lookUp(String id) {
     Optional<Identity> known = cache.find(id).filter(Identity::isWhole);
@@ -178,20 +178,20 @@ public final class Identities implements AutoCloseable {
     return answer;
   }
 
-  /** There is a cgroup of this container: it is learnt before anything happens in it. */
+  /** A cgroup of this container exists: its identity is learnt before a kill. */
   public void onContainerCgroup(String id) {
-    // Also one that is known: Docker starts a container anew under its old id. What does not fit is found by a list.
+    // A known container, too: Docker restarts a container under its old id. If the queue is full, a list finds it.
     submit(() -> warm(id), () -> {});
   }
 
-  /** Whether a process of a kill's record was its container's first one; empty when that is not known. */
+  /** Returns whether the victim was its container's first process; empty if that is not known. */
   public Optional<Boolean> isInit(Identity identity, int victimPid, Instant killedAt) {
     boolean mainLives =
         identity.mainPid().isPresent() && processes.isIn(identity.mainPid().getAsInt(), identity.id());
     return identity.isInit(victimPid, killedAt, mainLives);
   }
 
-  /** How the runtimes are; one entry for each kind that has a socket, or one that says that there is none. */
+  /** Returns the state of the runtimes: one entry for each kind that has a socket, or one entry if none has. */
   public List<SourceStatus> status() {
     List<SourceStatus> all = new ArrayList<>();
     for (String kind : links.stream().map(RuntimeLink::kind).distinct().toList()) {
@@ -202,7 +202,7 @@ public final class Identities implements AutoCloseable {
           .ifPresent(all::add);
     }
     if (all.stream().anyMatch(status -> status.getState() == State.ACTIVE)) {
-      // A Docker host has containerd's socket, too, with its cri plugin turned off.
+      // A Docker host has containerd's socket, too, with its cri plugin disabled.
       all.removeIf(status -> status.getState() == State.UNAVAILABLE);
     }
     if (all.isEmpty()) {
@@ -230,7 +230,7 @@ public final class Identities implements AutoCloseable {
             task.run();
           });
     } catch (RejectedExecutionException e) {
-      // It is closed.
+      // The object is closed.
       submitted.decrementAndGet();
       refused.run();
     }
@@ -287,7 +287,7 @@ public final class Identities implements AutoCloseable {
     return ask;
   }
 
-  /** A kill needs it: it does not wait for its turn. */
+  /** Asks at once: a kill needs the answer. */
   private void goNow(Ask ask) {
     if (ask.retry != null) {
       ask.retry.cancel(false);
@@ -297,7 +297,7 @@ public final class Identities implements AutoCloseable {
     go(ask);
   }
 
-  /** Asks, unless that is under way, or no runtime answers: then the next list comes back to it. */
+  /** Asks, unless a request is pending or no runtime answers: in that case the next list asks again. */
   private void go(Ask ask) {
     if (ask.isOut || ask.isScheduled() || !asks.containsKey(ask.id)) {
       return;
@@ -369,11 +369,13 @@ public final class Identities implements AutoCloseable {
       Duration twice = ask.pause.multipliedBy(2);
       ask.pause = twice.compareTo(pace.lastRetry()) < 0 ? twice : pace.lastRetry();
     }
-    // One of those that had no room may go now.
+    // A container that had no room may be asked about now.
     asks.values().stream().filter(other -> !other.isOut && !other.isScheduled()).findFirst().ifPresent(this::go);
   }
 
-  /** A runtime that is out may know it when it is back; one that answers knows each container within moments. */
+  /**
+   * A runtime that is out may know the container when it is back; one that answers knows each container within moments.
+   */
   private boolean isTooLate(Ask ask) {
     return ask.waitedFor(links.stream().anyMatch(RuntimeLink::isOut) ? pace.outage() : pace.patience());
   }
@@ -393,7 +395,7 @@ public final class Identities implements AutoCloseable {
           thread
               .submit(() -> links.stream().flatMap(link -> link.end().stream()).toList())
               .get(CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS);
-      // Their last failures come to the thread, which must still be there.
+      // The last failures come to the thread, which must still run.
       open.forEach(runtime -> guard.run(PLACE, runtime::close));
       thread.submit(() -> List.copyOf(asks.values()).forEach(ask -> giveUp(ask, "the agent ends")));
       thread.shutdown();

@@ -9,11 +9,12 @@ import java.util.OptionalInt;
 /**
  * A container as its runtime knows it.
  *
- * @param container runtime, id, name, attempt, image and pod; the QoS class is not the runtime's to say
+ * @param container runtime, id, name, attempt, image and pod; not the QoS class, which the runtime does not know
  * @param composeLabels Docker Compose's labels
  * @param running whether it had not ended when the runtime was asked
- * @param mainPid its first process, in the pid namespace of the kernel's log; empty when it is not known
- * @param startedAt when the life that {@code mainPid} is of began; empty where a container lives only once (CRI)
+ * @param mainPid its first process, in the pid namespace of the kernel's log; empty if it is not known
+ * @param startedAt start of the life in which {@code mainPid} is the first process; empty if a container lives only
+ *     once (CRI)
  */
 public record Identity(
     Container container,
@@ -22,12 +23,12 @@ public record Identity(
     OptionalInt mainPid,
     Optional<Instant> startedAt) {
 
-  /** The container's whole id. */
+  /** Returns the container's full id. */
   public String id() {
     return container.getId();
   }
 
-  /** Whether there is nothing more to learn; a sandbox has no name, and its process is never asked for. */
+  /** Returns whether the identity is complete; a sandbox has no name, and its process is never asked for. */
   public boolean isWhole() {
     return mainPid.isPresent() || !running || container.getName().isEmpty();
   }
@@ -37,11 +38,11 @@ public record Identity(
   }
 
   /**
-   * Whether a killed process was the container's first one. A CRI container lives once, so its main process was the same
-   * at any kill. A Docker container may have been started anew since: another process is only certain to have been a
-   * child if the main process of before the kill is still there.
+   * Returns whether a killed process was the container's first one. A CRI container lives once, so its main process was
+   * the same at any kill. A Docker container may have been restarted since: another process is certain to have been a
+   * child only if the main process from before the kill still lives.
    *
-   * @param victimPid of the kernel's own record, which names this container's cgroup
+   * @param victimPid from the kernel's own record, which names this container's cgroup
    * @param mainLives whether {@code mainPid} runs now
    */
   public Optional<Boolean> isInit(int victimPid, Instant killedAt, boolean mainLives) {

@@ -11,7 +11,7 @@ import java.util.function.LongSupplier;
 
 /**
  * The containers that were asked about. One that its runtime no longer lists is kept for a while: often it was removed
- * because of the very kill that is to be told. Bounded. Any thread.
+ * because of the very kill that is to be reported. Bounded. Any thread.
  */
 final class IdentityCache {
   static final int MAX_CONTAINERS = 8192;
@@ -44,7 +44,7 @@ final class IdentityCache {
     return byId.size();
   }
 
-  /** Keeps what is known now; a main pid that was known before stays, since the runtime forgets it when it ends. */
+  /** Keeps the new identity. A known main pid stays, because the runtime forgets it when the process ends. */
   synchronized void put(Object runtime, Identity identity) {
     Kept before = byId.get(identity.id());
     if (before == null) {
@@ -77,7 +77,7 @@ final class IdentityCache {
     byId.remove(byId.keySet().iterator().next());
   }
 
-  /** What the runtime lists now: its other containers are gone, and are forgotten after a while. */
+  /** Takes the runtime's present list: its other containers are gone, and are forgotten after a while. */
   synchronized void retain(Object runtime, Set<String> listed) {
     long now = monotonicNanos.getAsLong();
     byId.entrySet()

@@ -12,11 +12,12 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * What a Java virtual machine was told of memory. Of its command line and its environment nothing else is kept: a flag is
- * taken only if it is one of these, with a number.
+ * The memory flags of a Java virtual machine. The rest of its command line and environment is not kept: a flag is taken
+ * only if it is one of these, with a number.
  *
  * @param flags in the order in which HotSpot applies them, as given
- * @param isComplete false where flags may be that were not read: in files, or in what could not be read
+ * @param isComplete false if there may be more flags: in files, in an environment that could not be read, or beyond the
+ *     limit
  */
 record JvmFlags(List<String> flags, boolean isComplete) {
   private static final int MAX_FLAGS = 32;
@@ -30,7 +31,7 @@ record JvmFlags(List<String> flags, boolean isComplete) {
               + "|-XX:[+-](?:UseContainerSupport|UseCGroupMemoryLimitForHeap|AlwaysPreTouch)");
   // -XX:Flags= and -XX:VMOptionsFile= name files with more; so does @file to the launcher.
   private static final Pattern FILE_OF_FLAGS = Pattern.compile("(?:@|-XX:Flags=|-XX:VMOptionsFile=).*", Pattern.DOTALL);
-  // Options of the java launcher whose value is an argument of its own (the JDK's java.c, IsWhiteSpaceOption).
+  // Options of the java launcher with the value in the next argument (the JDK's java.c, IsWhiteSpaceOption).
   private static final Set<String> WITH_VALUE =
       Set.of(
           "-cp", "-classpath", "--class-path", "-p", "--module-path", "--upgrade-module-path", "--add-modules",
@@ -40,7 +41,7 @@ record JvmFlags(List<String> flags, boolean isComplete) {
   private static final Pattern MAX_RAM = Pattern.compile("-XX:MaxRAM=(?<number>\\d+)(?<unit>[kKmMgGtT]?)");
 
   /**
-   * The default of MaxHeapSize on 64 bits, 96 MiB x 1.3: where MinRAMPercentage of the memory is less, MaxRAMPercentage
+   * The default of MaxHeapSize on 64 bits, 96 MiB x 1.3: if MinRAMPercentage of the memory is less, MaxRAMPercentage
    * does not count (HotSpot's set_heap_size).
    */
   private static final double DEFAULT_MAX_HEAP_BYTES = (96 << 20) * 1.3;
@@ -51,17 +52,17 @@ record JvmFlags(List<String> flags, boolean isComplete) {
     flags = List.copyOf(flags);
   }
 
-  /** Whether these are the arguments of a {@code java} command. */
+  /** Returns whether these are the arguments of a {@code java} command. */
   static boolean isJava(List<String> arguments) {
     String command = arguments.isEmpty() ? "" : arguments.getFirst();
     return command.substring(command.lastIndexOf('/') + 1).equals("java");
   }
 
   /**
-   * Of a process' arguments and environment; HotSpot applies JAVA_TOOL_OPTIONS first and _JAVA_OPTIONS last, the launcher
-   * puts JDK_JAVA_OPTIONS before its arguments.
+   * Reads the flags from a process' arguments and environment. HotSpot applies JAVA_TOOL_OPTIONS first and
+   * _JAVA_OPTIONS last; the launcher puts JDK_JAVA_OPTIONS before its arguments.
    *
-   * @param environment {@code NAME=value}; empty where it cannot be read
+   * @param environment {@code NAME=value}; empty if it cannot be read
    */
   static JvmFlags of(List<String> arguments, Optional<List<String>> environment) {
     List<String> variables = environment.orElse(List.of());
@@ -88,7 +89,7 @@ record JvmFlags(List<String> flags, boolean isComplete) {
         .orElse(List.of());
   }
 
-  /** The first argument that is no option is the main class or the jar: the rest is the program's. */
+  /** The first argument that is not an option is the main class or the jar: the rest belongs to the program. */
   private static List<String> launcherOptions(List<String> arguments) {
     List<String> options = new ArrayList<>();
     for (int i = 1; i < arguments.size(); i++) {
@@ -105,9 +106,9 @@ record JvmFlags(List<String> flags, boolean isComplete) {
   }
 
   /**
-   * The largest heap, where it follows from the flags.
+   * Returns the largest heap size, bytes, if it follows from the flags.
    *
-   * @param containerBytes the container's own limit; 2^64-1 for none, empty where it is not known
+   * @param containerBytes the container's own limit; 2^64-1 for none, empty if it is not known
    * @param nodeBytes memory of the node
    */
   OptionalLong maxHeapBytes(OptionalLong containerBytes, OptionalLong nodeBytes) {
@@ -136,7 +137,7 @@ record JvmFlags(List<String> flags, boolean isComplete) {
         : OptionalLong.empty();
   }
 
-  /** Of -XX:MaxRAMPercentage, else of the older -XX:MaxRAMFraction. */
+  /** Returns -XX:MaxRAMPercentage, or else the value of the older -XX:MaxRAMFraction as a percentage. */
   private OptionalDouble percentage(String which) {
     String percentage = "-XX:" + which + "RAMPercentage=";
     String fraction = "-XX:" + which + "RAMFraction=";
@@ -160,7 +161,7 @@ record JvmFlags(List<String> flags, boolean isComplete) {
         String unit = matcher.group("unit");
         int shift = unit.isEmpty() ? 0 : 10 * (1 + "kmgt".indexOf(unit.toLowerCase(Locale.ROOT)));
         long number = Long.parseLong(matcher.group("number"));
-        // More than there can be is no size, and HotSpot would not have started with it.
+        // A number beyond 2^63-1 is not a size: HotSpot would not have started with it.
         boolean fits = number > 0 && number <= Long.MAX_VALUE >> shift;
         return fits ? OptionalLong.of(number << shift) : OptionalLong.empty();
       }

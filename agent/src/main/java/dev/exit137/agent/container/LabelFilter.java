@@ -5,9 +5,10 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * Which of a pod's labels go into events. Labels may hold anything, and be many: only those that are asked for are kept.
+ * Selects the labels of a pod that go into events. Labels may have any content and any number: only selected ones are
+ * kept.
  *
- * @param allowed whole names ({@code app}), or beginnings with a star at the end ({@code app.kubernetes.io/*})
+ * @param allowed full names ({@code app}), or prefixes with a star at the end ({@code app.kubernetes.io/*})
  */
 public record LabelFilter(List<String> allowed) {
   public static final LabelFilter DEFAULT = new LabelFilter(List.of("app.kubernetes.io/*", "app"));
@@ -16,7 +17,7 @@ public record LabelFilter(List<String> allowed) {
     allowed = List.copyOf(allowed);
   }
 
-  /** The labels that may be kept, by name. */
+  /** Returns the labels that may be kept, by name. */
   Map<String, String> keep(Map<String, String> labels) {
     Map<String, String> kept = new TreeMap<>();
     labels.forEach(

@@ -2,7 +2,7 @@ package dev.exit137.agent.container;
 
 import io.grpc.Status;
 
-/** A runtime gave no answer, or refused one; the message says why, for a user. */
+/** A runtime gave no answer, or rejected the request; the message gives the reason, for a user. */
 final class RuntimeFailure extends Exception {
   private static final long serialVersionUID = 1;
   private final Status.Code code;
@@ -11,7 +11,7 @@ final class RuntimeFailure extends Exception {
     this(reason, Status.Code.UNKNOWN);
   }
 
-  /** The runtime cannot be reached. */
+  /** Returns the failure of a runtime that cannot be reached. */
   static RuntimeFailure outage(String reason) {
     return new RuntimeFailure(reason, Status.Code.UNAVAILABLE);
   }
@@ -41,12 +41,12 @@ final class RuntimeFailure extends Exception {
     return message == null ? status.getCode().toString() : message;
   }
 
-  /** Whether the runtime is out, rather than unable to answer this one question. */
+  /** Returns whether the runtime is out, rather than unable to answer this one request. */
   boolean isOutage() {
     return code == Status.Code.UNAVAILABLE || code == Status.Code.DEADLINE_EXCEEDED;
   }
 
-  /** What gRPC calls it; UNKNOWN where it is not gRPC. */
+  /** Returns gRPC's status code; UNKNOWN if the failure is not gRPC's. */
   Status.Code code() {
     return code;
   }

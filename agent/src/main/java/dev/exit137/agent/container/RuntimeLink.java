@@ -16,20 +16,20 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One socket at which a runtime may be: looked for, listed again and again, found failing and found again. Agent-identity
- * thread; {@link #status} any.
+ * One socket at which a runtime may listen. The link looks for the socket, lists the containers again and again, and
+ * reconnects after a failure. Agent-identity thread; {@link #status} any thread.
  */
 final class RuntimeLink {
   private static final Logger LOG = LoggerFactory.getLogger(RuntimeLink.class);
   private static final String PLACE = "container-runtime";
-  /** A list repairs whatever the cgroups and the event stream did not tell. */
+  /** A list finds the containers that the cgroups and the event stream missed. */
   private static final int LIST_EVERY_TICKS = 5;
-  /** Most of the usual places have no socket, and an idle agent is to cost nothing. */
+  /** Most of the usual places have no socket, and an idle agent must use little CPU time. */
   private static final int LOOK_EVERY_TICKS = 5;
 
-  /** What a link tells of. */
+  /** Receives the containers of a link. */
   interface Listener {
-    /** The runtime answers, now and perhaps for the first time for long; these are all of its containers. */
+    /** The runtime answers, perhaps for the first time in a while; these are all of its containers. */
     void onListed(RuntimeLink link, List<Identity> identities);
 
     /** A container started. */
@@ -49,7 +49,7 @@ final class RuntimeLink {
   private boolean refuses;
   private int ticksToLook;
   private int ticksToList;
-  /** Why it fails; empty when it does not, null when there is no socket. */
+  /** The reason of the failure; empty while the runtime answers, null while there is no socket. */
   private volatile @Nullable String problem;
   private volatile boolean everAnswered;
 
@@ -74,22 +74,22 @@ final class RuntimeLink {
     return socket;
   }
 
-  /** The runtime, or null while it is not known to answer. */
+  /** Returns the runtime, or null while it does not answer. */
   @Nullable ContainerRuntime runtime() {
     return answered ? runtime : null;
   }
 
-  /** Whether there is a socket. */
+  /** Returns whether there is a socket. */
   boolean isPresent() {
     return problem != null;
   }
 
-  /** Whether it is there, fails, and may be back. */
+  /** Returns whether the runtime has a socket, fails, and may be back. */
   boolean isOut() {
     return isPresent() && !answered && !refuses;
   }
 
-  /** To be called about once a second. */
+  /** Looks for the socket, or lists the containers, when it is time; call it about once a second. */
   void tick() {
     if (runtime == null && --ticksToLook <= 0) {
       ticksToLook = LOOK_EVERY_TICKS;
@@ -137,7 +137,7 @@ final class RuntimeLink {
     listener.onListed(this, identities);
   }
 
-  /** The answer of a runtime; a failed one where it throws in place of answering. */
+  /** Returns the answer of a runtime; a failed future if the runtime throws instead. */
   private static <A> CompletableFuture<A> asked(Supplier<CompletableFuture<A>> question) {
     try {
       return question.get();
@@ -146,7 +146,7 @@ final class RuntimeLink {
     }
   }
 
-  /** One container, as {@link ContainerRuntime#ask}; to be called where there is a {@link #runtime}. */
+  /** Asks about one container, as {@link ContainerRuntime#ask}; call it only while there is a {@link #runtime}. */
   CompletableFuture<Optional<Identity>> ask(String id) {
     return asked(() -> Objects.requireNonNull(runtime).ask(id));
   }
@@ -164,16 +164,16 @@ final class RuntimeLink {
             });
   }
 
-  /** A question failed. */
+  /** A request failed. */
   void failed(Throwable failure) {
     Throwable cause = counted(failure);
-    // One container that it cannot tell of is no outage.
+    // A failure for one container is no outage.
     if (cause instanceof RuntimeFailure known && known.isOutage()) {
       out(cause);
     }
   }
 
-  /** Why it failed. What is no failure of the runtime is one of this agent. */
+  /** Returns the cause; a cause that is not the runtime's counts as an error of this agent. */
   private Throwable counted(Throwable failure) {
     Throwable cause =
         failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure;
@@ -183,7 +183,7 @@ final class RuntimeLink {
     return cause;
   }
 
-  /** Until a list succeeds, nothing more is asked. */
+  /** Stops all requests until a list succeeds. */
   private void out(Throwable cause) {
     String reason = Files.exists(socket) ? reason(cause) : "its socket is gone";
     if (answered || !reason.equals(problem)) {
@@ -191,7 +191,7 @@ final class RuntimeLink {
     }
     refuses = cause instanceof RuntimeFailure known && !known.isOutage();
     answered = false;
-    // Another version of it may be there after this.
+    // The runtime may come back in another version.
     hasNoEvents = false;
     problem = reason;
   }
@@ -200,7 +200,7 @@ final class RuntimeLink {
     return cause instanceof RuntimeFailure ? Objects.requireNonNull(cause.getMessage()) : cause.toString();
   }
 
-  /** How it is; meaningful while there is a socket. */
+  /** Returns the state of the runtime; meaningful while there is a socket. */
   SourceStatus status() {
     String now = problem;
     SourceStatus.Builder status = SourceStatus.newBuilder().setName(kind);
@@ -216,7 +216,7 @@ final class RuntimeLink {
         .build();
   }
 
-  /** No question is asked from now on; what is returned is still to be closed. */
+  /** Stops all requests; the caller must close the returned runtime. */
   Optional<ContainerRuntime> end() {
     answered = false;
     listing = true;

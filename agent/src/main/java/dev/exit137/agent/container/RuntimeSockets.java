@@ -5,13 +5,13 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * Where runtimes listen.
+ * The sockets of container runtimes.
  *
  * @param cri sockets of the Container Runtime Interface
  * @param docker sockets of the Docker Engine API
  */
 public record RuntimeSockets(List<Path> cri, List<Path> docker) {
-  /** containerd as packaged, in k3s and RKE2, k0s and MicroK8s; CRI-O; Docker. */
+  /** The sockets of containerd as packaged, in k3s and RKE2, k0s and MicroK8s; of CRI-O; of Docker. */
   public static final RuntimeSockets USUAL =
       new RuntimeSockets(
           paths(
@@ -28,16 +28,16 @@ public record RuntimeSockets(List<Path> cri, List<Path> docker) {
   }
 
   /**
-   * These, with the one CRI socket that an administrator named.
+   * Returns these sockets with the one CRI socket that an administrator named.
    *
-   * @param endpoint as kubelet takes it: {@code unix:///run/containerd/containerd.sock}, or the path alone
-   * @throws IllegalArgumentException it is neither
+   * @param endpoint in kubelet's form: {@code unix:///run/containerd/containerd.sock}, or the path alone
+   * @throws IllegalArgumentException if it has neither form
    */
   public RuntimeSockets withCri(String endpoint) {
     return new RuntimeSockets(List.of(socket("--cri-endpoint", endpoint)), docker);
   }
 
-  /** The same for the Docker Engine API. */
+  /** Does the same for the Docker Engine API. */
   public RuntimeSockets withDocker(String endpoint) {
     return new RuntimeSockets(cri, List.of(socket("--docker-endpoint", endpoint)));
   }

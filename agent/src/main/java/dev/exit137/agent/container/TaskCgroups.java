@@ -20,9 +20,9 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * In which cgroups the largest tasks of a report are, which its table does not say. procfs tells it of those that still
- * live: a kill does not move a process. A pid that was used again is not mistaken: the process must have the task's name,
- * have been there before the kill, and be below the limit that was hit. Agent-worker thread.
+ * Finds the cgroups of a report's largest tasks, which the report's table does not have. procfs has the cgroup of a
+ * task that still lives: a kill does not move a process. A reused pid is not mistaken for the task: the process must
+ * have the task's name, be older than the kill, and be below the limit that was hit. Agent-worker thread.
  */
 public final class TaskCgroups {
   private static final int MAX_TASKS = 10;
@@ -30,7 +30,7 @@ public final class TaskCgroups {
 
   private final ProcessFiles processes;
   private final InstantSource clock;
-  /** What was found at first: later some of them have ended. */
+  /** The result of the first look: some tasks end soon after it. */
   private final Map<String, List<Task>> ofIncidents = BoundedMap.byInsertion(MAX_INCIDENTS);
 
   /** @param procRoot the host's procfs */
@@ -39,7 +39,7 @@ public final class TaskCgroups {
     this.clock = clock;
   }
 
-  /** The tasks of the event's report, with the cgroups of those that are found. */
+  /** Returns the tasks of the event's report, with the cgroups of those that are found. */
   public List<Task> find(OomKillEventOrBuilder event) {
     List<Task> tasks = List.copyOf(event.getIncident().getTasksList());
     if (tasks.isEmpty() || !event.hasTime()) {
@@ -82,7 +82,7 @@ public final class TaskCgroups {
   }
 
   private static boolean fits(String path, OomKillEventOrBuilder event) {
-    // A path that begins so is above the cgroup namespace of this process.
+    // A path that starts like this is above the cgroup namespace of this process.
     if (!path.startsWith("/") || path.startsWith("/..")) {
       return false;
     }
@@ -91,7 +91,7 @@ public final class TaskCgroups {
     return !limit.isEmpty() && (path + "/").startsWith(limit.equals("/") ? "/" : limit + "/");
   }
 
-  /** @return empty where the process is gone, or another one */
+  /** @return the path; empty if the process is gone, or the pid belongs to another one */
   private String pathOf(Task task, Instant killedAt) {
     long pid = Integer.toUnsignedLong(task.getPid());
     return processes
