@@ -9,7 +9,7 @@ import java.util.Arrays;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** The alerts fire when they should, and only then: the stories are in k8s/overlays/monitoring/alerts_test.yaml. */
+/** The alerts fire when they should, and only then: the cases are in k8s/overlays/monitoring/alerts_test.yaml. */
 @Tag("kernel")
 class AlertRulesTest {
   @Test

@@ -16,20 +16,20 @@ import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.Assumptions;
 
-/** What all beds share: where things are, programs with a time limit, and how a bed says that it cannot run here. */
+/** Common parts of all beds: directories, programs with a time limit, and a skip with its reason. */
 final class Bed {
   /** The module's directory; Surefire sets the property. */
   static final Path MODULE = Path.of(System.getProperty("basedir", "")).toAbsolutePath().normalize();
   /** The repository's top level. */
   static final Path REPOSITORY = MODULE.getParent();
-  /** Whatever the beds make stays below it. */
+  /** Directory of all files that the beds make. */
   static final Path WORK = Path.of(System.getProperty("bed.work", MODULE.resolve("target/bed").toString()));
 
   private static final long PROBE_NANOS = 20_000_000;
 
   private Bed() {}
 
-  /** The launcher of the product. It missing is a failure: the tests are for what was built. */
+  /** Returns the launcher of the product. A missing launcher is a failure: the tests are for the build's result. */
   static String exit137() {
     Path launcher = REPOSITORY.resolve("bin/exit137");
     if (!Files.isExecutable(launcher)) {
@@ -44,7 +44,7 @@ final class Bed {
     Assumptions.abort(reason);
   }
 
-  /** The program on PATH. */
+  /** Returns the program on PATH. */
   static Optional<Path> find(String program) {
     return Arrays.stream(System.getenv().getOrDefault("PATH", "").split(":"))
         .map(directory -> Path.of(directory, program))
@@ -52,7 +52,7 @@ final class Bed {
         .findFirst();
   }
 
-  /** An empty directory below {@link #WORK}; what an earlier run left there is gone. */
+  /** Returns an empty directory below {@link #WORK}; files of an earlier run are deleted. */
   static Path freshDirectory(String name) {
     Path directory = WORK.resolve(name);
     try {
@@ -63,7 +63,7 @@ final class Bed {
     }
   }
 
-  /** With all that is in it; nothing to do where it is not there. */
+  /** Deletes the file or directory with its content, if it exists. */
   static void delete(Path directory) throws IOException {
     if (Files.exists(directory)) {
       try (var tree = Files.walk(directory)) {
@@ -75,10 +75,10 @@ final class Bed {
   }
 
   /**
-   * Waits for what other processes bring about.
+   * Waits for the effect of other processes.
    *
    * @return the first value of {@code probe} that {@code condition} holds for
-   * @throws AssertionError there was none within {@code limit}
+   * @throws AssertionError if there was none within {@code limit}
    */
   static <T> T await(String what, Duration limit, Supplier<T> probe, Predicate<T> condition) {
     long begin = System.nanoTime();
@@ -94,7 +94,7 @@ final class Bed {
     }
   }
 
-  /** A process that has ended: its exit status, and the files with what it wrote. */
+  /** A process that has ended: its exit status, and the files of its output. */
   record Finished(int status, Path out, Path err) {
     List<String> outLines() {
       return lines(out);
@@ -109,7 +109,7 @@ final class Bed {
    * Runs a program to its end.
    *
    * @param name of the two files with its output, in {@code directory}
-   * @throws AssertionError it took longer than {@code limit}; it and its children are killed then
+   * @throws AssertionError if it took longer than {@code limit}; it and its children are killed then
    */
   static Finished run(Path directory, String name, Duration limit, ProcessBuilder builder) {
     Path out = directory.resolve(name + ".out");
@@ -133,13 +133,13 @@ final class Bed {
     }
   }
 
-  /** Kills the process and all that it started, and waits until it is gone. */
+  /** Kills the process and all of its descendants, and waits until it is gone. */
   static void end(Process process) throws InterruptedException {
     process.descendants().forEach(ProcessHandle::destroyForcibly);
     process.destroyForcibly().waitFor();
   }
 
-  /** Lets the one go on who reads from this fifo, or will: waits for that. */
+  /** Lets the process go on that reads from this fifo; waits for that reader. */
   static void openGate(Path fifo) {
     try {
       Files.writeString(fifo, "go\n", UTF_8);
@@ -148,7 +148,7 @@ final class Bed {
     }
   }
 
-  /** Closes each that is there, in this order, though one fails. */
+  /** Closes each part that is not null, in this order, even if one fails. */
   static void close(AutoCloseable... all) {
     IllegalStateException failure = new IllegalStateException("the bed is not cleaned up");
     for (AutoCloseable one : all) {
@@ -165,7 +165,10 @@ final class Bed {
     }
   }
 
-  /** All lines of a file; none where there is no such file. A console may print what is not UTF-8: that is no error. */
+  /**
+   * Returns all lines of a file; none if it does not exist. A console may print bytes that are not UTF-8: that is no
+   * error.
+   */
   static List<String> lines(Path file) {
     try {
       return Files.exists(file) ? new String(Files.readAllBytes(file), UTF_8).lines().toList() : List.of();

@@ -17,8 +17,8 @@ import java.util.concurrent.TimeUnit;
 import jnr.constants.platform.Signal;
 
 /**
- * A containerd of its own on this machine, as root: own state, own socket, nothing pulled, nothing configured outside of
- * its directory. Closing it ends every process that came of it.
+ * A containerd on this machine, as root, with its own state and socket. It pulls nothing, and changes no configuration
+ * outside of its directory. {@link #close} ends every process that it started.
  */
 final class Containerd implements AutoCloseable {
   static final String IMAGE = "exit137.test/busybox:1";
@@ -32,7 +32,7 @@ final class Containerd implements AutoCloseable {
   private final ManagedChannel channel;
   private Process process;
 
-  /** Starts it, with the one image imported. @param logs gets what it and its tools print */
+  /** Starts containerd with the one image imported. @param logs directory of the output of containerd and its tools */
   static Containerd start(Path logs) {
     Containerd containerd = new Containerd(logs);
     try {
@@ -65,17 +65,17 @@ final class Containerd implements AutoCloseable {
             .build();
   }
 
-  /** @param archive as `docker save` writes it */
+  /** @param archive in the format of `docker save` */
   void importImages(Path archive) {
     run(logs, "import", "ctr", "-a", socket().toString(), "-n", "k8s.io", "images", "import",
         "--snapshotter", "native", archive.toString());
   }
 
-  /** Starts it, at first or after {@link #stop}. */
+  /** Starts containerd, at first or after {@link #stop}. */
   void launch() {
     Path log = logs.resolve("containerd.log");
     try {
-      // It ends with the bed, even where the bed cannot end it.
+      // It ends with the bed, even if the bed cannot end it.
       process = new ProcessBuilder(
               "timeout", "-k", "5", "3600", "containerd", "-c", directory.resolve("config.toml").toString())
           .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
@@ -105,7 +105,7 @@ final class Containerd implements AutoCloseable {
     return directory.resolve("containerd.sock");
   }
 
-  /** A directory that is gone afterwards. */
+  /** Returns a directory that {@link #close} deletes. */
   Path directory(String name) {
     try {
       return Files.createDirectories(directory.resolve(name));
@@ -114,7 +114,7 @@ final class Containerd implements AutoCloseable {
     }
   }
 
-  /** What makes and removes pods. */
+  /** Returns the CRI stub, which makes and removes pods. */
   RuntimeServiceBlockingStub cri() {
     return RuntimeServiceGrpc.newBlockingStub(channel).withDeadlineAfter(LIMIT.toMillis(), TimeUnit.MILLISECONDS);
   }
@@ -130,12 +130,12 @@ final class Containerd implements AutoCloseable {
     return status(container).getStatus().getState() == dev.exit137.proto.cri.v1.ContainerState.CONTAINER_RUNNING;
   }
 
-  /** Of a container that runs. */
+  /** Returns the main pid of a container that runs. */
   int mainPid(String container) {
     return JsonParser.parseString(status(container).getInfoOrThrow("info")).getAsJsonObject().get("pid").getAsInt();
   }
 
-  /** It answers nobody until it is told to go on; its containers run. */
+  /** Stops containerd with SIGSTOP: it gives no answer until {@link #goOn}; its containers run. */
   void hang() {
     Signals.toChildrenOf(process, Signal.SIGSTOP);
   }
@@ -144,7 +144,7 @@ final class Containerd implements AutoCloseable {
     Signals.toChildrenOf(process, Signal.SIGCONT);
   }
 
-  /** It dies, and its socket is gone; its containers run. */
+  /** Kills containerd and deletes its socket; its containers run. */
   void stop() {
     try {
       Signals.toChildrenOf(process, Signal.SIGKILL);
@@ -164,7 +164,7 @@ final class Containerd implements AutoCloseable {
       if (process != null) {
         Bed.end(process);
       }
-      // What the shims started dies with its cgroup; see Pods.
+      // The processes of the shims die with their cgroup; see Pods.
       RuntimeRemains.clear(logs, directory);
     } catch (Exception e) {
       throw new IllegalStateException("containerd's directory " + directory + " is left", e);

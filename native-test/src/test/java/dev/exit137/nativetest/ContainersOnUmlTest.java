@@ -15,7 +15,7 @@ import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /**
- * {@link ContainersTest} once more, on a node of its own with cgroup v2. It takes longer than any other test and uses one
+ * {@link ContainersTest} again, on a UML node with cgroup v2. It takes longer than any other test and uses one
  * processor, so the others run beside it.
  */
 @Execution(ExecutionMode.CONCURRENT)

@@ -34,12 +34,12 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.Timeout;
 
-/** Real pods of a real containerd on this machine's own kernel, and what the product says of their deaths. */
+/** Kills in real pods of a real containerd, on this machine's own kernel: the product's events must match them. */
 @Tag("kernel")
 @Timeout(value = 40, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class ContainersTest {
-  /** The hierarchy with the memory controller: cgroup v1's, where that has it. */
+  /** The hierarchy with the memory controller: cgroup v1's, if v1 has it. */
   static final Path MEMORY =
       Stream.of(Path.of("/sys/fs/cgroup/memory"), Path.of("/sys/fs/cgroup"))
           .filter(root -> Files.exists(root.resolve("cgroup.procs")))
@@ -47,7 +47,7 @@ class ContainersTest {
           .orElse(Path.of("/sys/fs/cgroup"));
   private static final long LIMIT_BYTES = 16L << 20;
   private static final Duration LIMIT = Duration.ofMinutes(3);
-  /** Pods that are killed at once; a slow node has fewer. */
+  /** Number of pods that are killed at once; a slow node has fewer. */
   private static final int STORM = 60;
 
   private static Path out;
@@ -155,7 +155,7 @@ class ContainersTest {
     pods.remove(pod);
   }
 
-  /** As kubelet sets it, a container that requested little is killed before one that requested much. */
+  /** With kubelet's oom_score_adj, a container that requested little is killed before one that requested much. */
   @Test
   void limitOfAPodKillsAContainerThatHoldsLittleBesideOneThatHoldsMuch() {
     Pod pod = pods.make("shared", OptionalLong.of(3 * LIMIT_BYTES));
@@ -286,7 +286,7 @@ class ContainersTest {
     pods.remove(after);
   }
 
-  /** The last: it uses up the reports that the kernel prints in five seconds. */
+  /** Runs last: it uses up the reports that the kernel prints in five seconds. */
   @Test
   @Order(Integer.MAX_VALUE)
   void stormOfPodsCreatedKilledAndRemovedNamesNoWrongPod() throws Exception {
@@ -314,7 +314,7 @@ class ContainersTest {
     });
   }
 
-  /** All wait until all are there; then all eat at once, and each is removed as soon as it has died. */
+  /** All wait until all exist; then all eat at once, and each is removed as soon as it has died. */
   private static List<Container> storm() throws Exception {
     try (ExecutorService hands = Executors.newFixedThreadPool(4)) {
       List<Future<Container>> made = new ArrayList<>();
@@ -353,7 +353,7 @@ class ContainersTest {
     return events(container, 1).getFirst();
   }
 
-  /** All that there are of this container's cgroup, with what a runtime adds. */
+  /** Returns all events of this container's cgroup, with the fields that a runtime adds. */
   private static List<OomKillEvent> events(Container container, int count) {
     List<OomKillEvent> events = Bed.await("what is to be told of " + container, LIMIT,
         () -> latest().stream().filter(event -> event.getCgroupPath().equals(container.cgroup())).toList(),
@@ -362,7 +362,7 @@ class ContainersTest {
     return events;
   }
 
-  /** Alone in its incident, so that the kernel printed the whole of its report. */
+  /** The kill is the only one of its incident, so that the kernel printed its whole report. */
   private static void assertKilledAtLimit(
       OomKillEvent event, Container container, Limit.Owner owner, String limiting, long limitBytes) {
     assertThat(event.getNode().getName()).isEqualTo("bed");

@@ -11,8 +11,8 @@ import java.util.UUID;
 import jnr.constants.platform.Signal;
 
 /**
- * A Docker Engine of its own on this machine, as root: own state, own socket, no network, nothing pulled. It starts its own
- * containerd. Closing it ends every process that came of it.
+ * A Docker Engine on this machine, as root, with its own state and socket, and no network. It pulls nothing. It starts
+ * its own containerd. {@link #close} ends every process that it started.
  */
 final class DockerEngine implements AutoCloseable {
   private static final Duration LIMIT = Duration.ofMinutes(2);
@@ -22,20 +22,20 @@ final class DockerEngine implements AutoCloseable {
   private final Path directory;
   private Process process;
 
-  /** @param mainPid 0 where it was not asked for */
+  /** @param mainPid 0 if it was not asked for */
   record Container(String name, String id, int mainPid, Path gate) {
-    /** As the kernel prints it. */
+    /** Returns the cgroup's path in the kernel's form. */
     String cgroup() {
       return "/docker/" + id;
     }
 
-    /** Lets it eat. */
+    /** Lets the container eat memory. */
     void open() {
       Bed.openGate(gate);
     }
   }
 
-  /** Starts it, with the one image loaded. @param logs gets what it and its tools print */
+  /** Starts the engine with the one image loaded. @param logs directory of the output of the engine and its tools */
   static DockerEngine start(Path logs) {
     DockerEngine engine = new DockerEngine(logs);
     try {
@@ -63,7 +63,7 @@ final class DockerEngine implements AutoCloseable {
   private void launch() {
     Path log = logs.resolve("dockerd.log");
     try {
-      // It ends with the bed, even where the bed cannot end it.
+      // It ends with the bed, even if the bed cannot end it.
       process = new ProcessBuilder(
               "timeout", "-k", "5", "3600", "dockerd", "--config-file", directory.resolve("daemon.json").toString(),
               "-H", "unix://" + socket(), "--data-root", directory.resolve("data").toString(),
@@ -94,7 +94,7 @@ final class DockerEngine implements AutoCloseable {
     return new Container(name, container.id(), Integer.parseInt(pid), container.gate());
   }
 
-  /** As {@link #start}, for one that may be dead at once. */
+  /** As {@link #start}, for a container that may be dead at once. */
   Container launch(String name, String script, String... options) {
     Path gate;
     try {
@@ -114,12 +114,12 @@ final class DockerEngine implements AutoCloseable {
     return docker("inspect", "--format", "{{.State.Running}}", container.id()).equals("true");
   }
 
-  /** Whatever it does. */
+  /** Removes the container in any state. */
   void remove(Container container) {
     docker("rm", "--force", container.id());
   }
 
-  /** It answers nobody until it is told to go on; its containers run. */
+  /** Stops the engine with SIGSTOP: it gives no answer until {@link #goOn}; its containers run. */
   void hang() {
     Signals.toChildrenOf(process, Signal.SIGSTOP);
   }
@@ -128,12 +128,12 @@ final class DockerEngine implements AutoCloseable {
     Signals.toChildrenOf(process, Signal.SIGCONT);
   }
 
-  /** It dies, and is started anew; its containers run on. */
+  /** Kills the engine and starts it again; its containers run on. */
   void restart() {
     Signals.toChildrenOf(process, Signal.SIGKILL);
     try {
       process.waitFor();
-      // Its containerd dies with it, and is taken to be alive for as long as nobody reaps it.
+      // The engine's containerd dies with it, and counts as alive until its parent reaps it.
       Files.deleteIfExists(directory.resolve("exec/containerd/containerd.pid"));
     } catch (InterruptedException | IOException e) {
       throw new IllegalStateException(e);
@@ -167,7 +167,7 @@ final class DockerEngine implements AutoCloseable {
         for (String id : command("docker", "-H", "unix://" + socket(), "ps", "--quiet", "--all").outLines()) {
           docker("rm", "--force", id);
         }
-        // timeout passes it on; it ends its containerd.
+        // timeout passes the signal on; the engine ends its containerd.
         process.destroy();
         process.waitFor();
       }

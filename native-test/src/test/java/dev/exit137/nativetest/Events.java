@@ -12,9 +12,9 @@ import java.util.function.BinaryOperator;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 
-/** What a consumer received, in that order, every revision. */
+/** The events that a consumer received, in their order, in all revisions. */
 record Events(List<OomKillEvent> received) {
-  /** From JSON Lines. */
+  /** Parses JSON Lines. */
   static Events parse(List<String> lines) {
     return new Events(lines.stream().map(line -> parse(line, OomKillEvent.newBuilder()).build()).toList());
   }
@@ -32,7 +32,7 @@ record Events(List<OomKillEvent> received) {
     }
   }
 
-  /** Each event in its highest revision. */
+  /** Returns each event in its highest revision. */
   Collection<OomKillEvent> latest() {
     return received.stream()
         .collect(Collectors.toMap(
@@ -41,7 +41,7 @@ record Events(List<OomKillEvent> received) {
         .values();
   }
 
-  /** The highest revisions of the events that name this pid as the victim. */
+  /** Returns the highest revisions of the events with this pid as the victim. */
   List<OomKillEvent> ofVictim(int pid) {
     return latest().stream().filter(event -> event.getVictim().hasPid() && event.getVictim().getPid() == pid).toList();
   }

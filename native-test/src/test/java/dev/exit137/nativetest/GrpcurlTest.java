@@ -29,7 +29,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
- * The real grpcurl against a running aggregator: what an on-call engineer has at hand. It spells fields as the proto
+ * The real grpcurl, the tool that an on-call engineer has, against a running aggregator. It spells fields as the proto
  * files do, since descriptors that come from Java carry no JSON names.
  */
 @Tag("kernel")
@@ -137,7 +137,7 @@ class GrpcurlTest {
     return out.resolve(name).toString();
   }
 
-  /** As docs/security.md does. */
+  /** Makes the certificates with the commands of docs/security.md. */
   private static void makeCertificates() {
     if (Bed.find("openssl").isEmpty()) {
       Bed.skip("grpcurl by TLS", "no openssl on PATH to make certificates with");

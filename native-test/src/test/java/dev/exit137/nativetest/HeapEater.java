@@ -5,7 +5,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
-/** A program of its own: once a byte comes in, it fills its heap. */
+/** A separate program: once a byte comes in, it fills its heap. */
 final class HeapEater {
   private static final int CHUNK_BYTES = 1 << 20;
 

@@ -12,7 +12,7 @@ import java.util.List;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** The demo on this machine's own kernel: a real kill in a scratch cgroup, end to end. */
+/** The demo on this machine's own kernel: a real kill in a scratch cgroup, from end to end. */
 @Tag("kernel")
 class HostBedTest {
   private static final List<Path> HIERARCHIES = List.of(Path.of("/sys/fs/cgroup/memory"), Path.of("/sys/fs/cgroup"));

@@ -43,7 +43,7 @@ class ImageTest {
   private static final Path MANIFESTS = Bed.REPOSITORY.resolve("k8s/base");
   private static final int NON_ROOT = 65532;
   private static final String OPTIONS = "JDK_JAVA_OPTIONS";
-  /** Where the JVM cannot use the cache it ends, in place of doing without. */
+  /** A JVM that cannot use the cache ends, instead of running without it. */
   private static final String THE_CACHE_IS_USED = " -XX:AOTMode=on";
   private static final long VICTIMS_LIMIT_BYTES = 16L << 20;
 
@@ -101,7 +101,7 @@ class ImageTest {
     Container agent = agent(address);
     awaitLog(agent, "agent watches node");
 
-    // Its cgroup outlives the kill: the counters can be read at leisure.
+    // The cgroup outlives the kill: the counters can be read later.
     Container app = pods.start(pods.make("cart"), "app", VICTIMS_LIMIT_BYTES, Pods.ITS_CHILD_EATS);
     app.open();
 

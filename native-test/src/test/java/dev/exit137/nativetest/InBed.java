@@ -7,7 +7,7 @@ import org.junit.platform.launcher.TestIdentifier;
 import org.junit.platform.launcher.core.LauncherDiscoveryRequestBuilder;
 import org.junit.platform.launcher.core.LauncherFactory;
 
-/** Runs test classes within a node that has no Maven, and prints one line for each test: {@code ok NAME}. */
+/** Runs test classes within a node without Maven, and prints one line for each test: {@code ok NAME}. */
 final class InBed {
   static final String OK = "ok ";
   static final String FAILED = "failed ";
@@ -28,7 +28,7 @@ final class InBed {
         }
       }
     });
-    // A library's thread does not keep the node up.
+    // A thread of a library must not keep the node up.
     System.exit(0);
   }
 }

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Test;
 
 /**
  * A real Java virtual machine as the first process of a container's cgroup and pid namespace, made by hand: no runtime
- * knows it. What the product says of its death is known before it, from procfs.
+ * knows it. The product learns the facts about it from procfs, before its death.
  */
 @Tag("kernel")
 class JvmTest {
@@ -76,7 +76,7 @@ class JvmTest {
     }
   }
 
-  /** A shell that is the first of a pid namespace of its own. */
+  /** Runs a shell that is the first process of a pid namespace of its own. */
   private Process start(String script) throws IOException {
     ProcessBuilder builder =
         new ProcessBuilder("timeout", "-k", "5", "300", "unshare", "--pid", "--fork", "--kill-child", "sh", "-c", script)
@@ -129,11 +129,11 @@ class JvmTest {
     assertThat(JsonFormat.printer().print(event)).doesNotContain("s3cr3t");
   }
 
-  /** The agent looks at a container a few times in its first minute: a kill shows what it knows. */
+  /** The agent looks at a container a few times in its first minute: only a kill shows the result. */
   private OomKillEvent killChildrenUntilAllIsKnown(int main) {
     return Bed.await("the JVM and the first process in an event", LIMIT, () -> {
       int before = children().size();
-      // As an exec into the container: in its pid namespace, too.
+      // Like an exec into the container: in its pid namespace, too.
       Bed.run(out, "child", LIMIT, new ProcessBuilder("nsenter", "--target", Integer.toString(main), "--pid", "sh", "-c",
           "echo 1000 > /proc/self/oom_score_adj; echo 0 > " + cgroup + "/cgroup.procs; exec tail /dev/zero"));
       return Bed.await("a child's death", LIMIT, this::children, all -> all.size() > before).getLast();

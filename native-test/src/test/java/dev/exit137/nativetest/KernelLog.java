@@ -8,7 +8,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** The kernel's log as the bed's own reader took it from /dev/kmsg: the account that the agent has no part in. */
+/** The kernel's log, read from /dev/kmsg by the bed's own reader: the account that does not depend on the agent. */
 record KernelLog(List<Line> lines) {
   private static final Pattern RECORD = Pattern.compile("(\\d+),(\\d+),\\d+,[^;]*;(.*)");
   private static final Pattern KILLED = Pattern.compile("Killed process (\\d+) \\(.*\\) total-vm:.*");
@@ -22,7 +22,7 @@ record KernelLog(List<Line> lines) {
   /**
    * One record.
    *
-   * @param facility 0 is the kernel itself; everybody else's is not
+   * @param facility 0 for the kernel itself; other values for user space
    */
   record Line(int facility, long sequence, String text) {
     boolean isFromKernel() {
@@ -42,7 +42,7 @@ record KernelLog(List<Line> lines) {
         .toList());
   }
 
-  /** What was printed between the marks of one scenario. */
+  /** Returns the records between the marks of one scenario. */
   KernelLog during(String scenario) {
     List<String> texts = lines.stream().map(Line::text).toList();
     int begin = texts.indexOf("exit137-bed " + scenario + " begins");
@@ -53,7 +53,7 @@ record KernelLog(List<Line> lines) {
     return new KernelLog(lines.subList(begin, end));
   }
 
-  /** What was printed from a record on. */
+  /** Returns the records from a sequence number on. */
   KernelLog from(long sequence) {
     return new KernelLog(lines.stream().filter(line -> line.sequence() >= sequence).toList());
   }
@@ -62,17 +62,17 @@ record KernelLog(List<Line> lines) {
     return lines.getFirst().sequence();
   }
 
-  /** Victims in the order of their records; a group kill's chosen victim comes twice. */
+  /** Returns the victims in the order of their records; a group kill's chosen victim comes twice. */
   List<Integer> killedPids() {
     return pids(KILLED);
   }
 
-  /** Victims for which the rate limit let the summary line pass. */
+  /** Returns the victims with a summary line: the rate limit drops others. */
   List<Integer> summaryPids() {
     return pids(SUMMARY);
   }
 
-  /** The rows of the task tables. */
+  /** Returns the rows of the task tables. */
   List<Task> tasks() {
     return texts()
         .map(TASK::matcher)
@@ -81,7 +81,7 @@ record KernelLog(List<Line> lines) {
         .toList();
   }
 
-  /** What stands below {@code Memory cgroup stats for …} in the log's only report of a memory cgroup. */
+  /** Returns the lines below {@code Memory cgroup stats for …} in the log's only report of a memory cgroup. */
   Map<String, Long> memcgStats() {
     return texts()
         .map(STAT::matcher)
@@ -89,7 +89,7 @@ record KernelLog(List<Line> lines) {
         .collect(Collectors.toMap(stat -> stat.group(1), stat -> Long.valueOf(stat.group(2))));
   }
 
-  /** The first number in the log that stands where the pattern's group is. */
+  /** Returns the first number in the log that matches the pattern's group. */
   long number(String pattern) {
     Pattern compiled = Pattern.compile(pattern);
     return texts()
@@ -100,7 +100,7 @@ record KernelLog(List<Line> lines) {
         .orElseThrow(() -> new AssertionError("the kernel's log has no " + pattern));
   }
 
-  /** What the kernel printed, line by line: in /dev/kmsg a newline within a record is escaped. */
+  /** Returns the kernel's messages, line by line: in /dev/kmsg a newline within a record is escaped. */
   private Stream<String> texts() {
     return lines.stream()
         .filter(Line::isFromKernel)

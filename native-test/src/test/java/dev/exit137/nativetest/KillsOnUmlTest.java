@@ -20,7 +20,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** One boot of a node with cgroup v2, all kinds of kills in it, and what came out of the consumer's stream. */
+/** One boot of a node with cgroup v2, all kinds of kills in it, and the events in the consumer's stream. */
 @Tag("kernel")
 class KillsOnUmlTest {
   private static final Duration LIMIT = Duration.ofMinutes(25);

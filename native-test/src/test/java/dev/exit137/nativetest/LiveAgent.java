@@ -23,7 +23,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 
-/** The product on this machine, agent and aggregator, and what its consumer has received so far. */
+/** The product on this machine, agent and aggregator, with the events that its consumer has received so far. */
 final class LiveAgent implements AutoCloseable {
   private static final Duration LIMIT = Duration.ofMinutes(3);
   private static final Duration START_LIMIT = Duration.ofMinutes(4);
@@ -36,12 +36,12 @@ final class LiveAgent implements AutoCloseable {
   private final List<OomKillEvent> received = new ArrayList<>();
   private long parsedBytes;
 
-  /** Starts it, with an empty state. @param directory for its state and output */
+  /** Starts agent and aggregator with an empty state. @param directory for their state and output */
   static LiveAgent start(Path directory, Path criSocket) {
     return start(directory, "cri", criSocket);
   }
 
-  /** The same beside a Docker Engine. */
+  /** Does the same beside a Docker Engine. */
   static LiveAgent startWithDocker(Path directory, Path dockerSocket) {
     return start(directory, "docker", dockerSocket);
   }
@@ -63,7 +63,7 @@ final class LiveAgent implements AutoCloseable {
     }
   }
 
-  /** One that was free a moment ago. */
+  /** Returns a port that was free a moment ago. */
   static int freePort() throws IOException {
     try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
       return socket.getLocalPort();
@@ -86,7 +86,7 @@ final class LiveAgent implements AutoCloseable {
     channel = Grpc.newChannelBuilder(address, InsecureChannelCredentials.create()).build();
   }
 
-  /** What came in so far, every revision. */
+  /** Returns all revisions that have come in so far. */
   synchronized List<OomKillEvent> received() {
     try (InputStream file = Files.newInputStream(out)) {
       file.skipNBytes(parsedBytes);
@@ -100,7 +100,7 @@ final class LiveAgent implements AutoCloseable {
     }
   }
 
-  /** The revisions of the events of this cgroup, once there is one that is looked for. */
+  /** Returns the revisions of the events of this cgroup, once there is one that {@code wanted} accepts. */
   List<OomKillEvent> await(String what, String cgroup, Predicate<OomKillEvent> wanted) {
     return Bed.await(what, LIMIT,
         () -> received().stream().filter(event -> event.getCgroupPath().startsWith(cgroup)).toList(),
@@ -127,7 +127,7 @@ final class LiveAgent implements AutoCloseable {
     }
   }
 
-  /** How the agent says that it stands with the runtime. */
+  /** Waits until the agent reports this state of the runtime. */
   SourceStatus awaitRuntime(SourceStatus.State state) {
     return Bed.await("the runtime " + state, LIMIT, this::runtime,
             sources -> sources.stream().anyMatch(source -> source.getState() == state))
@@ -148,7 +148,7 @@ final class LiveAgent implements AutoCloseable {
   public void close() {
     channel.shutdownNow();
     try {
-      // timeout passes it on.
+      // timeout passes the signal on.
       process.destroy();
       if (!process.waitFor(LIMIT.toMillis(), TimeUnit.MILLISECONDS)) {
         Bed.end(process);

@@ -20,14 +20,14 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** The container of a daemon as its manifest has it, and as kubelet would ask a runtime for it. */
+/** The container of a daemon from its manifest, configured as kubelet would ask a runtime for it. */
 final class ManifestContainer {
   private static final YAMLMapper YAML = new YAMLMapper();
 
   private final JsonNode pod;
   private final JsonNode container;
 
-  /** @param manifest that of a DaemonSet or a StatefulSet, beside other objects */
+  /** @param manifest a file with a DaemonSet or a StatefulSet, and other objects */
   ManifestContainer(Path manifest) throws IOException {
     JsonNode template = null;
     try (var objects = YAML.readerFor(JsonNode.class).<JsonNode>readValues(manifest.toFile())) {
@@ -45,11 +45,12 @@ final class ManifestContainer {
   }
 
   /**
-   * The network is the node's. Mounts are private: how they propagate is between kubelet and a node's root.
+   * Returns the container's configuration. The network is the node's. Mounts are private: propagation is between
+   * kubelet and a node's root.
    *
-   * @param image in place of the manifest's, to which the name of a registry belongs
-   * @param variables in place of the manifest's
-   * @param volumes directories in place of those that a node or a cluster has
+   * @param image instead of the manifest's, which belongs to a registry
+   * @param variables instead of the manifest's
+   * @param volumes directories instead of those of a node or a cluster
    */
   ContainerConfig config(String image, Map<String, String> variables, Map<String, Path> volumes) throws IOException {
     ContainerConfig.Builder config = ContainerConfig.newBuilder()
@@ -67,7 +68,7 @@ final class ManifestContainer {
     for (JsonNode mount : container.at("/volumeMounts")) {
       String name = mount.get("name").asText();
       Path directory = volumes.containsKey(name) ? volumes.get(name) : hostPath(name);
-      // A node may have no such runtime: kubelet makes its directory, a test does not.
+      // A node may lack the runtime: kubelet makes the directory, a test does not.
       if (Files.exists(directory)) {
         config.addMounts(Mount.newBuilder()
             .setContainerPath(mount.get("mountPath").asText())
@@ -78,7 +79,7 @@ final class ManifestContainer {
     return config.build();
   }
 
-  /** The value of a variable in the manifest. */
+  /** Returns the value of a variable in the manifest. */
   String variable(String name) {
     for (JsonNode variable : container.at("/env")) {
       if (variable.get("name").asText().equals(name)) {

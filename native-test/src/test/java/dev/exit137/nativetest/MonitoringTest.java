@@ -49,10 +49,10 @@ class MonitoringTest {
     kubepods = root.child("kubepods");
     pod = kubepods.child(POD);
     pod.limit(64 << 20);
-    // No runtime is asked for their names, and waited for.
+    // These cgroups have no container ids, so that the agent waits for no runtime.
     holding = pod.child("holding");
     innocent = pod.child("innocent");
-    // The agent finds it in the kernel's log.
+    // The kill is before the agent's start: the agent finds it in the kernel's log.
     kill(unit);
     String ingest = "127.0.0.1:" + LiveAgent.freePort();
     String ofAggregator = "127.0.0.1:" + LiveAgent.freePort();
@@ -88,7 +88,7 @@ class MonitoringTest {
     Bed.close(prometheus, innocent, holding, pod, kubepods, unit, root);
   }
 
-  /** Lets the kernel kill the one who keeps all that it reads, before any other. */
+  /** Lets the kernel kill a process that keeps all that it reads, before any other. */
   private void kill(ScratchCgroup cgroup) {
     Bed.run(out, "victim", LIMIT, new ProcessBuilder(
         "sh", "-c", cgroup.enter() + "echo 1000 > /proc/self/oom_score_adj; exec tail /dev/zero"));
@@ -124,7 +124,7 @@ class MonitoringTest {
     assertEachKillIsALineOfTheLog();
   }
 
-  /** Another in its pod holds most of the pod's limit. */
+  /** Kills a process in a pod in which another process holds most of the pod's limit. */
   private void killWhoHoldsLittle() throws IOException {
     holder = new ProcessBuilder(
             "sh", "-c", holding.enter() + "(head -c 44m /dev/zero; exec sleep 1800) | exec tail")
@@ -138,7 +138,7 @@ class MonitoringTest {
     Bed.await(what, LIMIT, () -> prometheus.query(condition), samples -> !samples.isEmpty());
   }
 
-  /** What rules and dashboard ask for is what the daemons have: an alert on a name that is not there never fires. */
+  /** The rules and the dashboard use only metrics that the daemons have: an alert on a missing metric never fires. */
   private void assertEveryMetricIsThere() throws IOException {
     SortedSet<String> names = new TreeSet<>();
     String rules = Files.readString(AlertRules.OVERLAY.resolve("prometheusrule.yaml"));
@@ -147,7 +147,7 @@ class MonitoringTest {
     assertThat(names).hasSizeGreaterThan(15).allSatisfy(name -> assertThat(prometheus.query(name)).as(name).isNotEmpty());
   }
 
-  /** As Grafana asks, over all namespaces. */
+  /** Returns the dashboard's queries as Grafana sends them, for all namespaces. */
   private static List<String> dashboardQueries() throws IOException {
     List<String> queries = expressions(
             JsonParser.parseString(Files.readString(AlertRules.OVERLAY.resolve("dashboard.json"))))

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** What an image has unpacked, of an architecture that this machine may not have. */
+/** The native libraries that an image has unpacked, of an architecture that this machine may not have. */
 @Tag("kernel")
 class NativeLibrariesTest {
   private static final Path JARS = Bed.REPOSITORY.resolve("cli/target/dist/lib");
@@ -43,7 +43,7 @@ class NativeLibrariesTest {
     assertThat(names).isNotEmpty().isEqualTo(namesInTheJars(machine));
   }
 
-  /** By what the files are: whatever a jar calls an architecture. */
+  /** Returns the libraries of this ELF machine: jars name architectures in different ways. */
   private static Set<String> namesInTheJars(int machine) throws IOException {
     Set<String> names = new TreeSet<>();
     try (DirectoryStream<Path> jars = Files.newDirectoryStream(JARS, "*.jar")) {

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** Agent and aggregator on two hosts: network namespaces of this machine, with a cable between them. */
+/** Agent and aggregator on two hosts: network namespaces of this machine, with a virtual cable between them. */
 @Tag("kernel")
 class NetworkTest {
   private static final String BED = "two hosts and a network";
@@ -103,7 +103,7 @@ class NetworkTest {
     assertThat(pids()).as("each once").containsExactlyInAnyOrderElementsOf(killed);
   }
 
-  /** Of this bed's victims, an event each. */
+  /** Returns the victims of this bed, one per event. */
   private List<Long> pids() {
     return new Events(received()).latest().stream()
         .filter(event -> event.getCgroupPath().endsWith("/" + cgroup.name()))

@@ -21,8 +21,8 @@ import java.util.List;
 import java.util.stream.Collectors;
 
 /**
- * A program of the test node: five times a second it says how the agent and the aggregator stand. There is one processor,
- * which starting a JVM keeps busy for seconds: one is started, not one for each look.
+ * A program of the test node: five times a second it writes the state of the agent and the aggregator. The node has one
+ * processor, and the start of a JVM keeps it busy for seconds: so one JVM runs for all looks.
  */
 final class NodesFile {
   private static final long PERIOD_MILLIS = 200;
@@ -30,9 +30,11 @@ final class NodesFile {
   private NodesFile() {}
 
   /**
-   * @param args the aggregator's HOST:PORT; a file for what {@code exit137 nodes -o json} would print; and one for the
-   *     kernel's count of kills, once the agent has told of them all and has every acknowledgement, with how the newest
-   *     event in the store begins as JSON. A reader sees each whole or as it was before
+   * Runs until it is killed.
+   *
+   * @param args the aggregator's HOST:PORT; a file for the output of {@code exit137 nodes -o json}; and one for the
+   *     kernel's count of kills, once the agent has reported them all and has every acknowledgement, with the start of
+   *     the store's newest event as JSON. A reader sees each file complete, in its present or its former content
    */
   public static void main(String[] args) throws Exception {
     try (AggregatorClient client = new AggregatorClient(HostPort.parse(args[0]), ClientSecurity.PLAINTEXT)) {
@@ -52,7 +54,7 @@ final class NodesFile {
     }
   }
 
-  /** Empty while there is something to come. */
+  /** Empty while more is to come. */
   private static String settled(AgentStatus status, List<OomKillEvent> newest) {
     KillBalance balance = status.getBalance();
     long told = balance.getBeforeFirstRecord() + balance.getKills() + balance.getRepeatedKillRecords();

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** A boot with a small ring: what the kernel says of a kill is overwritten before the agent reads it. */
+/** A boot with a small ring: the records of a kill are overwritten before the agent reads them. */
 @Tag("kernel")
 class OverrunOnUmlTest {
   private static UmlRun run;
@@ -106,17 +106,19 @@ class OverrunOnUmlTest {
     return run.nodeAfter(scenario).getStatus().getLosses();
   }
 
-  /** From the first record that the agent did not read to the first that the ring still had. */
+  /** Returns the number of records from the first that the agent did not read to the first that the ring still had. */
   private static long overwrittenDuring(String scenario) {
     return run.oldestSequenceAfter(scenario) - run.kernelLog().during(scenario).firstSequence();
   }
 
-  /** Nothing else is told of a report that was cut in the middle: a kill that was not seen is not another kill. */
+  /** Returns the kills. An event with another outcome is of a report that was cut in the middle: it adds no kill. */
   private static List<OomKillEvent> kills() {
     return run.events().latest().stream().filter(event -> event.getOutcome() == Outcome.KILLED).toList();
   }
 
-  /** The kills of the scenario, whose cgroups are all below one of its own; those that no cgroup is known of lack. */
+  /**
+   * Returns the kills of the scenario, with cgroups below its own one; kills without a known cgroup are not among them.
+   */
   private static List<OomKillEvent> eventsFor(String scenario) {
     Set<Integer> pids = run.truth().of(scenario).stream().map(Truth.Process::pid).collect(Collectors.toSet());
     return kills().stream()
@@ -125,7 +127,7 @@ class OverrunOnUmlTest {
         .toList();
   }
 
-  /** By the kernel's own log: kills before the oldest record of the ring have a counter, the one after it has both. */
+  /** By the kernel's log: a kill before the oldest record of the ring has a counter, the one after it has both. */
   private static void assertToldAsFarAsTheRingGoes(String scenario) {
     run.assertBalanceHoldsAfter(scenario);
     KernelLog log = run.kernelLog().during(scenario);

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** The kernel kills the agent itself, on this machine: its next start tells of that kill as of any other. */
+/** The kernel kills the agent itself, on this machine: its next start reports that kill like any other. */
 @Tag("kernel")
 class OwnKillTest {
   private static final Duration LIMIT = Duration.ofMinutes(2);
@@ -40,7 +40,7 @@ class OwnKillTest {
     agent = start("first", cgroup.enter() + "echo 1000 > /proc/self/oom_score_adj; ");
     awaitReady("first");
     cgroup.limit(cgroup.usageBytes() + ROOM_BYTES);
-    // Has no better claim to live than any: the agent has a worse one.
+    // The eater has the default oom_score_adj, and the agent 1000: the kernel kills the agent.
     Bed.run(out, "eater", LIMIT, new ProcessBuilder(
         "sh", "-c", cgroup.enter() + "head -c " + EATEN + " /dev/zero | tail > /dev/null"));
     assertThat(agent.waitFor()).as("killed by the kernel").isEqualTo(137);

@@ -32,19 +32,19 @@ import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.stream.Stream;
 
-/** Makes pods as kubelet does: through CRI, each in a burstable pod's cgroup, here below one of the bed's own. */
+/** Makes pods as kubelet does: through CRI, each in a burstable pod's cgroup, here below a cgroup of the bed. */
 final class Pods implements AutoCloseable {
   static final String NAMESPACE = "bed";
   static final int ATTEMPT = 3;
-  /** Its main process is the one that is killed, once its gate opens. */
+  /** The main process is killed, once its gate opens. */
   static final String EATS = "read line </bed/go; exec tail /dev/zero";
-  /** Each time its gate opens, a child of its main process is killed. */
+  /** Each time the gate opens, a child of the main process is killed. */
   static final String ITS_CHILD_EATS = "while read line </bed/go; do tail /dev/zero; done";
-  /** A child first, and the main process once the gate opens again. */
+  /** A child is killed first, and the main process once the gate opens again. */
   static final String ITS_CHILD_EATS_THEN_IT_DOES = "read line </bed/go; tail /dev/zero; " + EATS;
-  /** As it starts, nothing waits for anything. */
+  /** The main process eats as it starts, without a gate. */
   static final String EATS_AT_ONCE = "exec tail /dev/zero";
-  /** A child of its main process holds so much, and waits. */
+  /** A child of the main process holds this many bytes, and waits. */
   static final long HELD_BYTES = 40L << 20;
   static final String HOLDS = "dd if=/dev/zero bs=" + HELD_BYTES + " count=1 | sleep 1000000";
   static final String WAITS = "exec sleep 1000000";
@@ -53,10 +53,10 @@ final class Pods implements AutoCloseable {
       NamespaceOption.newBuilder().setNetwork(NamespaceMode.NODE).setPid(NamespaceMode.CONTAINER).build();
   private static final Duration LIMIT = Duration.ofMinutes(3);
 
-  /** @param cgroup the pod's, as the kernel prints it */
+  /** @param cgroup the pod's, in the kernel's form */
   record Pod(String name, String uid, String cgroup, String sandbox, PodSandboxConfig config, Path gate) {}
 
-  /** @param mainPid 0 where it was not asked for */
+  /** @param mainPid 0 if it was not asked for */
   record Container(Pod pod, String name, String id, int mainPid) {
     String cgroup() {
       return pod.cgroup() + "/" + id;
@@ -67,7 +67,7 @@ final class Pods implements AutoCloseable {
       return pod.name() + "/" + name + " " + id;
     }
 
-    /** Lets it eat. */
+    /** Lets the container eat memory. */
     void open() {
       Bed.openGate(pod.gate());
     }
@@ -79,7 +79,7 @@ final class Pods implements AutoCloseable {
   private final boolean isV2;
   private final Queue<Pod> made = new ConcurrentLinkedQueue<>();
 
-  /** @param memoryRoot the hierarchy with the memory controller; @param parent of the cgroups, as the kernel prints it */
+  /** @param memoryRoot the hierarchy with the memory controller; @param parent of the cgroups, in the kernel's form */
   Pods(Containerd containerd, Path memoryRoot, String parent) {
     this.containerd = containerd;
     this.memoryRoot = memoryRoot;
@@ -91,12 +91,12 @@ final class Pods implements AutoCloseable {
     return isV2;
   }
 
-  /** No process is left of it. Asks the kernel: a runtime that is asked again and again has no time for its work. */
+  /** Returns whether no process is left. It asks the kernel: frequent requests would slow down the runtime's work. */
   boolean isEmpty(Container container) {
     try {
       return Files.readString(Path.of(memoryRoot + container.cgroup(), "cgroup.procs")).isEmpty();
     } catch (IOException e) {
-      // Nor its cgroup.
+      // The cgroup is gone, too.
       return true;
     }
   }
@@ -110,7 +110,7 @@ final class Pods implements AutoCloseable {
     return make(name, limitBytes, LinuxSandboxSecurityContext.newBuilder().setNamespaceOptions(NAMESPACES));
   }
 
-  /** One whose containers may be privileged, and see the processes of the host. */
+  /** Makes a pod with containers that may be privileged, and see the host's processes. */
   Pod makePrivileged(String name) {
     NamespaceOption host = NAMESPACES.toBuilder().setPid(NamespaceMode.NODE).build();
     return make(name, OptionalLong.empty(),
@@ -160,7 +160,7 @@ final class Pods implements AutoCloseable {
     }
   }
 
-  /** @param limitBytes 0 for none; @param script of busybox's shell */
+  /** @param limitBytes 0 for none; @param script for busybox's shell */
   Container start(Pod pod, String name, long limitBytes, String script) {
     return start(pod, name, limitBytes, script, 0);
   }
@@ -170,7 +170,7 @@ final class Pods implements AutoCloseable {
     return new Container(pod, name, container.id(), containerd.mainPid(container.id()));
   }
 
-  /** As {@link #start}, for one that may be dead at once. */
+  /** As {@link #start}, for a container that may be dead at once. */
   Container launch(Pod pod, String name, long limitBytes, String script) {
     return launch(pod, name, limitBytes, script, 0);
   }
@@ -194,7 +194,7 @@ final class Pods implements AutoCloseable {
     return launch(pod, config);
   }
 
-  /** Starts what may be dead at once. */
+  /** Starts a container that may be dead at once. */
   Container launch(Pod pod, ContainerConfig config) {
     String id =
         containerd.cri()
@@ -209,9 +209,9 @@ final class Pods implements AutoCloseable {
     return new Container(pod, config.getMetadata().getName(), id, 0);
   }
 
-  /** With all its containers, whatever they do. */
+  /** Removes the pod with all its containers, in any state. */
   void remove(Pod pod) {
-    // As kubelet does, once more where containerd stumbles over a container that is just about to end.
+    // Like kubelet, it tries again if containerd fails on a container that is about to end.
     Bed.await("the end of pod " + pod.name(), LIMIT, () -> stop(pod), failure -> failure == null);
     containerd.cri().removePodSandbox(RemovePodSandboxRequest.newBuilder().setPodSandboxId(pod.sandbox()).build());
     made.remove(pod);
@@ -226,7 +226,7 @@ final class Pods implements AutoCloseable {
     }
   }
 
-  /** Ends whatever runs below the parent, and removes the cgroups, in every hierarchy. */
+  /** Ends all processes below the parent, and removes the cgroups, in every hierarchy. */
   @Override
   public void close() {
     try (Stream<Path> hierarchies = isV2 ? Stream.of(memoryRoot) : Files.list(Path.of("/sys/fs/cgroup"))) {
@@ -236,7 +236,7 @@ final class Pods implements AutoCloseable {
     }
   }
 
-  /** The runtime removes cgroups, too, and a large process is still there when it is not listed any more. */
+  /** Removes a cgroup that the runtime may remove, too; a large process may outlive its entry in cgroup.procs. */
   private static void remove(File cgroup) {
     File[] below = cgroup.listFiles(File::isDirectory);
     if (below != null) {

@@ -20,11 +20,11 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** A Prometheus of its own, with the rules of the monitoring overlay, that looks every second. */
+/** A Prometheus with the rules of the monitoring overlay, which scrapes every second. */
 final class Prometheus implements AutoCloseable {
   private static final Duration LIMIT = Duration.ofMinutes(2);
 
-  /** One value of a query's answer. */
+  /** One value in a query's answer. */
   record Sample(Map<String, String> labels, double value) {}
 
   /** An alert that is pending or firing. */
@@ -35,7 +35,7 @@ final class Prometheus implements AutoCloseable {
   private final Process process;
 
   /**
-   * Starts it.
+   * Starts Prometheus.
    *
    * @param directory for its files
    * @param targets addresses by their job, each of node {@code bed}
@@ -74,7 +74,7 @@ final class Prometheus implements AutoCloseable {
     }
   }
 
-  /** What an expression says now; empty for nothing. */
+  /** Returns the present value of an expression; empty if it has none. */
   List<Sample> query(String expression) {
     List<Sample> samples = new ArrayList<>();
     JsonObject data = data("/api/v1/query?query=" + URLEncoder.encode(expression, UTF_8));
@@ -85,7 +85,7 @@ final class Prometheus implements AutoCloseable {
     return samples;
   }
 
-  /** The alerts that fire now. */
+  /** Returns the alerts that fire now. */
   List<Alert> firing() {
     List<Alert> alerts = new ArrayList<>();
     for (JsonElement alert : data("/api/v1/alerts").getAsJsonArray("alerts")) {

@@ -13,13 +13,13 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
-/** What a container runtime leaves behind when it ends: shims, which are nobody's children, mounts, and files. */
+/** The remains of a container runtime that has ended: shims, which are not its children, mounts, and files. */
 final class RuntimeRemains {
   private static final Duration LIMIT = Duration.ofSeconds(30);
 
   private RuntimeRemains() {}
 
-  /** @param directory holds all that the runtime made; it is gone afterwards */
+  /** @param directory holds all that the runtime made; this method deletes it */
   static void clear(Path logs, Path directory) throws IOException, InterruptedException {
     for (ProcessHandle shim : shims(directory)) {
       shim.destroyForcibly();

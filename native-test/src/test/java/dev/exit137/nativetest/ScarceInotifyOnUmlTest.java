@@ -9,7 +9,9 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** A boot in which the kernel gives the agent too few watches, and then too short a queue: kills come all the same. */
+/**
+ * A boot in which the kernel gives the agent too few watches, and then too short a queue: all kills are still reported.
+ */
 @Tag("kernel")
 class ScarceInotifyOnUmlTest {
   private static UmlRun run;
@@ -38,7 +40,7 @@ class ScarceInotifyOnUmlTest {
   @Test
   void aQueueThatOverflowsIsCountedAndLosesNoKill() {
     run.assertEveryKillCameOnce("churn");
-    // Some of these cgroups were never seen, so they cannot be among the candidates.
+    // The agent never saw some of these cgroups, so they cannot be among the candidates.
     assertThat(run.victims("churn"))
         .allSatisfy(victim -> assertThat(run.eventOf(victim).getCgroupPath()).isIn("", victim.cgroup()));
     assertThat(run.nodeAfter("churn").getStatus().getLosses().getInotifyOverflows()).isPositive();

@@ -7,7 +7,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 
-/** A memory cgroup of this machine, v1 or v2, that is gone afterwards. */
+/** A memory cgroup of this machine, v1 or v2, which {@code close} removes. */
 final class ScratchCgroup implements AutoCloseable {
   private static final Duration LIMIT = Duration.ofMinutes(2);
   private static final Path V1 = Path.of("/sys/fs/cgroup/memory");
@@ -20,7 +20,11 @@ final class ScratchCgroup implements AutoCloseable {
     this.directory = directory;
   }
 
-  /** Skips the calling test where none can be made, or its kills not be read. @param bed for the words of the skip */
+  /**
+   * Makes a cgroup. Skips the calling test if none can be made, or its kills cannot be read.
+   *
+   * @param bed name of the bed, for the skip message
+   */
   static ScratchCgroup make(String bed, String name) {
     if (!System.getProperty("user.name").equals("root") || !Files.isReadable(Path.of("/dev/kmsg"))) {
       Bed.skip(bed, "not root, or /dev/kmsg is not readable");
@@ -39,7 +43,7 @@ final class ScratchCgroup implements AutoCloseable {
     return cgroup;
   }
 
-  /** One within it, with a limit of its own; to be closed before this one. */
+  /** Makes a cgroup within this one, with a limit of its own; close it before this one. */
   ScratchCgroup child(String name) {
     try {
       if (!IS_V1) {
@@ -51,12 +55,12 @@ final class ScratchCgroup implements AutoCloseable {
     }
   }
 
-  /** The last part of its path. */
+  /** Returns the last part of its path. */
   String name() {
     return directory.getFileName().toString();
   }
 
-  /** What a shell does first whose process, and children, shall be in it. */
+  /** Returns the first command of a shell that moves itself, with its later children, into this cgroup. */
   String enter() {
     return "echo $$ > " + directory.resolve("cgroup.procs") + "; ";
   }
@@ -65,7 +69,7 @@ final class ScratchCgroup implements AutoCloseable {
     return Long.parseLong(read(IS_V1 ? "memory.usage_in_bytes" : "memory.current"));
   }
 
-  /** No more than that, in swap neither. */
+  /** Sets the limit, of memory and swap together. */
   void limit(long bytes) {
     List<String> files =
         IS_V1 ? List.of("memory.limit_in_bytes", "memory.memsw.limit_in_bytes") : List.of("memory.max");

@@ -10,7 +10,7 @@ final class Signals {
 
   private Signals() {}
 
-  /** To all children of the process: {@code timeout} has the program as its only one. */
+  /** Sends the signal to all children of the process: {@code timeout} has the program as its only one. */
   static void toChildrenOf(Process process, Signal signal) {
     process.children().forEach(child -> {
       if (POSIX.kill(child.pid(), signal.intValue()) != 0) {

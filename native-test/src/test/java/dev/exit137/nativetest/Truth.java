@@ -6,7 +6,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What the scenarios did, by their own account (truth.jsonl): the processes, and the kernel's counter around them. */
+/** The scenarios' own account (truth.jsonl): the processes, and the kernel's counter around them. */
 record Truth(List<Process> processes, List<End> ends) {
   /** The OOM killer's victim. */
   static final String OOM = "oom";
@@ -16,7 +16,7 @@ record Truth(List<Process> processes, List<End> ends) {
   /**
    * One process.
    *
-   * @param cgroup its path, as the kernel prints it
+   * @param cgroup its path, in the kernel's form
    * @param inode of that cgroup's directory
    * @param death {@link #OOM}, {@link #OOM_ONE_OF}, or another word: no event may name the process
    */
@@ -25,7 +25,7 @@ record Truth(List<Process> processes, List<End> ends) {
   /**
    * A scenario as a whole.
    *
-   * @param vmstatGrowth of {@code oom_kill} in /proc/vmstat, from its begin to its end
+   * @param vmstatGrowth of {@code oom_kill} in /proc/vmstat, from its start to its end
    * @param vmstatOomKill that counter at the end
    */
   record End(String scenario, long vmstatGrowth, long vmstatOomKill) {}

@@ -17,19 +17,19 @@ final class UmlBed {
 
   private UmlBed() {}
 
-  /** Boots a node whose ring holds all that is printed there: see {@link #boot(String, int, String, Duration)}. */
+  /** Boots a node with a ring that holds all of its records: see {@link #boot(String, int, String, Duration)}. */
   static UmlRun boot(String plan, int memoryMib, Duration limit) {
     return boot(plan, memoryMib, "4M", limit);
   }
 
   /**
-   * Boots, waits for the end and returns what was left. Skips the calling class where the machine lacks a program.
+   * Boots, waits for the end and returns the results. Skips the calling class if the machine lacks a program.
    *
    * @param plan name of the script
    * @param memoryMib the node's memory
    * @param ring log_buf_len; the kernel takes no less than the 16 KiB that it is built with
    * @param limit for the whole boot
-   * @throws AssertionError the plan did not come to its end; the message has what the node said last
+   * @throws AssertionError if the plan did not come to its end; the message has the node's last output
    */
   static UmlRun boot(String plan, int memoryMib, String ring, Duration limit) {
     for (String program : List.of("linux.uml", "gcc", "make", "busybox")) {
@@ -47,7 +47,7 @@ final class UmlBed {
         "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",
         "init=" + Bed.MODULE.resolve("src/main/uml/init.sh"),
         "con=null", "con0=fd:0,fd:1", "quiet", "loglevel=1",
-        // Nothing here is about printk's own throttling of what is written to it.
+        // No test here is about the throttling of writes to /dev/kmsg.
         "log_buf_len=" + ring, "printk.devkmsg=on",
         "BED_REPO=" + Bed.REPOSITORY, "BED_TOOLS=" + tools, "BED_OUT=" + out, "BED_PLAN=" + plan,
         "JAVA_HOME=" + System.getProperty("java.home"));
@@ -68,7 +68,9 @@ final class UmlBed {
     return UmlRun.read(out);
   }
 
-  /** Those that this process may use, the last first: each goes to one node at a time while there are enough of them. */
+  /**
+   * The processors that this process may use, the last first: each goes to one node at a time while there are enough.
+   */
   private static final class Processors {
     private final Deque<String> free = new ArrayDeque<>();
 

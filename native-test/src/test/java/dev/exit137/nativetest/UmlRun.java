@@ -14,12 +14,12 @@ import java.util.Set;
 import java.util.function.UnaryOperator;
 
 /**
- * What one boot left behind.
+ * The results of one boot.
  *
  * @param directory with the files
- * @param truth what the scenarios did
- * @param kernelLog what the kernel printed
- * @param events what the consumer of the stream received
+ * @param truth the scenarios' own account
+ * @param kernelLog the messages of the kernel
+ * @param events those that the consumer of the stream received
  */
 record UmlRun(Path directory, Truth truth, KernelLog kernelLog, Events events) {
   static UmlRun read(Path directory) {
@@ -30,36 +30,36 @@ record UmlRun(Path directory, Truth truth, KernelLog kernelLog, Events events) {
         Events.parse(Bed.lines(directory.resolve("events.jsonl"))));
   }
 
-  /** What the agent said of itself when it had come to rest after the scenario. */
+  /** Returns the agent's status when it had come to rest after the scenario. */
   NodeState nodeAfter(String scenario) {
     List<String> lines = Bed.lines(directory.resolve("nodes-" + scenario + ".json"));
     assertThat(lines).as("agents known after " + scenario).hasSize(1);
     return Events.parseNode(lines.getFirst());
   }
 
-  /** The sequence number from which on the ring still had its records after the scenario. */
+  /** Returns the sequence number of the oldest record in the ring after the scenario. */
   long oldestSequenceAfter(String scenario) {
     return KernelLog.read(directory.resolve("oldest-after-" + scenario)).firstSequence();
   }
 
-  /** What {@code list} answered at the end. */
+  /** Returns the output of {@code list} at the end. */
   Events list() {
     return Events.parse(Bed.lines(directory.resolve("list.jsonl")));
   }
 
-  /** The processes of the scenario that the kernel's log names as killed, each once. */
+  /** Returns the processes of the scenario that the kernel's log names as killed, each once. */
   List<Truth.Process> victims(String scenario) {
     Set<Integer> killed = new HashSet<>(kernelLog.during(scenario).killedPids());
     return truth.of(scenario).stream().filter(process -> killed.contains(process.pid())).toList();
   }
 
-  /** The one event of the scenario's one victim. */
+  /** Returns the one event of the scenario's one victim. */
   OomKillEvent onlyEvent(String scenario) {
     assertThat(victims(scenario)).as("victims of " + scenario).hasSize(1);
     return eventOf(victims(scenario).getFirst());
   }
 
-  /** The one event of a victim. */
+  /** Returns the one event of a victim. */
   OomKillEvent eventOf(Truth.Process victim) {
     List<OomKillEvent> found = events.ofVictim(victim.pid());
     assertThat(found).as("events of the victim " + victim).hasSize(1);
@@ -67,8 +67,8 @@ record UmlRun(Path directory, Truth truth, KernelLog kernelLog, Events events) {
   }
 
   /**
-   * Truth, kernel and consumer tell one story of the scenario: the processes that had to die are those that the kernel
-   * names, each came as exactly one event with its own comm, and the counter moved by as much as that explains.
+   * Truth, kernel and consumer agree about the scenario: the processes that had to die are those that the kernel names,
+   * each came as exactly one event with its own comm, and the counter moved by the same number.
    */
   void assertEveryKillCameOnce(String scenario) {
     List<Integer> records = kernelLog.during(scenario).killedPids();
@@ -96,7 +96,7 @@ record UmlRun(Path directory, Truth truth, KernelLog kernelLog, Events events) {
     return processes.stream().filter(process -> process.death().equals(death)).map(Truth.Process::pid).toList();
   }
 
-  /** The agent accounts for every count of the kernel, and the aggregator has it all. */
+  /** The agent accounts for every count of the kernel, and the aggregator has all of its events. */
   void assertBalanceHoldsAfter(String scenario) {
     NodeState node = nodeAfter(scenario);
     KillBalance balance = node.getStatus().getBalance();
@@ -108,7 +108,7 @@ record UmlRun(Path directory, Truth truth, KernelLog kernelLog, Events events) {
     assertThat(node.getStatus().getUnacknowledgedEvents()).as("events that the aggregator lacks").isZero();
   }
 
-  /** No event of the scenario has a wrong cgroup; an empty one is allowed, and then several or none fit. */
+  /** No event of the scenario has a wrong cgroup; an empty one is allowed if several or none fit. */
   void assertNoWrongCgroup(String scenario) {
     for (Truth.Process victim : victims(scenario)) {
       OomKillEvent event = eventOf(victim);
@@ -120,10 +120,10 @@ record UmlRun(Path directory, Truth truth, KernelLog kernelLog, Events events) {
   }
 
   /**
-   * Whose limit it was is right wherever the victim's cgroup is known, with a summary and without, and the counter of
-   * OOMs says so, too.
+   * The owner of the limit is right for each victim with a known cgroup, with a summary and without, and the counter of
+   * OOMs agrees.
    *
-   * @param limited the cgroup whose limit was hit, of the victim's
+   * @param limited returns the cgroup of the limit that was hit, for the victim's cgroup
    */
   void assertRightLimits(String scenario, Limit.Owner owner, UnaryOperator<String> limited) {
     for (Truth.Process victim : victims(scenario)) {

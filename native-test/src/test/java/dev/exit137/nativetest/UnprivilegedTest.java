@@ -17,8 +17,8 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
- * What is left where nothing may be privileged: the agent as k8s/overlays/unprivileged has it, nobody on its node, with
- * no capability and with pids of its own.
+ * The agent of k8s/overlays/unprivileged, without privileges: a user without rights on its node, with no capability and
+ * with a pid namespace of its own. The test checks the features that are left.
  */
 @Tag("kernel")
 class UnprivilegedTest {
