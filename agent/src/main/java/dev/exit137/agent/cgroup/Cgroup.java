@@ -1,6 +1,6 @@
 package dev.exit137.agent.cgroup;
 
-import dev.exit137.agent.linux.Sys;
+import dev.exit137.agent.linux.Descriptor;
 import dev.exit137.proto.v1.Incident;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -22,7 +22,7 @@ public final class Cgroup {
   private final String path;
   private final @Nullable Cgroup parent;
   private final Map<String, Cgroup> children = new HashMap<>(2);
-  private int dirFd;
+  private final Descriptor directory;
   private int[] watches = {};
   private boolean interior;
   private boolean counted;
@@ -41,12 +41,12 @@ public final class Cgroup {
   private long sampledAtNanos;
   private @Nullable MemorySnapshot snapshot;
 
-  /** @param dirFd a descriptor of the directory; this cgroup closes it */
-  Cgroup(long inode, String path, @Nullable Cgroup parent, int dirFd) {
+  /** @param directory the open directory; this cgroup closes it */
+  Cgroup(long inode, String path, @Nullable Cgroup parent, Descriptor directory) {
     this.inode = inode;
     this.path = path;
     this.parent = parent;
-    this.dirFd = dirFd;
+    this.directory = directory;
   }
 
   /** Inode of the directory; unique among all cgroups of one boot. */
@@ -68,14 +68,14 @@ public final class Cgroup {
     return children;
   }
 
-  /** A descriptor of the directory; -1 after it is closed. */
+  /** A descriptor of the directory; -EBADF after it is closed. */
   int dirFd() {
-    return dirFd;
+    return directory.number();
   }
 
   /** Whether the directory is gone. */
   public boolean isRemoved() {
-    return dirFd < 0;
+    return !directory.isOpen();
   }
 
   /** CLOCK_MONOTONIC, nanoseconds, when the removal was detected. */
@@ -100,8 +100,7 @@ public final class Cgroup {
 
   /** Closes the descriptor, if it is open. */
   void closeDirectory() {
-    Sys.close(dirFd);
-    dirFd = -1;
+    directory.close();
   }
 
   /** Whether this cgroup has, or ever had, a child: then memory.events counts more than memory.events.local. */

@@ -1,5 +1,6 @@
 package dev.exit137.agent.cgroup;
 
+import dev.exit137.agent.linux.Descriptor;
 import dev.exit137.agent.linux.Sys;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -104,7 +105,7 @@ public final class CgroupTree {
       // It was renamed; cgroup v1 allows that.
       remove(known, monotonicNanos.getAsLong());
     }
-    Cgroup cgroup = new Cgroup(inode, path, parent, fd);
+    Cgroup cgroup = new Cgroup(inode, path, parent, new Descriptor(fd));
     Account account = remembered.remove(inode);
     if (account != null) {
       cgroup.restore(account.localKills(), account.treeKills(), account.ooms());

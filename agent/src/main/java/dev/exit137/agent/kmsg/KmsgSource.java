@@ -1,5 +1,6 @@
 package dev.exit137.agent.kmsg;
 
+import dev.exit137.agent.linux.Descriptor;
 import dev.exit137.agent.linux.NativeMemory;
 import dev.exit137.agent.linux.Sys;
 import dev.exit137.daemon.guard.Guard;
@@ -38,7 +39,6 @@ public final class KmsgSource implements EpollIoHandle {
   private static final int RECORDS_PER_WAKEUP = 256;
   /** After that many wake-ups and reads in a row without a record it is no kernel log, and reading would never end. */
   private static final int MAX_FRUITLESS = 256;
-  private static final int CLOSED = -1;
   private static final long UNKNOWN = -1;
 
   /** Receives the records, on the agent-epoll thread. */
@@ -73,7 +73,7 @@ public final class KmsgSource implements EpollIoHandle {
   private int handled;
   /** The result of the read() that ended the batch. */
   private int lastCount;
-  private int kmsgFd = CLOSED;
+  private Descriptor kmsg = new Descriptor(-Sys.EBADF);
   private @Nullable FileDescriptor descriptor;
   /** Sequence number of the next record unless some are overwritten; unknown until one was read. */
   private long position = UNKNOWN;
@@ -116,7 +116,7 @@ public final class KmsgSource implements EpollIoHandle {
           "cannot read --kmsg-path " + path + ": " + Sys.describe(opened)
               + "; the agent needs the kernel's log device, and CAP_SYSLOG where kernel.dmesg_restrict is set");
     }
-    kmsgFd = opened;
+    kmsg = new Descriptor(opened);
     descriptor = new FileDescriptor(opened);
     batched = 0;
     handled = 0;
@@ -127,7 +127,7 @@ public final class KmsgSource implements EpollIoHandle {
 
   /** Whether the device is open. */
   public boolean isOpen() {
-    return kmsgFd != CLOSED;
+    return kmsg.isOpen();
   }
 
   /** Whether records already read wait for room. */
@@ -193,7 +193,7 @@ public final class KmsgSource implements EpollIoHandle {
     batched = 0;
     handled = 0;
     do {
-      lastCount = Sys.read(kmsgFd, nativeBuffer, end, MAX_RECORD_BYTES);
+      lastCount = Sys.read(kmsg.number(), nativeBuffer, end, MAX_RECORD_BYTES);
       if (lastCount > 0) {
         end += lastCount;
         ends[batched++] = end;
@@ -323,7 +323,6 @@ public final class KmsgSource implements EpollIoHandle {
 
   @Override
   public void close() {
-    Sys.close(kmsgFd);
-    kmsgFd = CLOSED;
+    kmsg.close();
   }
 }

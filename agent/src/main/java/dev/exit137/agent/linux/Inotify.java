@@ -31,7 +31,7 @@ public final class Inotify implements AutoCloseable {
     void onEvent(int watch, int mask);
   }
 
-  private int fd;
+  private final Descriptor descriptor;
   private final NativeMemory nativeBuffer = Sys.allocate(BUFFER_BYTES);
   private final byte[] bytes = new byte[BUFFER_BYTES];
   private final ByteBuffer events = ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder());
@@ -39,12 +39,12 @@ public final class Inotify implements AutoCloseable {
 
   /** @param fd the result of {@link Sys#inotifyInit}; where that is -errno, every watch is refused with it */
   public Inotify(int fd) {
-    this.fd = fd;
+    descriptor = new Descriptor(fd);
   }
 
   /** The descriptor to poll, or -errno; -EBADF after it is closed. */
   public int fd() {
-    return fd;
+    return descriptor.number();
   }
 
   /**
@@ -53,18 +53,18 @@ public final class Inotify implements AutoCloseable {
    * @return a watch descriptor, the same for the same inode, or -errno
    */
   public int addWatch(String path, int mask) {
-    return fd < 0 ? fd : Sys.inotifyAddWatch(fd, path, mask);
+    return descriptor.isOpen() ? Sys.inotifyAddWatch(fd(), path, mask) : fd();
   }
 
   /** Ends a watch; it is no error if the watch has already ended. */
   public void removeWatch(int watch) {
-    Sys.inotifyRemoveWatch(fd, watch);
+    Sys.inotifyRemoveWatch(fd(), watch);
   }
 
   /** Passes every queued event to the handler. */
   public void drain(Handler handler) {
     int count;
-    while ((count = Sys.read(fd, nativeBuffer, BUFFER_BYTES)) > 0) {
+    while ((count = Sys.read(fd(), nativeBuffer, BUFFER_BYTES)) > 0) {
       nativeBuffer.get(0, bytes, 0, count);
       int at = 0;
       while (at + NAME_OFFSET <= count) {
@@ -88,7 +88,6 @@ public final class Inotify implements AutoCloseable {
 
   @Override
   public void close() {
-    Sys.close(fd);
-    fd = -Sys.EBADF;
+    descriptor.close();
   }
 }

@@ -32,7 +32,7 @@ public final class Sys {
   // <asm-generic/errno.h>
   public static final int ENOENT = 2;
   private static final int EINTR = 4;
-  static final int EBADF = 9;
+  public static final int EBADF = 9;
   public static final int EAGAIN = 11;
   public static final int ENODEV = 19;
   public static final int EINVAL = 22;
