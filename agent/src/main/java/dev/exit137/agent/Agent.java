@@ -36,7 +36,6 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.RejectedExecutionException;
@@ -44,6 +43,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /** The node agent: takes the kernel's evidence and sends events. Started and closed once. */
 public final class Agent implements Observed, AutoCloseable {
@@ -61,7 +61,7 @@ public final class Agent implements Observed, AutoCloseable {
   private final Deque<Runnable> closing;
   private final List<Heartbeat> heartbeats;
   private final AtomicBoolean asking = new AtomicBoolean();
-  private volatile Optional<AgentState> lastState = Optional.empty();
+  private volatile @Nullable AgentState lastState;
 
   private Agent(AgentWorker worker, EvidenceLoop loop, KillMetrics kills, Guard guard, Deque<Runnable> closing) {
     this.worker = worker;
@@ -89,7 +89,7 @@ public final class Agent implements Observed, AutoCloseable {
     try {
       CheckpointFile checkpointFile = new CheckpointFile(config.stateDir());
       closing.push(checkpointFile::close);
-      OptionalLong nodeMemoryBytes = ProcMeminfo.totalBytes(config.procRoot());
+      Long nodeMemoryBytes = ProcMeminfo.totalBytes(config.procRoot()).orElse(null);
       ContainerProcesses processes = new ContainerProcesses(config.procRoot(), nodeMemoryBytes, clock, guard);
       closing.push(processes::close);
       Identities identities =
@@ -114,7 +114,8 @@ public final class Agent implements Observed, AutoCloseable {
                   workloads, guard),
               kills, config.identityTimeout(), sink, clock, guard);
       closing.push(worker::close);
-      EvidenceLoop loop = new EvidenceLoop(config, node, identities, processes, worker, ofThisBoot, clock, guard);
+      EvidenceLoop loop =
+          new EvidenceLoop(config, node, identities, processes, worker, ofThisBoot.orElse(null), clock, guard);
       closing.push(loop::close);
       loop.start();
       worker.start();
@@ -139,17 +140,17 @@ public final class Agent implements Observed, AutoCloseable {
    */
   @Override
   public List<Check> ready() {
-    Optional<AgentState> known = lastState;
+    AgentState known = lastState;
     refresh();
     List<Check> checks = new ArrayList<>(List.of(Check.ok("watching")));
-    known.ifPresent(state -> {
-      for (SourceStatus source : state.status().getSourcesList()) {
+    if (known != null) {
+      for (SourceStatus source : known.status().getSourcesList()) {
         String how = source.getState() == State.ACTIVE ? "" : source.getState().name().toLowerCase(Locale.ROOT) + ": ";
         checks.add(Check.note(source.getName(), how + source.getDetail()));
       }
-      checks.add(Check.note("aggregator", state.awaySince().map(since -> "away since " + since).orElse("")));
-    });
-    checks.add(Check.note("state", known.map(state -> "as of " + reportedAt(state)).orElse("not known yet")));
+      checks.add(Check.note("aggregator", known.awaySince() == null ? "" : "away since " + known.awaySince()));
+    }
+    checks.add(Check.note("state", known == null ? "not known yet" : "as of " + reportedAt(known)));
     return checks;
   }
 
@@ -172,7 +173,8 @@ public final class Agent implements Observed, AutoCloseable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
-    return lastState.map(AgentMetrics::of).orElse(List.of());
+    AgentState known = lastState;
+    return known == null ? List.of() : AgentMetrics.of(known);
   }
 
   /** Asks for the state, unless a question is pending: a busy thread does not get the same question again and again. */
@@ -188,7 +190,7 @@ public final class Agent implements Observed, AutoCloseable {
       return loop.statusNow().thenCompose(worker::state).whenComplete(
           (state, failure) -> {
             if (failure == null) {
-              lastState = Optional.of(state);
+              lastState = state;
             } else {
               guard.caught("state", failure);
             }

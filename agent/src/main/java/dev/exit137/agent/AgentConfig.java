@@ -7,7 +7,7 @@ import dev.exit137.daemon.tls.ClientSecurity;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * All settings of an agent; the constructor checks them.
@@ -16,8 +16,8 @@ import java.util.Optional;
  * @param clusterName name of the cluster in every event; may be empty
  * @param stateDir directory of the checkpoint and the spool; created if it does not exist, must be writable
  * @param kmsgPath the kernel's log, normally {@code /dev/kmsg}
- * @param cgroupRoot mount point of the cgroup hierarchy that holds the memory controller; found in {@code
- *     <procRoot>/self/mountinfo} if empty
+ * @param cgroupRoot mount point of the cgroup hierarchy that holds the memory controller; found in
+ *     {@code <procRoot>/self/mountinfo} when null
  * @param procRoot the host's procfs, normally {@code /proc}
  * @param aggregators {@code HOST:PORT} of the aggregators, tried in turn; at least one
  * @param security of the connections: plaintext or TLS, with a certificate or a token
@@ -38,7 +38,7 @@ public record AgentConfig(
     String clusterName,
     Path stateDir,
     Path kmsgPath,
-    Optional<Path> cgroupRoot,
+    @Nullable Path cgroupRoot,
     Path procRoot,
     List<String> aggregators,
     ClientSecurity security,

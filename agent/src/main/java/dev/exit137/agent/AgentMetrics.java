@@ -48,7 +48,7 @@ final class AgentMetrics {
     metrics.add(
         Samples.gauge(
             "exit137_aggregator_connected", "Whether an aggregator takes events.",
-            state.awaySince().isEmpty() ? 1 : 0));
+            state.awaySince() == null ? 1 : 0));
     metrics.add(
         Samples.info(
             "exit137_agent_info", "What runs where.",

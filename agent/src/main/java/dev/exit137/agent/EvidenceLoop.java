@@ -32,12 +32,12 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The agent-epoll thread: one Netty loop with the inotify and the kmsg descriptor. It reads, parses, correlates and
@@ -64,7 +64,7 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
   private final Checkpoint remembered;
   private final StatusReporter status;
   private final KillBalance balance;
-  private final Optional<CgroupWatcher> watcher;
+  private final @Nullable CgroupWatcher watcher;
   private final KmsgFollower kmsg;
   private final Correlator correlator;
   private final IncidentAssembler assembler;
@@ -84,7 +84,7 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
   private long ticks;
 
   /**
-   * @param remembered the checkpoint of this boot; empty if there is none
+   * @param remembered the checkpoint of this boot; null where there is none
    * @param clock the node's wall clock
    * @param guard of this process
    */
@@ -94,7 +94,7 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
       Identities identities,
       ContainerProcesses processes,
       AgentWorker worker,
-      Optional<Checkpoint> remembered,
+      @Nullable Checkpoint remembered,
       InstantSource clock,
       Guard guard) {
     this.config = config;
@@ -103,20 +103,22 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
     this.worker = worker;
     this.clock = clock;
     this.guard = guard;
-    this.remembered = remembered.orElse(Checkpoint.getDefaultInstance());
+    this.remembered = remembered == null ? Checkpoint.getDefaultInstance() : remembered;
     status = new StatusReporter(node, this.remembered.getLosses(), clock);
     balance = new KillBalance(config.procRoot());
-    remembered.ifPresent(
-        c ->
-            balance.restore(
-                c.getKillsBeforeFirstRecord(), c.getKills(), c.getRepeatedKillRecords(), c.getKillsUnaccounted()));
+    if (remembered != null) {
+      balance.restore(
+          remembered.getKillsBeforeFirstRecord(), remembered.getKills(), remembered.getRepeatedKillRecords(),
+          remembered.getKillsUnaccounted());
+    }
     watcher =
         status.mount(config)
             .map(
                 mount ->
                     new CgroupWatcher(
                         mount, System::nanoTime, cgroup -> scheduleReview(), this::onContainerCgroup,
-                        config.sampleInterval(), guard));
+                        config.sampleInterval(), guard))
+            .orElse(null);
     kmsg =
         new KmsgFollower(
             new KmsgSource(config.kmsgPath(), this.remembered.getKmsgNextSequence(), this, guard),
@@ -128,7 +130,7 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
     correlator =
         new Correlator(
             node, config.procRoot(), watcher, balance,
-            this::report, new KernelClock(System::nanoTime, clock), remembered.isPresent(), guard);
+            this::report, new KernelClock(System::nanoTime, clock), remembered != null, guard);
     assembler = new IncidentAssembler(correlator);
   }
 
@@ -158,25 +160,29 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
    * Reads the counters first, then the log to its end: the kernel counts a kill before it prints it, so none is missed.
    */
   private void begin() {
-    watcher.ifPresent(
-        w ->
-            w.start(
-                remembered.getCgroupsList().stream()
-                    .map(c -> new CgroupTree.Account(c.getInode(), c.getLocalKills(), c.getTreeKills(), c.getOoms()))
-                    .toList()));
+    if (watcher != null) {
+      watcher.start(
+          remembered.getCgroupsList().stream()
+              .map(c -> new CgroupTree.Account(c.getInode(), c.getLocalKills(), c.getTreeKills(), c.getOoms()))
+              .toList());
+    }
     kmsg.open();
     long counted;
     int tries = 0;
     do {
       counted = balance.read();
-      watcher.ifPresent(CgroupWatcher::refreshAll);
+      if (watcher != null) {
+        watcher.refreshAll();
+      }
       kmsg.drain();
     } while (balance.read() != counted && ++tries < BASELINE_TRIES);
     correlator.startLive();
     live = true;
-    watcher.filter(CgroupWatcher::hasDescriptor).ifPresent(this::register);
+    if (watcher != null && watcher.hasDescriptor()) {
+      register(watcher);
+    }
     kmsg.follow();
-    if (watcher.isEmpty() && kmsg.isUnavailable()) {
+    if (watcher == null && kmsg.isUnavailable()) {
       throw new IllegalStateException("there is nothing to watch: " + status.problems());
     }
     loop.scheduleAtFixedRate(guard.guarded("tick", this::tick), TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
@@ -268,7 +274,10 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
       return;
     }
     long now = System.nanoTime();
-    watcher.ifPresent(w -> guard.run("cgroups", () -> w.tick(now)));
+    CgroupWatcher cgroups = watcher;
+    if (cgroups != null) {
+      guard.run("cgroups", () -> cgroups.tick(now));
+    }
     guard.run("correlate", correlator::tick);
     guard.run("review", () -> lookAtCounters(now));
     // A review or a cut that failed is tried again.
@@ -282,7 +291,9 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
 
   private void lookAtCounters(long now) {
     if (vmstatMoved(now)) {
-      watcher.filter(w -> !w.notifiesCounters()).ifPresent(CgroupWatcher::refreshAll);
+      if (watcher != null && !watcher.notifiesCounters()) {
+        watcher.refreshAll();
+      }
       scheduleReview();
     }
   }
@@ -367,7 +378,7 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
 
   private void settle(long now) {
     boolean settled =
-        watcher.map(w -> correlator.surplus().settle(w, clock.instant(), now, !settledOnce)).orElse(true);
+        watcher == null || correlator.surplus().settle(watcher, clock.instant(), now, !settledOnce);
     if (!settled) {
       steadySinceNanos = now;
       scheduleReview();

@@ -23,6 +23,7 @@ import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -55,7 +56,7 @@ final class StatusReporter {
       if (mount.isEmpty()) {
         countersUnavailable(
             "no cgroup hierarchy with the memory controller "
-                + config.cgroupRoot().map(root -> "at --cgroup-root " + root).orElse("is mounted"));
+                + (config.cgroupRoot() == null ? "is mounted" : "at --cgroup-root " + config.cgroupRoot()));
       }
     } catch (IOException e) {
       countersUnavailable("cannot look for cgroup mounts: " + e);
@@ -92,7 +93,7 @@ final class StatusReporter {
   }
 
   Losses losses(
-      KmsgFollower kmsg, Optional<CgroupWatcher> watcher, Correlator correlator, long checkpointFailures) {
+      KmsgFollower kmsg, @Nullable CgroupWatcher watcher, Correlator correlator, long checkpointFailures) {
     KmsgSource source = kmsg.source();
     Losses.Builder losses =
         before.toBuilder()
@@ -101,11 +102,11 @@ final class StatusReporter {
             .setKmsgRecordsOversize(before.getKmsgRecordsOversize() + source.oversize())
             .setKmsgRecordsMalformed(before.getKmsgRecordsMalformed() + source.malformed())
             .setKmsgReopens(before.getKmsgReopens() + kmsg.reopens());
-    watcher.ifPresent(
-        w ->
-            losses
-                .setInotifyOverflows(before.getInotifyOverflows() + w.overflows())
-                .setInotifyWatchesRefused(before.getInotifyWatchesRefused() + w.watchesRefused()));
+    if (watcher != null) {
+      losses
+          .setInotifyOverflows(before.getInotifyOverflows() + watcher.overflows())
+          .setInotifyWatchesRefused(before.getInotifyWatchesRefused() + watcher.watchesRefused());
+    }
     return losses
         .setKillsWithoutRecord(before.getKillsWithoutRecord() + correlator.surplus().killsWithoutRecord())
         .setKillsAmbiguous(before.getKillsAmbiguous() + correlator.ambiguous())
@@ -117,7 +118,7 @@ final class StatusReporter {
   }
 
   AgentStatus status(
-      Optional<CgroupWatcher> watcher, KillBalance balance, Losses losses, List<SourceStatus> runtimes) {
+      @Nullable CgroupWatcher watcher, KillBalance balance, Losses losses, List<SourceStatus> runtimes) {
     AgentStatus.Builder status =
         AgentStatus.newBuilder()
             .setNode(node)
@@ -125,7 +126,7 @@ final class StatusReporter {
             .setStartedAt(EventFactory.timestamp(startedAt))
             .setReportedAt(EventFactory.timestamp(clock.instant()))
             .setCgroupMode(cgroupMode)
-            .setWatchedCgroups(watcher.map(w -> w.tree().size()).orElse(0))
+            .setWatchedCgroups(watcher == null ? 0 : watcher.tree().size())
             .setLosses(losses);
     status.addSources(source("kmsg", kmsgProblem.isEmpty() ? State.ACTIVE : State.UNAVAILABLE, kmsgProblem));
     addCounterSources(status, watcher);
@@ -147,19 +148,19 @@ final class StatusReporter {
     return status.build();
   }
 
-  private void addCounterSources(AgentStatus.Builder status, Optional<CgroupWatcher> watcher) {
+  private void addCounterSources(AgentStatus.Builder status, @Nullable CgroupWatcher watcher) {
     boolean v2 = cgroupMode == CgroupMode.V2 || cgroupMode == CgroupMode.HYBRID_V2;
-    String counters = v2 || watcher.isEmpty() ? "memory.events" : "memory.oom_control";
-    if (watcher.isEmpty()) {
+    String counters = v2 || watcher == null ? "memory.events" : "memory.oom_control";
+    if (watcher == null) {
       status.addSources(source(counters, State.UNAVAILABLE, countersProblem));
-    } else if (watcher.get().watchesRefused() > 0) {
+    } else if (watcher.watchesRefused() > 0) {
       status.addSources(
           source(
               counters,
               State.DEGRADED,
               "not every cgroup can be watched: all are scanned every second instead; raise"
                   + " fs.inotify.max_user_watches or max_user_instances, or the limit of open files"));
-    } else if (!watcher.get().hasCounters()) {
+    } else if (!watcher.hasCounters()) {
       status.addSources(
           source(counters, State.DEGRADED, "no cgroup has the memory controller enabled (cgroup.subtree_control)"));
     } else {
@@ -172,7 +173,7 @@ final class StatusReporter {
     return SourceStatus.newBuilder().setName(name).setState(state).setDetail(detail).build();
   }
 
-  Checkpoint checkpoint(long nextSequence, KillBalance balance, Optional<CgroupWatcher> watcher, Losses losses) {
+  Checkpoint checkpoint(long nextSequence, KillBalance balance, @Nullable CgroupWatcher watcher, Losses losses) {
     Checkpoint.Builder checkpoint =
         Checkpoint.newBuilder()
             .setBootId(node.getBootId())
@@ -182,18 +183,19 @@ final class StatusReporter {
             .setRepeatedKillRecords(balance.repeatedKillRecords())
             .setKillsUnaccounted(balance.unaccounted())
             .setLosses(losses);
-    watcher.ifPresent(
-        w ->
-            w.tree()
-                .accounts()
-                .forEach(
-                    account ->
-                        checkpoint.addCgroups(
-                            CgroupAccount.newBuilder()
-                                .setInode(account.inode())
-                                .setLocalKills(account.localKills())
-                                .setTreeKills(account.treeKills())
-                                .setOoms(account.ooms()))));
+    if (watcher != null) {
+      watcher
+          .tree()
+          .accounts()
+          .forEach(
+              account ->
+                  checkpoint.addCgroups(
+                      CgroupAccount.newBuilder()
+                          .setInode(account.inode())
+                          .setLocalKills(account.localKills())
+                          .setTreeKills(account.treeKills())
+                          .setOoms(account.ooms())));
+    }
     return checkpoint.build();
   }
 }

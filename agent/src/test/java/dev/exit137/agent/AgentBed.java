@@ -17,7 +17,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.InstantSource;
 import java.util.List;
-import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.AfterEach;
@@ -71,7 +70,7 @@ abstract class AgentBed {
     agent =
         Agent.start(
             new AgentConfig(
-                "node-1", "cluster-1", stateDir, kmsgPath, Optional.of(cgroupRoot), host.procRoot(),
+                "node-1", "cluster-1", stateDir, kmsgPath, cgroupRoot, host.procRoot(),
                 List.of(aggregator.address()), ClientSecurity.PLAINTEXT, AgentConfig.DEFAULT_COUNTER_GRACE,
                 new RuntimeSockets(List.of(criSocket()), List.of()), LabelFilter.DEFAULT,
                 AgentConfig.DEFAULT_IDENTITY_TIMEOUT, AgentConfig.DEFAULT_SAMPLE_INTERVAL,

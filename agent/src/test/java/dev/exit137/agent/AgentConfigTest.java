@@ -9,14 +9,13 @@ import dev.exit137.daemon.tls.ClientSecurity;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class AgentConfigTest {
 
   private static AgentConfig config(String nodeName, List<String> aggregators, Duration counterGrace) {
     return new AgentConfig(
-        nodeName, "", AgentConfig.DEFAULT_STATE_DIR, AgentConfig.DEFAULT_KMSG_PATH, Optional.empty(),
+        nodeName, "", AgentConfig.DEFAULT_STATE_DIR, AgentConfig.DEFAULT_KMSG_PATH, null,
         AgentConfig.DEFAULT_PROC_ROOT, aggregators, ClientSecurity.PLAINTEXT, counterGrace, RuntimeSockets.USUAL,
         LabelFilter.DEFAULT, AgentConfig.DEFAULT_IDENTITY_TIMEOUT, AgentConfig.DEFAULT_SAMPLE_INTERVAL,
         AgentConfig.DEFAULT_SPOOL_BYTES, AgentConfig.DEFAULT_METRICS_MAX_SERIES);

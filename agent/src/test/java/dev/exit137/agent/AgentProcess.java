@@ -9,7 +9,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.InstantSource;
 import java.util.List;
-import java.util.Optional;
 
 /** An agent in a process of its own, with the launcher's flags. */
 final class AgentProcess {
@@ -34,7 +33,7 @@ final class AgentProcess {
     Agent agent =
         Agent.start(
             new AgentConfig(
-                "node-1", "cluster-1", stateDir, Path.of(args[1]), Optional.of(Path.of(args[2])), Path.of(args[3]),
+                "node-1", "cluster-1", stateDir, Path.of(args[1]), Path.of(args[2]), Path.of(args[3]),
                 List.of(args[4]), ClientSecurity.PLAINTEXT, AgentConfig.DEFAULT_COUNTER_GRACE,
                 new RuntimeSockets(List.of(stateDir.resolve("no-runtime.sock")), List.of()), LabelFilter.DEFAULT,
                 AgentConfig.DEFAULT_IDENTITY_TIMEOUT, AgentConfig.DEFAULT_SAMPLE_INTERVAL,

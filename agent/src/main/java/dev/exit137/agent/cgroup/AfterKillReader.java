@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Reads a cgroup's memory files right after a kill, as raw bytes. The cgroup can be gone in milliseconds, so another
@@ -33,9 +34,9 @@ public final class AfterKillReader {
   /**
    * The files as read.
    *
-   * @param readAfterKillNanos time from the kill to the reading; empty where no record gives the time of the kill
+   * @param readAfterKillNanos from the kill to the reading; null where no record says when the kill was
    */
-  public record Raw(OptionalLong readAfterKillNanos, List<RawFile> files) {}
+  public record Raw(@Nullable Long readAfterKillNanos, List<RawFile> files) {}
 
   record RawFile(String name, byte[] content) {}
 
@@ -55,8 +56,12 @@ public final class AfterKillReader {
     swapLimitName = Sys.nativeString(v2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
   }
 
-  /** The cgroup's files as they are now; empty where none can be read any more. */
-  public Optional<Raw> read(Cgroup cgroup, OptionalLong nanosSinceKill) {
+  /**
+   * The cgroup's files as they are now; empty when nothing could be read any more.
+   *
+   * @param nanosSinceKill null where no record says when the kill was
+   */
+  public Optional<Raw> read(Cgroup cgroup, @Nullable Long nanosSinceKill) {
     if (cgroup.isRemoved()) {
       return Optional.empty();
     }
@@ -86,7 +91,9 @@ public final class AfterKillReader {
   /** Parses the files that were read. Any thread. */
   public static AfterKill parse(Raw raw) {
     AfterKill.Builder result = AfterKill.newBuilder();
-    raw.readAfterKillNanos().ifPresent(result::setReadAfterKillNanos);
+    if (raw.readAfterKillNanos() != null) {
+      result.setReadAfterKillNanos(raw.readAfterKillNanos());
+    }
     for (RawFile file : raw.files()) {
       String text = text(file.content());
       switch (file.name()) {

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The mount of the cgroup hierarchy with the memory controller, and its version.
@@ -28,17 +29,15 @@ public record CgroupMount(Path root, CgroupMode mode, String prefix) {
    * Finds the hierarchy with the memory controller.
    *
    * @param procRoot a procfs; its {@code self/mountinfo} is read (proc_pid_mountinfo(5))
-   * @param cgroupRoot if present, only this directory and its {@code memory} and {@code unified} subdirectories are
-   *     searched
+   * @param cgroupRoot look only here, or in its {@code memory} and {@code unified} subdirectories; null for anywhere
    * @return empty where no memory controller is mounted
    */
-  public static Optional<CgroupMount> find(Path procRoot, Optional<Path> cgroupRoot) throws IOException {
+  public static Optional<CgroupMount> find(Path procRoot, @Nullable Path cgroupRoot) throws IOException {
     List<Mount> mounts = cgroupMounts(procRoot);
     boolean anyV1 = mounts.stream().anyMatch(Mount::isV1);
     boolean anyV2 = mounts.stream().anyMatch(mount -> !mount.isV1());
-    if (cgroupRoot.isPresent()) {
-      Path given = cgroupRoot.get();
-      for (Path candidate : List.of(given, given.resolve("memory"), given.resolve("unified"))) {
+    if (cgroupRoot != null) {
+      for (Path candidate : List.of(cgroupRoot, cgroupRoot.resolve("memory"), cgroupRoot.resolve("unified"))) {
         Optional<Boolean> v1 = memoryControllerIsV1(candidate);
         if (v1.isPresent()) {
           String prefix =

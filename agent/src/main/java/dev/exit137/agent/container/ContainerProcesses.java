@@ -19,10 +19,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
-import java.util.OptionalLong;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -47,24 +46,24 @@ public final class ContainerProcesses implements AutoCloseable {
 
   private record StartedJvm(Jvm jvm, Instant startedAt) {}
 
-  private record Seen(Optional<Init> init, Optional<StartedJvm> jvm) {
-    static final Seen NOTHING = new Seen(Optional.empty(), Optional.empty());
+  private record Seen(@Nullable Init init, @Nullable StartedJvm jvm) {
+    static final Seen NOTHING = new Seen(null, null);
   }
 
   private final GuardedThread thread;
   private final Guard guard;
   private final ProcessFiles processes;
   private final InstantSource clock;
-  private final OptionalLong nodeMemoryBytes;
+  private final @Nullable Long nodeMemoryBytes;
   private final Map<String, Seen> byId = BoundedMap.byInsertion(MAX_CONTAINERS);
 
   /**
    * @param procRoot the host's procfs
-   * @param nodeMemoryBytes empty if it is not known
+   * @param nodeMemoryBytes null where it is not known
    * @param clock the node's wall clock
    * @param guard of this process
    */
-  public ContainerProcesses(Path procRoot, OptionalLong nodeMemoryBytes, InstantSource clock, Guard guard) {
+  public ContainerProcesses(Path procRoot, @Nullable Long nodeMemoryBytes, InstantSource clock, Guard guard) {
     processes = new ProcessFiles(procRoot);
     this.clock = clock;
     this.nodeMemoryBytes = nodeMemoryBytes;
@@ -89,22 +88,24 @@ public final class ContainerProcesses implements AutoCloseable {
    * @param victimPid from the kernel's own record, which names this container's cgroup
    */
   public Optional<Boolean> isInit(String id, int victimPid, Instant killedAt) {
-    Optional<Init> init = seen(id).init().filter(first -> first.startedAt().minus(TIMING).isBefore(killedAt));
-    if (init.isEmpty()) {
+    Init init = seen(id).init();
+    if (init == null || !init.startedAt().minus(TIMING).isBefore(killedAt)) {
       return Optional.empty();
     }
-    if (init.get().pid() == victimPid) {
+    if (init.pid() == victimPid) {
       return Optional.of(true);
     }
     boolean lives =
-        processes.isIn(init.get().pid(), id)
-            && startedAt(init.get().pid()).filter(killedAt::isAfter).isPresent();
+        processes.isIn(init.pid(), id)
+            && startedAt(init.pid()).filter(killedAt::isAfter).isPresent();
     return lives ? Optional.of(false) : Optional.empty();
   }
 
   /** Returns the Java virtual machine that was in the container at the kill. */
   public Optional<Jvm> jvm(String id, Instant killedAt) {
-    return seen(id).jvm().filter(jvm -> jvm.startedAt().minus(TIMING).isBefore(killedAt)).map(StartedJvm::jvm);
+    return Optional.ofNullable(seen(id).jvm())
+        .filter(jvm -> jvm.startedAt().minus(TIMING).isBefore(killedAt))
+        .map(StartedJvm::jvm);
   }
 
   /**
@@ -145,7 +146,8 @@ public final class ContainerProcesses implements AutoCloseable {
     try {
       Seen now = look(directory);
       Seen before = seen(id);
-      Seen best = new Seen(now.init().or(before::init), now.jvm().or(before::jvm));
+      Seen best =
+          new Seen(now.init() == null ? before.init() : now.init(), now.jvm() == null ? before.jvm() : now.jvm());
       if (!best.equals(before)) {
         synchronized (byId) {
           byId.put(id, best);
@@ -159,14 +161,13 @@ public final class ContainerProcesses implements AutoCloseable {
 
   private Seen look(Path directory) throws IOException {
     List<Integer> pids = pidsBelow(directory);
-    OptionalInt first = pids.size() > MAX_PROCESSES ? OptionalInt.empty() : first(pids);
-    Optional<Init> init =
-        first.isEmpty()
-            ? Optional.empty()
-            : startedAt(first.getAsInt()).map(startedAt -> new Init(first.getAsInt(), startedAt));
-    Optional<StartedJvm> jvm =
-        jvm(pids, first, limitBytes(directory))
-            .flatMap(found -> startedAt(found.getPid()).map(startedAt -> new StartedJvm(found, startedAt)));
+    Integer first = pids.size() > MAX_PROCESSES ? null : first(pids).orElse(null);
+    Init init =
+        first == null ? null : startedAt(first).map(startedAt -> new Init(first, startedAt)).orElse(null);
+    StartedJvm jvm =
+        jvm(pids, first, limitBytes(directory).orElse(null))
+            .flatMap(found -> startedAt(found.getPid()).map(startedAt -> new StartedJvm(found, startedAt)))
+            .orElse(null);
     return new Seen(init, jvm);
   }
 
@@ -189,7 +190,7 @@ public final class ContainerProcesses implements AutoCloseable {
    * the first process of a browser's sandbox or of a container within the container. If any process is in the pid
    * namespace of the host or of the pod (hostPID, shareProcessNamespace), the container has no first process.
    */
-  private OptionalInt first(List<Integer> pids) {
+  private Optional<Integer> first(List<Integer> pids) {
     Map<Integer, List<Integer>> byPid = new LinkedHashMap<>();
     pids.forEach(pid -> byPid.put(pid, processes.namespacePids(pid)));
     byPid.values().removeIf(List::isEmpty);
@@ -199,15 +200,15 @@ public final class ContainerProcesses implements AutoCloseable {
             .filter(entry -> entry.getValue().size() == outermost && entry.getValue().getLast() == 1)
             .map(Map.Entry::getKey)
             .toList();
-    return outermost > 1 && first.size() == 1 ? OptionalInt.of(first.getFirst()) : OptionalInt.empty();
+    return outermost > 1 && first.size() == 1 ? Optional.of(first.getFirst()) : Optional.empty();
   }
 
-  /** Returns the Java virtual machine that is the first process, or else the only one. */
-  private Optional<Jvm> jvm(List<Integer> pids, OptionalInt first, OptionalLong limitBytes) {
+  /** The first process if it is one, else the only one. */
+  private Optional<Jvm> jvm(List<Integer> pids, @Nullable Integer first, @Nullable Long limitBytes) {
     List<Jvm> all = new ArrayList<>();
     for (int pid : pids.subList(0, Math.min(pids.size(), MAX_PROCESSES))) {
       Optional<Jvm> jvm = jvmFlags(pid).map(flags -> jvm(pid, flags, limitBytes));
-      if (jvm.isPresent() && first.equals(OptionalInt.of(pid))) {
+      if (jvm.isPresent() && first != null && first == pid) {
         return jvm;
       }
       jvm.ifPresent(all::add);
@@ -220,25 +221,25 @@ public final class ContainerProcesses implements AutoCloseable {
     return processes
         .commandLine(pid)
         .filter(JvmFlags::isJava)
-        .map(arguments -> JvmFlags.of(arguments, processes.environment(pid)));
+        .map(arguments -> JvmFlags.of(arguments, processes.environment(pid).orElse(null)));
   }
 
-  private Jvm jvm(int pid, JvmFlags flags, OptionalLong limitBytes) {
+  private Jvm jvm(int pid, JvmFlags flags, @Nullable Long limitBytes) {
     Jvm.Builder jvm = Jvm.newBuilder().setPid(pid).addAllMemoryFlags(flags.flags());
     flags.maxHeapBytes(limitBytes, nodeMemoryBytes).ifPresent(jvm::setMaxHeapBytes);
     return jvm.build();
   }
 
-  private static OptionalLong limitBytes(Path directory) {
+  private static Optional<Long> limitBytes(Path directory) {
     for (String file : List.of("memory.max", "memory.limit_in_bytes")) {
       try {
         String limit = Files.readString(directory.resolve(file)).strip();
-        return OptionalLong.of(limit.equals("max") ? -1 : Long.parseLong(limit));
+        return Optional.of(limit.equals("max") ? -1 : Long.parseLong(limit));
       } catch (IOException | NumberFormatException e) {
         // The file belongs to the other cgroup version.
       }
     }
-    return OptionalLong.empty();
+    return Optional.empty();
   }
 
   @Override

@@ -38,11 +38,11 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /** containerd or CRI-O through the Container Runtime Interface. Bytes move on the agent-cri thread. */
 final class CriRuntime implements ContainerRuntime {
@@ -104,8 +104,7 @@ final class CriRuntime implements ContainerRuntime {
       identities.add(ofSandbox(sandbox));
     }
     for (Container container : containers) {
-      Optional<PodSandbox> sandbox = Optional.ofNullable(byId.get(container.getPodSandboxId()));
-      identities.add(ofContainer(container, sandbox, Optional.empty()));
+      identities.add(ofContainer(container, byId.get(container.getPodSandboxId()), null));
     }
     return identities;
   }
@@ -125,7 +124,10 @@ final class CriRuntime implements ContainerRuntime {
               }
               Container container = found.get();
               return sandbox(container.getPodSandboxId())
-                  .thenCombine(status(id), (sandbox, status) -> Optional.of(ofContainer(container, sandbox, status)));
+                  .thenCombine(
+                      status(id),
+                      (sandbox, status) ->
+                          Optional.of(ofContainer(container, sandbox.orElse(null), status.orElse(null))));
             });
   }
 
@@ -153,9 +155,9 @@ final class CriRuntime implements ContainerRuntime {
   }
 
   private Identity ofContainer(
-      Container container, Optional<PodSandbox> sandbox, Optional<ContainerStatusResponse> status) {
-    ContainerState state = status.map(s -> s.getStatus().getState()).orElse(container.getState());
-    String image = status.map(s -> reference(s.getStatus().getImage())).orElse("");
+      Container container, @Nullable PodSandbox sandbox, @Nullable ContainerStatusResponse status) {
+    ContainerState state = status == null ? container.getState() : status.getStatus().getState();
+    String image = status == null ? "" : reference(status.getStatus().getImage());
     dev.exit137.proto.v1.Container.Builder named =
         dev.exit137.proto.v1.Container.newBuilder()
             .setRuntime(runtimeName)
@@ -163,13 +165,15 @@ final class CriRuntime implements ContainerRuntime {
             .setName(container.getMetadata().getName())
             .setAttempt(container.getMetadata().getAttempt())
             .setImage(image.isEmpty() ? reference(container.getImage()) : image);
-    sandbox.ifPresent(pod -> named.setPod(pod(pod)));
+    if (sandbox != null) {
+      named.setPod(pod(sandbox));
+    }
     return new Identity(
         named.build(),
         Map.of(),
         state == ContainerState.CONTAINER_CREATED || state == ContainerState.CONTAINER_RUNNING,
-        status.map(s -> pid(s.getInfoOrDefault("info", ""))).orElse(OptionalInt.empty()),
-        Optional.empty());
+        status == null ? null : pid(status.getInfoOrDefault("info", "")).orElse(null),
+        null);
   }
 
   private Identity ofSandbox(PodSandbox sandbox) {
@@ -181,8 +185,8 @@ final class CriRuntime implements ContainerRuntime {
             .build(),
         Map.of(),
         sandbox.getState() == PodSandboxState.SANDBOX_READY,
-        OptionalInt.empty(),
-        Optional.empty());
+        null,
+        null);
   }
 
   private Pod pod(PodSandbox sandbox) {
@@ -202,19 +206,19 @@ final class CriRuntime implements ContainerRuntime {
    * Reads {@code {"sandboxID":"…","pid":1234,…,"runtimeSpec":{…}}}. It skips all other fields, the environment of the
    * container among them.
    */
-  static OptionalInt pid(String info) {
+  static Optional<Integer> pid(String info) {
     try (JsonReader json = new JsonReader(new StringReader(info))) {
       json.beginObject();
       while (json.hasNext()) {
         if (json.nextName().equals("pid")) {
           int pid = json.nextInt();
-          return pid > 0 ? OptionalInt.of(pid) : OptionalInt.empty();
+          return pid > 0 ? Optional.of(pid) : Optional.empty();
         }
         json.skipValue();
       }
-      return OptionalInt.empty();
+      return Optional.empty();
     } catch (IOException | IllegalStateException | NumberFormatException e) {
-      return OptionalInt.empty();
+      return Optional.empty();
     }
   }
 

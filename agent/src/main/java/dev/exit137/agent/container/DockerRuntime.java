@@ -40,7 +40,6 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -139,8 +138,8 @@ final class DockerRuntime implements ContainerRuntime {
         container(listed.id(), name, listed.image()),
         composeLabels(listed.labels()),
         isAlive(listed.state()),
-        OptionalInt.empty(),
-        Optional.empty());
+        null,
+        null);
   }
 
   private static Identity identity(Inspected inspected) {
@@ -150,10 +149,9 @@ final class DockerRuntime implements ContainerRuntime {
         container(inspected.id(), inspected.name(), config == null ? "" : config.image()),
         composeLabels(config == null ? null : config.labels()),
         state != null && isAlive(state.status()),
-        state == null || state.pid() <= 0 ? OptionalInt.empty() : OptionalInt.of(state.pid()),
-        // An unknown start counts as later than any kill: then only the main process itself is known to have been the
-        // first.
-        Optional.of(state == null ? Instant.MAX : time(state.startedAt())));
+        state == null || state.pid() <= 0 ? null : state.pid(),
+        // Unknown is later than any kill: then only the main process itself is known for what it was.
+        state == null ? Instant.MAX : time(state.startedAt()));
   }
 
   private static Container container(@Nullable String id, @Nullable String name, @Nullable String image) {

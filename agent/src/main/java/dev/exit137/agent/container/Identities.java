@@ -186,8 +186,7 @@ public final class Identities implements AutoCloseable {
 
   /** Returns whether the victim was its container's first process; empty if that is not known. */
   public Optional<Boolean> isInit(Identity identity, int victimPid, Instant killedAt) {
-    boolean mainLives =
-        identity.mainPid().isPresent() && processes.isIn(identity.mainPid().getAsInt(), identity.id());
+    boolean mainLives = identity.mainPid() != null && processes.isIn(identity.mainPid(), identity.id());
     return identity.isInit(victimPid, killedAt, mainLives);
   }
 
@@ -261,7 +260,9 @@ public final class Identities implements AutoCloseable {
   }
 
   private Identity learn(RuntimeLink link, Identity identity) {
-    Identity confirmed = identity.withMainPid(processes.confirmed(identity.mainPid(), identity.id()));
+    Integer pid = identity.mainPid();
+    Identity confirmed =
+        pid == null || processes.isConfirmed(pid, identity.id()) ? identity : identity.withoutMainPid();
     cache.put(link, confirmed);
     Identity known = cache.find(identity.id()).orElse(confirmed);
     Ask ask = asks.get(identity.id());
@@ -321,7 +322,7 @@ public final class Identities implements AutoCloseable {
       index++;
     }
     if (index == links.size()) {
-      answered(ask, Optional.empty());
+      answered(ask, false);
       return;
     }
     RuntimeLink link = links.get(index);
@@ -329,12 +330,22 @@ public final class Identities implements AutoCloseable {
     link.ask(ask.id)
         .whenComplete(
             (found, failure) -> {
-              Optional<Identity> known = guard.get(PLACE, () -> learnt(link, found, failure), Optional.empty());
+              Optional<Identity> known =
+                  guard.get(
+                      PLACE,
+                      () -> {
+                        if (failure != null) {
+                          link.failed(failure);
+                          return Optional.empty();
+                        }
+                        return found.map(identity -> learn(link, identity));
+                      },
+                      Optional.empty());
               guard.run(
                   PLACE,
                   () -> {
                     if (known.isPresent()) {
-                      answered(ask, known);
+                      answered(ask, known.get().isWhole());
                     } else {
                       askFrom(ask, next);
                     }
@@ -342,18 +353,10 @@ public final class Identities implements AutoCloseable {
             });
   }
 
-  private Optional<Identity> learnt(RuntimeLink link, Optional<Identity> found, @Nullable Throwable failure) {
-    if (failure != null) {
-      link.failed(failure);
-      return Optional.empty();
-    }
-    return found.map(identity -> learn(link, identity));
-  }
-
-  private void answered(Ask ask, Optional<Identity> found) {
+  private void answered(Ask ask, boolean isWhole) {
     out--;
     ask.isOut = false;
-    if (found.filter(Identity::isWhole).isPresent()) {
+    if (isWhole) {
       asks.remove(ask.id);
     } else if (isTooLate(ask)) {
       giveUp(ask, "no container runtime knows it");

@@ -4,7 +4,7 @@ import dev.exit137.proto.v1.Container;
 import java.time.Instant;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A container as its runtime knows it.
@@ -12,16 +12,15 @@ import java.util.OptionalInt;
  * @param container runtime, id, name, attempt, image and pod; not the QoS class, which the runtime does not know
  * @param composeLabels Docker Compose's labels
  * @param running whether it had not ended when the runtime was asked
- * @param mainPid its first process, in the pid namespace of the kernel's log; empty if it is not known
- * @param startedAt start of the life in which {@code mainPid} is the first process; empty if a container lives only
- *     once (CRI)
+ * @param mainPid its first process, in the pid namespace of the kernel's log; null when it is not known
+ * @param startedAt when the life that {@code mainPid} is of began; null where a container lives only once (CRI)
  */
 public record Identity(
     Container container,
     Map<String, String> composeLabels,
     boolean running,
-    OptionalInt mainPid,
-    Optional<Instant> startedAt) {
+    @Nullable Integer mainPid,
+    @Nullable Instant startedAt) {
 
   /** Returns the container's full id. */
   public String id() {
@@ -30,11 +29,11 @@ public record Identity(
 
   /** Returns whether the identity is complete; a sandbox has no name, and its process is never asked for. */
   public boolean isWhole() {
-    return mainPid.isPresent() || !running || container.getName().isEmpty();
+    return mainPid != null || !running || container.getName().isEmpty();
   }
 
-  Identity withMainPid(OptionalInt pid) {
-    return new Identity(container, composeLabels, running, pid, startedAt);
+  Identity withoutMainPid() {
+    return new Identity(container, composeLabels, running, null, startedAt);
   }
 
   /**
@@ -46,13 +45,13 @@ public record Identity(
    * @param mainLives whether {@code mainPid} runs now
    */
   public Optional<Boolean> isInit(int victimPid, Instant killedAt, boolean mainLives) {
-    if (mainPid.isEmpty()) {
+    if (mainPid == null) {
       return Optional.empty();
     }
-    if (mainPid.getAsInt() == victimPid) {
+    if (mainPid == victimPid) {
       return Optional.of(true);
     }
-    boolean sameLife = startedAt.isEmpty() || (startedAt.get().isBefore(killedAt) && mainLives);
+    boolean sameLife = startedAt == null || (startedAt.isBefore(killedAt) && mainLives);
     return sameLife ? Optional.of(false) : Optional.empty();
   }
 }

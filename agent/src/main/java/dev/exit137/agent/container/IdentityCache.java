@@ -5,7 +5,6 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.Set;
 import java.util.function.LongSupplier;
 
@@ -52,14 +51,14 @@ final class IdentityCache {
       byId.put(identity.id(), new Kept(runtime, identity));
       return;
     }
-    OptionalInt pid = identity.mainPid().isPresent() ? identity.mainPid() : before.identity.mainPid();
+    boolean hasPid = identity.mainPid() != null;
     before.identity =
         new Identity(
             identity.container(),
             identity.composeLabels(),
             identity.running(),
-            pid,
-            identity.mainPid().isPresent() ? identity.startedAt() : before.identity.startedAt());
+            hasPid ? identity.mainPid() : before.identity.mainPid(),
+            hasPid ? identity.startedAt() : before.identity.startedAt());
     before.gone = false;
   }
 

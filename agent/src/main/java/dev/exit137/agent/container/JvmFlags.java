@@ -3,13 +3,13 @@ package dev.exit137.agent.container;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The memory flags of a Java virtual machine. The rest of its command line and environment is not kept: a flag is taken
@@ -62,10 +62,10 @@ record JvmFlags(List<String> flags, boolean isComplete) {
    * Reads the flags from a process' arguments and environment. HotSpot applies JAVA_TOOL_OPTIONS first and
    * _JAVA_OPTIONS last; the launcher puts JDK_JAVA_OPTIONS before its arguments.
    *
-   * @param environment {@code NAME=value}; empty if it cannot be read
+   * @param environment {@code NAME=value}; null where it cannot be read
    */
-  static JvmFlags of(List<String> arguments, Optional<List<String>> environment) {
-    List<String> variables = environment.orElse(List.of());
+  static JvmFlags of(List<String> arguments, @Nullable List<String> environment) {
+    List<String> variables = environment == null ? List.of() : environment;
     List<String> all =
         Stream.of(
                 words(variables, "JAVA_TOOL_OPTIONS="), words(variables, "JDK_JAVA_OPTIONS="),
@@ -74,7 +74,7 @@ record JvmFlags(List<String> flags, boolean isComplete) {
             .toList();
     List<String> flags = all.stream().filter(word -> MEMORY_FLAG.matcher(word).matches()).toList();
     boolean isComplete =
-        environment.isPresent()
+        environment != null
             && flags.size() <= MAX_FLAGS
             && all.stream().noneMatch(word -> FILE_OF_FLAGS.matcher(word).matches());
     return new JvmFlags(flags.subList(0, Math.min(flags.size(), MAX_FLAGS)), isComplete);
@@ -108,10 +108,10 @@ record JvmFlags(List<String> flags, boolean isComplete) {
   /**
    * Returns the largest heap size, bytes, if it follows from the flags.
    *
-   * @param containerBytes the container's own limit; 2^64-1 for none, empty if it is not known
-   * @param nodeBytes memory of the node
+   * @param containerBytes the container's own limit; 2^64-1 for none, null where it is not known
+   * @param nodeBytes memory of the node; null where it is not known
    */
-  OptionalLong maxHeapBytes(OptionalLong containerBytes, OptionalLong nodeBytes) {
+  OptionalLong maxHeapBytes(@Nullable Long containerBytes, @Nullable Long nodeBytes) {
     if (!isComplete) {
       return OptionalLong.empty();
     }
@@ -119,17 +119,13 @@ record JvmFlags(List<String> flags, boolean isComplete) {
     return given.isPresent() ? given : shareOfMemory(containerBytes, nodeBytes);
   }
 
-  private OptionalLong shareOfMemory(OptionalLong containerBytes, OptionalLong nodeBytes) {
+  private OptionalLong shareOfMemory(@Nullable Long containerBytes, @Nullable Long nodeBytes) {
     OptionalDouble percentage = percentage("Max");
-    OptionalLong maxRam = lastSize(MAX_RAM);
-    boolean ofContainer = !flags.contains("-XX:-UseContainerSupport");
-    if (percentage.isEmpty() || (maxRam.isEmpty() && (nodeBytes.isEmpty() || (ofContainer && containerBytes.isEmpty())))) {
+    OptionalLong whole = memoryBytes(containerBytes, nodeBytes);
+    if (percentage.isEmpty() || whole.isEmpty()) {
       return OptionalLong.empty();
     }
-    double memory = maxRam.isPresent() ? maxRam.getAsLong() : nodeBytes.getAsLong();
-    if (maxRam.isEmpty() && ofContainer && containerBytes.getAsLong() > 0) {
-      memory = Math.min(memory, containerBytes.getAsLong());
-    }
+    double memory = whole.getAsLong();
     double heap = memory * percentage.getAsDouble() / 100;
     boolean counts = memory * percentage("Min").orElse(50) / 100 >= DEFAULT_MAX_HEAP_BYTES;
     return counts && heap >= DEFAULT_MAX_HEAP_BYTES && heap <= COMPRESSED_POINTERS_BYTES
@@ -137,7 +133,22 @@ record JvmFlags(List<String> flags, boolean isComplete) {
         : OptionalLong.empty();
   }
 
-  /** Returns -XX:MaxRAMPercentage, or else the value of the older -XX:MaxRAMFraction as a percentage. */
+  /** The memory that HotSpot takes for the machine's. */
+  private OptionalLong memoryBytes(@Nullable Long containerBytes, @Nullable Long nodeBytes) {
+    OptionalLong maxRam = lastSize(MAX_RAM);
+    if (maxRam.isPresent() || nodeBytes == null) {
+      return maxRam;
+    }
+    if (flags.contains("-XX:-UseContainerSupport")) {
+      return OptionalLong.of(nodeBytes);
+    }
+    if (containerBytes == null) {
+      return OptionalLong.empty();
+    }
+    return OptionalLong.of(containerBytes > 0 ? Math.min(nodeBytes, containerBytes) : nodeBytes);
+  }
+
+  /** Of -XX:MaxRAMPercentage, else of the older -XX:MaxRAMFraction. */
   private OptionalDouble percentage(String which) {
     String percentage = "-XX:" + which + "RAMPercentage=";
     String fraction = "-XX:" + which + "RAMFraction=";

@@ -147,11 +147,11 @@ final class Attributor {
     if (allInOne && noneElsewhere && reported.isEmpty()
         && first.candidates().stream().noneMatch(surplusBook::isClaimed)) {
       List<Evidence> counter = List.of(Evidence.MEMORY_EVENTS);
-      return first
-          .cgroup()
-          .map(cgroup -> new CgroupAttribution(cgroup.path(), cgroup, cgroup, List.of(), counter))
-          // It stays open which removed cgroup it was; the counter that counted the kill is certain.
-          .orElseGet(() -> new CgroupAttribution("", null, first.countedBy(), first.candidates(), counter));
+      Cgroup cgroup = first.cgroup();
+      return cgroup == null
+          // Which of the vanished it was stays open, where it counts does not.
+          ? new CgroupAttribution("", null, first.countedBy(), first.candidates(), counter)
+          : new CgroupAttribution(cgroup.path(), cgroup, cgroup, List.of(), counter);
     }
     return CgroupAttribution.ambiguous(Surplus.candidatesOf(surpluses));
   }

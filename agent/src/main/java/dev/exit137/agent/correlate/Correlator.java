@@ -25,7 +25,6 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -45,9 +44,9 @@ public final class Correlator implements IncidentAssembler.Sink {
    */
   private static final long GROUP_LOOP_MICROS = 20_000;
 
-  private final Optional<CgroupWatcher> watcher;
-  private final Optional<Attributor> attributor;
-  private final Optional<AfterKillReader> afterKill;
+  private final @Nullable CgroupWatcher watcher;
+  private final @Nullable Attributor attributor;
+  private final @Nullable AfterKillReader afterKill;
   private final KillBalance balance;
   private final SurplusBook surplus;
   private final EventFactory events;
@@ -55,7 +54,7 @@ public final class Correlator implements IncidentAssembler.Sink {
   private final KernelClock clock;
   private final ReportSlab slab = new ReportSlab();
   private final FruitlessOoms fruitless;
-  private final Optional<LimitFinder> limits;
+  private final @Nullable LimitFinder limits;
   private final Guard guard;
   private final List<KillReport> ofThisIncident = new ArrayList<>();
 
@@ -67,7 +66,7 @@ public final class Correlator implements IncidentAssembler.Sink {
   private long ambiguous;
   private long unattributed;
   private boolean sampleTaken;
-  private Optional<Incident> sampled = Optional.empty();
+  private @Nullable Incident sampled;
   private long attributedSequence = -1;
   private CgroupAttribution attribution = CgroupAttribution.UNKNOWN;
   /** The limit of this incident, once it has sources; until then each event searches it again. */
@@ -75,7 +74,7 @@ public final class Correlator implements IncidentAssembler.Sink {
   private List<Evidence> limitSources = List.of();
 
   /**
-   * @param watcher empty where no memory cgroup can be watched
+   * @param watcher null where no memory cgroup can be watched
    * @param reports takes the events; must not block
    * @param hasBaseline whether a checkpoint of this boot has the accounted kills
    * @param guard the guard of this process
@@ -83,7 +82,7 @@ public final class Correlator implements IncidentAssembler.Sink {
   public Correlator(
       Node node,
       Path procRoot,
-      Optional<CgroupWatcher> watcher,
+      @Nullable CgroupWatcher watcher,
       KillBalance balance,
       Consumer<KillReport> reports,
       KernelClock clock,
@@ -96,11 +95,11 @@ public final class Correlator implements IncidentAssembler.Sink {
     this.hasBaseline = hasBaseline;
     this.guard = guard;
     events = new EventFactory(node, EventIds.ofBoot(node.getBootId()));
-    afterKill = watcher.map(w -> new AfterKillReader(w.isV2()));
     fruitless = new FruitlessOoms(reports);
-    limits = watcher.map(w -> new LimitFinder(w, afterKill.orElseThrow()));
+    afterKill = watcher == null ? null : new AfterKillReader(watcher.isV2());
+    limits = watcher == null || afterKill == null ? null : new LimitFinder(watcher, afterKill);
     surplus = new SurplusBook(balance, events, afterKill, limits, reports, guard);
-    attributor = watcher.map(w -> new Attributor(w, new ProcessFiles(procRoot), balance, surplus));
+    attributor = watcher == null ? null : new Attributor(watcher, new ProcessFiles(procRoot), balance, surplus);
   }
 
   /** Kills without a cgroup because several fit. */
@@ -126,8 +125,10 @@ public final class Correlator implements IncidentAssembler.Sink {
     live = true;
     liveSinceNanos = clock.nowNanos();
     if (!hasBaseline) {
-      // Kills from before the ring's oldest record: no agent watched then, and their time is unknown.
-      watcher.ifPresent(w -> w.tree().absorbAll());
+      // Kills from before the ring's oldest record: no one was watching, and nobody can say when.
+      if (watcher != null) {
+        watcher.tree().absorbAll();
+      }
       balance.startHere();
       hasBaseline = true;
       baselineNanos = liveSinceNanos;
@@ -176,7 +177,7 @@ public final class Correlator implements IncidentAssembler.Sink {
     slab.clear();
     ofThisIncident.clear();
     sampleTaken = false;
-    sampled = Optional.empty();
+    sampled = null;
     limitSources = List.of();
   }
 
@@ -211,25 +212,31 @@ public final class Correlator implements IncidentAssembler.Sink {
     attribute(incident, killed, sequence, timestampMicros);
     long now = clock.nowNanos();
     long killedAtNanos = now - clock.ageNanos(timestampMicros, now);
-    Optional<KillReport> countedOnly = surplus.countedOnly(attribution);
-    countedOnly.ifPresent(before -> limits.ifPresent(finder -> finder.giveBack(before)));
+    KillReport countedOnly = surplus.countedOnly(attribution).orElse(null);
+    if (countedOnly != null && limits != null) {
+      limits.giveBack(countedOnly);
+    }
     findLimit(incident, killed.memcgWording() || incident.isMemcg(), attribution.certainCgroup(), killedAtNanos);
     OomKillEvent.Builder event =
         events.kill(incident, killed, sequence, attribution.attribution(), limit, times(timestampMicros, now))
             .addAllEvidence(limitSources);
     sample(event, killedAtNanos);
     KillReport report =
-        countedOnly
-            .map(before -> before.revised(event.setEventId(before.event().getEventId())).withBlocks(slab.take()))
-            .orElseGet(() -> new KillReport(event.build(), readAfterKill(now - killedAtNanos), slab.take(), sampled));
+        countedOnly == null
+            ? new KillReport(event.build(), readAfterKill(now - killedAtNanos), slab.take(), sampled)
+            : countedOnly.revised(event.setEventId(countedOnly.event().getEventId())).withBlocks(slab.take());
     reports.accept(report);
     ofThisIncident.add(report);
     enter(report, countedOnly, killedAtNanos, now);
   }
 
-  /** Adds a kill to the accounts after its report was handed over. */
-  private void enter(KillReport report, Optional<KillReport> countedOnly, long killedAtNanos, long nowNanos) {
-    countedOnly.ifPresentOrElse(surplus::recordHasCome, balance::onKill);
+  /** Enters a kill that was handed over into the books. */
+  private void enter(KillReport report, @Nullable KillReport countedOnly, long killedAtNanos, long nowNanos) {
+    if (countedOnly == null) {
+      balance.onKill();
+    } else {
+      surplus.recordHasCome(countedOnly);
+    }
     attribution.account();
     if (isInBaseline(killedAtNanos)) {
       balance.onRecordFromBefore();
@@ -243,14 +250,12 @@ public final class Correlator implements IncidentAssembler.Sink {
     }
   }
 
-  private Optional<AfterKillReader.Raw> readAfterKill(long ageNanos) {
+  private AfterKillReader.@Nullable Raw readAfterKill(long ageNanos) {
+    AfterKillReader reader = afterKill;
     Cgroup cgroup = attribution.certainCgroup();
-    return isLive() && cgroup != null
-        ? guard.get(
-            PLACE,
-            () -> afterKill.flatMap(reader -> reader.read(cgroup, OptionalLong.of(ageNanos))),
-            Optional.empty())
-        : Optional.empty();
+    return isLive() && reader != null && cgroup != null
+        ? guard.get(PLACE, () -> reader.read(cgroup, ageNanos), Optional.<AfterKillReader.Raw>empty()).orElse(null)
+        : null;
   }
 
   /**
@@ -260,7 +265,7 @@ public final class Correlator implements IncidentAssembler.Sink {
   private void sample(OomKillEvent.Builder event, long killedAtNanos) {
     if (!sampleTaken) {
       sampleTaken = true;
-      sampled = guard.get(PLACE, () -> sampledBefore(event, killedAtNanos), Optional.empty());
+      sampled = guard.get(PLACE, () -> sampledBefore(event, killedAtNanos), Optional.<Incident>empty()).orElse(null);
     }
   }
 
@@ -268,7 +273,7 @@ public final class Correlator implements IncidentAssembler.Sink {
     Cgroup victims = attribution.cgroup();
     String limits = event.getIncident().getLimit().getCgroup();
     Cgroup above = limits.isEmpty() || victims == null ? victims : victims.atOrAbove(limits);
-    Cgroup cgroup = above != null || watcher.isEmpty() ? above : watcher.get().tree().find(limits);
+    Cgroup cgroup = above != null || watcher == null ? above : watcher.tree().find(limits);
     return cgroup == null || event.getScope() != Scope.MEMCG ? Optional.empty() : cgroup.sampledBefore(killedAtNanos);
   }
 
@@ -323,10 +328,10 @@ public final class Correlator implements IncidentAssembler.Sink {
         incident, incident.isMemcg(), null, now - clock.ageNanos(incident.lastTimestampMicros(), now));
     OomKillEvent.Builder event =
         events.withoutKill(incident, limit, times(incident.lastTimestampMicros(), now)).addAllEvidence(limitSources);
-    KillReport report = new KillReport(event.build(), Optional.empty(), slab.take(), Optional.empty());
-    if (report.event().getOutcome() == Outcome.KILL_NOT_SEEN) {
-      // Its kill is counted and the counters will report it: that event needs the counted OOM.
-      limits.ifPresent(finder -> finder.giveBack(report));
+    KillReport report = new KillReport(event.build(), null, slab.take(), null);
+    if (limits != null && report.event().getOutcome() == Outcome.KILL_NOT_SEEN) {
+      // Its kill is counted, and will be told by the counters: that event needs what was counted.
+      limits.giveBack(report);
     }
     reports.accept(report);
     fruitless.onReported(incident, report, now);
@@ -340,12 +345,11 @@ public final class Correlator implements IncidentAssembler.Sink {
     attribution = new CgroupAttribution(Attribution.ofSummary(incident, killed), null, null);
     long now = clock.nowNanos();
     long killedAtNanos = now - clock.ageNanos(timestampMicros, now);
-    if (attributor.isPresent() && !isInBaseline(killedAtNanos)) {
+    Attributor finder = attributor;
+    if (finder != null && !isInBaseline(killedAtNanos)) {
       attribution =
           guard.get(
-              PLACE,
-              () -> attributor.get().attribute(incident, killed, killedAtNanos, isLive(), !hasBaseline),
-              attribution);
+              PLACE, () -> finder.attribute(incident, killed, killedAtNanos, isLive(), !hasBaseline), attribution);
     }
   }
 
@@ -361,9 +365,9 @@ public final class Correlator implements IncidentAssembler.Sink {
     if (limitSources.isEmpty()) {
       Limit.Builder found = EventFactory.limit(incident);
       limit = found;
-      if (memcg && limits.isPresent() && !isInBaseline(killedAtNanos)) {
-        limitSources =
-            guard.get(PLACE, () -> limits.get().find(found, victims, hasBaseline), List.of());
+      LimitFinder finder = limits;
+      if (memcg && finder != null && !isInBaseline(killedAtNanos)) {
+        limitSources = guard.get(PLACE, () -> finder.find(found, victims, hasBaseline), List.of());
       }
     }
   }

@@ -7,18 +7,18 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One kill that a counter shows and no event accounts for.
  *
- * @param countedBy the cgroup with that counter
- * @param cgroup the cgroup of the kill; empty where it is removed, and only the count of its ancestor is left
- * @param candidates the path of that cgroup, or the paths of the cgroups removed below {@code countedBy}
+ * @param countedBy the cgroup whose counter shows it
+ * @param cgroup the cgroup in which the kill was; null where it has vanished, and only the count above it is left
+ * @param candidates the path of that cgroup, or of those that have vanished below {@code countedBy}
  */
-record Surplus(Cgroup countedBy, Optional<Cgroup> cgroup, List<String> candidates) {
-  /** Every unaccounted kill of every cgroup, live or recently removed, by the counters' last values. */
+record Surplus(Cgroup countedBy, @Nullable Cgroup cgroup, List<String> candidates) {
+  /** Every kill of every cgroup, live or lately removed, by the counters as they were last read. */
   static List<Surplus> find(CgroupWatcher watcher) {
     List<Surplus> surpluses = new ArrayList<>();
     watcher.tree().forEach(cgroup -> addOwn(cgroup, surpluses));
@@ -37,7 +37,7 @@ record Surplus(Cgroup countedBy, Optional<Cgroup> cgroup, List<String> candidate
           watcher.refreshWithChildren(cgroup);
           List<String> vanished = vanishedBelow(watcher, cgroup);
           for (long i = cgroup.vanishedSurplus() - explained.getOrDefault(cgroup, 0L); i > 0; i--) {
-            surpluses.add(new Surplus(cgroup, Optional.empty(), vanished));
+            surpluses.add(new Surplus(cgroup, null, vanished));
           }
         };
     watcher.tree().forEach(addVanished);
@@ -46,7 +46,7 @@ record Surplus(Cgroup countedBy, Optional<Cgroup> cgroup, List<String> candidate
 
   private static void addOwn(Cgroup cgroup, List<Surplus> surpluses) {
     for (long i = cgroup.surplus(); i > 0; i--) {
-      surpluses.add(new Surplus(cgroup, Optional.of(cgroup), List.of(cgroup.path())));
+      surpluses.add(new Surplus(cgroup, cgroup, List.of(cgroup.path())));
     }
   }
 
@@ -67,7 +67,7 @@ record Surplus(Cgroup countedBy, Optional<Cgroup> cgroup, List<String> candidate
 
   /** Marks the kill as accounted for by an event. */
   void account() {
-    if (cgroup.isPresent()) {
+    if (cgroup != null) {
       countedBy.account(1);
     } else {
       countedBy.accountTree(1);

@@ -17,8 +17,8 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The accounts that do not match yet: kills that a counter shows and no record explains (a surplus), and kills with a
@@ -46,8 +46,8 @@ public final class SurplusBook {
 
   private final KillBalance balance;
   private final EventFactory events;
-  private final Optional<AfterKillReader> afterKill;
-  private final Optional<LimitFinder> limits;
+  private final @Nullable AfterKillReader afterKill;
+  private final @Nullable LimitFinder limits;
   private final Consumer<KillReport> reports;
   private final Guard guard;
   private final List<Unplaced> unplaced = new ArrayList<>();
@@ -58,8 +58,8 @@ public final class SurplusBook {
   SurplusBook(
       KillBalance balance,
       EventFactory events,
-      Optional<AfterKillReader> afterKill,
-      Optional<LimitFinder> limits,
+      @Nullable AfterKillReader afterKill,
+      @Nullable LimitFinder limits,
       Consumer<KillReport> reports,
       Guard guard) {
     this.balance = balance;
@@ -135,8 +135,8 @@ public final class SurplusBook {
     if (missing <= 0) {
       place(surpluses);
     } else {
-      Optional<List<String>> otherwise =
-          total <= missing && unplaced.isEmpty() ? Optional.empty() : Optional.of(Surplus.candidatesOf(surpluses));
+      List<String> otherwise =
+          total <= missing && unplaced.isEmpty() ? List.of() : Surplus.candidatesOf(surpluses);
       int reported = 0;
       for (Surplus surplus : surpluses) {
         if (reported < missing) {
@@ -157,26 +157,28 @@ public final class SurplusBook {
     return true;
   }
 
-  private void report(Surplus surplus, Optional<List<String>> otherwise, Instant now, long nowNanos, boolean recovered) {
+  /** @param otherwise the candidates where the kill may be any of the surpluses; empty where it is this one */
+  private void report(Surplus surplus, List<String> otherwise, Instant now, long nowNanos, boolean recovered) {
     Cgroup countedBy = surplus.countedBy();
     CgroupAttribution attribution =
-        surplus.cgroup().isPresent() && otherwise.isEmpty()
+        surplus.cgroup() != null && otherwise.isEmpty()
             ? new CgroupAttribution(countedBy.path(), countedBy, countedBy, List.of(), List.of())
             : new CgroupAttribution(
-                "", surplus.cgroup().orElse(null), countedBy, otherwise.orElse(surplus.candidates()), List.of());
-    long ordinal = 1 + (surplus.cgroup().isPresent() ? countedBy.accountedKills() : countedBy.accountedTreeKills());
+                "", surplus.cgroup(), countedBy, otherwise.isEmpty() ? surplus.candidates() : otherwise, List.of());
+    long ordinal = 1 + (surplus.cgroup() != null ? countedBy.accountedKills() : countedBy.accountedTreeKills());
     OomKillEvent.Builder event =
         events.countedOnly(
-            countedBy.inode(), surplus.cgroup().isEmpty(), ordinal, attribution.attribution(), new EventFactory.Times(-1, now, now, recovered));
+            countedBy.inode(), surplus.cgroup() == null, ordinal, attribution.attribution(),
+            new EventFactory.Times(-1, now, now, recovered));
     if (attribution.isKnown()) {
       addLimit(event, countedBy);
     }
-    Optional<AfterKillReader.Raw> raw =
-        attribution.isKnown() ? afterKill.flatMap(reader -> reader.read(countedBy, OptionalLong.empty())) : Optional.empty();
+    AfterKillReader.Raw raw =
+        attribution.isKnown() && afterKill != null ? afterKill.read(countedBy, null).orElse(null) : null;
     Cgroup above = countedBy.atOrAbove(event.getIncident().getLimit().getCgroup());
-    Optional<Incident> sampled =
-        attribution.isKnown() ? (above == null ? countedBy : above).sampledBefore(nowNanos) : Optional.empty();
-    KillReport report = new KillReport(event.build(), raw, Optional.empty(), sampled);
+    Incident sampled =
+        attribution.isKnown() ? (above == null ? countedBy : above).sampledBefore(nowNanos).orElse(null) : null;
+    KillReport report = new KillReport(event.build(), raw, null, sampled);
     reports.accept(report);
     balance.onKill();
     killsWithoutRecord++;
@@ -189,7 +191,7 @@ public final class SurplusBook {
   /** The only cgroup at or above the victim's with an {@code oom} counter that moved is the one at its limit. */
   private void addLimit(OomKillEvent.Builder event, Cgroup victims) {
     Limit.Builder limit = Limit.newBuilder();
-    List<Evidence> sources = limits.map(finder -> finder.find(limit, victims, true)).orElse(List.of());
+    List<Evidence> sources = limits == null ? List.of() : limits.find(limit, victims, true);
     if (!sources.isEmpty()) {
       EventFactory.setLimit(event.setScope(Scope.MEMCG), limit).addAllEvidence(sources);
     }
@@ -197,7 +199,7 @@ public final class SurplusBook {
 
   /** No record is missing: the surplus belongs to the unplaced kills. One of each names the cgroup. */
   private void place(List<Surplus> surpluses) {
-    if (surpluses.size() == 1 && unplaced.size() == 1 && surpluses.get(0).cgroup().isPresent()) {
+    if (surpluses.size() == 1 && unplaced.size() == 1 && surpluses.get(0).cgroup() != null) {
       KillReport report = unplaced.get(0).report();
       OomKillEvent.Builder better =
           report.event().toBuilder()

@@ -277,7 +277,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
   /** Completes a status with the state of this thread. Any thread; never blocks. */
   public CompletableFuture<AgentState> state(AgentStatus ofLoop) {
     return CompletableFuture.supplyAsync(
-        () -> new AgentState(withOutbox(ofLoop), spool.bytes(), uplink.awaySince()), thread);
+        () -> new AgentState(withOutbox(ofLoop), spool.bytes(), uplink.awaySince().orElse(null)), thread);
   }
 
   /** Returns the thread's executor, for a heartbeat. */

@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -132,7 +133,7 @@ final class NameWait {
     }
     identities
         .lookUp(container.get())
-        .whenComplete((identity, failure) -> worker.execute(() -> answered(eventId, wait, Optional.ofNullable(identity))));
+        .whenComplete((identity, failure) -> worker.execute(() -> answered(eventId, wait, identity)));
   }
 
   private OomKillEvent named(OomKillEvent unnamed, Identity identity) {
@@ -159,12 +160,12 @@ final class NameWait {
     guard.run(METRICS, () -> metrics.count(event));
   }
 
-  private void answered(String eventId, Waiting wait, Optional<Identity> identity) {
+  private void answered(String eventId, Waiting wait, @Nullable Identity identity) {
     if (!waiting.remove(eventId, wait)) {
       return;
     }
     OomKillEvent before = wait.event;
-    wait.event = identity.map(known -> named(before, known)).orElse(before);
+    wait.event = identity == null ? before : named(before, identity);
     count(wait);
     if (wait.isOut) {
       if (wait.event.equals(before)) {

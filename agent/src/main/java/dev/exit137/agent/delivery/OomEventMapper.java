@@ -20,7 +20,7 @@ import dev.exit137.proto.v1.OomKillEvent.Evidence;
 import dev.exit137.proto.v1.Task;
 import java.time.Instant;
 import java.util.List;
-import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Completes an event with the parts that are not urgent: the report's blocks, the cgroup's files, the explanation.
@@ -30,19 +30,19 @@ public final class OomEventMapper {
   private final Identities identities;
   private final ContainerProcesses processes;
   private final TaskCgroups taskCgroups;
-  private final OptionalLong nodeMemoryBytes;
+  private final @Nullable Long nodeMemoryBytes;
   private final Workloads workloads;
   private final Guard guard;
 
   /**
-   * @param nodeMemoryBytes from procfs; empty if it cannot be read
+   * @param nodeMemoryBytes as procfs tells it; null where it does not
    * @param guard of this process: an event that cannot be explained goes out without an explanation
    */
   public OomEventMapper(
       Identities identities,
       ContainerProcesses processes,
       TaskCgroups taskCgroups,
-      OptionalLong nodeMemoryBytes,
+      @Nullable Long nodeMemoryBytes,
       Workloads workloads,
       Guard guard) {
     this.identities = identities;
@@ -60,17 +60,22 @@ public final class OomEventMapper {
   /** Maps a report to an event, without the fields that only the container's runtime knows: {@link #name} adds them. */
   OomKillEvent map(KillReport report) {
     OomKillEvent.Builder event = report.event().toBuilder();
-    report
-        .blocks()
-        .map(raw -> raw.blocks(OptionalLong.of(Sys.pageSizeBytes())))
-        .ifPresent(blocks -> EventFactory.addBlocks(event, blocks));
-    report.sampled().ifPresent(sampled -> addSample(event, sampled));
-    report.afterKill().map(AfterKillReader::parse).ifPresent(event::setAfterKill);
+    if (report.blocks() != null) {
+      EventFactory.addBlocks(event, report.blocks().blocks(Sys.pageSizeBytes()));
+    }
+    if (report.sampled() != null) {
+      addSample(event, report.sampled());
+    }
+    if (report.afterKill() != null) {
+      event.setAfterKill(AfterKillReader.parse(report.afterKill()));
+    }
     CgroupPath.describe(event);
     List<Task> tasks = taskCgroups.find(event);
     event.getIncidentBuilder().clearTasks().addAllTasks(tasks);
     nameTasks(event);
-    nodeMemoryBytes.ifPresent(bytes -> MemoryRequest.estimate(event, bytes));
+    if (nodeMemoryBytes != null) {
+      MemoryRequest.estimate(event, nodeMemoryBytes);
+    }
     addProcesses(event);
     workloads.add(event);
     explain(event);

@@ -3,7 +3,7 @@ package dev.exit137.agent.linux;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.OptionalLong;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -14,13 +14,13 @@ public final class ProcMeminfo {
 
   private ProcMeminfo() {}
 
-  /** MemTotal in bytes, which kubelet takes for the node's capacity; empty where procfs does not have it. */
-  public static OptionalLong totalBytes(Path procRoot) {
+  /** MemTotal in bytes, which kubelet takes for the node's capacity; empty where procfs does not tell. */
+  public static Optional<Long> totalBytes(Path procRoot) {
     try {
       Matcher total = MEM_TOTAL.matcher(Files.readString(procRoot.resolve("meminfo")));
-      return total.find() ? OptionalLong.of(Long.parseLong(total.group(1)) << 10) : OptionalLong.empty();
+      return total.find() ? Optional.of(Long.parseLong(total.group(1)) << 10) : Optional.empty();
     } catch (IOException e) {
-      return OptionalLong.empty();
+      return Optional.empty();
     }
   }
 }

@@ -13,7 +13,6 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -45,11 +44,11 @@ public final class ProcessFiles {
   }
 
   /**
-   * The pid, if a process with that number is in the container now. Empty where the kernel's log counts pids in another
-   * namespace (a node within a container), and where the process has ended.
+   * Whether a process of that number is in the container now. None is where pids are counted in another namespace than
+   * the kernel's log does (a node within a container), or the process has ended.
    */
-  public OptionalInt confirmed(OptionalInt pid, String containerId) {
-    return pid.isPresent() && countsAsTheKernel() && isIn(pid.getAsInt(), containerId) ? pid : OptionalInt.empty();
+  public boolean isConfirmed(int pid, String containerId) {
+    return countsAsTheKernel() && isIn(pid, containerId);
   }
 
   /** Whether the process is in a container, or in a cgroup below the container's. */

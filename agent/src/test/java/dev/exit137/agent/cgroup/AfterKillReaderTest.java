@@ -7,14 +7,13 @@ import dev.exit137.agent.cgroup.AfterKillReader.Raw;
 import dev.exit137.agent.cgroup.AfterKillReader.RawFile;
 import dev.exit137.proto.v1.AfterKill;
 import java.util.List;
-import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 
 class AfterKillReaderTest {
 
   private static AfterKill parse(String file, String content) {
     return AfterKillReader.parse(
-        new Raw(OptionalLong.empty(), List.of(new RawFile(file, content.getBytes(US_ASCII)))));
+        new Raw(null, List.of(new RawFile(file, content.getBytes(US_ASCII)))));
   }
 
   @Test

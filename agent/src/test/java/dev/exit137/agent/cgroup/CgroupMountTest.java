@@ -13,7 +13,7 @@ import org.junit.jupiter.api.io.TempDir;
 class CgroupMountTest {
   @TempDir Path directory;
 
-  private Optional<CgroupMount> find(Optional<Path> root, String... mounts) throws IOException {
+  private Optional<CgroupMount> find(Path root, String... mounts) throws IOException {
     StringBuilder mountinfo = new StringBuilder("21 1 0:5 / /proc rw - proc proc rw\n");
     for (String mount : mounts) {
       mountinfo.append(mount.replace("DIR", directory.toString().replace(" ", "\\040"))).append('\n');
@@ -39,7 +39,7 @@ class CgroupMountTest {
   @Test
   void v2AloneIsV2() throws IOException {
     Path root = v2("cg", "cpu memory pids");
-    assertThat(find(Optional.empty(), "30 1 0:26 / DIR/cg rw - cgroup2 cgroup2 rw"))
+    assertThat(find(null, "30 1 0:26 / DIR/cg rw - cgroup2 cgroup2 rw"))
         .contains(new CgroupMount(root, CgroupMode.V2, ""));
   }
 
@@ -49,7 +49,7 @@ class CgroupMountTest {
     v2("unified", "");
     assertThat(
             find(
-                Optional.empty(),
+                null,
                 "31 1 0:27 / DIR/unified rw - cgroup2 cgroup2 rw",
                 "30 1 0:26 / DIR/memory rw - cgroup cgroup rw,memory"))
         .contains(new CgroupMount(root, CgroupMode.HYBRID_V1, ""));
@@ -60,7 +60,7 @@ class CgroupMountTest {
     Path root = v2("unified", "memory");
     assertThat(
             find(
-                Optional.empty(),
+                null,
                 "30 1 0:26 / DIR/cpu rw - cgroup cgroup rw,cpu",
                 "31 1 0:27 / DIR/unified rw - cgroup2 cgroup2 rw"))
         .contains(new CgroupMount(root, CgroupMode.HYBRID_V2, ""));
@@ -69,7 +69,7 @@ class CgroupMountTest {
   @Test
   void aMountOfAPartOfTheHierarchyKnowsWhichPart() throws IOException {
     v1("memory");
-    assertThat(find(Optional.empty(), "30 1 0:26 /docker/abc DIR/memory rw - cgroup cgroup rw,memory"))
+    assertThat(find(null, "30 1 0:26 /docker/abc DIR/memory rw - cgroup cgroup rw,memory"))
         .map(CgroupMount::prefix)
         .contains("/docker/abc");
   }
@@ -77,13 +77,13 @@ class CgroupMountTest {
   @Test
   void theGivenRootMayBeTheDirectoryAboveTheControllers() throws IOException {
     Path root = v1("cgroup/memory");
-    assertThat(find(Optional.of(directory.resolve("cgroup")))).map(CgroupMount::root).contains(root);
+    assertThat(find(directory.resolve("cgroup"))).map(CgroupMount::root).contains(root);
   }
 
   @Test
   void aPathWithASpaceIsFound() throws IOException {
     Path root = v2("a b", "memory");
-    assertThat(find(Optional.empty(), "30 1 0:26 / DIR/a\\040b rw - cgroup2 cgroup2 rw"))
+    assertThat(find(null, "30 1 0:26 / DIR/a\\040b rw - cgroup2 cgroup2 rw"))
         .map(CgroupMount::root)
         .contains(root);
   }
@@ -91,6 +91,6 @@ class CgroupMountTest {
   @Test
   void noMemoryControllerIsNoMount() throws IOException {
     v2("cg", "cpu pids");
-    assertThat(find(Optional.empty(), "30 1 0:26 / DIR/cg rw - cgroup2 cgroup2 rw")).isEmpty();
+    assertThat(find(null, "30 1 0:26 / DIR/cg rw - cgroup2 cgroup2 rw")).isEmpty();
   }
 }

@@ -12,7 +12,6 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Optional;
-import java.util.OptionalLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -39,7 +38,7 @@ class ContainerProcessesTest {
     PidNamespace.MACHINE.of(procRoot);
     write(cgroup.resolve("cgroup.procs"), "");
     write(cgroup.resolve("memory.max"), "536870912\n");
-    processes = new ContainerProcesses(procRoot, OptionalLong.of(16L << 30), InstantSource.system(), guard);
+    processes = new ContainerProcesses(procRoot, 16L << 30, InstantSource.system(), guard);
   }
 
   @AfterEach
@@ -182,7 +181,7 @@ class ContainerProcessesTest {
     assertThat(jvm().orElseThrow().getPid()).isEqualTo(MAIN + 1);
     assertThat(jvm().orElseThrow().hasMaxHeapBytes()).as("its environment cannot be read").isFalse();
 
-    ContainerProcesses fresh = new ContainerProcesses(procRoot, OptionalLong.empty(), InstantSource.system(), guard);
+    ContainerProcesses fresh = new ContainerProcesses(procRoot, null, InstantSource.system(), guard);
     process(cgroup, MAIN + 2, 1000, "java", MAIN + 2, 8);
     commandLine(MAIN + 2, "java", "-Xmx100m", "Main");
     fresh.look(ID, cgroup);

@@ -22,7 +22,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -126,8 +125,8 @@ class DockerRuntimeTest {
     assertThat(identity.container().hasPod()).isFalse();
     assertThat(identity.composeLabels())
         .isEqualTo(Map.of("com.docker.compose.project", "shop", "com.docker.compose.service", "cart"));
-    assertThat(identity.mainPid()).hasValue(4711);
-    assertThat(identity.startedAt()).contains(Instant.parse("2026-11-20T10:00:01.25Z"));
+    assertThat(identity.mainPid()).isEqualTo(4711);
+    assertThat(identity.startedAt()).isEqualTo(Instant.parse("2026-11-20T10:00:01.25Z"));
   }
 
   @Test
@@ -160,8 +159,7 @@ class DockerRuntimeTest {
     Instant started = Instant.parse("2026-11-20T10:00:00Z");
     Identity identity =
         new Identity(
-            Container.getDefaultInstance(), Map.of(), true, java.util.OptionalInt.of(7),
-            Optional.of(started));
+            Container.getDefaultInstance(), Map.of(), true, 7, started);
 
     assertThat(identity.isInit(7, started.plusSeconds(1), false)).contains(true);
     assertThat(identity.isInit(8, started.plusSeconds(1), true)).contains(false);

@@ -97,7 +97,7 @@ class IdentitiesTest {
     assertThat(container.getPod().getUid()).isEqualTo("uid-of-cart-0");
     assertThat(container.getPod().getLabelsMap())
         .isEqualTo(Map.of("app", "cart", "app.kubernetes.io/part-of", "shop"));
-    assertThat(identity.mainPid()).hasValue(4711);
+    assertThat(identity.mainPid()).isEqualTo(4711);
     assertThat(awaitKnown(POD).container().getPod().getName()).isEqualTo("cart-0");
     assertThat(awaitState(State.ACTIVE).getDetail()).isEmpty();
   }
@@ -116,8 +116,8 @@ class IdentitiesTest {
 
     process(4712, ID);
     cri.container(ID, POD, "web", 0, ContainerState.CONTAINER_RUNNING, 4712);
-    assertThat(answer.get(60, TimeUnit.SECONDS).mainPid()).hasValue(4712);
-    assertThat(identities.find(ID).orElseThrow().mainPid()).hasValue(4712);
+    assertThat(answer.get(60, TimeUnit.SECONDS).mainPid()).isEqualTo(4712);
+    assertThat(identities.find(ID).orElseThrow().mainPid()).isEqualTo(4712);
   }
 
   @Test
@@ -214,7 +214,7 @@ class IdentitiesTest {
 
     // The second question comes after the first answer was looked at.
     Await.until("another question for the pid", cri::statuses, asked -> asked > 1);
-    assertThat(awaitKnown(ID).mainPid()).isEmpty();
+    assertThat(awaitKnown(ID).mainPid()).isNull();
   }
 
   /** As on kind: the runtime and procfs agree on a pid, which is another process to the kernel's log. */
@@ -228,7 +228,7 @@ class IdentitiesTest {
 
     // The second question comes after the first answer was looked at.
     Await.until("another question for the pid", cri::statuses, asked -> asked > 1);
-    assertThat(awaitKnown(ID).mainPid()).isEmpty();
+    assertThat(awaitKnown(ID).mainPid()).isNull();
   }
 
   @Test
@@ -243,6 +243,6 @@ class IdentitiesTest {
 
     Identity known = identities.lookUp(ID).get(60, TimeUnit.SECONDS);
     assertThat(known.container().getName()).isEqualTo("web");
-    assertThat(known.mainPid()).isEmpty();
+    assertThat(known.mainPid()).isNull();
   }
 }

@@ -3,7 +3,6 @@ package dev.exit137.agent.container;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
-import java.util.Optional;
 import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -11,9 +10,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class JvmFlagsTest {
   private static final long MIB = 1L << 20;
-  private static final OptionalLong LIMIT = OptionalLong.of(512 * MIB);
-  private static final OptionalLong NODE = OptionalLong.of(16384 * MIB);
-  private static final Optional<List<String>> NO_ENVIRONMENT = Optional.of(List.of());
+  private static final Long LIMIT = 512 * MIB;
+  private static final Long NODE = 16384 * MIB;
+  private static final List<String> NO_ENVIRONMENT = List.of();
 
   @Test
   void nothingButFlagsOfMemoryIsKept() {
@@ -21,7 +20,7 @@ class JvmFlagsTest {
         List.of("/opt/java/bin/java", "-Ddb.password=s3cr3t", "-Xmx480m", "-javaagent:/a.jar=key=s3cr3t", "-Xss1m",
             "-XX:OnOutOfMemoryError=curl s3cr3t", "-Xmx${s3cr3t}", "-XX:+UseG1GC", "-XX:MaxMetaspaceSize=128M",
             "-jar", "app.jar", "--token", "s3cr3t"),
-        Optional.of(List.of("SECRET=s3cr3t", "XJAVA_TOOL_OPTIONS=-Xmx1m", "JAVA_TOOL_OPTIONS=-Dtoken=s3cr3t -Xms64m")));
+        List.of("SECRET=s3cr3t", "XJAVA_TOOL_OPTIONS=-Xmx1m", "JAVA_TOOL_OPTIONS=-Dtoken=s3cr3t -Xms64m"));
 
     assertThat(flags.flags()).containsExactly("-Xms64m", "-Xmx480m", "-Xss1m", "-XX:MaxMetaspaceSize=128M");
     assertThat(flags.isComplete()).isTrue();
@@ -40,8 +39,8 @@ class JvmFlagsTest {
   void environmentIsAppliedInHotspotsOrder() {
     JvmFlags flags = JvmFlags.of(
         List.of("java", "-Xmx3m", "Main"),
-        Optional.of(List.of(
-            "_JAVA_OPTIONS='-Xmx4m'", "JDK_JAVA_OPTIONS=-Xmx2m\n-Xss2m", "JAVA_TOOL_OPTIONS=\"-Xmx1m\"")));
+        List.of(
+            "_JAVA_OPTIONS='-Xmx4m'", "JDK_JAVA_OPTIONS=-Xmx2m\n-Xss2m", "JAVA_TOOL_OPTIONS=\"-Xmx1m\""));
     assertThat(flags.flags()).containsExactly("-Xmx1m", "-Xmx2m", "-Xss2m", "-Xmx3m", "-Xmx4m");
     assertThat(flags.maxHeapBytes(LIMIT, NODE)).hasValue(4 * MIB);
   }
@@ -67,15 +66,15 @@ class JvmFlagsTest {
   @Test
   void shareOfAnUnlimitedContainerIsThatOfTheNodeAndOfAnUnknownOneUnknown() {
     JvmFlags flags = JvmFlags.of(List.of("java", "-XX:MaxRAMPercentage=25"), NO_ENVIRONMENT);
-    assertThat(flags.maxHeapBytes(OptionalLong.of(-1), NODE)).hasValue(4096 * MIB);
-    assertThat(flags.maxHeapBytes(OptionalLong.empty(), NODE)).isEmpty();
-    assertThat(flags.maxHeapBytes(LIMIT, OptionalLong.empty())).isEmpty();
-    assertThat(flags.maxHeapBytes(OptionalLong.of(200 * MIB), NODE)).as("so little counts by MinRAMPercentage").isEmpty();
+    assertThat(flags.maxHeapBytes(-1L, NODE)).hasValue(4096 * MIB);
+    assertThat(flags.maxHeapBytes(null, NODE)).isEmpty();
+    assertThat(flags.maxHeapBytes(LIMIT, null)).isEmpty();
+    assertThat(flags.maxHeapBytes(200 * MIB, NODE)).as("so little counts by MinRAMPercentage").isEmpty();
   }
 
   @Test
   void environmentThatCannotBeReadMayHoldAnotherHeap() {
-    JvmFlags flags = JvmFlags.of(List.of("java", "-Xmx480m"), Optional.empty());
+    JvmFlags flags = JvmFlags.of(List.of("java", "-Xmx480m"), null);
     assertThat(flags.flags()).containsExactly("-Xmx480m");
     assertThat(flags.maxHeapBytes(LIMIT, NODE)).isEmpty();
   }

@@ -12,7 +12,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.Consumer;
@@ -25,8 +24,7 @@ class RuntimeLinkTest {
   private static final String ID = "4f0c".repeat(16);
   private static final Identity IDENTITY =
       new Identity(
-          Container.newBuilder().setId(ID).setName("web").build(), Map.of(), true, OptionalInt.empty(),
-          Optional.empty());
+          Container.newBuilder().setId(ID).setName("web").build(), Map.of(), true, null, null);
 
   @TempDir private Path directory;
   private final Guard guard = new Guard();

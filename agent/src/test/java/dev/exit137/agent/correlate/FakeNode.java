@@ -82,7 +82,7 @@ final class FakeNode {
     }
     correlator =
         new Correlator(
-            Node.newBuilder().setName("n").setBootId(BOOT).build(), proc, Optional.of(watcher), balance,
+            Node.newBuilder().setName("n").setBootId(BOOT).build(), proc, watcher, balance,
             this::take, new KernelClock(() -> nowNanos, () -> WALL), hasBaseline, guard);
     assembler = new IncidentAssembler(correlator);
     watcher.start(accounts);
@@ -114,8 +114,8 @@ final class FakeNode {
       throw new IllegalStateException("no room");
     }
     events.add(report.event());
-    afterKills.add(report.afterKill().isPresent());
-    sampled.add(report.sampled());
+    afterKills.add(report.afterKill() != null);
+    sampled.add(Optional.ofNullable(report.sampled()));
   }
 
   /** What the loop does first: the counters, then the ring to its end. */

@@ -20,7 +20,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.OptionalLong;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -71,7 +70,7 @@ class NameWaitTest {
 
   /** A mapper without workloads and runtimes names nothing. */
   private NameWait names(Identities identities, Duration patience) {
-    OomEventMapper mapper = new OomEventMapper(null, null, null, OptionalLong.empty(), null, guard);
+    OomEventMapper mapper = new OomEventMapper(null, null, null, null, null, guard);
     return new NameWait(
         identities, mapper, patience, outbox, new KillMetrics(1), worker, () -> {}, EventSink.NONE, guard);
   }

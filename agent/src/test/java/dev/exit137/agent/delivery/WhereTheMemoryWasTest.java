@@ -19,8 +19,6 @@ import dev.exit137.proto.v1.OomKillEvent.Scope;
 import java.nio.file.Path;
 import java.time.InstantSource;
 import java.util.List;
-import java.util.Optional;
-import java.util.OptionalLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -40,10 +38,10 @@ class WhereTheMemoryWasTest {
     InstantSource clock = InstantSource.system();
     Guard guard = new Guard();
     identities = new Identities(new RuntimeSockets(List.of(), List.of()), LabelFilter.DEFAULT, proc, guard);
-    processes = new ContainerProcesses(proc, OptionalLong.empty(), clock, guard);
+    processes = new ContainerProcesses(proc, null, clock, guard);
     mapper =
         new OomEventMapper(
-            identities, processes, new TaskCgroups(proc, clock), OptionalLong.empty(),
+            identities, processes, new TaskCgroups(proc, clock), null,
             new Workloads(List.of()), guard);
   }
 
@@ -59,9 +57,8 @@ class WhereTheMemoryWasTest {
     Incident.Builder sampled = Incident.newBuilder();
     sampled.getMemoryBuilder().setAnonBytes(7);
     sampled.getMemorySampleBuilder().setCgroup("/a").setAgeNanos(1).setLimitBytes(8).setUsageBytes(7);
-    Optional<RawReport> blocks =
-        block.isEmpty() ? Optional.empty() : Optional.of(new RawReport(block.getBytes(US_ASCII), 0));
-    KillReport report = new KillReport(event.build(), Optional.empty(), blocks, Optional.of(sampled.build()));
+    RawReport blocks = block.isEmpty() ? null : new RawReport(block.getBytes(US_ASCII), 0);
+    KillReport report = new KillReport(event.build(), null, blocks, sampled.build());
     return mapper.map(report).getIncident();
   }
 

@@ -17,7 +17,6 @@ import dev.exit137.proto.v1.NodeMemory;
 import dev.exit137.proto.v1.OomKillEvent;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.OptionalLong;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -138,7 +137,7 @@ final class OpenReport implements IncidentAssembler.Sink {
 
   private DumpParser blocks() {
     if (blocks == null) {
-      blocks = new DumpParser(OptionalLong.empty());
+      blocks = new DumpParser();
     }
     return blocks;
   }

@@ -65,7 +65,7 @@ public final class DemoCommand implements Callable<Integer> {
     if (!StateDirectory.isRoot()) {
       throw new Failure("demo makes a cgroup and reads the kernel's log: run it as root");
     }
-    CgroupMount mount = CgroupMount.find(AgentConfig.DEFAULT_PROC_ROOT, Optional.empty())
+    CgroupMount mount = CgroupMount.find(AgentConfig.DEFAULT_PROC_ROOT, null)
         .orElseThrow(() -> new Failure("demo needs the cgroup memory controller, and none is mounted here"));
     terminal.stop().listen();
     Path state = Files.createTempDirectory("exit137-demo-");
@@ -102,7 +102,7 @@ public final class DemoCommand implements Callable<Integer> {
         "",
         state.resolve("agent"),
         AgentConfig.DEFAULT_KMSG_PATH,
-        Optional.empty(),
+        null,
         AgentConfig.DEFAULT_PROC_ROOT,
         List.of("127.0.0.1:" + AggregatorConfig.DEFAULT_LISTEN_PORT),
         ClientSecurity.PLAINTEXT,

@@ -165,7 +165,7 @@ public final class AgentOptions {
           clusterName,
           directory,
           kmsgPath,
-          cgroupRoot,
+          cgroupRoot.orElse(null),
           procRoot,
           aggregators.stream().map(HostPort::toString).toList(),
           security,

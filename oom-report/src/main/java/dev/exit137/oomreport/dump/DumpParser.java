@@ -1,6 +1,7 @@
 package dev.exit137.oomreport.dump;
 
 import static dev.exit137.oomreport.parse.Bytes.ascii;
+import static dev.exit137.oomreport.parse.OomLine.ABSENT;
 
 import dev.exit137.oomreport.parse.TextCursor;
 import dev.exit137.proto.v1.Incident;
@@ -27,7 +28,7 @@ public final class DumpParser {
   private static final byte[] HIGH_OF_CPU = ascii(": hi:");
   private static final byte[] HOT_OF_CPU = ascii(": Hot: hi:");
 
-  private final OptionalLong pageSizeBytes;
+  private final long pageSizeBytes;
   private final TextCursor line = new TextCursor();
   private final TaskTable tasks = new TaskTable();
   private final FreeAreas zones = new FreeAreas();
@@ -35,8 +36,13 @@ public final class DumpParser {
   private final SlabTable slab = new SlabTable();
   private final MemcgStats memcg = new MemcgStats();
 
-  /** @param pageSizeBytes page size of the report's machine, if it is known */
-  public DumpParser(OptionalLong pageSizeBytes) {
+  /** For a report of a machine whose size of a page is not known. */
+  public DumpParser() {
+    this(ABSENT);
+  }
+
+  /** @param pageSizeBytes of the machine that the report is of */
+  public DumpParser(long pageSizeBytes) {
     this.pageSizeBytes = pageSizeBytes;
   }
 
@@ -134,10 +140,10 @@ public final class DumpParser {
     if (zones.pageBytes().isPresent()) {
       return new PageSize(zones.pageBytes().getAsLong(), false);
     }
-    if (pageSizeBytes.isPresent()) {
-      return new PageSize(pageSizeBytes.getAsLong(), false);
+    if (pageSizeBytes != ABSENT) {
+      return new PageSize(pageSizeBytes, false);
     }
-    OptionalLong ofVictim = PageSize.ofVictim(victim, tasks.totalVmPages(victim.getPid()));
+    OptionalLong ofVictim = PageSize.ofVictim(victim, tasks.totalVmPages(victim.getPid()).orElse(ABSENT));
     return new PageSize(ofVictim.orElse(DEFAULT_PAGE_BYTES), ofVictim.isEmpty());
   }
 }

@@ -9,7 +9,6 @@ import dev.exit137.proto.v1.MemcgStat;
 import dev.exit137.proto.v1.MemoryBreakdown;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
@@ -217,17 +216,17 @@ final class MemcgStats {
       return memory.build(); // the report begins among the lines: the sum lacks the lines before
     }
     NamedValues stat = linePerCgroup ? sum : cgroups.getFirst().stat();
-    set(stat.get("anon", "total_rss", "rss"), memory::setAnonBytes);
-    set(stat.get("file", "total_cache", "cache"), memory::setFileBytes);
-    set(stat.get("total_shmem", "shmem"), memory::setShmemBytes);
-    set(or(stat.get("kernel"), kmemUsageBytes), memory::setKernelBytes);
-    set(stat.get("slab"), memory::setSlabBytes);
-    set(stat.get("slab_unreclaimable"), memory::setSlabUnreclaimableBytes);
-    set(stat.get("sock"), memory::setSockBytes);
-    set(stat.get("pagetables"), memory::setPagetablesBytes);
-    set(stat.get("kernel_stack"), memory::setKernelStackBytes);
-    set(stat.get("hugetlb"), memory::setHugepagesBytes);
-    set(or(stat.get("total_swap", "swap"), swapBytes()), memory::setSwapBytes);
+    stat.get("anon", "total_rss", "rss").ifPresent(memory::setAnonBytes);
+    stat.get("file", "total_cache", "cache").ifPresent(memory::setFileBytes);
+    stat.get("total_shmem", "shmem").ifPresent(memory::setShmemBytes);
+    set(stat.get("kernel").orElse(kmemUsageBytes), memory::setKernelBytes);
+    stat.get("slab").ifPresent(memory::setSlabBytes);
+    stat.get("slab_unreclaimable").ifPresent(memory::setSlabUnreclaimableBytes);
+    stat.get("sock").ifPresent(memory::setSockBytes);
+    stat.get("pagetables").ifPresent(memory::setPagetablesBytes);
+    stat.get("kernel_stack").ifPresent(memory::setKernelStackBytes);
+    stat.get("hugetlb").ifPresent(memory::setHugepagesBytes);
+    set(stat.get("total_swap", "swap").orElse(swapBytes()), memory::setSwapBytes);
     return memory.build();
   }
 
@@ -238,11 +237,9 @@ final class MemcgStats {
         : Math.max(0, memorySwapUsageBytes - memoryUsageBytes);
   }
 
-  private static OptionalLong or(OptionalLong value, long other) {
-    return value.isPresent() || other < 0 ? value : OptionalLong.of(other);
-  }
-
-  private static void set(OptionalLong value, LongConsumer setter) {
-    value.ifPresent(setter);
+  private static void set(long bytes, LongConsumer setter) {
+    if (bytes >= 0) {
+      setter.accept(bytes);
+    }
   }
 }

@@ -14,12 +14,12 @@ final class NodeBreakdown {
   static MemoryBreakdown of(MemInfo memInfo, FreeAreas zones, PageSize pageSize) {
     MemoryBreakdown.Builder memory = MemoryBreakdown.newBuilder();
     pageSize.ifBytes(anonPages(memInfo), memory::setAnonBytes);
-    pageSize.ifBytes(orAbsent(memInfo.pagecachePages()), memory::setFileBytes);
-    pageSize.ifBytes(orAbsent(memInfo.counter("shmem")), memory::setShmemBytes);
+    pageSize.ifBytes(memInfo.pagecachePages().orElse(ABSENT), memory::setFileBytes);
+    pageSize.ifBytes(pages(memInfo, "shmem"), memory::setShmemBytes);
     pageSize.ifBytes(slabPages(memInfo), memory::setSlabBytes);
-    pageSize.ifBytes(orAbsent(memInfo.counter("slab_unreclaimable")), memory::setSlabUnreclaimableBytes);
-    pageSize.ifBytes(orAbsent(memInfo.counter("pagetables")), memory::setPagetablesBytes);
-    pageSize.ifBytes(orAbsent(memInfo.counter("free")), memory::setFreeBytes);
+    pageSize.ifBytes(pages(memInfo, "slab_unreclaimable"), memory::setSlabUnreclaimableBytes);
+    pageSize.ifBytes(pages(memInfo, "pagetables"), memory::setPagetablesBytes);
+    pageSize.ifBytes(pages(memInfo, "free"), memory::setFreeBytes);
     memInfo.swapUsedBytes().ifPresent(memory::setSwapBytes);
     if (hasWholeNode(memInfo, zones, pageSize)) {
       zones.sumBytes("kernel_stack").ifPresent(memory::setKernelStackBytes);
@@ -42,7 +42,7 @@ final class NodeBreakdown {
     OptionalLong unreclaimable = memInfo.counter("slab_unreclaimable");
     return reclaimable.isPresent() && unreclaimable.isPresent()
         ? reclaimable.getAsLong() + unreclaimable.getAsLong()
-        : orAbsent(memInfo.counter("slab")); // to 2.6.31
+        : pages(memInfo, "slab"); // to 2.6.31
   }
 
   /**
@@ -52,7 +52,7 @@ final class NodeBreakdown {
    */
   private static boolean hasWholeNode(MemInfo memInfo, FreeAreas zones, PageSize pageSize) {
     for (String list : LRU_LISTS) {
-      long bytes = pageSize.bytes(orAbsent(memInfo.counter(list)));
+      long bytes = pageSize.bytes(pages(memInfo, list));
       if (bytes < 0 || zones.sumBytes(list).orElse(0) < bytes - bytes / 16 - pageSize.bytes(64)) {
         return false;
       }
@@ -60,7 +60,7 @@ final class NodeBreakdown {
     return true;
   }
 
-  private static long orAbsent(OptionalLong value) {
-    return value.orElse(ABSENT);
+  private static long pages(MemInfo memInfo, String counter) {
+    return memInfo.counter(counter).orElse(ABSENT);
   }
 }

@@ -30,14 +30,16 @@ final class PageSize {
   }
 
   /**
-   * The page size at which the process' address space in pages (task table) matches that in kB ({@code Killed process},
-   * a moment later). Empty where no page size fits.
+   * What a page must be, as the address space of the process was printed in pages (task table) and in kB ({@code Killed
+   * process}, a moment later). Empty where no size of a page fits.
+   *
+   * @param totalVmPages of the task table; ABSENT where it is not there
    */
-  static OptionalLong ofVictim(Victim victim, OptionalLong totalVmPages) {
-    if (!victim.hasTotalVmBytes() || totalVmPages.isEmpty()) {
+  static OptionalLong ofVictim(Victim victim, long totalVmPages) {
+    if (!victim.hasTotalVmBytes() || totalVmPages == ABSENT) {
       return OptionalLong.empty();
     }
-    double printed = (double) victim.getTotalVmBytes() / totalVmPages.getAsLong();
+    double printed = (double) victim.getTotalVmBytes() / totalVmPages;
     for (long bytes = MIN_BYTES; bytes <= MAX_BYTES; bytes *= 2) {
       if (Math.abs(printed / bytes - 1) < MAX_DRIFT) {
         return OptionalLong.of(bytes);

@@ -2,7 +2,6 @@ package dev.exit137.oomreport.dump;
 
 import dev.exit137.proto.v1.Incident;
 import java.util.Objects;
-import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,8 +30,8 @@ public final class RawReport {
     return length;
   }
 
-  /** The data of the blocks, and nothing else of the incident. Agent-worker thread. */
-  public Incident blocks(OptionalLong pageSizeBytes) {
+  /** What the blocks say, and nothing else of the incident. Agent-worker thread. */
+  public Incident blocks(long pageSizeBytes) {
     if (blocks == null) {
       DumpParser parser = new DumpParser(pageSizeBytes);
       parser.onText(Objects.requireNonNull(text), length);

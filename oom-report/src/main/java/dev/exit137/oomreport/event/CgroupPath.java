@@ -7,19 +7,20 @@ import dev.exit137.proto.v1.QosClass;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The information in a cgroup's path: its owner, and the container, pod and unit it belongs to. Nothing is guessed:
  * information that the path does not have stays empty.
  *
- * @param owner the owner of the cgroup that the last element names
- * @param container the container of the cgroup, or the container around it
- * @param podUid uid of the pod of the cgroup, or of the pod around it, spelled with {@code -}; empty for none
+ * @param owner whose cgroup the last element is
+ * @param ref the container that the cgroup is, or is in; null for none
+ * @param podUid uid of the pod that the cgroup is, or is in, spelled with {@code -}; empty for none
  * @param qosClass of that pod
  * @param unit the innermost systemd unit around the cgroup that is not a container's unit; empty for none
  */
 public record CgroupPath(
-    Limit.Owner owner, Optional<ContainerRef> container, String podUid, QosClass qosClass, String unit) {
+    Limit.Owner owner, @Nullable ContainerRef ref, String podUid, QosClass qosClass, String unit) {
 
   /**
    * A container as the path names it.
@@ -85,7 +86,12 @@ public record CgroupPath(
       }
       parent = name;
     }
-    return new CgroupPath(owner, Optional.ofNullable(container), podUid, qos, unit);
+    return new CgroupPath(owner, container, podUid, qos, unit);
+  }
+
+  /** The container that the cgroup is, or is in; empty for none. */
+  public Optional<ContainerRef> container() {
+    return Optional.ofNullable(ref);
   }
 
   /** Adds the information in the victim's cgroup path to its event. */
@@ -100,11 +106,13 @@ public record CgroupPath(
 
   /** The container or pod, as far as the path names them; empty for neither. */
   public Optional<Container> described() {
-    if (container.isEmpty() && podUid.isEmpty()) {
+    if (ref == null && podUid.isEmpty()) {
       return Optional.empty();
     }
     Container.Builder described = Container.newBuilder().setQosClass(qosClass);
-    container.ifPresent(ref -> described.setRuntime(ref.runtime()).setId(ref.id()));
+    if (ref != null) {
+      described.setRuntime(ref.runtime()).setId(ref.id());
+    }
     if (!podUid.isEmpty()) {
       described.getPodBuilder().setUid(podUid);
     }

@@ -6,7 +6,6 @@ import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Evidence;
 import dev.exit137.proto.v1.Trigger;
-import java.util.OptionalLong;
 
 /** The explanation's first sentence: the process that was killed, and the memory that ran out. */
 final class Headline {
@@ -62,7 +61,7 @@ final class Headline {
     if (!chosen.hasPid()) {
       return "the log does not say whom it killed.";
     }
-    return "it chose " + Oom.process(chosen.getComm(), OptionalLong.of(chosen.getPid()))
+    return "it chose " + Oom.process(chosen.getComm(), chosen.getPid())
         + ", and the log does not say that it was killed.";
   }
 
@@ -89,9 +88,7 @@ final class Headline {
     } else if (limit.getCgroup().equals(oom.victimCgroup())) {
       owner += image(oom);
     }
-    MemcgRules.HitLimit hit = MemcgRules.hitLimit(limit);
-    return owner + " reached its " + hit.name()
-        + (hit.bytes().isPresent() ? " of " + Sizes.text(hit.bytes().getAsLong()) : "");
+    return owner + " reached its " + MemcgRules.hitLimit(limit);
   }
 
   private static String node(Oom oom) {
@@ -131,7 +128,8 @@ final class Headline {
     if (trigger.getComm().isEmpty() || same || oom.isAskedFor()) {
       return "";
     }
-    OptionalLong pid = trigger.hasPid() ? OptionalLong.of(trigger.getPid()) : OptionalLong.empty();
-    return " when " + Oom.process(trigger.getComm(), pid) + " asked for memory";
+    String asking =
+        trigger.hasPid() ? Oom.process(trigger.getComm(), trigger.getPid()) : Oom.process(trigger.getComm());
+    return " when " + asking + " asked for memory";
   }
 }

@@ -19,25 +19,18 @@ final class MemcgRules {
 
   private MemcgRules() {}
 
-  /**
-   * The limit that refused the charge.
-   *
-   * @param name as in "its memory limit"
-   * @param bytes empty where it is not printed
-   */
-  record HitLimit(String name, OptionalLong bytes) {}
-
-  static HitLimit hitLimit(Limit limit) {
+  /** The limit that could not be charged any more, {@code memory limit of 64 MiB}; without a size if none is known. */
+  static String hitLimit(Limit limit) {
     boolean memoryFull = limit.hasUsageBytes() && Oom.isNearly(limit.getUsageBytes(), limit.getLimitBytes());
     if (!memoryFull && limit.hasUsageBytes() && limit.getSwapIncludesMemory() && limit.hasSwapUsageBytes()
         && Oom.isNearly(limit.getSwapUsageBytes(), limit.getSwapLimitBytes())) {
-      return new HitLimit("limit of memory and swap together", OptionalLong.of(limit.getSwapLimitBytes()));
+      return "limit of memory and swap together of " + Sizes.text(limit.getSwapLimitBytes());
     }
     if (!memoryFull && limit.hasUsageBytes() && isKmemFull(limit)) {
-      return new HitLimit("limit of kernel memory (kmem)", OptionalLong.of(limit.getKmemLimitBytes()));
+      return "limit of kernel memory (kmem) of " + Sizes.text(limit.getKmemLimitBytes());
     }
     boolean printed = limit.hasLimitBytes() && Sizes.isLimit(limit.getLimitBytes());
-    return new HitLimit("memory limit", printed ? OptionalLong.of(limit.getLimitBytes()) : OptionalLong.empty());
+    return "memory limit" + (printed ? " of " + Sizes.text(limit.getLimitBytes()) : "");
   }
 
   private static boolean isKmemFull(Limit limit) {

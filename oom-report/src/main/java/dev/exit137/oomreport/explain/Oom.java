@@ -153,12 +153,12 @@ final class Oom {
   /** {@code mysqld (pid 4711)}. */
   String victim() {
     Victim victim = event.getVictim();
-    return process(victim.getComm(), victim.hasPid() ? OptionalLong.of(victim.getPid()) : OptionalLong.empty());
+    return victim.hasPid() ? process(victim.getComm(), victim.getPid()) : process(victim.getComm());
   }
 
   /** {@code redis (pid 5) in container cache of the same pod}: with its place, unless that is the victim's. */
   String process(Task task) {
-    String name = process(task.getComm(), OptionalLong.of(task.getPid()));
+    String name = process(task.getComm(), task.getPid());
     String cgroup = task.getCgroupPath();
     Container container = task.getContainer();
     Container victims = event.getContainer();
@@ -173,9 +173,12 @@ final class Oom {
         : name + " in " + CgroupName.of(cgroup, container);
   }
 
-  static String process(String comm, OptionalLong pid) {
-    String name = comm.isEmpty() ? "a process" : comm;
-    return pid.isPresent() ? name + " (pid " + Long.toString(pid.getAsLong() & 0xffffffffL) + ")" : name;
+  static String process(String comm, int pid) {
+    return process(comm) + " (pid " + Integer.toUnsignedString(pid) + ")";
+  }
+
+  static String process(String comm) {
+    return comm.isEmpty() ? "a process" : comm;
   }
 
   /** The cgroup of the victim; empty where it is not known. */

@@ -3,7 +3,7 @@ package dev.exit137.oomreport.incident;
 import dev.exit137.oomreport.dump.RawReport;
 import dev.exit137.oomreport.parse.KmsgRecordFlyweight;
 import java.util.Arrays;
-import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The records of the report that is being printed, unchanged, one per line: the thread that reads records does not
@@ -20,7 +20,7 @@ public final class ReportSlab {
   private int length;
   private long omittedBytes;
   private boolean taken;
-  private Optional<RawReport> report = Optional.empty();
+  private @Nullable RawReport report;
   private long omittedOfAllBytes;
 
   /** Another report begins. */
@@ -28,7 +28,7 @@ public final class ReportSlab {
     length = 0;
     omittedBytes = 0;
     taken = false;
-    report = Optional.empty();
+    report = null;
   }
 
   /** Takes the record's message, whole or not at all. */
@@ -47,12 +47,12 @@ public final class ReportSlab {
     length = needed;
   }
 
-  /** A copy of the content at the first call since the report began; empty when there was no content. */
-  public Optional<RawReport> take() {
+  /** A copy of what was there when it was first asked for, since the report began; null when that was nothing. */
+  public @Nullable RawReport take() {
     if (!taken) {
       taken = true;
       omittedOfAllBytes += omittedBytes;
-      report = length == 0 ? Optional.empty() : Optional.of(new RawReport(Arrays.copyOf(text, length), omittedBytes));
+      report = length == 0 ? null : new RawReport(Arrays.copyOf(text, length), omittedBytes);
     }
     return report;
   }

@@ -9,7 +9,6 @@ import dev.exit137.proto.v1.NodeMemory;
 import dev.exit137.proto.v1.Victim;
 import dev.exit137.proto.v1.Zone;
 import java.util.List;
-import java.util.OptionalLong;
 import java.util.function.Consumer;
 import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
@@ -117,7 +116,7 @@ class CorpusDumpTest {
   void noLineOfABlockIsUnknown() {
     for (Log log : source.logs()) {
       for (List<String> lines : Reports.reports(log)) {
-        DumpParser parser = new DumpParser(OptionalLong.empty());
+        DumpParser parser = new DumpParser();
         List<String> unknown = lines.stream().filter(line -> !Reports.offerFromAnywhere(parser, line)).toList();
         checked += lines.stream().filter(CorpusDumpTest::isOfABlock).count();
         assertThat(unknown).as(log.name()).noneMatch(CorpusDumpTest::isOfABlock);
@@ -137,7 +136,7 @@ class CorpusDumpTest {
   private void forEachReport(Check check) {
     for (Log log : source.logs()) {
       for (List<String> lines : Reports.reports(log)) {
-        DumpParser parser = new DumpParser(OptionalLong.empty());
+        DumpParser parser = new DumpParser();
         lines.forEach(line -> Reports.offerFromAnywhere(parser, line));
         check.check(log.name(), lines, Reports.incident(parser, victim(lines)));
       }

@@ -7,7 +7,6 @@ import dev.exit137.proto.v1.Task;
 import dev.exit137.proto.v1.Victim;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
-import java.util.OptionalLong;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 
@@ -86,7 +85,7 @@ class DamagedDumpsTest {
   }
 
   private static Incident read(String text) {
-    DumpParser parser = new DumpParser(OptionalLong.empty());
+    DumpParser parser = new DumpParser();
     byte[] bytes = text.getBytes(StandardCharsets.ISO_8859_1);
     parser.onText(bytes, bytes.length);
     Incident incident = Reports.incident(parser, Victim.getDefaultInstance());

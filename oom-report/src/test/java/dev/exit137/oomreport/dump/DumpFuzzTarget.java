@@ -1,7 +1,6 @@
 package dev.exit137.oomreport.dump;
 
 import dev.exit137.proto.v1.Incident;
-import java.util.OptionalLong;
 
 /** The long blocks are read whatever stands in them, into what is bounded. */
 public final class DumpFuzzTarget {
@@ -11,7 +10,7 @@ public final class DumpFuzzTarget {
 
   /** Called by Jazzer. */
   public static void fuzzerTestOneInput(byte[] input) {
-    DumpParser parser = new DumpParser(OptionalLong.empty());
+    DumpParser parser = new DumpParser();
     parser.onText(input, input.length);
     Incident.Builder incident = Incident.newBuilder();
     parser.addTo(incident);

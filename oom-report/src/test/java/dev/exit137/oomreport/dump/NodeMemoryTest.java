@@ -13,7 +13,6 @@ import dev.exit137.proto.v1.Zone;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.OptionalLong;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -91,7 +90,7 @@ class NodeMemoryTest {
 
   @Test
   void everyLineIsKnownAsOneOfTheReport() {
-    DumpParser parser = new DumpParser(OptionalLong.empty());
+    DumpParser parser = new DumpParser();
     Stream<String> others = Stream.of(
         "Mem-info:", "Node 0 DMA per-cpu:", "CPU    0: hi:  186, btch:  31 usd:   9", "HighMem: empty",
         "Normal per-cpu:",
@@ -111,7 +110,7 @@ class NodeMemoryTest {
 
   @Test
   void otherDriversLinesAreNotTaken() {
-    DumpParser parser = new DumpParser(OptionalLong.empty());
+    DumpParser parser = new DumpParser();
     Reports.offer(parser, "Mem-Info:");
     for (String line : List.of(
         "Node 0 is going away", "Node 0", "Node", "DMA engine: 3*4kB", "Normal free:x", "free: 12", "mapped", "0 pages",

@@ -10,7 +10,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.OptionalLong;
 import java.util.stream.Stream;
 
 /** Reports for tests, as latin-1 strings: one char is one byte. */
@@ -20,11 +19,10 @@ final class Reports {
   private Reports() {}
 
   static Incident read(String... lines) {
-    return read(OptionalLong.empty(), Victim.getDefaultInstance(), lines);
+    return read(new DumpParser(), Victim.getDefaultInstance(), lines);
   }
 
-  static Incident read(OptionalLong pageSizeBytes, Victim victim, String... lines) {
-    DumpParser parser = new DumpParser(pageSizeBytes);
+  static Incident read(DumpParser parser, Victim victim, String... lines) {
     for (String line : lines) {
       offer(parser, line);
     }
@@ -55,7 +53,7 @@ final class Reports {
   }
 
   static Incident readFixture(String name) {
-    DumpParser parser = new DumpParser(OptionalLong.empty());
+    DumpParser parser = new DumpParser();
     byte[] text = bytes(String.join("\n", fixture(name)));
     parser.onText(text, text.length);
     return incident(parser, Victim.getDefaultInstance());

@@ -6,7 +6,6 @@ import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.Task;
 import dev.exit137.proto.v1.Victim;
 import java.util.List;
-import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 
 class TaskTableTest {
@@ -82,7 +81,7 @@ class TaskTableTest {
 
   @Test
   void otherDriversLinesBetweenTwoRowsAreNoRows() {
-    DumpParser parser = new DumpParser(OptionalLong.empty());
+    DumpParser parser = new DumpParser();
     Reports.offer(parser, HEADER_4_19);
     assertThat(Reports.offer(parser, "[ 1234.567890] usb 1-1: new device")).isFalse();
     assertThat(Reports.offer(parser, "[drm] 1 2 3 4 5 6 7 8")).isFalse();
@@ -144,7 +143,7 @@ class TaskTableTest {
 
   @Test
   void aTableOfAMillionRowsKeepsTheLargestAndCountsTheRest() {
-    DumpParser parser = new DumpParser(OptionalLong.of(4096));
+    DumpParser parser = new DumpParser(4096);
     Reports.offer(parser, HEADER_4_19);
     for (int i = 0; i < 1_000_000; i++) {
       long rss = (i * 7919L) % 1_000_000;
@@ -182,11 +181,11 @@ class TaskTableTest {
   void theVictimTellsTheSizeOfAPageWhereNothingElseDoes() {
     String row = "[ 177372]     0 177372      571        3    51200       96             0 test_zswap";
     Victim victim = Victim.newBuilder().setPid(177372).setTotalVmBytes(36544 << 10).build();
-    Incident known = Reports.read(OptionalLong.empty(), victim, HEADER_4_19, row);
+    Incident known = Reports.read(new DumpParser(), victim, HEADER_4_19, row);
     assertThat(known.getPageSizeBytes()).isEqualTo(64 << 10);
     assertThat(known.getPageSizeAssumed()).isFalse();
     assertThat(known.getTasks(0).getRssBytes()).isEqualTo(3 * (64 << 10));
-    Incident ofThisMachine = Reports.read(OptionalLong.of(16 << 10), Victim.getDefaultInstance(), HEADER_4_19, row);
+    Incident ofThisMachine = Reports.read(new DumpParser(16 << 10), Victim.getDefaultInstance(), HEADER_4_19, row);
     assertThat(ofThisMachine.getTasks(0).getRssBytes()).isEqualTo(3 * (16 << 10));
     assertThat(ofThisMachine.getPageSizeAssumed()).isFalse();
     Incident assumed = Reports.read(HEADER_4_19, row);
@@ -196,7 +195,7 @@ class TaskTableTest {
 
   @Test
   void pageTablesThatAreNoPagesAreNotCountedAsSuch() {
-    Incident incident = Reports.read(OptionalLong.of(64 << 10), Victim.getDefaultInstance(),
+    Incident incident = Reports.read(new DumpParser(64 << 10), Victim.getDefaultInstance(),
         "[ pid ]   uid  tgid total_vm      rss nr_ptes swapents oom_score_adj name",
         "[  466]     0   466     8745        1      19       77             0 systemd-journal");
     assertThat(incident.getTasks(0).hasPgtablesBytes()).isFalse();

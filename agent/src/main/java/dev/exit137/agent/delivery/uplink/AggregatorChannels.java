@@ -6,12 +6,13 @@ import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /** A channel to each aggregator, made for its first stream and used for all. One thread, except for {@link #close}. */
 final class AggregatorChannels {
   private final Function<String, ManagedChannel> opener;
   private final Map<String, ManagedChannel> byAddress = new ConcurrentHashMap<>();
-  private Optional<ManagedChannel> last = Optional.empty();
+  private @Nullable ManagedChannel last;
 
   /** @param opener opens a channel to an address ({@code HOST:PORT}) */
   AggregatorChannels(Function<String, ManagedChannel> opener) {
@@ -26,9 +27,11 @@ final class AggregatorChannels {
    * @throws IllegalArgumentException if the address is not valid
    */
   ManagedChannel reconnect(String address) {
-    last.ifPresent(ManagedChannel::enterIdle);
+    if (last != null) {
+      last.enterIdle();
+    }
     ManagedChannel channel = byAddress.computeIfAbsent(address, opener);
-    last = Optional.of(channel);
+    last = channel;
     return channel;
   }
 

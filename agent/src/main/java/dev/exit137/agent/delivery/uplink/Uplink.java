@@ -88,7 +88,7 @@ public final class Uplink implements AutoCloseable {
   private long progressNanos;
   private boolean statusDue;
   private @Nullable Status failureSaid;
-  private Optional<Instant> awaySince;
+  private @Nullable Instant awaySince;
   private boolean closed;
 
   /**
@@ -115,7 +115,7 @@ public final class Uplink implements AutoCloseable {
     this.backoff = backoff;
     this.clock = clock;
     this.guard = guard;
-    awaySince = Optional.of(clock.instant());
+    awaySince = clock.instant();
   }
 
   private ManagedChannel open(String address) {
@@ -148,7 +148,7 @@ public final class Uplink implements AutoCloseable {
 
   /** Returns the time since which there is no stream; empty while there is one. */
   public Optional<Instant> awaySince() {
-    return awaySince;
+    return Optional.ofNullable(awaySince);
   }
 
   /** Sends the agent's status, if there is a stream. */
@@ -214,7 +214,7 @@ public final class Uplink implements AutoCloseable {
       if (!connected) {
         connected = true;
         stream = this;
-        awaySince = Optional.empty();
+        awaySince = null;
         source.onConnected();
         statusDue = true;
       }
@@ -305,7 +305,7 @@ public final class Uplink implements AutoCloseable {
         channels.discard(address);
       }
       say(status);
-      awaySince = awaySince.or(() -> Optional.of(clock.instant()));
+      awaySince = awaySince == null ? clock.instant() : awaySince;
     }
 
     /** Logs a failure once for each kind of failure in a row. */
