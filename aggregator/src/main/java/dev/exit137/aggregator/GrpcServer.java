@@ -42,6 +42,7 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.InstantSource;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.Executor;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
@@ -229,12 +230,12 @@ public final class GrpcServer implements AutoCloseable {
 
   private static ServerCredentials credentials(AccessConfig access, Refusals refusals, InstantSource clock)
       throws UnusableFileException {
-    if (access.certificate().isEmpty()) {
+    if (access.certificate() == null) {
       return InsecureServerCredentials.create();
     }
     return Tls.server(
-        access.certificate().get(),
-        access.key().orElseThrow(),
+        access.certificate(),
+        Objects.requireNonNull(access.key()),
         access.clientAuthorities(),
         clock,
         why -> refusals.add(Refusals.Reason.CERTIFICATE, "a client: " + why));

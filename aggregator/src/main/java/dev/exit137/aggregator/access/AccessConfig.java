@@ -2,45 +2,45 @@ package dev.exit137.aggregator.access;
 
 import dev.exit137.daemon.tls.FlagFile;
 import java.util.List;
-import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The security settings of an aggregator, checked here once. With none set, the aggregator speaks plaintext, and every
  * client that reaches it may publish and read.
  *
- * @param certificate of the aggregator, PEM, followed by the intermediate authorities; with it, only TLS is spoken
- * @param key of that certificate, PEM, PKCS#8
- * @param clientAuthorities the authorities that sign the certificates of clients, PEM; needs TLS
- * @param tokens which tokens of service accounts are accepted
- * @param mayPublish names of callers that may publish; a star at the end stands for any rest. {@code node:NAME} may
- *     publish for node NAME only, any other name for all nodes
- * @param mayRead names of callers that may read; when empty, every caller with a valid certificate may read
+ * @param certificate of the aggregator, PEM, the authorities between after it; with it, only TLS is spoken; null for
+ *     none
+ * @param key of that certificate, PEM, PKCS#8; null for none
+ * @param clientAuthorities vouch for the certificates of clients, PEM; needs TLS; null for none
+ * @param tokens which tokens of service accounts are taken; null for none
+ * @param mayPublish names of callers that may publish; a star at the end stands for the rest. {@code node:NAME} may
+ *     publish for node NAME alone, another one for all nodes
+ * @param mayRead names of callers that may read; when empty, whoever has a good certificate may
  */
 public record AccessConfig(
-    Optional<FlagFile> certificate,
-    Optional<FlagFile> key,
-    Optional<FlagFile> clientAuthorities,
-    Optional<TokenConfig> tokens,
+    @Nullable FlagFile certificate,
+    @Nullable FlagFile key,
+    @Nullable FlagFile clientAuthorities,
+    @Nullable TokenConfig tokens,
     List<String> mayPublish,
     List<String> mayRead) {
   /** Agents, each for its own node. */
   public static final List<String> DEFAULT_MAY_PUBLISH = List.of("node:*");
 
-  /** Plaintext; every caller may publish and read. */
-  public static final AccessConfig OPEN = new AccessConfig(
-      Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(), DEFAULT_MAY_PUBLISH, List.of());
+  /** Plaintext, and everyone may publish and read. */
+  public static final AccessConfig OPEN = new AccessConfig(null, null, null, null, DEFAULT_MAY_PUBLISH, List.of());
 
   /** @throws IllegalArgumentException names the setting and the rule */
   public AccessConfig {
     mayPublish = List.copyOf(mayPublish);
     mayRead = List.copyOf(mayRead);
-    if (certificate.isPresent() != key.isPresent()) {
+    if ((certificate == null) != (key == null)) {
       throw new IllegalArgumentException("--tls-cert and --tls-key need each other: give both");
     }
-    if (clientAuthorities.isPresent() && certificate.isEmpty()) {
+    if (clientAuthorities != null && certificate == null) {
       throw new IllegalArgumentException("--tls-client-ca needs TLS: give --tls-cert and --tls-key");
     }
-    boolean knowsCallers = clientAuthorities.isPresent() || tokens.isPresent();
+    boolean knowsCallers = clientAuthorities != null || tokens != null;
     if (!knowsCallers && !(mayRead.isEmpty() && mayPublish.equals(DEFAULT_MAY_PUBLISH))) {
       throw new IllegalArgumentException(
           "--allow-publish and --allow-read need to know who calls: give --tls-client-ca or --token-jwks");
@@ -55,7 +55,7 @@ public record AccessConfig(
 
   /** Whether callers must authenticate. */
   public boolean knowsCallers() {
-    return clientAuthorities.isPresent() || tokens.isPresent();
+    return clientAuthorities != null || tokens != null;
   }
 
   private static void checkName(String flag, String name) {

@@ -28,6 +28,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.stream.Collectors;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import javax.net.ssl.SSLSession;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Authenticates the callers and rejects calls without permission. Health checks need no permission, because they name
@@ -47,7 +48,7 @@ public final class AccessControl implements ServerInterceptor, AutoCloseable {
   private final Refusals refusals;
   private final InstantSource clock;
   private final Guard guard;
-  private final Optional<TokenVerifier> tokens;
+  private final @Nullable TokenVerifier tokens;
 
   /**
    * Reads the keys that verify tokens from a file, or starts to fetch them.
@@ -61,13 +62,11 @@ public final class AccessControl implements ServerInterceptor, AutoCloseable {
         refusals,
         clock,
         guard,
-        config.tokens().isPresent()
-            ? Optional.of(new TokenVerifier(config.tokens().get(), clock, guard))
-            : Optional.empty());
+        config.tokens() == null ? null : new TokenVerifier(config.tokens(), clock, guard));
   }
 
   AccessControl(
-      AccessConfig config, Refusals refusals, InstantSource clock, Guard guard, Optional<TokenVerifier> tokens) {
+      AccessConfig config, Refusals refusals, InstantSource clock, Guard guard, @Nullable TokenVerifier tokens) {
     this.config = config;
     this.refusals = refusals;
     this.clock = clock;
@@ -82,11 +81,11 @@ public final class AccessControl implements ServerInterceptor, AutoCloseable {
     if (HealthGrpc.SERVICE_NAME.equals(service) || !config.knowsCallers()) {
       return next.startCall(call, headers);
     }
-    Optional<String> token = tokens.isPresent() ? token(headers) : Optional.empty();
+    String token = tokens == null ? null : token(headers).orElse(null);
     Context context = Context.current();
-    CompletableFuture<TokenKeys> keys = token
-        .map(shown -> tokens.get().keysFor(shown))
-        .orElse(CompletableFuture.completedFuture(TokenKeys.NONE));
+    CompletableFuture<TokenKeys> keys = tokens == null || token == null
+        ? CompletableFuture.completedFuture(TokenKeys.NONE)
+        : tokens.keysFor(token);
     if (keys.isDone()) {
       return begin(call, headers, next, context, token, keys.join());
     }
@@ -101,7 +100,7 @@ public final class AccessControl implements ServerInterceptor, AutoCloseable {
       Metadata headers,
       ServerCallHandler<ReqT, RespT> next,
       Context context,
-      Optional<String> token,
+      @Nullable String token,
       TokenKeys keys) {
     try {
       Proofs proofs = proofs(call, token, keys);
@@ -134,9 +133,9 @@ public final class AccessControl implements ServerInterceptor, AutoCloseable {
         .filter(name -> Caller.isAmong(config.mayPublish(), name))
         .collect(Collectors.toSet());
     if (allowed.isEmpty()) {
-      String tokenRule = config.tokens()
-          .map(rules -> "; tokens name a node only of --token-service-account " + String.join(",", rules.agents()))
-          .orElse("");
+      String tokenRule = config.tokens() == null
+          ? ""
+          : "; tokens name a node only of --token-service-account " + String.join(",", config.tokens().agents());
       throw denied(proofs, "publish", "--allow-publish " + String.join(",", config.mayPublish()) + tokenRule);
     }
     boolean forAll = allowed.stream().anyMatch(name -> !name.startsWith(Caller.NODE));
@@ -176,14 +175,14 @@ public final class AccessControl implements ServerInterceptor, AutoCloseable {
     }
   }
 
-  private Proofs proofs(ServerCall<?, ?> call, Optional<String> token, TokenKeys keys) throws StatusException {
+  private Proofs proofs(ServerCall<?, ?> call, @Nullable String token, TokenKeys keys) throws StatusException {
     Proofs proofs = new Proofs();
     Optional<X509Certificate> certificate = certificate(call);
     if (certificate.isPresent()) {
       addCertificate(certificate.get(), proofs);
     }
-    if (token.isPresent()) {
-      TokenVerifier.Proof proof = tokens.orElseThrow().verify(token.get(), keys);
+    if (tokens != null && token != null) {
+      TokenVerifier.Proof proof = tokens.verify(token, keys);
       proofs.names.addAll(proof.names());
       proofs.hold(proof.until());
     } else if (certificate.isEmpty()) {
@@ -195,10 +194,10 @@ public final class AccessControl implements ServerInterceptor, AutoCloseable {
   private String wanted() {
     String certificate = "a client certificate (--tls-cert, --tls-key)";
     String token = "a token (--token-file)";
-    if (config.clientAuthorities().isEmpty()) {
+    if (config.clientAuthorities() == null) {
       return "give " + token;
     }
-    return tokens.isEmpty() ? "give " + certificate : "give " + certificate + " or " + token;
+    return tokens == null ? "give " + certificate : "give " + certificate + " or " + token;
   }
 
   private void addCertificate(X509Certificate certificate, Proofs proofs) throws StatusException {
@@ -262,6 +261,8 @@ public final class AccessControl implements ServerInterceptor, AutoCloseable {
   /** Stops fetching keys; the calls that wait for keys are answered. */
   @Override
   public void close() {
-    tokens.ifPresent(TokenVerifier::close);
+    if (tokens != null) {
+      tokens.close();
+    }
   }
 }

@@ -7,7 +7,6 @@ import java.net.URL;
 import java.text.ParseException;
 import java.time.Duration;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
@@ -40,8 +39,8 @@ final class FetchedKeys implements TokenKeys.Source {
       Executors.newSingleThreadScheduledExecutor(Thread.ofPlatform().name("exit137-keys").daemon().factory());
   private volatile TokenKeys atHand = TokenKeys.NONE;
 
-  // Used by the thread only.
-  private Optional<String> loggedFailure = Optional.empty();
+  // Only the thread.
+  private @Nullable String loggedFailure;
 
   // Guarded by this.
   private @Nullable CompletableFuture<TokenKeys> fetching;
@@ -82,7 +81,7 @@ final class FetchedKeys implements TokenKeys.Source {
   private void fetch() {
     TokenKeys fetched = retrieve();
     log(fetched.failure());
-    if (fetched.failure().isEmpty()) {
+    if (fetched.failure() == null) {
       atHand = fetched;
     }
     @Nullable CompletableFuture<TokenKeys> waiting;
@@ -107,18 +106,18 @@ final class FetchedKeys implements TokenKeys.Source {
     }
   }
 
-  private void log(Optional<String> failure) {
-    if (failure.isPresent() && !failure.equals(loggedFailure)) {
+  private void log(@Nullable String failure) {
+    if (failure != null && !failure.equals(loggedFailure)) {
       LOG.warn("the keys that check tokens cannot be fetched from {}: {}; those from before stay in use", url,
-          failure.get());
-    } else if (failure.isEmpty() && loggedFailure.isPresent()) {
+          failure);
+    } else if (failure == null && loggedFailure != null) {
       LOG.info("the keys that check tokens are fetched from {} again", url);
     }
     loggedFailure = failure;
   }
 
   private TokenKeys failed(String why) {
-    return new TokenKeys(atHand.set(), Optional.of(why));
+    return new TokenKeys(atHand.set(), why);
   }
 
   /** Stops fetching; the calls that wait for keys are answered. */

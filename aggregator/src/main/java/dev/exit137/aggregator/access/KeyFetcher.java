@@ -10,7 +10,6 @@ import java.io.IOException;
 import java.net.HttpURLConnection;
 import java.net.URL;
 import java.time.InstantSource;
-import java.util.Optional;
 import javax.net.ssl.SSLSocketFactory;
 import org.jspecify.annotations.Nullable;
 
@@ -22,28 +21,28 @@ final class KeyFetcher extends DefaultResourceRetriever {
   private static final int TIMEOUT_MILLIS = 2_000;
   private static final int MAX_BYTES = 1 << 20;
 
-  private final Optional<Reloaded<String>> bearer;
+  private final @Nullable Reloaded<String> bearer;
 
-  KeyFetcher(Optional<FlagFile> authorities, Optional<FlagFile> bearer, InstantSource clock)
+  KeyFetcher(@Nullable FlagFile authorities, @Nullable FlagFile bearer, InstantSource clock)
       throws UnusableFileException {
     super(TIMEOUT_MILLIS, TIMEOUT_MILLIS, MAX_BYTES, true, sockets(authorities, clock));
-    this.bearer = bearer.isPresent() ? Optional.of(BearerToken.in(bearer.get())) : Optional.empty();
+    this.bearer = bearer == null ? null : BearerToken.in(bearer);
   }
 
-  /** Null for the authorities of the JDK. */
-  private static @Nullable SSLSocketFactory sockets(Optional<FlagFile> authorities, InstantSource clock)
+  /** Null for those of the JDK. */
+  private static @Nullable SSLSocketFactory sockets(@Nullable FlagFile authorities, InstantSource clock)
       throws UnusableFileException {
-    return authorities.isPresent() ? Tls.sockets(authorities.get(), clock) : null;
+    return authorities == null ? null : Tls.sockets(authorities, clock);
   }
 
   @Override
   protected HttpURLConnection openHTTPConnection(URL url) throws IOException {
     HttpURLConnection connection = super.openHTTPConnection(url);
-    bearer.ifPresent(token -> {
-      connection.setRequestProperty("Authorization", "Bearer " + token.get());
-      // A redirect would send the token to another server.
+    if (bearer != null) {
+      connection.setRequestProperty("Authorization", "Bearer " + bearer.get());
+      // The token is for this server alone.
       connection.setInstanceFollowRedirects(false);
-    });
+    }
     return connection;
   }
 }

@@ -3,23 +3,23 @@ package dev.exit137.aggregator.access;
 import dev.exit137.daemon.tls.FlagFile;
 import java.net.URI;
 import java.util.List;
-import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The tokens of Kubernetes service accounts that are accepted.
  *
  * @param jwks the keys of the cluster that signs them (RFC 7517): a file, or a URL
- * @param jwksCa the authority that signs the certificate of the URL's server; the JDK's authorities if empty
- * @param jwksBearer the token for that server; empty for none
- * @param audience the required audience
- * @param issuer the required issuer
- * @param agents service accounts, {@code NAMESPACE:NAME}, with tokens that prove the node that they name. For other
- *     accounts the node proves nothing: every user who may start a pod can get such a token
+ * @param jwksCa whose certificate the URL's server must have; the JDK's authorities where null
+ * @param jwksBearer the token to show there; null for none
+ * @param audience for whom they must be made
+ * @param issuer who must have made them
+ * @param agents service accounts, {@code NAMESPACE:NAME}, whose tokens speak for the node that they name: of others
+ *     anyone who may start a pod can have one
  */
 public record TokenConfig(
     String jwks,
-    Optional<FlagFile> jwksCa,
-    Optional<FlagFile> jwksBearer,
+    @Nullable FlagFile jwksCa,
+    @Nullable FlagFile jwksBearer,
     String audience,
     String issuer,
     List<String> agents) {
@@ -34,7 +34,7 @@ public record TokenConfig(
     if (jwks.startsWith("http:") && !isLoopback(jwks)) {
       throw new IllegalArgumentException("--token-jwks " + jwks + " can be forged on its way: give an https URL, or a file");
     }
-    if (!isUrl(jwks) && (jwksCa.isPresent() || jwksBearer.isPresent())) {
+    if (!isUrl(jwks) && (jwksCa != null || jwksBearer != null)) {
       throw new IllegalArgumentException(
           "--token-jwks-ca and --token-jwks-bearer are for a URL, and --token-jwks " + jwks + " is a file");
     }

@@ -3,17 +3,17 @@ package dev.exit137.aggregator.access;
 import com.nimbusds.jose.jwk.JWKSet;
 import com.nimbusds.jose.proc.SecurityContext;
 import java.text.ParseException;
-import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The public keys that verify tokens.
  *
- * @param failure why these keys are not the newest; empty if they are recent enough
+ * @param failure why these are not the newest; null where they are as new as is needed
  */
-record TokenKeys(JWKSet set, Optional<String> failure) implements SecurityContext {
-  /** No keys. */
-  static final TokenKeys NONE = new TokenKeys(new JWKSet(), Optional.empty());
+record TokenKeys(JWKSet set, @Nullable String failure) implements SecurityContext {
+  /** None. */
+  static final TokenKeys NONE = new TokenKeys(new JWKSet(), null);
 
   /** Supplies the keys. Safe for all threads. */
   interface Source extends AutoCloseable {
@@ -39,6 +39,6 @@ record TokenKeys(JWKSet set, Optional<String> failure) implements SecurityContex
     if (set.isEmpty()) {
       throw new ParseException("there is no key in it", 0);
     }
-    return new TokenKeys(set, Optional.empty());
+    return new TokenKeys(set, null);
   }
 }

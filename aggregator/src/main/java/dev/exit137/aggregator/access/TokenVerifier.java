@@ -112,8 +112,8 @@ final class TokenVerifier implements AutoCloseable {
 
   private static List<JWK> select(JWKSelector selector, TokenKeys keys) throws KeySourceException {
     List<JWK> fitting = selector.select(keys.set());
-    if (fitting.isEmpty() && keys.failure().isPresent()) {
-      throw new KeySourceException(keys.failure().get());
+    if (fitting.isEmpty() && keys.failure() != null) {
+      throw new KeySourceException(keys.failure());
     }
     return fitting;
   }

@@ -52,7 +52,9 @@ final class Summaries {
 
   private static TimeBucket bucket(SummaryRow row) {
     TimeBucket.Builder bucket = TimeBucket.newBuilder().setCounts(counts(row));
-    row.spanNanos().ifPresent(nanos -> bucket.setStart(Timestamps.fromNanos(nanos)));
+    if (row.spanNanos() != null) {
+      bucket.setStart(Timestamps.fromNanos(row.spanNanos()));
+    }
     return bucket.build();
   }
 
@@ -63,8 +65,12 @@ final class Summaries {
             .setOoms(row.ooms())
             .setEvents(row.events())
             .setRecoveredEvents(row.recovered());
-    row.firstNanos().ifPresent(nanos -> counts.setFirstTime(Timestamps.fromNanos(nanos)));
-    row.lastNanos().ifPresent(nanos -> counts.setLastTime(Timestamps.fromNanos(nanos)));
+    if (row.firstNanos() != null) {
+      counts.setFirstTime(Timestamps.fromNanos(row.firstNanos()));
+    }
+    if (row.lastNanos() != null) {
+      counts.setLastTime(Timestamps.fromNanos(row.lastNanos()));
+    }
     return counts.build();
   }
 

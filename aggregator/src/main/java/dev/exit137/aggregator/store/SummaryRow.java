@@ -4,34 +4,34 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The counts of a group of events. Times are nanoseconds since 1970.
  *
- * @param rank 0 for all events, 1 for the group with most kills, maxGroups + 1 for all other groups together
- * @param inSpan whether the counts are those of one span of time
- * @param spanNanos when that span begins; empty for the events of unknown time
- * @param groups the number of groups
+ * @param rank 0 for all, 1 for the group with most kills, one more than the most groups for all others
+ * @param inSpan only those in one span of time
+ * @param spanNanos when that span begins; null for the events whose time is not known
+ * @param groups how many groups there are
  * @param kills processes killed
  * @param ooms distinct incidents
  * @param events all events
- * @param recovered the recovered events among them
- * @param firstNanos time of the earliest; empty if none is known
- * @param lastNanos time of the latest
- * @param key the common values of the group, in the query's order, unknown values being empty; only of a group
+ * @param recovered recovered ones of these
+ * @param firstNanos time of the earliest; null when none is known
+ * @param lastNanos time of the latest; null when none is known
+ * @param key what the events have in common, in the query's order, unknown values being empty; only of a group
  */
 public record SummaryRow(
     int rank,
     boolean inSpan,
-    OptionalLong spanNanos,
+    @Nullable Long spanNanos,
     long groups,
     long kills,
     long ooms,
     long events,
     long recovered,
-    OptionalLong firstNanos,
-    OptionalLong lastNanos,
+    @Nullable Long firstNanos,
+    @Nullable Long lastNanos,
     List<String> key) {
   private static final int COLUMNS_BEFORE_KEY = 10;
 
@@ -46,19 +46,19 @@ public record SummaryRow(
     return new SummaryRow(
         rank,
         row.getBoolean("in_span"),
-        optional(row, "bucket"),
+        nanos(row, "bucket"),
         row.getLong("groups"),
         row.getLong("kills"),
         row.getLong("ooms"),
         row.getLong("events"),
         row.getLong("recovered"),
-        optional(row, "first_nanos"),
-        optional(row, "last_nanos"),
+        nanos(row, "first_nanos"),
+        nanos(row, "last_nanos"),
         key);
   }
 
-  private static OptionalLong optional(ResultSet row, String column) throws SQLException {
+  private static @Nullable Long nanos(ResultSet row, String column) throws SQLException {
     long value = row.getLong(column);
-    return row.wasNull() ? OptionalLong.empty() : OptionalLong.of(value);
+    return row.wasNull() ? null : value;
   }
 }

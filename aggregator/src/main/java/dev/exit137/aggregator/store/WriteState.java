@@ -4,6 +4,7 @@ import dev.exit137.daemon.guard.Guard;
 import java.sql.SQLException;
 import java.util.Optional;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.sqlite.SQLiteErrorCode;
@@ -20,7 +21,7 @@ final class WriteState {
 
   private final Guard guard;
   private Consumer<Optional<String>> listener = failure -> {};
-  private volatile Optional<String> failure = Optional.empty();
+  private volatile @Nullable String failure;
   private volatile boolean damaged;
 
   /** @param guard catches the exceptions of the listener */
@@ -31,17 +32,17 @@ final class WriteState {
   /** Reports the current state to the listener, and then every change. */
   synchronized void onChange(Consumer<Optional<String>> newListener) {
     listener = newListener;
-    listener.accept(failure);
+    listener.accept(failure());
   }
 
   /** Why nothing can be stored; empty while the store can write. */
   Optional<String> failure() {
-    return failure;
+    return Optional.ofNullable(failure);
   }
 
   /** Whether the failure can pass without an administrator. */
   boolean mayPass() {
-    return failure.isPresent() && !damaged;
+    return failure != null && !damaged;
   }
 
   /**
@@ -54,12 +55,12 @@ final class WriteState {
       return false;
     }
     switch (SQLiteErrorCode.getErrorCode(sql.getErrorCode() & PRIMARY_CODE)) {
-      case SQLITE_FULL -> change(Optional.of("the disk is full (" + sql.getMessage() + ")"));
+      case SQLITE_FULL -> change("the disk is full (" + sql.getMessage() + ")");
       case SQLITE_IOERR, SQLITE_READONLY, SQLITE_CANTOPEN ->
-          change(Optional.of("the disk does not work (" + sql.getMessage() + ")"));
+          change("the disk does not work (" + sql.getMessage() + ")");
       case SQLITE_CORRUPT, SQLITE_NOTADB -> {
         damaged = true;
-        change(Optional.of("the store's file is damaged; stop the aggregator and see to it (" + sql.getMessage() + ")"));
+        change("the store's file is damaged; stop the aggregator and see to it (" + sql.getMessage() + ")");
       }
       case SQLITE_BUSY, SQLITE_LOCKED -> LOG.warn("another program holds the store: {}", sql.getMessage());
       default -> {
@@ -71,27 +72,27 @@ final class WriteState {
 
   /** Reports that the disk has no free space at the start. */
   void noRoom() {
-    change(Optional.of("the disk is full"));
+    change("the disk is full");
   }
 
   /** Reports that the store can write again. */
   void recovered() {
-    change(Optional.empty());
+    change(null);
   }
 
-  private synchronized void change(Optional<String> now) {
-    if (damaged && now.isEmpty()) {
+  private synchronized void change(@Nullable String now) {
+    if (damaged && now == null) {
       return;
     }
-    boolean news = failure.isPresent() != now.isPresent();
+    boolean news = (failure == null) != (now == null);
     failure = now;
     if (news) {
-      if (now.isPresent()) {
-        LOG.error("no events are stored or acknowledged, their agents keep them: {}", now.get());
+      if (now != null) {
+        LOG.error("no events are stored or acknowledged, their agents keep them: {}", now);
       } else {
         LOG.info("events are stored again");
       }
-      guard.run("store", () -> listener.accept(now));
+      guard.run("store", () -> listener.accept(Optional.ofNullable(now)));
     }
   }
 }

@@ -24,7 +24,6 @@ import java.time.InstantSource;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
@@ -65,7 +64,7 @@ class AccessControlTest {
     InstantSource clock = InstantSource.fixed(BEGIN);
     accessControl = new AccessControl(
         TestTokens.accessConfig(URL_OF_KEYS), refusals, clock, guard,
-        Optional.of(new TokenVerifier(TestTokens.config(URL_OF_KEYS), keys, clock)));
+        new TokenVerifier(TestTokens.config(URL_OF_KEYS), keys, clock));
     answer(() -> TestTokens.jwks(old));
     awaitBegun(publish(old, "worker-0"), "worker-0");
   }

@@ -16,7 +16,6 @@ import java.time.Instant;
 import java.util.Date;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.stream.Stream;
 
 /** A cluster that signs tokens of service accounts with one key. */
@@ -43,13 +42,13 @@ public final class TestTokens {
   /** Takes them, and lets their service account publish for its node, and read. */
   public static AccessConfig accessConfig(String jwks) {
     return new AccessConfig(
-        Optional.empty(), Optional.empty(), Optional.empty(), Optional.of(config(jwks)),
+        null, null, null, config(jwks),
         AccessConfig.DEFAULT_MAY_PUBLISH, List.of(ACCOUNT));
   }
 
   static TokenConfig config(String jwks) {
     return new TokenConfig(
-        jwks, Optional.empty(), Optional.empty(), "exit137", ISSUER, List.of("exit137:exit137-agent"));
+        jwks, null, null, "exit137", ISSUER, List.of("exit137:exit137-agent"));
   }
 
   /** Of a pod on a node. */

@@ -81,19 +81,19 @@ public final class AccessOptions {
   public AccessConfig config() {
     try {
       boolean anyToken = jwks.isPresent() || jwksAuthorities.isPresent() || jwksBearer.isPresent() || audience.isPresent() || issuer.isPresent() || agents != null;
-      Optional<TokenConfig> tokens = anyToken
-          ? Optional.of(new TokenConfig(
+      TokenConfig tokens = anyToken
+          ? new TokenConfig(
               jwks.orElse(""),
-              jwksAuthorities.map(path -> new FlagFile("--token-jwks-ca", path)),
-              jwksBearer.map(path -> new FlagFile("--token-jwks-bearer", path)),
+              jwksAuthorities.map(path -> new FlagFile("--token-jwks-ca", path)).orElse(null),
+              jwksBearer.map(path -> new FlagFile("--token-jwks-bearer", path)).orElse(null),
               audience.orElse(""),
               issuer.orElse(""),
-              agents == null ? List.of() : agents))
-          : Optional.empty();
+              agents == null ? List.of() : agents)
+          : null;
       return new AccessConfig(
-          certificate.map(path -> new FlagFile("--tls-cert", path)),
-          key.map(path -> new FlagFile("--tls-key", path)),
-          clientAuthorities.map(path -> new FlagFile("--tls-client-ca", path)),
+          certificate.map(path -> new FlagFile("--tls-cert", path)).orElse(null),
+          key.map(path -> new FlagFile("--tls-key", path)).orElse(null),
+          clientAuthorities.map(path -> new FlagFile("--tls-client-ca", path)).orElse(null),
           tokens,
           mayPublish,
           mayRead == null ? List.of() : mayRead);

@@ -120,10 +120,10 @@ public final class AggregatorOptions {
 
   private void checkPlaintext(AccessConfig access) {
     String broken = null;
-    if (access.certificate().isPresent()) {
+    if (access.certificate() != null) {
       broken = plaintext ? "--plaintext and --tls-cert exclude each other: give one" : null;
     } else if (!listen.isLoopback()) {
-      if (access.tokens().isPresent()) {
+      if (access.tokens() != null) {
         broken = "tokens must not be read by others on their way to " + listen + ": give --tls-cert and --tls-key, too";
       } else if (!plaintext) {
         broken = "others can reach " + listen + ", and listen in: give --plaintext for that, or let 'exit137 aggregator'"

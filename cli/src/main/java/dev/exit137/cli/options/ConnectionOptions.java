@@ -69,11 +69,11 @@ public final class ConnectionOptions {
       check(!plaintext, "--plaintext and --tls-ca exclude each other: give one");
     }
     return ClientSecurity.open(
-        authorities.map(path -> new FlagFile("--tls-ca", path)),
+        authorities.map(path -> new FlagFile("--tls-ca", path)).orElse(null),
         certificate.map(path -> new Tls.ClientCertificate(
-            new FlagFile("--tls-cert", path), new FlagFile("--tls-key", key.orElseThrow()))),
-        serverName,
-        token.map(path -> new FlagFile("--token-file", path)),
+            new FlagFile("--tls-cert", path), new FlagFile("--tls-key", key.orElseThrow()))).orElse(null),
+        serverName.orElse(null),
+        token.map(path -> new FlagFile("--token-file", path)).orElse(null),
         clock);
   }
 

@@ -16,7 +16,6 @@ import io.grpc.health.v1.HealthGrpc;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.InstantSource;
-import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
@@ -54,10 +53,10 @@ class AccessTest {
     Path key = directory.resolve("client.key");
     ca.issue("client", names).write(certificate, key);
     return ClientSecurity.open(
-        Optional.of(caFile),
-        Optional.of(new Tls.ClientCertificate(new FlagFile("--tls-cert", certificate), new FlagFile("--tls-key", key))),
-        Optional.empty(),
-        Optional.empty(),
+        caFile,
+        new Tls.ClientCertificate(new FlagFile("--tls-cert", certificate), new FlagFile("--tls-key", key)),
+        null,
+        null,
         InstantSource.system());
   }
 
@@ -146,7 +145,7 @@ class AccessTest {
   void aProbeAsksForTheHealthWithoutACertificate() throws Exception {
     ClientSecurity probe =
         ClientSecurity.open(
-            Optional.of(caFile), Optional.empty(), Optional.empty(), Optional.empty(), InstantSource.system());
+            caFile, null, null, null, InstantSource.system());
     try (SecuredAggregator aggregator = aggregator()) {
       ManagedChannel channel = probe.channelTo(aggregator.address()).build();
       try {

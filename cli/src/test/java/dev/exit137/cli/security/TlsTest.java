@@ -13,7 +13,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
-import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
@@ -68,11 +67,11 @@ class TlsTest {
 
   private ClientSecurity agent() throws IOException {
     return ClientSecurity.open(
-        Optional.of(new FlagFile("--tls-ca", Path.of(caFile))),
-        Optional.of(new Tls.ClientCertificate(
-            new FlagFile("--tls-cert", clientCertificate), new FlagFile("--tls-key", clientKey))),
-        Optional.empty(),
-        Optional.empty(),
+        new FlagFile("--tls-ca", Path.of(caFile)),
+        new Tls.ClientCertificate(
+            new FlagFile("--tls-cert", clientCertificate), new FlagFile("--tls-key", clientKey)),
+        null,
+        null,
         InstantSource.system());
   }
 

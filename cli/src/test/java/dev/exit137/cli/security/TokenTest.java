@@ -33,7 +33,6 @@ import java.time.InstantSource;
 import java.util.Date;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
@@ -111,10 +110,10 @@ class TokenTest {
     Path fresh = Files.writeString(directory.resolve("token.new"), token + "\n");
     Files.move(fresh, tokenFile, StandardCopyOption.REPLACE_EXISTING);
     return ClientSecurity.open(
-        Optional.of(new FlagFile("--tls-ca", caFile)),
-        Optional.empty(),
-        Optional.empty(),
-        Optional.of(new FlagFile("--token-file", tokenFile)),
+        new FlagFile("--tls-ca", caFile),
+        null,
+        null,
+        new FlagFile("--token-file", tokenFile),
         InstantSource.system());
   }
 

@@ -7,7 +7,7 @@ import io.grpc.InsecureChannelCredentials;
 import io.grpc.Status;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import java.time.InstantSource;
-import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The settings for a connection of an agent or a consumer to an aggregator. Changed files are read again: a token with
@@ -16,13 +16,13 @@ import java.util.Optional;
 public final class ClientSecurity {
   /** Neither TLS nor a token. */
   public static final ClientSecurity PLAINTEXT =
-      new ClientSecurity(false, InsecureChannelCredentials.create(), Optional.empty());
+      new ClientSecurity(false, InsecureChannelCredentials.create(), null);
 
   private final boolean tls;
   private final ChannelCredentials credentials;
-  private final Optional<String> serverName;
+  private final @Nullable String serverName;
 
-  private ClientSecurity(boolean tls, ChannelCredentials credentials, Optional<String> serverName) {
+  private ClientSecurity(boolean tls, ChannelCredentials credentials, @Nullable String serverName) {
     this.tls = tls;
     this.credentials = credentials;
     this.serverName = serverName;
@@ -31,34 +31,34 @@ public final class ClientSecurity {
   /**
    * Reads the files.
    *
-   * @param authorities empty for plaintext
-   * @param certificate the client's own certificate; only with authorities
-   * @param serverName the required name in the aggregator's certificate; the name in the address if empty
-   * @param token sent with each call, only over TLS or to the loopback
+   * @param authorities null for plaintext
+   * @param certificate shown to the aggregator, only with authorities; null for none
+   * @param serverName the name that the aggregator's certificate must have; that of the address where null
+   * @param token sent with each call, by TLS or to the loopback only; null for none
    * @param clock the wall clock
    */
   public static ClientSecurity open(
-      Optional<FlagFile> authorities,
-      Optional<Tls.ClientCertificate> certificate,
-      Optional<String> serverName,
-      Optional<FlagFile> token,
+      @Nullable FlagFile authorities,
+      Tls.@Nullable ClientCertificate certificate,
+      @Nullable String serverName,
+      @Nullable FlagFile token,
       InstantSource clock)
       throws UnusableFileException {
     ChannelCredentials credentials =
-        authorities.isPresent()
-            ? Tls.client(authorities.get(), certificate, clock)
-            : InsecureChannelCredentials.create();
-    if (token.isPresent()) {
-      CallCredentials bearer = new BearerToken(token.get());
+        authorities == null ? InsecureChannelCredentials.create() : Tls.client(authorities, certificate, clock);
+    if (token != null) {
+      CallCredentials bearer = new BearerToken(token);
       credentials = CompositeChannelCredentials.create(credentials, bearer);
     }
-    return new ClientSecurity(authorities.isPresent(), credentials, serverName);
+    return new ClientSecurity(authorities != null, credentials, serverName);
   }
 
   /** Returns a builder of a channel to HOST:PORT. */
   public NettyChannelBuilder channelTo(String address) {
     NettyChannelBuilder builder = NettyChannelBuilder.forTarget("dns:///" + address, credentials);
-    serverName.ifPresent(builder::overrideAuthority);
+    if (serverName != null) {
+      builder.overrideAuthority(serverName);
+    }
     return builder;
   }
 

@@ -12,12 +12,12 @@ import io.grpc.util.AdvancedTlsX509TrustManager.Verification;
 import java.security.GeneralSecurityException;
 import java.time.InstantSource;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.function.Consumer;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLException;
 import javax.net.ssl.SSLSocketFactory;
 import javax.net.ssl.TrustManager;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Both sides of TLS, with the JDK's own provider: it accepts keys of any kind, unpacks no library, and explains in
@@ -32,21 +32,21 @@ public final class Tls {
    * The credentials of the aggregator. A client may connect without a certificate; if it sends one, the certificate
    * must be valid.
    *
-   * @param clientAuthorities empty: clients are not asked for a certificate
+   * @param clientAuthorities null: nobody is asked for a certificate
    * @param clock the wall clock
    * @param onRefusedClient gets the reason why a client's certificate was rejected; on the network thread
    */
   public static ServerCredentials server(
       FlagFile certificate,
       FlagFile key,
-      Optional<FlagFile> clientAuthorities,
+      @Nullable FlagFile clientAuthorities,
       InstantSource clock,
       Consumer<String> onRefusedClient)
       throws UnusableFileException {
     SslContextBuilder builder = SslContextBuilder.forServer(new OwnCertificate(certificate, key, clock));
-    if (clientAuthorities.isPresent()) {
+    if (clientAuthorities != null) {
       builder.clientAuth(ClientAuth.OPTIONAL).trustManager(new TrustedAuthorities(
-          clientAuthorities.get(), Verification.CERTIFICATE_ONLY_VERIFICATION, clock, onRefusedClient));
+          clientAuthorities, Verification.CERTIFICATE_ONLY_VERIFICATION, clock, onRefusedClient));
     }
     try {
       return NettySslContextServerCredentials.create(
@@ -59,17 +59,16 @@ public final class Tls {
   /**
    * The credentials of a client.
    *
-   * @param certificateAndKey the client's own certificate; empty for none
+   * @param certificateAndKey what to show to the aggregator; null for nothing
    * @param clock the wall clock
    */
   static ChannelCredentials client(
-      FlagFile authorities, Optional<ClientCertificate> certificateAndKey, InstantSource clock)
+      FlagFile authorities, @Nullable ClientCertificate certificateAndKey, InstantSource clock)
       throws UnusableFileException {
     SslContextBuilder builder = SslContextBuilder.forClient().trustManager(new TrustedAuthorities(
         authorities, Verification.CERTIFICATE_AND_HOST_NAME_VERIFICATION, clock, _ -> {}));
-    if (certificateAndKey.isPresent()) {
-      ClientCertificate own = certificateAndKey.get();
-      builder.keyManager(new OwnCertificate(own.certificate(), own.key(), clock));
+    if (certificateAndKey != null) {
+      builder.keyManager(new OwnCertificate(certificateAndKey.certificate(), certificateAndKey.key(), clock));
     }
     try {
       return NettySslContextChannelCredentials.create(
