@@ -35,7 +35,7 @@ public final class EventStream implements AutoCloseable {
   private WatchEventsRequest request;
   private Duration backoff = Duration.ZERO;
   private Timestamp lastHeard = Timestamp.getDefaultInstance();
-  private Optional<WatchEventsResponse> pending = Optional.empty();
+  private @Nullable WatchEventsResponse pending;
   private boolean heard;
   private volatile @Nullable BlockingClientCall<?, WatchEventsResponse> call;
 
@@ -79,8 +79,8 @@ public final class EventStream implements AutoCloseable {
   public Optional<OomKillEvent> next(Duration patience) throws Failure, InterruptedException {
     long start = System.nanoTime();
     while (!terminal.stop().isRequested()) {
-      if (pending.isPresent()) {
-        return take();
+      if (pending != null) {
+        return Optional.of(take(pending));
       }
       Duration left = patience.minusNanos(System.nanoTime() - start);
       if (!left.isPositive()) {
@@ -111,11 +111,10 @@ public final class EventStream implements AutoCloseable {
   }
 
   /** Moves the token only now, so that an event that was received and not taken comes again in a later stream. */
-  private Optional<OomKillEvent> take() {
-    Optional<OomKillEvent> event = pending.map(WatchEventsResponse::getEvent);
-    goOnAfter(pending.orElseThrow());
-    pending = Optional.empty();
-    return event;
+  private OomKillEvent take(WatchEventsResponse response) {
+    goOnAfter(response);
+    pending = null;
+    return response.getEvent();
   }
 
   private void goOnAfter(WatchEventsResponse response) {
@@ -151,7 +150,7 @@ public final class EventStream implements AutoCloseable {
     }
     if (response.hasEvent()) {
       lastHeard = response.getEvent().getObservedTime();
-      pending = Optional.of(response);
+      pending = response;
     } else {
       lastHeard = response.getHeartbeat().getTime();
       goOnAfter(response);
@@ -165,7 +164,7 @@ public final class EventStream implements AutoCloseable {
     switch (status.getCode()) {
       case UNAUTHENTICATED -> goOnWithNewProof(status);
       case INVALID_ARGUMENT, NOT_FOUND, PERMISSION_DENIED, UNIMPLEMENTED -> throw client.failure(status);
-      case OUT_OF_RANGE -> goOnElsewhere(Optional.ofNullable(cause.getTrailers()));
+      case OUT_OF_RANGE -> goOnElsewhere(cause.getTrailers());
       default -> {
         if (first) {
           terminal.say(client.lost(status) + "; trying again until it is back");
@@ -189,12 +188,12 @@ public final class EventStream implements AutoCloseable {
     client.leaveConnection();
   }
 
-  private void goOnElsewhere(Optional<Metadata> trailers) {
-    Optional<String> oldest = trailers.map(all -> all.get(OomEventsService.OLDEST_RESUME_TOKEN));
-    if (oldest.isPresent()) {
+  private void goOnElsewhere(@Nullable Metadata trailers) {
+    String oldest = trailers == null ? null : trailers.get(OomEventsService.OLDEST_RESUME_TOKEN);
+    if (oldest != null) {
       terminal.say("the aggregator removed events before they were read here (--retention, --max-store-bytes); going on "
           + "with the oldest that is left");
-      request = request.toBuilder().setResumeToken(oldest.get()).build();
+      request = request.toBuilder().setResumeToken(oldest).build();
     } else {
       terminal.say("the aggregator has another store now; going on from the last sign of life, events may come twice");
       request = request.toBuilder().setFromTime(lastHeard).build();

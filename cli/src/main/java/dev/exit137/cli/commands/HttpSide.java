@@ -9,15 +9,15 @@ import dev.exit137.daemon.http.Pages;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /** The optional HTTP server of this process, with its probes and metrics. */
 final class HttpSide implements AutoCloseable {
-  private final Optional<HttpEndpoint> endpoint;
+  private final @Nullable HttpEndpoint endpoint;
   private final String problem;
 
-  private HttpSide(Optional<HttpEndpoint> endpoint, String problem) {
+  private HttpSide(@Nullable HttpEndpoint endpoint, String problem) {
     this.endpoint = endpoint;
     this.problem = problem;
   }
@@ -30,12 +30,12 @@ final class HttpSide implements AutoCloseable {
    */
   static HttpSide open(HttpOptions options) throws IOException {
     try {
-      return new HttpSide(options.bind(), "");
+      return new HttpSide(options.bind().orElse(null), "");
     } catch (IOException e) {
       if (options.isGiven()) {
         throw e;
       }
-      return new HttpSide(Optional.empty(), Objects.requireNonNullElse(e.getMessage(), e.toString()));
+      return new HttpSide(null, Objects.requireNonNullElse(e.getMessage(), e.toString()));
     }
   }
 
@@ -44,16 +44,18 @@ final class HttpSide implements AutoCloseable {
     if (!problem.isEmpty()) {
       log.accept(problem + "; going on without /livez, /readyz and /metrics");
     }
-    endpoint.ifPresent(http -> {
-      http.serve(new Pages(guard, parts), guard);
-      InetSocketAddress address = http.address();
+    if (endpoint != null) {
+      endpoint.serve(new Pages(guard, parts), guard);
+      InetSocketAddress address = endpoint.address();
       HostPort where = new HostPort(address.getAddress().getHostAddress(), address.getPort());
       log.accept("http://" + where + " has /livez, /readyz and /metrics");
-    });
+    }
   }
 
   @Override
   public void close() {
-    endpoint.ifPresent(HttpEndpoint::close);
+    if (endpoint != null) {
+      endpoint.close();
+    }
   }
 }

@@ -5,6 +5,7 @@ import dev.exit137.daemon.http.HttpEndpoint;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 
@@ -39,12 +40,12 @@ public final class HttpOptions {
    * @throws IOException the address cannot be listened on; the message is for the user
    */
   public Optional<HttpEndpoint> bind() throws IOException {
-    Optional<HostPort> address = isGiven() ? listen.address() : Optional.of(usual);
-    if (address.isEmpty()) {
+    HostPort address = isGiven() ? listen.address() : usual;
+    if (address == null) {
       return Optional.empty();
     }
-    String where = "cannot listen on " + address.get() + " for HTTP: ";
-    InetSocketAddress resolved = new InetSocketAddress(address.get().host(), address.get().port());
+    String where = "cannot listen on " + address + " for HTTP: ";
+    InetSocketAddress resolved = new InetSocketAddress(address.host(), address.port());
     if (resolved.isUnresolved()) {
       throw new IOException(where + "the host is not known; give one of this machine with --http-listen HOST:PORT");
     }
@@ -56,15 +57,14 @@ public final class HttpOptions {
     }
   }
 
-  /** The address to listen on; empty for no HTTP server. */
-  record Listen(Optional<HostPort> address) {}
+  /** The address to listen on; null for no HTTP server. */
+  record Listen(@Nullable HostPort address) {}
 
   /** Converts the option's text. */
   static final class ToListenOrOff implements ITypeConverter<Listen> {
     @Override
     public Listen convert(String text) {
-      return new Listen(
-          text.isEmpty() || text.equals(OFF) ? Optional.empty() : Optional.of(new HostPort.ToListen().convert(text)));
+      return new Listen(text.isEmpty() || text.equals(OFF) ? null : new HostPort.ToListen().convert(text));
     }
   }
 }

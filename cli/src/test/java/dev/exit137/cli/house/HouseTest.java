@@ -6,22 +6,29 @@ import static com.tngtech.archunit.lang.conditions.ArchPredicates.are;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.fields;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noCodeUnits;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noFields;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.tngtech.archunit.base.DescribedPredicate;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.domain.JavaModifier;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.lang.ArchRule;
 import dev.exit137.cli.terminal.Terminal;
 import dev.exit137.daemon.log.ProgramLog;
 import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.slf4j.Logger;
+import picocli.CommandLine;
 
 /** The rules of docs/architecture.md, for all that the program ships. */
 class HouseTest {
@@ -29,6 +36,9 @@ class HouseTest {
       new ClassFileImporter().withImportOption(new ImportOption.DoNotIncludeTests()).importPackages("dev.exit137");
 
   private static final DescribedPredicate<JavaClass> OURS = resideInAPackage("dev.exit137..");
+
+  private static final DescribedPredicate<JavaClass> OPTIONAL =
+      JavaClass.Predicates.belongToAnyOf(Optional.class, OptionalInt.class, OptionalLong.class).as("Optional");
 
   private static DescribedPredicate<JavaClass> oursOutside(String... packages) {
     return OURS.and(DescribedPredicate.not(resideInAnyPackage(packages))).as("ours, outside of " + String.join(", ", packages));
@@ -134,6 +144,24 @@ class HouseTest {
                 JavaClass::getSimpleName, TreeMap::new, Collectors.mapping(JavaClass::getName, Collectors.joining(", "))));
     twice.values().removeIf(names -> !names.contains(", "));
     assertThat(twice).isEmpty();
+  }
+
+  @Test
+  void anOptionalIsAResultAndNeverKeptOrHandedIn() {
+    noFields()
+        .that().areDeclaredInClassesThat().resideOutsideOfPackage("dev.exit137.proto..")
+        // picocli fills them.
+        .and().areNotAnnotatedWith(CommandLine.Option.class)
+        .and().areNotAnnotatedWith(CommandLine.Parameters.class)
+        .and().areNotAnnotatedWith(CommandLine.ArgGroup.class)
+        .should().haveRawType(OPTIONAL)
+        .check(PROGRAM);
+    noCodeUnits()
+        .that().areDeclaredInClassesThat().resideOutsideOfPackage("dev.exit137.proto..")
+        // A lambda takes what a stream or a future hands to it.
+        .and().doNotHaveModifier(JavaModifier.SYNTHETIC)
+        .should().haveRawParameterTypes(DescribedPredicate.anyElementThat(OPTIONAL))
+        .check(PROGRAM);
   }
 
   @Test

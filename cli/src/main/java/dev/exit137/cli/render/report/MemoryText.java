@@ -10,7 +10,6 @@ import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.SlabCache;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.OptionalLong;
 import java.util.stream.Collectors;
 
 /** The use of memory, as bars. */
@@ -25,14 +24,14 @@ final class MemoryText {
     List<Part> parts = new ArrayList<>(Part.of(memory));
     parts.add(new Part(Part.Kind.NOT_COUNTED, Part.notCountedBytes(incident.getNodeMemory(), memory)));
     parts.removeIf(part -> part.bytes() == 0);
-    OptionalLong whole = whole(event);
+    long whole = whole(event);
     List<String> lines = new ArrayList<>();
     if (incident.hasMemorySample()) {
       lines.add(read(incident.getMemorySample(), incident.getLimit()));
     }
     parts.forEach(part -> lines.add(row(part.kind().words(), part.bytes(), whole)));
     if (memory.getSwapBytes() > 0) {
-      lines.add(row("in swap", memory.getSwapBytes(), OptionalLong.empty()));
+      lines.add(row("in swap", memory.getSwapBytes(), 0));
     }
     if (!lines.isEmpty() && incident.getTasksCount() == 0 && Words.heldBytes(event.getVictim()).isPresent()) {
       lines.add(row("held by the victim", Words.heldBytes(event.getVictim()).getAsLong(), whole));
@@ -41,11 +40,10 @@ final class MemoryText {
     page.entry("slab", caches(incident.getSlabCachesList()));
   }
 
-  /** The limit for the shares: that of the incident, or if it is not known, that of the sample. */
-  private static OptionalLong whole(OomKillEvent event) {
+  /** The limit for the shares: that of the incident, or if it is not known, that of the sample; else 0. */
+  private static long whole(OomKillEvent event) {
     long sampled = event.getIncident().getMemorySample().getLimitBytes();
-    OptionalLong whole = Part.whole(event);
-    return whole.isEmpty() && sampled > 0 && Sizes.isLimit(sampled) ? OptionalLong.of(sampled) : whole;
+    return Part.whole(event).orElse(Sizes.isLimit(sampled) ? sampled : 0);
   }
 
   /** The note for a kill without a report of the kernel. */
@@ -55,11 +53,12 @@ final class MemoryText {
         + " of " + Sizes.text(sample.getLimitBytes()) + " in use" + whose;
   }
 
-  private static String row(String name, long bytes, OptionalLong whole) {
+  /** @param whole for the share; 0 for none */
+  private static String row(String name, long bytes, long whole) {
     String size = String.format("%-24s %10s", name, Sizes.text(bytes));
-    return whole.isEmpty()
+    return whole == 0
         ? size
-        : String.format("%s %6s  %s", size, Sizes.share(bytes, whole.getAsLong()), Page.bar(bytes, whole.getAsLong()));
+        : String.format("%s %6s  %s", size, Sizes.share(bytes, whole), Page.bar(bytes, whole));
   }
 
   private static String caches(List<SlabCache> caches) {

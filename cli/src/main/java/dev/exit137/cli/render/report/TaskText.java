@@ -9,7 +9,6 @@ import dev.exit137.proto.v1.Task;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.OptionalLong;
 import java.util.Set;
 import java.util.stream.Collectors;
 
@@ -41,7 +40,7 @@ final class TaskText {
       boolean victim = victims.contains(tasks.get(i).getPid());
       // A victim that is not among the largest is what one wants to see, too; of a whole group, enough are.
       if (i < MAX_TASKS || (victim && shown < 2 * MAX_TASKS)) {
-        lines.add(row(tasks.get(i), victim, Part.whole(event)));
+        lines.add(row(tasks.get(i), victim, Part.whole(event).orElse(0)));
         shown++;
       }
     }
@@ -52,13 +51,14 @@ final class TaskText {
     page.entry("tasks", lines);
   }
 
-  private static String row(Task task, boolean victim, OptionalLong whole) {
+  /** @param whole for the share; 0 for none */
+  private static String row(Task task, boolean victim, long whole) {
     return String.format(COLUMNS,
         victim ? "killed" : "",
         Integer.toUnsignedString(task.getPid()),
         Words.comm(task.getComm()),
         task.hasRssBytes() ? Sizes.text(task.getRssBytes()) : "-",
-        task.hasRssBytes() && whole.isPresent() ? Sizes.share(task.getRssBytes(), whole.getAsLong()) : "",
+        task.hasRssBytes() && whole > 0 ? Sizes.share(task.getRssBytes(), whole) : "",
         task.hasSwapBytes() ? Sizes.text(task.getSwapBytes()) : "-",
         task.hasOomScoreAdj() ? Integer.toString(task.getOomScoreAdj()) : "-",
         container(task.getContainer()));
