@@ -34,7 +34,7 @@ public final class AfterKillReader {
   /**
    * The files as read.
    *
-   * @param readAfterKillNanos from the kill to the reading; null where no record says when the kill was
+   * @param readAfterKillNanos from the kill to the reading; null if no record has the time of the kill
    */
   public record Raw(@Nullable Long readAfterKillNanos, List<RawFile> files) {}
 
@@ -57,9 +57,9 @@ public final class AfterKillReader {
   }
 
   /**
-   * The cgroup's files as they are now; empty when nothing could be read any more.
+   * The cgroup's files as they are now; empty where none can be read any more.
    *
-   * @param nanosSinceKill null where no record says when the kill was
+   * @param nanosSinceKill null if no record has the time of the kill
    */
   public Optional<Raw> read(Cgroup cgroup, @Nullable Long nanosSinceKill) {
     if (cgroup.isRemoved()) {

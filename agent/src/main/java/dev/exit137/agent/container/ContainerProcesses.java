@@ -203,7 +203,7 @@ public final class ContainerProcesses implements AutoCloseable {
     return outermost > 1 && first.size() == 1 ? Optional.of(first.getFirst()) : Optional.empty();
   }
 
-  /** The first process if it is one, else the only one. */
+  /** Returns the Java virtual machine that is the first process, or else the only one. */
   private Optional<Jvm> jvm(List<Integer> pids, @Nullable Integer first, @Nullable Long limitBytes) {
     List<Jvm> all = new ArrayList<>();
     for (int pid : pids.subList(0, Math.min(pids.size(), MAX_PROCESSES))) {

@@ -150,7 +150,8 @@ final class DockerRuntime implements ContainerRuntime {
         composeLabels(config == null ? null : config.labels()),
         state != null && isAlive(state.status()),
         state == null || state.pid() <= 0 ? null : state.pid(),
-        // Unknown is later than any kill: then only the main process itself is known for what it was.
+        // An unknown start counts as later than any kill: then only the main process itself is known to have been the
+        // first.
         state == null ? Instant.MAX : time(state.startedAt()));
   }
 

@@ -148,7 +148,7 @@ record JvmFlags(List<String> flags, boolean isComplete) {
     return OptionalLong.of(containerBytes > 0 ? Math.min(nodeBytes, containerBytes) : nodeBytes);
   }
 
-  /** Of -XX:MaxRAMPercentage, else of the older -XX:MaxRAMFraction. */
+  /** Returns -XX:MaxRAMPercentage, or else the value of the older -XX:MaxRAMFraction as a percentage. */
   private OptionalDouble percentage(String which) {
     String percentage = "-XX:" + which + "RAMPercentage=";
     String fraction = "-XX:" + which + "RAMFraction=";

@@ -149,7 +149,7 @@ final class Attributor {
       List<Evidence> counter = List.of(Evidence.MEMORY_EVENTS);
       Cgroup cgroup = first.cgroup();
       return cgroup == null
-          // Which of the vanished it was stays open, where it counts does not.
+          // It stays open which removed cgroup it was; the counter that counted the kill is certain.
           ? new CgroupAttribution("", null, first.countedBy(), first.candidates(), counter)
           : new CgroupAttribution(cgroup.path(), cgroup, cgroup, List.of(), counter);
     }

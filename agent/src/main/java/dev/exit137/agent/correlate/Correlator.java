@@ -125,7 +125,7 @@ public final class Correlator implements IncidentAssembler.Sink {
     live = true;
     liveSinceNanos = clock.nowNanos();
     if (!hasBaseline) {
-      // Kills from before the ring's oldest record: no one was watching, and nobody can say when.
+      // Kills from before the ring's oldest record: no agent watched then, and their time is unknown.
       if (watcher != null) {
         watcher.tree().absorbAll();
       }
@@ -230,7 +230,7 @@ public final class Correlator implements IncidentAssembler.Sink {
     enter(report, countedOnly, killedAtNanos, now);
   }
 
-  /** Enters a kill that was handed over into the books. */
+  /** Adds a kill to the accounts after its report was handed over. */
   private void enter(KillReport report, @Nullable KillReport countedOnly, long killedAtNanos, long nowNanos) {
     if (countedOnly == null) {
       balance.onKill();
@@ -330,7 +330,7 @@ public final class Correlator implements IncidentAssembler.Sink {
         events.withoutKill(incident, limit, times(incident.lastTimestampMicros(), now)).addAllEvidence(limitSources);
     KillReport report = new KillReport(event.build(), null, slab.take(), null);
     if (limits != null && report.event().getOutcome() == Outcome.KILL_NOT_SEEN) {
-      // Its kill is counted, and will be told by the counters: that event needs what was counted.
+      // Its kill is counted and the counters will report it: that event needs the counted OOM.
       limits.giveBack(report);
     }
     reports.accept(report);

@@ -13,12 +13,12 @@ import org.jspecify.annotations.Nullable;
 /**
  * One kill that a counter shows and no event accounts for.
  *
- * @param countedBy the cgroup whose counter shows it
- * @param cgroup the cgroup in which the kill was; null where it has vanished, and only the count above it is left
- * @param candidates the path of that cgroup, or of those that have vanished below {@code countedBy}
+ * @param countedBy the cgroup with that counter
+ * @param cgroup the cgroup of the kill; null where it is removed, and only the count of its ancestor is left
+ * @param candidates the path of that cgroup, or the paths of the cgroups removed below {@code countedBy}
  */
 record Surplus(Cgroup countedBy, @Nullable Cgroup cgroup, List<String> candidates) {
-  /** Every kill of every cgroup, live or lately removed, by the counters as they were last read. */
+  /** Every unaccounted kill of every cgroup, live or recently removed, by the counters' last values. */
   static List<Surplus> find(CgroupWatcher watcher) {
     List<Surplus> surpluses = new ArrayList<>();
     watcher.tree().forEach(cgroup -> addOwn(cgroup, surpluses));

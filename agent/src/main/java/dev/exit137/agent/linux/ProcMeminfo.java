@@ -14,7 +14,7 @@ public final class ProcMeminfo {
 
   private ProcMeminfo() {}
 
-  /** MemTotal in bytes, which kubelet takes for the node's capacity; empty where procfs does not tell. */
+  /** MemTotal in bytes, which kubelet takes for the node's capacity; empty where procfs does not have it. */
   public static Optional<Long> totalBytes(Path procRoot) {
     try {
       Matcher total = MEM_TOTAL.matcher(Files.readString(procRoot.resolve("meminfo")));

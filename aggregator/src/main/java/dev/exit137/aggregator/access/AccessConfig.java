@@ -27,7 +27,7 @@ public record AccessConfig(
   /** Agents, each for its own node. */
   public static final List<String> DEFAULT_MAY_PUBLISH = List.of("node:*");
 
-  /** Plaintext, and everyone may publish and read. */
+  /** Plaintext; every caller may publish and read. */
   public static final AccessConfig OPEN = new AccessConfig(null, null, null, null, DEFAULT_MAY_PUBLISH, List.of());
 
   /** @throws IllegalArgumentException names the setting and the rule */

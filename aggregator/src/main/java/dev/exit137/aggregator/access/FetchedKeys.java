@@ -39,7 +39,7 @@ final class FetchedKeys implements TokenKeys.Source {
       Executors.newSingleThreadScheduledExecutor(Thread.ofPlatform().name("exit137-keys").daemon().factory());
   private volatile TokenKeys atHand = TokenKeys.NONE;
 
-  // Only the thread.
+  // Used by the thread only.
   private @Nullable String loggedFailure;
 
   // Guarded by this.

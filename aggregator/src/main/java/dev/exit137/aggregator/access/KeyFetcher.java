@@ -29,7 +29,7 @@ final class KeyFetcher extends DefaultResourceRetriever {
     this.bearer = bearer == null ? null : BearerToken.in(bearer);
   }
 
-  /** Null for those of the JDK. */
+  /** Null for the authorities of the JDK. */
   private static @Nullable SSLSocketFactory sockets(@Nullable FlagFile authorities, InstantSource clock)
       throws UnusableFileException {
     return authorities == null ? null : Tls.sockets(authorities, clock);
@@ -40,7 +40,7 @@ final class KeyFetcher extends DefaultResourceRetriever {
     HttpURLConnection connection = super.openHTTPConnection(url);
     if (bearer != null) {
       connection.setRequestProperty("Authorization", "Bearer " + bearer.get());
-      // The token is for this server alone.
+      // A redirect would send the token to another server.
       connection.setInstanceFollowRedirects(false);
     }
     return connection;

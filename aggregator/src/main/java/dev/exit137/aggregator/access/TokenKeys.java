@@ -9,10 +9,10 @@ import org.jspecify.annotations.Nullable;
 /**
  * The public keys that verify tokens.
  *
- * @param failure why these are not the newest; null where they are as new as is needed
+ * @param failure why these keys are not the newest; null if they are recent enough
  */
 record TokenKeys(JWKSet set, @Nullable String failure) implements SecurityContext {
-  /** None. */
+  /** No keys. */
   static final TokenKeys NONE = new TokenKeys(new JWKSet(), null);
 
   /** Supplies the keys. Safe for all threads. */

@@ -26,6 +26,7 @@ import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.NullMarked;
 import org.junit.jupiter.api.Test;
 import org.slf4j.Logger;
 import picocli.CommandLine;
@@ -162,6 +163,13 @@ class HouseTest {
         .and().doNotHaveModifier(JavaModifier.SYNTHETIC)
         .should().haveRawParameterTypes(DescribedPredicate.anyElementThat(OPTIONAL))
         .check(PROGRAM);
+  }
+
+  @Test
+  void everyPackageSaysWhatItIsAboutAndWhereNullMayBe() {
+    assertThat(PROGRAM.stream().map(JavaClass::getPackage).distinct())
+        .filteredOn(rooms -> !rooms.getName().startsWith("dev.exit137.proto"))
+        .allSatisfy(room -> assertThat(room.isAnnotatedWith(NullMarked.class)).as(room.getName()).isTrue());
   }
 
   @Test

@@ -36,12 +36,12 @@ public final class DumpParser {
   private final SlabTable slab = new SlabTable();
   private final MemcgStats memcg = new MemcgStats();
 
-  /** For a report of a machine whose size of a page is not known. */
+  /** For a report of a machine of unknown page size. */
   public DumpParser() {
     this(ABSENT);
   }
 
-  /** @param pageSizeBytes of the machine that the report is of */
+  /** @param pageSizeBytes page size of the report's machine */
   public DumpParser(long pageSizeBytes) {
     this.pageSizeBytes = pageSizeBytes;
   }

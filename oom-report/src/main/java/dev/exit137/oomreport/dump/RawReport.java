@@ -30,7 +30,7 @@ public final class RawReport {
     return length;
   }
 
-  /** What the blocks say, and nothing else of the incident. Agent-worker thread. */
+  /** The data of the blocks, and nothing else of the incident. Agent-worker thread. */
   public Incident blocks(long pageSizeBytes) {
     if (blocks == null) {
       DumpParser parser = new DumpParser(pageSizeBytes);

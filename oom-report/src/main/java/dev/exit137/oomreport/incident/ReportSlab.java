@@ -47,7 +47,7 @@ public final class ReportSlab {
     length = needed;
   }
 
-  /** A copy of what was there when it was first asked for, since the report began; null when that was nothing. */
+  /** A copy of the content at the first call since the report began; null when there was no content. */
   public @Nullable RawReport take() {
     if (!taken) {
       taken = true;
