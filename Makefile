@@ -1,9 +1,9 @@
-# Targets for people: run, check, test, test-later, soak, fuzz, bench, build, clean. Each sets up what the machine lacks
-# (bin/setup).
+# Targets: run, check, format, test, test-later, soak, fuzz, bench, build, clean. Each target first installs missing tools with
+# bin/setup.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: run build check test test-later soak fuzz bench clean
+.PHONY: run build check format test test-later soak fuzz bench clean
 
 # Maven's own libraries cause warnings of newer Java versions at every start.
 MVN = JAVA_HOME="$$(bin/find-java --jdk)" \
@@ -35,7 +35,12 @@ check:
 	@bin/setup check
 	@$(MVN) $(if $(MODULE),-pl $(MODULE) -am) -DexcludedGroups='$(SLOW)' verify
 
-# Every test, those on a real kernel included; the fast ones first.
+# Formats the sources as `make check` requires.
+format:
+	@bin/setup build
+	@$(MVN) -q -Pbench spotless:apply
+
+# Runs every test, also those on a real kernel; the fast ones run first.
 test: check
 	@bin/setup test
 	@$(MVN) -Dgroups='$(SLOW)' verify
@@ -62,7 +67,7 @@ bench:
 	@"$$(bin/find-java --jdk)/bin/java" --sun-misc-unsafe-memory-access=allow \
 	  --enable-native-access=ALL-UNNAMED -cp 'bench/target/lib/*' dev.exit137.bench.Bench . $(ONLY)
 
-# Fuzzes each target for ten minutes; `make test` does it for three seconds. make fuzz SECONDS=60
+# Fuzzes each target for ten minutes; `make test` fuzzes it for three seconds. make fuzz SECONDS=60
 SECONDS ?= 600
 fuzz:
 	@bin/setup build
