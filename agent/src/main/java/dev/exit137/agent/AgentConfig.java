@@ -34,85 +34,86 @@ import org.jspecify.annotations.Nullable;
  * @param metricsMaxSeries maximum number of workloads with a series of their own, per metric; 1 or more
  */
 public record AgentConfig(
-    String nodeName,
-    String clusterName,
-    Path stateDir,
-    Path kmsgPath,
-    @Nullable Path cgroupRoot,
-    Path procRoot,
-    List<String> aggregators,
-    ClientSecurity security,
-    Duration counterGrace,
-    RuntimeSockets runtimeSockets,
-    LabelFilter podLabels,
-    Duration identityTimeout,
-    Duration sampleInterval,
-    long spoolBytes,
-    int metricsMaxSeries) {
+        String nodeName,
+        String clusterName,
+        Path stateDir,
+        Path kmsgPath,
+        @Nullable Path cgroupRoot,
+        Path procRoot,
+        List<String> aggregators,
+        ClientSecurity security,
+        Duration counterGrace,
+        RuntimeSockets runtimeSockets,
+        LabelFilter podLabels,
+        Duration identityTimeout,
+        Duration sampleInterval,
+        long spoolBytes,
+        int metricsMaxSeries) {
 
-  public static final Path DEFAULT_STATE_DIR = Path.of("/var/lib/exit137");
-  public static final Path DEFAULT_KMSG_PATH = Path.of("/dev/kmsg");
-  public static final Path DEFAULT_PROC_ROOT = Path.of("/proc");
-  public static final Duration DEFAULT_COUNTER_GRACE = Duration.ofMillis(500);
-  public static final Duration DEFAULT_IDENTITY_TIMEOUT = Duration.ofMillis(250);
-  public static final Duration DEFAULT_SAMPLE_INTERVAL = Duration.ofSeconds(10);
-  public static final long DEFAULT_SPOOL_BYTES = 64L << 20;
-  public static final int DEFAULT_METRICS_MAX_SERIES = 1000;
+    public static final Path DEFAULT_STATE_DIR = Path.of("/var/lib/exit137");
+    public static final Path DEFAULT_KMSG_PATH = Path.of("/dev/kmsg");
+    public static final Path DEFAULT_PROC_ROOT = Path.of("/proc");
+    public static final Duration DEFAULT_COUNTER_GRACE = Duration.ofMillis(500);
+    public static final Duration DEFAULT_IDENTITY_TIMEOUT = Duration.ofMillis(250);
+    public static final Duration DEFAULT_SAMPLE_INTERVAL = Duration.ofSeconds(10);
+    public static final long DEFAULT_SPOOL_BYTES = 64L << 20;
+    public static final int DEFAULT_METRICS_MAX_SERIES = 1000;
 
-  private static final Duration MIN_GRACE = Duration.ofMillis(10);
-  private static final Duration MAX_GRACE = Duration.ofSeconds(60);
-  private static final Duration MAX_IDENTITY_TIMEOUT = Duration.ofSeconds(10);
-  private static final Duration MIN_SAMPLE_INTERVAL = Duration.ofSeconds(1);
-  private static final Duration MAX_SAMPLE_INTERVAL = Duration.ofHours(1);
+    private static final Duration MIN_GRACE = Duration.ofMillis(10);
+    private static final Duration MAX_GRACE = Duration.ofSeconds(60);
+    private static final Duration MAX_IDENTITY_TIMEOUT = Duration.ofSeconds(10);
+    private static final Duration MIN_SAMPLE_INTERVAL = Duration.ofSeconds(1);
+    private static final Duration MAX_SAMPLE_INTERVAL = Duration.ofHours(1);
 
-  /** @throws IllegalArgumentException if a setting is invalid; the message names the setting, the rule and the value */
-  public AgentConfig {
-    if (nodeName.isBlank()) {
-      throw new IllegalArgumentException("--node-name is empty: give this node a name that no other node has");
+    /** @throws IllegalArgumentException if a setting is invalid; the message names the setting, the rule and the value */
+    public AgentConfig {
+        if (nodeName.isBlank()) {
+            throw new IllegalArgumentException("--node-name is empty: give this node a name that no other node has");
+        }
+        if (aggregators.isEmpty()) {
+            throw new IllegalArgumentException("--aggregator is empty: give at least one HOST:PORT");
+        }
+        if (counterGrace.compareTo(MIN_GRACE) < 0 || counterGrace.compareTo(MAX_GRACE) > 0) {
+            throw new IllegalArgumentException(
+                    "--counter-grace must be between 10ms and 60s, and is " + counterGrace.toMillis() + "ms");
+        }
+        if (identityTimeout.isNegative() || identityTimeout.compareTo(MAX_IDENTITY_TIMEOUT) > 0) {
+            throw new IllegalArgumentException(
+                    "--identity-timeout must be between 0 and 10s, and is " + identityTimeout.toMillis() + "ms");
+        }
+        if (!sampleInterval.isZero()
+                && (sampleInterval.compareTo(MIN_SAMPLE_INTERVAL) < 0
+                        || sampleInterval.compareTo(MAX_SAMPLE_INTERVAL) > 0)) {
+            throw new IllegalArgumentException("--sample-interval must be between 1s and 1h, or 0ms for never, and is "
+                    + sampleInterval.toMillis() + "ms");
+        }
+        if (spoolBytes < Spool.MIN_BYTES) {
+            throw new IllegalArgumentException("--spool-bytes must be at least " + (Spool.MIN_BYTES >> 20)
+                    + "MiB, and is " + spoolBytes + " bytes");
+        }
+        if (metricsMaxSeries < 1) {
+            throw new IllegalArgumentException("--metrics-max-series must be at least 1, and is " + metricsMaxSeries);
+        }
+        aggregators = List.copyOf(aggregators);
     }
-    if (aggregators.isEmpty()) {
-      throw new IllegalArgumentException("--aggregator is empty: give at least one HOST:PORT");
-    }
-    if (counterGrace.compareTo(MIN_GRACE) < 0 || counterGrace.compareTo(MAX_GRACE) > 0) {
-      throw new IllegalArgumentException(
-          "--counter-grace must be between 10ms and 60s, and is " + counterGrace.toMillis() + "ms");
-    }
-    if (identityTimeout.isNegative() || identityTimeout.compareTo(MAX_IDENTITY_TIMEOUT) > 0) {
-      throw new IllegalArgumentException(
-          "--identity-timeout must be between 0 and 10s, and is " + identityTimeout.toMillis() + "ms");
-    }
-    if (!sampleInterval.isZero()
-        && (sampleInterval.compareTo(MIN_SAMPLE_INTERVAL) < 0 || sampleInterval.compareTo(MAX_SAMPLE_INTERVAL) > 0)) {
-      throw new IllegalArgumentException(
-          "--sample-interval must be between 1s and 1h, or 0ms for never, and is " + sampleInterval.toMillis() + "ms");
-    }
-    if (spoolBytes < Spool.MIN_BYTES) {
-      throw new IllegalArgumentException(
-          "--spool-bytes must be at least " + (Spool.MIN_BYTES >> 20) + "MiB, and is " + spoolBytes + " bytes");
-    }
-    if (metricsMaxSeries < 1) {
-      throw new IllegalArgumentException("--metrics-max-series must be at least 1, and is " + metricsMaxSeries);
-    }
-    aggregators = List.copyOf(aggregators);
-  }
 
-  /** Returns the same settings with another aggregator ({@code HOST:PORT}). */
-  public AgentConfig sendingTo(String aggregator) {
-    return new AgentConfig(
-        nodeName,
-        clusterName,
-        stateDir,
-        kmsgPath,
-        cgroupRoot,
-        procRoot,
-        List.of(aggregator),
-        security,
-        counterGrace,
-        runtimeSockets,
-        podLabels,
-        identityTimeout,
-        sampleInterval,
-        spoolBytes,
-        metricsMaxSeries);
-  }
+    /** Returns the same settings with another aggregator ({@code HOST:PORT}). */
+    public AgentConfig sendingTo(String aggregator) {
+        return new AgentConfig(
+                nodeName,
+                clusterName,
+                stateDir,
+                kmsgPath,
+                cgroupRoot,
+                procRoot,
+                List.of(aggregator),
+                security,
+                counterGrace,
+                runtimeSockets,
+                podLabels,
+                identityTimeout,
+                sampleInterval,
+                spoolBytes,
+                metricsMaxSeries);
+    }
 }

@@ -44,408 +44,413 @@ import org.jspecify.annotations.Nullable;
  * reads the cgroup's files at once, and hands events to the agent-worker; it must never block.
  */
 final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, AutoCloseable {
-  private static final long TICK_MILLIS = 1000;
-  private static final long REVIEW_MILLIS = 50;
-  private static final long QUIET_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
-  private static final long QUIET_HEAD_NANOS = TimeUnit.SECONDS.toNanos(30);
-  private static final int STATUS_EVERY_TICKS = 10;
-  private static final int BASELINE_TRIES = 20;
-  private static final long SETTLED = Long.MAX_VALUE;
-  private static final int MAX_GRACES = 10;
-  private static final Backoff.Policy REOPEN =
-      new Backoff.Policy(Duration.ofSeconds(1), Duration.ofMinutes(1), Duration.ofMinutes(1), Backoff.Jitter.EQUAL);
+    private static final long TICK_MILLIS = 1000;
+    private static final long REVIEW_MILLIS = 50;
+    private static final long QUIET_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+    private static final long QUIET_HEAD_NANOS = TimeUnit.SECONDS.toNanos(30);
+    private static final int STATUS_EVERY_TICKS = 10;
+    private static final int BASELINE_TRIES = 20;
+    private static final long SETTLED = Long.MAX_VALUE;
+    private static final int MAX_GRACES = 10;
+    private static final Backoff.Policy REOPEN = new Backoff.Policy(
+            Duration.ofSeconds(1), Duration.ofMinutes(1), Duration.ofMinutes(1), Backoff.Jitter.EQUAL);
 
-  private final AgentConfig config;
-  private final Identities identities;
-  private final ContainerProcesses processes;
-  private final AgentWorker worker;
-  private final InstantSource clock;
-  private final Guard guard;
-  private final Checkpoint remembered;
-  private final StatusReporter status;
-  private final KillBalance balance;
-  private final @Nullable CgroupWatcher watcher;
-  private final KmsgFollower kmsg;
-  private final Correlator correlator;
-  private final IncidentAssembler assembler;
-  private final MultiThreadIoEventLoopGroup group =
-      new MultiThreadIoEventLoopGroup(1, new DefaultThreadFactory("agent-epoll", true), EpollIoHandler.newFactory());
-  private final IoEventLoop loop = group.next();
+    private final AgentConfig config;
+    private final Identities identities;
+    private final ContainerProcesses processes;
+    private final AgentWorker worker;
+    private final InstantSource clock;
+    private final Guard guard;
+    private final Checkpoint remembered;
+    private final StatusReporter status;
+    private final KillBalance balance;
+    private final @Nullable CgroupWatcher watcher;
+    private final KmsgFollower kmsg;
+    private final Correlator correlator;
+    private final IncidentAssembler assembler;
+    private final MultiThreadIoEventLoopGroup group = new MultiThreadIoEventLoopGroup(
+            1, new DefaultThreadFactory("agent-epoll", true), EpollIoHandler.newFactory());
+    private final IoEventLoop loop = group.next();
 
-  private long lastRecordNanos;
-  private long steadySinceNanos;
-  private long unsettledSinceNanos = SETTLED;
-  private boolean live;
-  private boolean settledOnce;
-  private boolean reviewScheduled;
-  private boolean reviewFailed;
-  private boolean changed;
-  private long sequenceAtCut;
-  private long ticks;
+    private long lastRecordNanos;
+    private long steadySinceNanos;
+    private long unsettledSinceNanos = SETTLED;
+    private boolean live;
+    private boolean settledOnce;
+    private boolean reviewScheduled;
+    private boolean reviewFailed;
+    private boolean changed;
+    private long sequenceAtCut;
+    private long ticks;
 
-  /**
-   * @param remembered the checkpoint of this boot; null where there is none
-   * @param clock the node's wall clock
-   * @param guard of this process
-   */
-  EvidenceLoop(
-      AgentConfig config,
-      Node node,
-      Identities identities,
-      ContainerProcesses processes,
-      AgentWorker worker,
-      @Nullable Checkpoint remembered,
-      InstantSource clock,
-      Guard guard) {
-    this.config = config;
-    this.identities = identities;
-    this.processes = processes;
-    this.worker = worker;
-    this.clock = clock;
-    this.guard = guard;
-    this.remembered = remembered == null ? Checkpoint.getDefaultInstance() : remembered;
-    status = new StatusReporter(node, this.remembered.getLosses(), clock);
-    balance = new KillBalance(config.procRoot());
-    if (remembered != null) {
-      balance.restore(
-          remembered.getKillsBeforeFirstRecord(), remembered.getKills(), remembered.getRepeatedKillRecords(),
-          remembered.getKillsUnaccounted());
+    /**
+     * @param remembered the checkpoint of this boot; null where there is none
+     * @param clock the node's wall clock
+     * @param guard of this process
+     */
+    EvidenceLoop(
+            AgentConfig config,
+            Node node,
+            Identities identities,
+            ContainerProcesses processes,
+            AgentWorker worker,
+            @Nullable Checkpoint remembered,
+            InstantSource clock,
+            Guard guard) {
+        this.config = config;
+        this.identities = identities;
+        this.processes = processes;
+        this.worker = worker;
+        this.clock = clock;
+        this.guard = guard;
+        this.remembered = remembered == null ? Checkpoint.getDefaultInstance() : remembered;
+        status = new StatusReporter(node, this.remembered.getLosses(), clock);
+        balance = new KillBalance(config.procRoot());
+        if (remembered != null) {
+            balance.restore(
+                    remembered.getKillsBeforeFirstRecord(),
+                    remembered.getKills(),
+                    remembered.getRepeatedKillRecords(),
+                    remembered.getKillsUnaccounted());
+        }
+        watcher = status.mount(config)
+                .map(mount -> new CgroupWatcher(
+                        mount,
+                        System::nanoTime,
+                        cgroup -> scheduleReview(),
+                        this::onContainerCgroup,
+                        config.sampleInterval(),
+                        guard))
+                .orElse(null);
+        kmsg = new KmsgFollower(
+                new KmsgSource(config.kmsgPath(), this.remembered.getKmsgNextSequence(), this, guard),
+                this::register,
+                (task, delayNanos) -> loop.schedule(task, delayNanos, TimeUnit.NANOSECONDS),
+                new Backoff(REOPEN, System::nanoTime, new SplittableRandom()),
+                this,
+                guard);
+        correlator = new Correlator(
+                node,
+                config.procRoot(),
+                watcher,
+                balance,
+                this::report,
+                new KernelClock(System::nanoTime, clock),
+                remembered != null,
+                guard);
+        assembler = new IncidentAssembler(correlator);
     }
-    watcher =
-        status.mount(config)
-            .map(
-                mount ->
-                    new CgroupWatcher(
-                        mount, System::nanoTime, cgroup -> scheduleReview(), this::onContainerCgroup,
-                        config.sampleInterval(), guard))
-            .orElse(null);
-    kmsg =
-        new KmsgFollower(
-            new KmsgSource(config.kmsgPath(), this.remembered.getKmsgNextSequence(), this, guard),
-            this::register,
-            (task, delayNanos) -> loop.schedule(task, delayNanos, TimeUnit.NANOSECONDS),
-            new Backoff(REOPEN, System::nanoTime, new SplittableRandom()),
-            this,
-            guard);
-    correlator =
-        new Correlator(
-            node, config.procRoot(), watcher, balance,
-            this::report, new KernelClock(System::nanoTime, clock), remembered != null, guard);
-    assembler = new IncidentAssembler(correlator);
-  }
 
-  private void onContainerCgroup(String id, Path directory) {
-    identities.onContainerCgroup(id);
-    processes.onContainerCgroup(id, directory);
-  }
-
-  /**
-   * Reads the evidence of earlier kills and registers both descriptors, before it returns.
-   *
-   * @throws IOException if neither the kernel's log nor any cgroup can be read
-   */
-  void start() throws IOException {
-    try {
-      loop.submit(this::begin).get();
-    } catch (ExecutionException e) {
-      Throwable cause = Objects.requireNonNull(e.getCause());
-      throw new IOException("cannot start to watch: " + cause.getMessage(), cause);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IOException("interrupted while starting", e);
+    private void onContainerCgroup(String id, Path directory) {
+        identities.onContainerCgroup(id);
+        processes.onContainerCgroup(id, directory);
     }
-  }
 
-  /**
-   * Reads the counters first, then the log to its end: the kernel counts a kill before it prints it, so none is missed.
-   */
-  private void begin() {
-    if (watcher != null) {
-      watcher.start(
-          remembered.getCgroupsList().stream()
-              .map(c -> new CgroupTree.Account(c.getInode(), c.getLocalKills(), c.getTreeKills(), c.getOoms()))
-              .toList());
+    /**
+     * Reads the evidence of earlier kills and registers both descriptors, before it returns.
+     *
+     * @throws IOException if neither the kernel's log nor any cgroup can be read
+     */
+    void start() throws IOException {
+        try {
+            loop.submit(this::begin).get();
+        } catch (ExecutionException e) {
+            Throwable cause = Objects.requireNonNull(e.getCause());
+            throw new IOException("cannot start to watch: " + cause.getMessage(), cause);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted while starting", e);
+        }
     }
-    kmsg.open();
-    long counted;
-    int tries = 0;
-    do {
-      counted = balance.read();
-      if (watcher != null) {
-        watcher.refreshAll();
-      }
-      kmsg.drain();
-    } while (balance.read() != counted && ++tries < BASELINE_TRIES);
-    correlator.startLive();
-    live = true;
-    if (watcher != null && watcher.hasDescriptor()) {
-      register(watcher);
+
+    /**
+     * Reads the counters first, then the log to its end: the kernel counts a kill before it prints it, so none is missed.
+     */
+    private void begin() {
+        if (watcher != null) {
+            watcher.start(remembered.getCgroupsList().stream()
+                    .map(c -> new CgroupTree.Account(c.getInode(), c.getLocalKills(), c.getTreeKills(), c.getOoms()))
+                    .toList());
+        }
+        kmsg.open();
+        long counted;
+        int tries = 0;
+        do {
+            counted = balance.read();
+            if (watcher != null) {
+                watcher.refreshAll();
+            }
+            kmsg.drain();
+        } while (balance.read() != counted && ++tries < BASELINE_TRIES);
+        correlator.startLive();
+        live = true;
+        if (watcher != null && watcher.hasDescriptor()) {
+            register(watcher);
+        }
+        kmsg.follow();
+        if (watcher == null && kmsg.isUnavailable()) {
+            throw new IllegalStateException("there is nothing to watch: " + status.problems());
+        }
+        loop.scheduleAtFixedRate(guard.guarded("tick", this::tick), TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
+        steadySinceNanos = System.nanoTime();
+        changed = true;
+        // The status is the first message on the stream, before all events.
+        guard.run("status", () -> worker.submit(status()));
+        scheduleReview();
     }
-    kmsg.follow();
-    if (watcher == null && kmsg.isUnavailable()) {
-      throw new IllegalStateException("there is nothing to watch: " + status.problems());
+
+    private IoRegistration register(EpollIoHandle handle) {
+        Future<IoRegistration> registering = loop.register(handle);
+        IoRegistration registration = registering.getNow();
+        if (registration == null) {
+            throw new IllegalStateException("epoll does not take it", registering.cause());
+        }
+        try {
+            registration.submit(EpollIoOps.EPOLLIN);
+            return registration;
+        } catch (RuntimeException e) {
+            registration.cancel();
+            throw e;
+        }
     }
-    loop.scheduleAtFixedRate(guard.guarded("tick", this::tick), TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
-    steadySinceNanos = System.nanoTime();
-    changed = true;
-    // The status is the first message on the stream, before all events.
-    guard.run("status", () -> worker.submit(status()));
-    scheduleReview();
-  }
 
-  private IoRegistration register(EpollIoHandle handle) {
-    Future<IoRegistration> registering = loop.register(handle);
-    IoRegistration registration = registering.getNow();
-    if (registration == null) {
-      throw new IllegalStateException("epoll does not take it", registering.cause());
+    private void report(KillReport report) {
+        worker.submit(report);
+        lookAgain();
     }
-    try {
-      registration.submit(EpollIoOps.EPOLLIN);
-      return registration;
-    } catch (RuntimeException e) {
-      registration.cancel();
-      throw e;
+
+    // ---- KmsgSource.Sink
+
+    @Override
+    public boolean hasRoom() {
+        // Before the agent is live, it reads the whole ring: the ring itself is bounded.
+        return !live || worker.hasRoom();
     }
-  }
 
-  private void report(KillReport report) {
-    worker.submit(report);
-    lookAgain();
-  }
-
-  // ---- KmsgSource.Sink
-
-  @Override
-  public boolean hasRoom() {
-    // Before the agent is live, it reads the whole ring: the ring itself is bounded.
-    return !live || worker.hasRoom();
-  }
-
-  @Override
-  public void onRecord(KmsgRecordFlyweight kernelRecord) {
-    correlator.onRecord(kernelRecord.timestampMicros(), kmsg.source().isBacklog());
-    if (assembler.onRecord(kernelRecord)) {
-      lastRecordNanos = System.nanoTime();
+    @Override
+    public void onRecord(KmsgRecordFlyweight kernelRecord) {
+        correlator.onRecord(kernelRecord.timestampMicros(), kmsg.source().isBacklog());
+        if (assembler.onRecord(kernelRecord)) {
+            lastRecordNanos = System.nanoTime();
+        }
+        if (assembler.isInHead()) {
+            correlator.onReportRecord(kernelRecord);
+        }
+        if (assembler.isOpen()) {
+            scheduleReview();
+        }
     }
-    if (assembler.isInHead()) {
-      correlator.onReportRecord(kernelRecord);
+
+    @Override
+    public void onGap() {
+        assembler.close();
+        lookAgain();
     }
-    if (assembler.isOpen()) {
-      scheduleReview();
+
+    @Override
+    public void onPaused() {
+        status.onBackpressure();
+        kmsg.pause();
+        lookAgain();
     }
-  }
 
-  @Override
-  public void onGap() {
-    assembler.close();
-    lookAgain();
-  }
-
-  @Override
-  public void onPaused() {
-    status.onBackpressure();
-    kmsg.pause();
-    lookAgain();
-  }
-
-  @Override
-  public void onFailed(String reason) {
-    kmsg.failed(reason);
-  }
-
-  // ---- KmsgFollower.Listener
-
-  @Override
-  public void onUnavailable(String reason) {
-    status.kmsgUnavailable(reason);
-    lookAgain();
-  }
-
-  @Override
-  public void onReopened() {
-    status.kmsgAvailable();
-    lookAgain();
-  }
-
-  // ---- time
-
-  private void tick() {
-    if (!live) {
-      return;
+    @Override
+    public void onFailed(String reason) {
+        kmsg.failed(reason);
     }
-    long now = System.nanoTime();
-    CgroupWatcher cgroups = watcher;
-    if (cgroups != null) {
-      guard.run("cgroups", () -> cgroups.tick(now));
-    }
-    guard.run("correlate", correlator::tick);
-    guard.run("review", () -> lookAtCounters(now));
-    // A review or a cut that failed is tried again.
-    if (reviewFailed || changed || assembler.isOpen()) {
-      scheduleReview();
-    }
-    if (++ticks % STATUS_EVERY_TICKS == 0) {
-      guard.run("status", this::submitStatus);
-    }
-  }
 
-  private void lookAtCounters(long now) {
-    if (vmstatMoved(now)) {
-      if (watcher != null && !watcher.notifiesCounters()) {
-        watcher.refreshAll();
-      }
-      scheduleReview();
+    // ---- KmsgFollower.Listener
+
+    @Override
+    public void onUnavailable(String reason) {
+        status.kmsgUnavailable(reason);
+        lookAgain();
     }
-  }
 
-  private void lookAgain() {
-    changed = true;
-    scheduleReview();
-  }
-
-  private void scheduleReview() {
-    if (!reviewScheduled && live) {
-      loop.schedule(this::reviewNow, REVIEW_MILLIS, TimeUnit.MILLISECONDS);
-      reviewScheduled = true;
+    @Override
+    public void onReopened() {
+        status.kmsgAvailable();
+        lookAgain();
     }
-  }
 
-  private void reviewNow() {
-    reviewScheduled = false;
-    if (live) {
-      reviewFailed = !guard.run("review", this::review);
-      guard.run("status", this::cutIfChanged);
+    // ---- time
+
+    private void tick() {
+        if (!live) {
+            return;
+        }
+        long now = System.nanoTime();
+        CgroupWatcher cgroups = watcher;
+        if (cgroups != null) {
+            guard.run("cgroups", () -> cgroups.tick(now));
+        }
+        guard.run("correlate", correlator::tick);
+        guard.run("review", () -> lookAtCounters(now));
+        // A review or a cut that failed is tried again.
+        if (reviewFailed || changed || assembler.isOpen()) {
+            scheduleReview();
+        }
+        if (++ticks % STATUS_EVERY_TICKS == 0) {
+            guard.run("status", this::submitStatus);
+        }
     }
-  }
 
-  /** Does all work that waits for time to pass, and schedules itself again while such work is left. */
-  private void review() {
-    long now = System.nanoTime();
-    if (kmsg.isPaused() && worker.hasRoom()) {
-      kmsg.follow();
+    private void lookAtCounters(long now) {
+        if (vmstatMoved(now)) {
+            if (watcher != null && !watcher.notifiesCounters()) {
+                watcher.refreshAll();
+            }
+            scheduleReview();
+        }
     }
-    if (!kmsg.isPaused()) {
-      vmstatMoved(now);
-      kmsg.drain();
+
+    private void lookAgain() {
+        changed = true;
+        scheduleReview();
     }
-    closeQuietIncident(now);
-    if (assembler.isOpen()) {
-      scheduleReview();
+
+    private void scheduleReview() {
+        if (!reviewScheduled && live) {
+            loop.schedule(this::reviewNow, REVIEW_MILLIS, TimeUnit.MILLISECONDS);
+            reviewScheduled = true;
+        }
     }
-    if (!kmsg.isPaused() && everyRecordHasCome(now)) {
-      settle(now);
-    } else {
-      scheduleReview();
+
+    private void reviewNow() {
+        reviewScheduled = false;
+        if (live) {
+            reviewFailed = !guard.run("review", this::review);
+            guard.run("status", this::cutIfChanged);
+        }
     }
-  }
 
-  private boolean vmstatMoved(long now) {
-    long before = balance.vmstat();
-    if (balance.read() == before && before != KillBalance.UNKNOWN) {
-      return false;
+    /** Does all work that waits for time to pass, and schedules itself again while such work is left. */
+    private void review() {
+        long now = System.nanoTime();
+        if (kmsg.isPaused() && worker.hasRoom()) {
+            kmsg.follow();
+        }
+        if (!kmsg.isPaused()) {
+            vmstatMoved(now);
+            kmsg.drain();
+        }
+        closeQuietIncident(now);
+        if (assembler.isOpen()) {
+            scheduleReview();
+        }
+        if (!kmsg.isPaused() && everyRecordHasCome(now)) {
+            settle(now);
+        } else {
+            scheduleReview();
+        }
     }
-    steadySinceNanos = now;
-    unsettledSinceNanos = unsettledSinceNanos == SETTLED ? now : unsettledSinceNanos;
-    return true;
-  }
 
-  /**
-   * Returns whether the records of all counted kills have come. If kills never stop for as long as the grace, the agent
-   * settles after some graces, at a moment without a new kill.
-   */
-  private boolean everyRecordHasCome(long now) {
-    long grace = config.counterGrace().toNanos();
-    if (kmsg.isUnavailable() || now - steadySinceNanos >= grace) {
-      return true;
+    private boolean vmstatMoved(long now) {
+        long before = balance.vmstat();
+        if (balance.read() == before && before != KillBalance.UNKNOWN) {
+            return false;
+        }
+        steadySinceNanos = now;
+        unsettledSinceNanos = unsettledSinceNanos == SETTLED ? now : unsettledSinceNanos;
+        return true;
     }
-    long counted = balance.vmstat();
-    boolean waitedLong = unsettledSinceNanos != SETTLED && now - unsettledSinceNanos >= MAX_GRACES * grace;
-    return waitedLong && balance.read() == counted;
-  }
 
-  private void cutIfChanged() {
-    if (changed && !assembler.isOpen()) {
-      cut();
+    /**
+     * Returns whether the records of all counted kills have come. If kills never stop for as long as the grace, the agent
+     * settles after some graces, at a moment without a new kill.
+     */
+    private boolean everyRecordHasCome(long now) {
+        long grace = config.counterGrace().toNanos();
+        if (kmsg.isUnavailable() || now - steadySinceNanos >= grace) {
+            return true;
+        }
+        long counted = balance.vmstat();
+        boolean waitedLong = unsettledSinceNanos != SETTLED && now - unsettledSinceNanos >= MAX_GRACES * grace;
+        return waitedLong && balance.read() == counted;
     }
-  }
 
-  private void closeQuietIncident(long now) {
-    boolean headOnly = assembler.isOpen() && assembler.incident().kills() == 0;
-    if (now - lastRecordNanos > (headOnly ? QUIET_HEAD_NANOS : QUIET_NANOS)) {
-      assembler.close();
+    private void cutIfChanged() {
+        if (changed && !assembler.isOpen()) {
+            cut();
+        }
     }
-  }
 
-  private void settle(long now) {
-    boolean settled =
-        watcher == null || correlator.surplus().settle(watcher, clock.instant(), now, !settledOnce);
-    if (!settled) {
-      steadySinceNanos = now;
-      scheduleReview();
-      return;
+    private void closeQuietIncident(long now) {
+        boolean headOnly = assembler.isOpen() && assembler.incident().kills() == 0;
+        if (now - lastRecordNanos > (headOnly ? QUIET_HEAD_NANOS : QUIET_NANOS)) {
+            assembler.close();
+        }
     }
-    settledOnce = true;
-    unsettledSinceNanos = SETTLED;
-    balance.settle();
-    changed = true;
-  }
 
-  private void cut() {
-    long sequence = kmsg.source().nextSequence();
-    worker.submit(status.checkpoint(sequence, balance, watcher, losses()), status());
-    sequenceAtCut = sequence;
-    changed = false;
-  }
-
-  private void submitStatus() {
-    if (kmsg.source().nextSequence() != sequenceAtCut && !assembler.isOpen()) {
-      cut();
-    } else {
-      worker.submit(status());
+    private void settle(long now) {
+        boolean settled = watcher == null || correlator.surplus().settle(watcher, clock.instant(), now, !settledOnce);
+        if (!settled) {
+            steadySinceNanos = now;
+            scheduleReview();
+            return;
+        }
+        settledOnce = true;
+        unsettledSinceNanos = SETTLED;
+        balance.settle();
+        changed = true;
     }
-  }
 
-  private Losses losses() {
-    return status.losses(kmsg, watcher, correlator, worker.checkpointFailures());
-  }
-
-  /** Returns the agent's status. Any thread; never blocks. */
-  CompletableFuture<AgentStatus> statusNow() {
-    return CompletableFuture.supplyAsync(this::status, loop);
-  }
-
-  /** Returns the thread's executor, for a heartbeat. */
-  Executor thread() {
-    return loop;
-  }
-
-  private AgentStatus status() {
-    return status.status(watcher, balance, losses(), identities.status());
-  }
-
-  /** Ends the loop, after it has handed a last cut to the worker. */
-  @Override
-  public void close() {
-    loop.submit(this::end).awaitUninterruptibly(1, TimeUnit.SECONDS);
-    group.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS);
-  }
-
-  private void end() {
-    if (live) {
-      guard.run("status", this::lastCut);
+    private void cut() {
+        long sequence = kmsg.source().nextSequence();
+        worker.submit(status.checkpoint(sequence, balance, watcher, losses()), status());
+        sequenceAtCut = sequence;
+        changed = false;
     }
-    // The loop closes the descriptors before it drops its tasks: after that no task may touch them.
-    live = false;
-    kmsg.close();
-  }
 
-  private void lastCut() {
-    // If only the head of a report was read, the report is read again after the next start.
-    if (assembler.incident().kills() > 0) {
-      assembler.close();
+    private void submitStatus() {
+        if (kmsg.source().nextSequence() != sequenceAtCut && !assembler.isOpen()) {
+            cut();
+        } else {
+            worker.submit(status());
+        }
     }
-    if (!assembler.isOpen()) {
-      cut();
+
+    private Losses losses() {
+        return status.losses(kmsg, watcher, correlator, worker.checkpointFailures());
     }
-  }
+
+    /** Returns the agent's status. Any thread; never blocks. */
+    CompletableFuture<AgentStatus> statusNow() {
+        return CompletableFuture.supplyAsync(this::status, loop);
+    }
+
+    /** Returns the thread's executor, for a heartbeat. */
+    Executor thread() {
+        return loop;
+    }
+
+    private AgentStatus status() {
+        return status.status(watcher, balance, losses(), identities.status());
+    }
+
+    /** Ends the loop, after it has handed a last cut to the worker. */
+    @Override
+    public void close() {
+        loop.submit(this::end).awaitUninterruptibly(1, TimeUnit.SECONDS);
+        group.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS);
+    }
+
+    private void end() {
+        if (live) {
+            guard.run("status", this::lastCut);
+        }
+        // The loop closes the descriptors before it drops its tasks: after that no task may touch them.
+        live = false;
+        kmsg.close();
+    }
+
+    private void lastCut() {
+        // If only the head of a report was read, the report is read again after the next start.
+        if (assembler.incident().kills() > 0) {
+            assembler.close();
+        }
+        if (!assembler.isOpen()) {
+            cut();
+        }
+    }
 }

@@ -11,70 +11,70 @@ import org.junit.jupiter.api.Test;
 
 /** The stream to the aggregator breaks: what it had not acknowledged is sent on the next one, and nothing else. */
 class BrokenStreamTest extends AgentBed {
-  @Test
-  void whatWasInFlightIsSentAgainAndWhatWasAcknowledgedIsNot() throws Exception {
-    start();
-    AgentStream first = aggregator.nextStream();
-    for (int pid = 11; pid <= 13; pid++) {
-      host.kill("/a", pid);
+    @Test
+    void whatWasInFlightIsSentAgainAndWhatWasAcknowledgedIsNot() throws Exception {
+        start();
+        AgentStream first = aggregator.nextStream();
+        for (int pid = 11; pid <= 13; pid++) {
+            host.kill("/a", pid);
+        }
+        List<OomKillEvent> events = first.nextEvents(3);
+        first.acknowledge(events.get(0));
+        first.breakOff(Status.INTERNAL.withDescription("disk full"));
+
+        AgentStream second = aggregator.nextStream();
+        assertThat(second.nextEvents(2)).isEqualTo(events.subList(1, 3));
+        second.acknowledge(events.subList(1, 3));
+        second.breakOff(Status.UNAVAILABLE);
+
+        AgentStream third = aggregator.nextStream();
+        List<OomKillEvent> others = new ArrayList<>();
+        AgentStatus status = settled(third, others::add);
+        assertThat(others).isEmpty();
+        assertThat(status.getBalance().getUnaccounted()).isZero();
     }
-    List<OomKillEvent> events = first.nextEvents(3);
-    first.acknowledge(events.get(0));
-    first.breakOff(Status.INTERNAL.withDescription("disk full"));
 
-    AgentStream second = aggregator.nextStream();
-    assertThat(second.nextEvents(2)).isEqualTo(events.subList(1, 3));
-    second.acknowledge(events.subList(1, 3));
-    second.breakOff(Status.UNAVAILABLE);
+    @Test
+    void anAcknowledgementOfAnOlderRevisionDoesNotForgetTheNewer() throws Exception {
+        start();
+        AgentStream first = aggregator.nextStream();
+        host.count("/a");
+        OomKillEvent counted = first.nextEvents(1).get(0);
+        host.kmsg.record(FakeHost.summary("/a", 11));
+        host.kmsg.record(FakeHost.killed(11));
+        OomKillEvent named = first.nextEvents(1).get(0);
+        first.acknowledge(counted);
+        first.breakOff(Status.UNAVAILABLE);
 
-    AgentStream third = aggregator.nextStream();
-    List<OomKillEvent> others = new ArrayList<>();
-    AgentStatus status = settled(third, others::add);
-    assertThat(others).isEmpty();
-    assertThat(status.getBalance().getUnaccounted()).isZero();
-  }
+        assertThat(named.getEventId()).isEqualTo(counted.getEventId());
+        assertThat(named.getRevision()).isEqualTo(counted.getRevision() + 1);
+        assertThat(aggregator.nextStream().nextEvents(1)).containsExactly(named);
+    }
 
-  @Test
-  void anAcknowledgementOfAnOlderRevisionDoesNotForgetTheNewer() throws Exception {
-    start();
-    AgentStream first = aggregator.nextStream();
-    host.count("/a");
-    OomKillEvent counted = first.nextEvents(1).get(0);
-    host.kmsg.record(FakeHost.summary("/a", 11));
-    host.kmsg.record(FakeHost.killed(11));
-    OomKillEvent named = first.nextEvents(1).get(0);
-    first.acknowledge(counted);
-    first.breakOff(Status.UNAVAILABLE);
+    @Test
+    void eachStreamBeginsWithTheStatus() throws Exception {
+        start();
+        AgentStream first = aggregator.nextStream();
+        assertThat(first.next().hasStatus()).isTrue();
+        host.kill("/a", 11);
+        first.nextEvents(1);
+        first.breakOff(Status.UNAVAILABLE);
 
-    assertThat(named.getEventId()).isEqualTo(counted.getEventId());
-    assertThat(named.getRevision()).isEqualTo(counted.getRevision() + 1);
-    assertThat(aggregator.nextStream().nextEvents(1)).containsExactly(named);
-  }
+        AgentStream second = aggregator.nextStream();
+        assertThat(second.next().getStatus().getUnacknowledgedEvents()).isEqualTo(1);
+        assertThat(second.nextEvents(1)).hasSize(1);
+    }
 
-  @Test
-  void eachStreamBeginsWithTheStatus() throws Exception {
-    start();
-    AgentStream first = aggregator.nextStream();
-    assertThat(first.next().hasStatus()).isTrue();
-    host.kill("/a", 11);
-    first.nextEvents(1);
-    first.breakOff(Status.UNAVAILABLE);
+    @Test
+    void alsoTheFirstStreamAfterARestartBeginsWithTheStatus() throws Exception {
+        start();
+        host.kill("/a", 11);
+        aggregator.nextStream().nextEvents(1);
+        stop();
 
-    AgentStream second = aggregator.nextStream();
-    assertThat(second.next().getStatus().getUnacknowledgedEvents()).isEqualTo(1);
-    assertThat(second.nextEvents(1)).hasSize(1);
-  }
-
-  @Test
-  void alsoTheFirstStreamAfterARestartBeginsWithTheStatus() throws Exception {
-    start();
-    host.kill("/a", 11);
-    aggregator.nextStream().nextEvents(1);
-    stop();
-
-    start();
-    AgentStream stream = aggregator.nextStream();
-    assertThat(stream.next().hasStatus()).isTrue();
-    assertThat(stream.nextEvents(1)).hasSize(1);
-  }
+        start();
+        AgentStream stream = aggregator.nextStream();
+        assertThat(stream.next().hasStatus()).isTrue();
+        assertThat(stream.nextEvents(1)).hasSize(1);
+    }
 }

@@ -13,64 +13,64 @@ import org.junit.jupiter.api.Test;
 
 /** Records that are made up, broken or missing. */
 class UntrustedLogTest extends AgentBed {
-  private static final int USER_FACILITY = 1;
+    private static final int USER_FACILITY = 1;
 
-  private final List<OomKillEvent> events = new ArrayList<>();
-  private AgentStream stream;
+    private final List<OomKillEvent> events = new ArrayList<>();
+    private AgentStream stream;
 
-  @BeforeEach
-  void watch() throws Exception {
-    host.cgroup("/b");
-    start();
-    stream = aggregator.nextStream();
-  }
+    @BeforeEach
+    void watch() throws Exception {
+        host.cgroup("/b");
+        start();
+        stream = aggregator.nextStream();
+    }
 
-  @Test
-  void aKillThatSomeoneWroteToTheDeviceIsNotBelieved() throws Exception {
-    host.kmsg.record(USER_FACILITY, FakeHost.summary("/a", 11));
-    host.kmsg.record(USER_FACILITY, FakeHost.killed(11));
+    @Test
+    void aKillThatSomeoneWroteToTheDeviceIsNotBelieved() throws Exception {
+        host.kmsg.record(USER_FACILITY, FakeHost.summary("/a", 11));
+        host.kmsg.record(USER_FACILITY, FakeHost.killed(11));
 
-    AgentStatus status = settled(stream, events::add);
-    assertThat(events).isEmpty();
-    assertThat(status.getLosses().getKmsgRecordsMalformed()).isZero();
-    assertThat(status.getLosses().getKmsgRecordsOverwritten()).isZero();
-  }
+        AgentStatus status = settled(stream, events::add);
+        assertThat(events).isEmpty();
+        assertThat(status.getLosses().getKmsgRecordsMalformed()).isZero();
+        assertThat(status.getLosses().getKmsgRecordsOverwritten()).isZero();
+    }
 
-  @Test
-  void aRecordThatIsNoneIsCountedAndTheNextOneIsRead() throws Exception {
-    host.kmsg.record("one line, so that the agent knows where it is");
-    host.kmsg.malformedRecord();
-    host.kill("/a", 11);
+    @Test
+    void aRecordThatIsNoneIsCountedAndTheNextOneIsRead() throws Exception {
+        host.kmsg.record("one line, so that the agent knows where it is");
+        host.kmsg.malformedRecord();
+        host.kill("/a", 11);
 
-    AgentStatus status = settled(stream, events::add);
-    assertThat(events).extracting(event -> event.getVictim().getPid()).containsExactly(11);
-    assertThat(status.getLosses().getKmsgRecordsMalformed()).isEqualTo(1);
-    assertThat(status.getLosses().getKmsgRecordsOverwritten()).isZero();
-  }
+        AgentStatus status = settled(stream, events::add);
+        assertThat(events).extracting(event -> event.getVictim().getPid()).containsExactly(11);
+        assertThat(status.getLosses().getKmsgRecordsMalformed()).isEqualTo(1);
+        assertThat(status.getLosses().getKmsgRecordsOverwritten()).isZero();
+    }
 
-  @Test
-  void recordsThatWereOverwrittenAreCountedExactly() throws Exception {
-    host.kmsg.record("one line, so that the agent knows where it is");
-    host.kmsg.overwrite(7);
-    host.kill("/a", 11);
-    host.kmsg.overwrite(1000);
-    host.kill("/a", 12);
+    @Test
+    void recordsThatWereOverwrittenAreCountedExactly() throws Exception {
+        host.kmsg.record("one line, so that the agent knows where it is");
+        host.kmsg.overwrite(7);
+        host.kill("/a", 11);
+        host.kmsg.overwrite(1000);
+        host.kill("/a", 12);
 
-    AgentStatus status = settled(stream, events::add);
-    assertThat(events).extracting(event -> event.getVictim().getPid()).containsExactly(11, 12);
-    assertThat(status.getLosses().getKmsgRecordsOverwritten()).isEqualTo(1007);
-    assertThat(status.getLosses().getKmsgRecordsMalformed()).isZero();
-  }
+        AgentStatus status = settled(stream, events::add);
+        assertThat(events).extracting(event -> event.getVictim().getPid()).containsExactly(11, 12);
+        assertThat(status.getLosses().getKmsgRecordsOverwritten()).isEqualTo(1007);
+        assertThat(status.getLosses().getKmsgRecordsMalformed()).isZero();
+    }
 
-  @Test
-  void aSummaryBeforeAGapDoesNotNameTheVictimAfterIt() throws Exception {
-    host.kmsg.record(FakeHost.summary("/a", 11));
-    host.kmsg.overwrite(3);
-    host.count("/b");
-    host.kmsg.record(FakeHost.killed(11));
+    @Test
+    void aSummaryBeforeAGapDoesNotNameTheVictimAfterIt() throws Exception {
+        host.kmsg.record(FakeHost.summary("/a", 11));
+        host.kmsg.overwrite(3);
+        host.count("/b");
+        host.kmsg.record(FakeHost.killed(11));
 
-    assertThat(stream.nextEvents(2))
-        .extracting(OomKillEvent::getOutcome, OomKillEvent::hasVictim, OomKillEvent::getCgroupPath)
-        .containsExactly(tuple(Outcome.KILL_NOT_SEEN, false, ""), tuple(Outcome.KILLED, true, "/b"));
-  }
+        assertThat(stream.nextEvents(2))
+                .extracting(OomKillEvent::getOutcome, OomKillEvent::hasVictim, OomKillEvent::getCgroupPath)
+                .containsExactly(tuple(Outcome.KILL_NOT_SEEN, false, ""), tuple(Outcome.KILLED, true, "/b"));
+    }
 }

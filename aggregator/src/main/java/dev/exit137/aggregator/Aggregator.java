@@ -20,96 +20,95 @@ import org.slf4j.LoggerFactory;
  * program waits in {@link #awaitTermination()}. All methods may be called from any thread.
  */
 public final class Aggregator implements Observed, AutoCloseable {
-  /** The network thread does no long work. */
-  private static final Duration NETWORK_PATIENCE = Duration.ofMinutes(1);
-  /** The store's thread waits for the disk. A restart does not cure a slow or a full disk. */
-  private static final Duration STORE_PATIENCE = Duration.ofMinutes(5);
+    /** The network thread does no long work. */
+    private static final Duration NETWORK_PATIENCE = Duration.ofMinutes(1);
+    /** The store's thread waits for the disk. A restart does not cure a slow or a full disk. */
+    private static final Duration STORE_PATIENCE = Duration.ofMinutes(5);
 
-  private static final Logger LOG = LoggerFactory.getLogger(Aggregator.class);
+    private static final Logger LOG = LoggerFactory.getLogger(Aggregator.class);
 
-  private final EventStore store;
-  private final GrpcServer server;
-  private final PrometheusRegistry metrics;
-  private final List<Heartbeat> heartbeats;
-  private final CountDownLatch closed = new CountDownLatch(1);
-  private volatile boolean ending;
+    private final EventStore store;
+    private final GrpcServer server;
+    private final PrometheusRegistry metrics;
+    private final List<Heartbeat> heartbeats;
+    private final CountDownLatch closed = new CountDownLatch(1);
+    private volatile boolean ending;
 
-  /** The aggregator closes its parts; metrics contains the store's counters. */
-  Aggregator(EventStore store, GrpcServer server, PrometheusRegistry metrics, Guard guard) {
-    this.store = store;
-    this.server = server;
-    this.metrics = metrics;
-    metrics.register(new AggregatorMetrics(guard, store, server));
-    heartbeats =
-        List.of(
-            new Heartbeat("exit137-grpc", server.thread(), NETWORK_PATIENCE),
-            new Heartbeat("exit137-store", store.writerThread(), STORE_PATIENCE));
-  }
-
-  /**
-   * Opens the store and listens.
-   *
-   * @param clock the wall clock
-   * @param guard of this process
-   * @throws IOException the address cannot be listened on, or the data directory cannot be used; the message is fit for
-   *     the user
-   */
-  public static Aggregator start(AggregatorConfig config, InstantSource clock, Guard guard) throws IOException {
-    PrometheusRegistry metrics = new PrometheusRegistry();
-    EventStore store = EventStore.open(config.dataDir(), config.retention(), clock, guard, metrics);
-    try {
-      return new Aggregator(store, GrpcServer.start(config, store, clock, guard), metrics, guard);
-    } catch (Throwable e) {
-      store.close();
-      throw e;
+    /** The aggregator closes its parts; metrics contains the store's counters. */
+    Aggregator(EventStore store, GrpcServer server, PrometheusRegistry metrics, Guard guard) {
+        this.store = store;
+        this.server = server;
+        this.metrics = metrics;
+        metrics.register(new AggregatorMetrics(guard, store, server));
+        heartbeats = List.of(
+                new Heartbeat("exit137-grpc", server.thread(), NETWORK_PATIENCE),
+                new Heartbeat("exit137-store", store.writerThread(), STORE_PATIENCE));
     }
-  }
 
-  /** The TCP port that it listens on, also if the configuration requested a free one. */
-  public int port() {
-    return server.port();
-  }
-
-  @Override
-  public List<Check> alive() {
-    return heartbeats.stream().map(Heartbeat::check).toList();
-  }
-
-  /** Whether it serves. If nothing can be stored, it still serves consumers, and the detail reports the failure. */
-  @Override
-  public List<Check> ready() {
-    return List.of(
-        ending ? Check.failed("serving", "has ended") : Check.ok("serving"),
-        Check.note("store", store.writeFailure().orElse("")));
-  }
-
-  @Override
-  public MetricSnapshots metrics() {
-    return metrics.scrape();
-  }
-
-  /** Waits until {@link #close()} is done. */
-  public void awaitTermination() throws InterruptedException {
-    closed.await();
-  }
-
-  /**
-   * Stops gracefully: health reports NOT_SERVING, new calls are rejected, received messages are stored and
-   * acknowledged, streams end with UNAVAILABLE, the store is closed. Takes some seconds at most. Later calls do
-   * nothing.
-   */
-  @Override
-  public synchronized void close() {
-    if (ending) {
-      return;
+    /**
+     * Opens the store and listens.
+     *
+     * @param clock the wall clock
+     * @param guard of this process
+     * @throws IOException the address cannot be listened on, or the data directory cannot be used; the message is fit for
+     *     the user
+     */
+    public static Aggregator start(AggregatorConfig config, InstantSource clock, Guard guard) throws IOException {
+        PrometheusRegistry metrics = new PrometheusRegistry();
+        EventStore store = EventStore.open(config.dataDir(), config.retention(), clock, guard, metrics);
+        try {
+            return new Aggregator(store, GrpcServer.start(config, store, clock, guard), metrics, guard);
+        } catch (Throwable e) {
+            store.close();
+            throw e;
+        }
     }
-    ending = true;
-    try (store) {
-      server.close();
-    } catch (IOException | RuntimeException e) {
-      LOG.error("the aggregator did not stop cleanly", e);
-    } finally {
-      closed.countDown();
+
+    /** The TCP port that it listens on, also if the configuration requested a free one. */
+    public int port() {
+        return server.port();
     }
-  }
+
+    @Override
+    public List<Check> alive() {
+        return heartbeats.stream().map(Heartbeat::check).toList();
+    }
+
+    /** Whether it serves. If nothing can be stored, it still serves consumers, and the detail reports the failure. */
+    @Override
+    public List<Check> ready() {
+        return List.of(
+                ending ? Check.failed("serving", "has ended") : Check.ok("serving"),
+                Check.note("store", store.writeFailure().orElse("")));
+    }
+
+    @Override
+    public MetricSnapshots metrics() {
+        return metrics.scrape();
+    }
+
+    /** Waits until {@link #close()} is done. */
+    public void awaitTermination() throws InterruptedException {
+        closed.await();
+    }
+
+    /**
+     * Stops gracefully: health reports NOT_SERVING, new calls are rejected, received messages are stored and
+     * acknowledged, streams end with UNAVAILABLE, the store is closed. Takes some seconds at most. Later calls do
+     * nothing.
+     */
+    @Override
+    public synchronized void close() {
+        if (ending) {
+            return;
+        }
+        ending = true;
+        try (store) {
+            server.close();
+        } catch (IOException | RuntimeException e) {
+            LOG.error("the aggregator did not stop cleanly", e);
+        } finally {
+            closed.countDown();
+        }
+    }
 }

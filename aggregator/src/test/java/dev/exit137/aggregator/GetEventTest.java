@@ -22,77 +22,88 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class GetEventTest {
-  @TempDir private Path dataDir;
-  private Fixture fixture;
+    @TempDir
+    private Path dataDir;
 
-  @BeforeEach
-  void start() throws IOException {
-    fixture = new Fixture(dataDir);
-  }
+    private Fixture fixture;
 
-  @AfterEach
-  void stop() {
-    fixture.close();
-  }
+    @BeforeEach
+    void start() throws IOException {
+        fixture = new Fixture(dataDir);
+    }
 
-  @Test
-  void anEventComesBackAsItWasSentWithFieldsOfNewerAgentsToo() throws IOException {
-    byte[] newerField = {(byte) 0xc2, 0x3e, 0x01, 'x'}; // field 1000, one byte
-    OomKillEvent sent = event(1).toBuilder().mergeFrom(newerField).build();
-    fixture.publish(sent);
+    @AfterEach
+    void stop() {
+        fixture.close();
+    }
 
-    assertThat(get("event-1", "")).isEqualTo(sent);
-    assertThat(get("event-1", "").getUnknownFields().hasField(1000)).isTrue();
-  }
+    @Test
+    void anEventComesBackAsItWasSentWithFieldsOfNewerAgentsToo() throws IOException {
+        byte[] newerField = {(byte) 0xc2, 0x3e, 0x01, 'x'}; // field 1000, one byte
+        OomKillEvent sent = event(1).toBuilder().mergeFrom(newerField).build();
+        fixture.publish(sent);
 
-  @Test
-  void aWatchGoesOnWhereTheEventWasRead() {
-    fixture.publish(event(1), event(2));
-    var headers = new AtomicReference<Metadata>();
-    var consumer = fixture.consumer()
-        .withInterceptors(MetadataUtils.newCaptureMetadataInterceptor(headers, new AtomicReference<>()));
-    consumer.getEvent(GetEventRequest.newBuilder().setEventId("event-1").build());
-    String token = headers.get().get(ResumeTokenHeader.RESUME_TOKEN);
+        assertThat(get("event-1", "")).isEqualTo(sent);
+        assertThat(get("event-1", "").getUnknownFields().hasField(1000)).isTrue();
+    }
 
-    OomKillEvent betterKnown = event(1).toBuilder().setRevision(2).build();
-    fixture.publish(betterKnown);
+    @Test
+    void aWatchGoesOnWhereTheEventWasRead() {
+        fixture.publish(event(1), event(2));
+        var headers = new AtomicReference<Metadata>();
+        var consumer = fixture.consumer()
+                .withInterceptors(MetadataUtils.newCaptureMetadataInterceptor(headers, new AtomicReference<>()));
+        consumer.getEvent(GetEventRequest.newBuilder().setEventId("event-1").build());
+        String token = headers.get().get(ResumeTokenHeader.RESUME_TOKEN);
 
-    WatchEventsRequest fromThere = WatchEventsRequest.newBuilder().setResumeToken(token).build();
-    assertThat(fixture.watch(fromThere).nextEvent().getEvent()).isEqualTo(betterKnown);
-    consumer.listNodes(ListNodesRequest.getDefaultInstance());
-    assertThat(headers.get().get(ResumeTokenHeader.RESUME_TOKEN)).isNotEmpty().isNotEqualTo(token);
-  }
+        OomKillEvent betterKnown = event(1).toBuilder().setRevision(2).build();
+        fixture.publish(betterKnown);
 
-  @Test
-  void anUnknownIdIsNotFound() {
-    Status status = failureOf(() -> get("nothing", ""));
+        WatchEventsRequest fromThere =
+                WatchEventsRequest.newBuilder().setResumeToken(token).build();
+        assertThat(fixture.watch(fromThere).nextEvent().getEvent()).isEqualTo(betterKnown);
+        consumer.listNodes(ListNodesRequest.getDefaultInstance());
+        assertThat(headers.get().get(ResumeTokenHeader.RESUME_TOKEN))
+                .isNotEmpty()
+                .isNotEqualTo(token);
+    }
 
-    assertThat(status.getCode()).isEqualTo(Status.Code.NOT_FOUND);
-    assertThat(status.getDescription()).contains("nothing");
-  }
+    @Test
+    void anUnknownIdIsNotFound() {
+        Status status = failureOf(() -> get("nothing", ""));
 
-  @Test
-  void anIdThatNodesOnOneKernelShareNeedsTheNodesName() {
-    OomKillEvent onB = event(1).toBuilder().setNode(Node.newBuilder().setName("node-b")).build();
-    fixture.publish(event(1), onB);
+        assertThat(status.getCode()).isEqualTo(Status.Code.NOT_FOUND);
+        assertThat(status.getDescription()).contains("nothing");
+    }
 
-    Status status = failureOf(() -> get("event-1", ""));
+    @Test
+    void anIdThatNodesOnOneKernelShareNeedsTheNodesName() {
+        OomKillEvent onB = event(1).toBuilder()
+                .setNode(Node.newBuilder().setName("node-b"))
+                .build();
+        fixture.publish(event(1), onB);
 
-    assertThat(status.getCode()).isEqualTo(Status.Code.FAILED_PRECONDITION);
-    assertThat(status.getDescription()).contains("node-a, node-b");
-    assertThat(get("event-1", "node-b")).isEqualTo(onB);
-    assertThat(failureOf(() -> get("event-1", "node-c")).getCode()).isEqualTo(Status.Code.NOT_FOUND);
-  }
+        Status status = failureOf(() -> get("event-1", ""));
 
-  @Test
-  void anEmptyIdIsAnInvalidArgument() {
-    Status status = failureOf(() -> get("", ""));
+        assertThat(status.getCode()).isEqualTo(Status.Code.FAILED_PRECONDITION);
+        assertThat(status.getDescription()).contains("node-a, node-b");
+        assertThat(get("event-1", "node-b")).isEqualTo(onB);
+        assertThat(failureOf(() -> get("event-1", "node-c")).getCode()).isEqualTo(Status.Code.NOT_FOUND);
+    }
 
-    assertThat(status.getCode()).isEqualTo(Status.Code.INVALID_ARGUMENT);
-    assertThat(status.getDescription()).startsWith("event_id: ");
-  }
+    @Test
+    void anEmptyIdIsAnInvalidArgument() {
+        Status status = failureOf(() -> get("", ""));
 
-  private OomKillEvent get(String id, String node) {
-    return fixture.consumer().getEvent(GetEventRequest.newBuilder().setEventId(id).setNode(node).build());
-  }
+        assertThat(status.getCode()).isEqualTo(Status.Code.INVALID_ARGUMENT);
+        assertThat(status.getDescription()).startsWith("event_id: ");
+    }
+
+    private OomKillEvent get(String id, String node) {
+        return fixture.consumer()
+                .getEvent(GetEventRequest.newBuilder()
+                        .setEventId(id)
+                        .setNode(node)
+                        .build());
+    }
 }

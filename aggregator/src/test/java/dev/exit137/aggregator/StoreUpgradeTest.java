@@ -26,72 +26,83 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** A store that the program wrote before retention existed: resources/store-v1.sql. */
 class StoreUpgradeTest {
-  private static final String BOOT = "f4203c8a-5b27-4855-a156-f5228f1de149";
-  // Given by the old program after it had stored the second event.
-  private static final String OLD_TOKEN = "cjHwe8THXEjmv45CGsJHNMQAAAAAAAAAAgAAAAAAAAAAAAAAAAAAAAA";
+    private static final String BOOT = "f4203c8a-5b27-4855-a156-f5228f1de149";
+    // Given by the old program after it had stored the second event.
+    private static final String OLD_TOKEN = "cjHwe8THXEjmv45CGsJHNMQAAAAAAAAAAgAAAAAAAAAAAAAAAAAAAAA";
 
-  // A minute after it had heard of the node: later, the node would be forgotten.
-  private static final InstantSource CLOCK = InstantSource.fixed(Instant.parse("2026-11-21T20:42:19Z"));
+    // A minute after it had heard of the node: later, the node would be forgotten.
+    private static final InstantSource CLOCK = InstantSource.fixed(Instant.parse("2026-11-21T20:42:19Z"));
 
-  @TempDir private Path dataDir;
+    @TempDir
+    private Path dataDir;
 
-  @BeforeEach
-  void anOldStore() throws IOException, SQLException {
-    try (InputStream file = StoreUpgradeTest.class.getResourceAsStream("/store-v1.sql");
-        Connection connection = DriverManager.getConnection("jdbc:sqlite:" + dataDir.resolve("events.db"));
-        Statement statement = connection.createStatement()) {
-      for (String sql : new String(file.readAllBytes(), StandardCharsets.UTF_8).split(";\n")) {
-        statement.execute(sql);
-      }
+    @BeforeEach
+    void anOldStore() throws IOException, SQLException {
+        try (InputStream file = StoreUpgradeTest.class.getResourceAsStream("/store-v1.sql");
+                Connection connection = DriverManager.getConnection("jdbc:sqlite:" + dataDir.resolve("events.db"));
+                Statement statement = connection.createStatement()) {
+            for (String sql : new String(file.readAllBytes(), StandardCharsets.UTF_8).split(";\n")) {
+                statement.execute(sql);
+            }
+        }
     }
-  }
 
-  @Test
-  void anOldStoreKeepsItsEventsItsNodesAndTheTokensThatItGave() throws IOException {
-    try (Fixture fixture = new Fixture(dataDir, CLOCK)) {
-      assertThat(fixture.list(ListEventsRequest.getDefaultInstance())).containsExactly(id(1990), id(2012), id(1968));
-      OomKillEvent event = fixture.consumer().getEvent(GetEventRequest.newBuilder().setEventId(id(1990)).build());
-      assertThat(event.getRevision()).isEqualTo(2);
-      assertThat(event.getContainer().getPod().getName()).isEqualTo("api-0");
-      assertThat(fixture.consumer().listNodes(ListNodesRequest.getDefaultInstance()).getNodesList())
-          .singleElement()
-          .satisfies(node -> assertThat(node.getStatus().getAgentVersion()).isEqualTo("0.1.0"));
-      Fixture.Watch resumed = fixture.watch(WatchEventsRequest.newBuilder().setResumeToken(OLD_TOKEN).build());
-      assertThat(resumed.nextIds(2)).containsExactly(id(2012), id(1990));
+    @Test
+    void anOldStoreKeepsItsEventsItsNodesAndTheTokensThatItGave() throws IOException {
+        try (Fixture fixture = new Fixture(dataDir, CLOCK)) {
+            assertThat(fixture.list(ListEventsRequest.getDefaultInstance()))
+                    .containsExactly(id(1990), id(2012), id(1968));
+            OomKillEvent event = fixture.consumer()
+                    .getEvent(GetEventRequest.newBuilder().setEventId(id(1990)).build());
+            assertThat(event.getRevision()).isEqualTo(2);
+            assertThat(event.getContainer().getPod().getName()).isEqualTo("api-0");
+            assertThat(fixture.consumer()
+                            .listNodes(ListNodesRequest.getDefaultInstance())
+                            .getNodesList())
+                    .singleElement()
+                    .satisfies(node ->
+                            assertThat(node.getStatus().getAgentVersion()).isEqualTo("0.1.0"));
+            Fixture.Watch resumed = fixture.watch(
+                    WatchEventsRequest.newBuilder().setResumeToken(OLD_TOKEN).build());
+            assertThat(resumed.nextIds(2)).containsExactly(id(2012), id(1990));
+        }
     }
-  }
 
-  @Test
-  void whatAnOldStoreHasIsNotNewWhenAnAgentSendsItAgain() throws IOException {
-    new Fixture(dataDir, CLOCK).close();
-    try (Fixture fixture = new Fixture(dataDir, CLOCK)) {
-      fixture.publish(event(1968, 1), event(1990, 1), event(1990, 2), event(2012, 2), event(2034, 1));
+    @Test
+    void whatAnOldStoreHasIsNotNewWhenAnAgentSendsItAgain() throws IOException {
+        new Fixture(dataDir, CLOCK).close();
+        try (Fixture fixture = new Fixture(dataDir, CLOCK)) {
+            fixture.publish(event(1968, 1), event(1990, 1), event(1990, 2), event(2012, 2), event(2034, 1));
 
-      WatchEventsRequest all = WatchEventsRequest.newBuilder().setFromTime(Timestamp.getDefaultInstance()).build();
-      assertThat(fixture.watch(all).nextIds(4)).containsExactly(id(1968), id(1990), id(2012), id(2034));
-      assertThat(fixture.list(ListEventsRequest.getDefaultInstance())).hasSize(4);
+            WatchEventsRequest all = WatchEventsRequest.newBuilder()
+                    .setFromTime(Timestamp.getDefaultInstance())
+                    .build();
+            assertThat(fixture.watch(all).nextIds(4)).containsExactly(id(1968), id(1990), id(2012), id(2034));
+            assertThat(fixture.list(ListEventsRequest.getDefaultInstance())).hasSize(4);
+        }
     }
-  }
 
-  @Test
-  void whatAnOldStoreHasIsCountedByWhatItsColumnsDidNotSay() throws IOException {
-    try (Fixture fixture = new Fixture(dataDir, CLOCK)) {
-      EventCounts counts =
-          fixture.consumer().summarizeEvents(SummarizeEventsRequest.getDefaultInstance()).getTotal().getCounts();
+    @Test
+    void whatAnOldStoreHasIsCountedByWhatItsColumnsDidNotSay() throws IOException {
+        try (Fixture fixture = new Fixture(dataDir, CLOCK)) {
+            EventCounts counts = fixture.consumer()
+                    .summarizeEvents(SummarizeEventsRequest.getDefaultInstance())
+                    .getTotal()
+                    .getCounts();
 
-      assertThat(counts.getKills()).isEqualTo(3);
-      assertThat(counts.getOoms()).isEqualTo(3);
+            assertThat(counts.getKills()).isEqualTo(3);
+            assertThat(counts.getOoms()).isEqualTo(3);
+        }
     }
-  }
 
-  private static OomKillEvent event(int sequence, int revision) {
-    return Fixture.event(id(sequence))
-        .setRevision(revision)
-        .setTime(Timestamp.newBuilder().setSeconds(1_763_642_382))
-        .build();
-  }
+    private static OomKillEvent event(int sequence, int revision) {
+        return Fixture.event(id(sequence))
+                .setRevision(revision)
+                .setTime(Timestamp.newBuilder().setSeconds(1_763_642_382))
+                .build();
+    }
 
-  private static String id(int sequence) {
-    return BOOT + "/kmsg/" + sequence;
-  }
+    private static String id(int sequence) {
+        return BOOT + "/kmsg/" + sequence;
+    }
 }

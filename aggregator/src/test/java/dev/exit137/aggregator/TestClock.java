@@ -6,19 +6,19 @@ import java.time.InstantSource;
 
 /** A wall clock that moves as a test says. */
 public final class TestClock implements InstantSource {
-  private volatile Instant now;
+    private volatile Instant now;
 
-  public TestClock(Instant now) {
-    this.now = now;
-  }
+    public TestClock(Instant now) {
+        this.now = now;
+    }
 
-  /** Moves on. */
-  public void advance(Duration time) {
-    now = now.plus(time);
-  }
+    /** Moves on. */
+    public void advance(Duration time) {
+        now = now.plus(time);
+    }
 
-  @Override
-  public Instant instant() {
-    return now;
-  }
+    @Override
+    public Instant instant() {
+        return now;
+    }
 }

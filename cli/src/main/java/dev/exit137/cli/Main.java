@@ -27,103 +27,109 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
 import java.util.stream.Stream;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
-import picocli.CommandLine;
 
 /** The command line: {@code exit137 SUBCOMMAND}. Exit codes: 0 success, 1 failure, 2 bad usage. */
 @Command(
-    name = "exit137",
-    description = "Reports every OOM kill as a structured event, with the kernel's own evidence for its victim and "
-        + "reason.")
+        name = "exit137",
+        description = "Reports every OOM kill as a structured event, with the kernel's own evidence for its victim and "
+                + "reason.")
 public final class Main implements Callable<Integer> {
-  private static final String FOOTER =
-      "%nAn environment variable can set every option: EXIT137_KMSG_PATH sets --kmsg-path. The command line wins.";
+    private static final String FOOTER =
+            "%nAn environment variable can set every option: EXIT137_KMSG_PATH sets --kmsg-path. The command line wins.";
 
-  private static final Map<String, Function<Terminal, Object>> SUBCOMMANDS = new LinkedHashMap<>();
+    private static final Map<String, Function<Terminal, Object>> SUBCOMMANDS = new LinkedHashMap<>();
 
-  static {
-    SUBCOMMANDS.put("run", RunCommand::new);
-    SUBCOMMANDS.put("agent", AgentCommand::new);
-    SUBCOMMANDS.put("aggregator", AggregatorCommand::new);
-    SUBCOMMANDS.put("demo", DemoCommand::new);
-    SUBCOMMANDS.put("watch", WatchCommand::new);
-    SUBCOMMANDS.put("list", ListCommand::new);
-    SUBCOMMANDS.put("get", GetCommand::new);
-    SUBCOMMANDS.put("nodes", NodesCommand::new);
-    SUBCOMMANDS.put("summary", SummaryCommand::new);
-    SUBCOMMANDS.put("analyze", terminal -> new AnalyzeCommand(terminal, System.in));
-  }
+    static {
+        SUBCOMMANDS.put("run", RunCommand::new);
+        SUBCOMMANDS.put("agent", AgentCommand::new);
+        SUBCOMMANDS.put("aggregator", AggregatorCommand::new);
+        SUBCOMMANDS.put("demo", DemoCommand::new);
+        SUBCOMMANDS.put("watch", WatchCommand::new);
+        SUBCOMMANDS.put("list", ListCommand::new);
+        SUBCOMMANDS.put("get", GetCommand::new);
+        SUBCOMMANDS.put("nodes", NodesCommand::new);
+        SUBCOMMANDS.put("summary", SummaryCommand::new);
+        SUBCOMMANDS.put("analyze", terminal -> new AnalyzeCommand(terminal, System.in));
+    }
 
-  @Spec
-  private CommandSpec command;
+    @Spec
+    private CommandSpec command;
 
-  private Main() {}
+    private Main() {}
 
-  /** Ends the process with the command's exit code. */
-  public static void main(String[] args) {
-    ProgramLog.ofProcess().takeJavaUtilLogging();
-    // Each attempt to reach a server looks its name up again; Java would remember the old address for 30 s.
-    Security.setProperty("networkaddress.cache.ttl", "1");
-    Security.setProperty("networkaddress.cache.negative.ttl", "1");
-    int exitCode = run(Terminal.ofProcess(), args);
-    ProgramLog.ofProcess().close();
-    System.exit(exitCode);
-  }
+    /** Ends the process with the command's exit code. */
+    public static void main(String[] args) {
+        ProgramLog.ofProcess().takeJavaUtilLogging();
+        // Each attempt to reach a server looks its name up again; Java would remember the old address for 30 s.
+        Security.setProperty("networkaddress.cache.ttl", "1");
+        Security.setProperty("networkaddress.cache.negative.ttl", "1");
+        int exitCode = run(Terminal.ofProcess(), args);
+        ProgramLog.ofProcess().close();
+        System.exit(exitCode);
+    }
 
-  /** Runs one command to its end and returns its exit code. */
-  public static int run(Terminal terminal, String... args) {
-    CommandLine main = commandLine(terminal, args);
-    var errors = new ErrorReport(terminal, args);
-    // A libc, an epoll or a SQLite that cannot be unpacked is an Error, and picocli passes no Error to a handler.
-    main.setExecutionStrategy(parsed -> {
-      try {
-        return new CommandLine.RunLast().execute(parsed);
-      } catch (LinkageError e) {
-        return errors.handleNativeLibraryMissing(e);
-      }
-    });
-    return main.setParameterExceptionHandler(errors).setExecutionExceptionHandler(errors).execute(args);
-  }
+    /** Runs one command to its end and returns its exit code. */
+    public static int run(Terminal terminal, String... args) {
+        CommandLine main = commandLine(terminal, args);
+        var errors = new ErrorReport(terminal, args);
+        // A libc, an epoll or a SQLite that cannot be unpacked is an Error, and picocli passes no Error to a handler.
+        main.setExecutionStrategy(parsed -> {
+            try {
+                return new CommandLine.RunLast().execute(parsed);
+            } catch (LinkageError e) {
+                return errors.handleNativeLibraryMissing(e);
+            }
+        });
+        return main.setParameterExceptionHandler(errors)
+                .setExecutionExceptionHandler(errors)
+                .execute(args);
+    }
 
-  /**
-   * The model of all subcommands and flags; tests compare documents and manifests with it. If the arguments begin with
-   * a subcommand, the model has only that one: a model of all of them costs a daemon a third of its start.
-   */
-  public static CommandLine commandLine(Terminal terminal, String... args) {
-    CommandLine main = new CommandLine(new Main());
-    String asked = args.length > 0 ? args[0] : "";
-    SUBCOMMANDS.forEach((name, command) -> {
-      if (name.equals(asked) || !SUBCOMMANDS.containsKey(asked)) {
-        main.addSubcommand(name, command.apply(terminal));
-      }
-    });
-    main.getSubcommands().values().forEach(subcommand -> subcommand.getCommandSpec().usageMessage().footer(FOOTER));
-    main.getCommandSpec().usageMessage().footer("%n'exit137 SUBCOMMAND --help' shows the options of a subcommand.");
-    allCommands(main).forEach(each -> {
-      each.getCommandSpec().mixinStandardHelpOptions(true).versionProvider(new Version());
-      each.getCommandSpec().usageMessage().width(100).sortOptions(false).abbreviateSynopsis(true);
-    });
-    return main
-        .setDefaultValueProvider(new EnvironmentDefaults(terminal.environment()))
-        .setCaseInsensitiveEnumValuesAllowed(true)
-        .registerConverter(Duration.class, Times::duration)
-        .registerConverter(Instant.class, text -> Times.instant(text, terminal.clock()))
-        .registerConverter(OomKillEvent.Scope.class, FilterOptions::scope)
-        .setOut(new PrintWriter(terminal.out(), true, StandardCharsets.UTF_8))
-        .setErr(new PrintWriter(terminal.err(), true, StandardCharsets.UTF_8));
-  }
+    /**
+     * The model of all subcommands and flags; tests compare documents and manifests with it. If the arguments begin with
+     * a subcommand, the model has only that one: a model of all of them costs a daemon a third of its start.
+     */
+    public static CommandLine commandLine(Terminal terminal, String... args) {
+        CommandLine main = new CommandLine(new Main());
+        String asked = args.length > 0 ? args[0] : "";
+        SUBCOMMANDS.forEach((name, command) -> {
+            if (name.equals(asked) || !SUBCOMMANDS.containsKey(asked)) {
+                main.addSubcommand(name, command.apply(terminal));
+            }
+        });
+        main.getSubcommands()
+                .values()
+                .forEach(
+                        subcommand -> subcommand.getCommandSpec().usageMessage().footer(FOOTER));
+        main.getCommandSpec().usageMessage().footer("%n'exit137 SUBCOMMAND --help' shows the options of a subcommand.");
+        allCommands(main).forEach(each -> {
+            each.getCommandSpec().mixinStandardHelpOptions(true).versionProvider(new Version());
+            each.getCommandSpec().usageMessage().width(100).sortOptions(false).abbreviateSynopsis(true);
+        });
+        return main.setDefaultValueProvider(new EnvironmentDefaults(terminal.environment()))
+                .setCaseInsensitiveEnumValuesAllowed(true)
+                .registerConverter(Duration.class, Times::duration)
+                .registerConverter(Instant.class, text -> Times.instant(text, terminal.clock()))
+                .registerConverter(OomKillEvent.Scope.class, FilterOptions::scope)
+                .setOut(new PrintWriter(terminal.out(), true, StandardCharsets.UTF_8))
+                .setErr(new PrintWriter(terminal.err(), true, StandardCharsets.UTF_8));
+    }
 
-  private static List<CommandLine> allCommands(CommandLine main) {
-    return Stream.concat(Stream.of(main), main.getSubcommands().values().stream())
-        .toList();
-  }
+    private static List<CommandLine> allCommands(CommandLine main) {
+        return Stream.concat(Stream.of(main), main.getSubcommands().values().stream())
+                .toList();
+    }
 
-  @Override
-  public Integer call() {
-    throw new ParameterException(command.commandLine(), "a subcommand is needed: "
-        + String.join(", ", command.subcommands().keySet()));
-  }
+    @Override
+    public Integer call() {
+        throw new ParameterException(
+                command.commandLine(),
+                "a subcommand is needed: "
+                        + String.join(", ", command.subcommands().keySet()));
+    }
 }

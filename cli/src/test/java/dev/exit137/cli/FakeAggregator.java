@@ -36,184 +36,193 @@ import java.util.concurrent.TimeUnit;
 
 /** An aggregator on loopback that keeps its events, in memory, when it goes away and comes back on the same port. */
 final class FakeAggregator extends OomEventsImplBase implements AutoCloseable {
-  private static final int PATIENCE_SECONDS = 60;
+    private static final int PATIENCE_SECONDS = 60;
 
-  final List<ListEventsRequest> lists = new ArrayList<>();
-  final List<NodeState> nodes = new ArrayList<>();
-  final Map<String, Long> internalErrors = new HashMap<>();
+    final List<ListEventsRequest> lists = new ArrayList<>();
+    final List<NodeState> nodes = new ArrayList<>();
+    final Map<String, Long> internalErrors = new HashMap<>();
 
-  /** As many as a message has room for. */
-  int nodesPerPage = 1000;
+    /** As many as a message has room for. */
+    int nodesPerPage = 1000;
 
-  final List<SummarizeEventsRequest> summaries = new ArrayList<>();
-  SummarizeEventsResponse summary = SummarizeEventsResponse.getDefaultInstance();
+    final List<SummarizeEventsRequest> summaries = new ArrayList<>();
+    SummarizeEventsResponse summary = SummarizeEventsResponse.getDefaultInstance();
 
-  /** Whether a watch begins with a heartbeat. */
-  volatile boolean greets = true;
+    /** Whether a watch begins with a heartbeat. */
+    volatile boolean greets = true;
 
-  private final BlockingQueue<WatchEventsRequest> watches = new LinkedBlockingQueue<>();
-  private final List<OomKillEvent> events = new ArrayList<>();
-  private final List<StreamObserver<WatchEventsResponse>> watchers = new ArrayList<>();
-  private Optional<Status> refusal = Optional.empty();
-  private String storeName = "store1";
-  private int removed;
-  private Server server;
-  private int port;
+    private final BlockingQueue<WatchEventsRequest> watches = new LinkedBlockingQueue<>();
+    private final List<OomKillEvent> events = new ArrayList<>();
+    private final List<StreamObserver<WatchEventsResponse>> watchers = new ArrayList<>();
+    private Optional<Status> refusal = Optional.empty();
+    private String storeName = "store1";
+    private int removed;
+    private Server server;
+    private int port;
 
-  FakeAggregator() {
-    start();
-  }
-
-  String address() {
-    return new HostPort("127.0.0.1", port).toString();
-  }
-
-  void start() {
-    try {
-      server = NettyServerBuilder.forAddress(new InetSocketAddress("127.0.0.1", port))
-          .directExecutor()
-          .addService(this)
-          .build()
-          .start();
-      port = server.getPort();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+    FakeAggregator() {
+        start();
     }
-  }
 
-  void stop() {
-    try {
-      assertThat(server.shutdownNow().awaitTermination(PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
-    } catch (InterruptedException e) {
-      throw new AssertionError(e);
+    String address() {
+        return new HostPort("127.0.0.1", port).toString();
     }
-    synchronized (this) {
-      watchers.clear();
+
+    void start() {
+        try {
+            server = NettyServerBuilder.forAddress(new InetSocketAddress("127.0.0.1", port))
+                    .directExecutor()
+                    .addService(this)
+                    .build()
+                    .start();
+            port = server.getPort();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
-  }
 
-  /** What the next watch asked for, waited for. */
-  WatchEventsRequest nextWatch() throws InterruptedException {
-    WatchEventsRequest request = watches.poll(PATIENCE_SECONDS, TimeUnit.SECONDS);
-    assertThat(request).as("a watch").isNotNull();
-    return request;
-  }
-
-  synchronized void store(OomKillEvent event) {
-    events.add(event);
-    watchers.forEach(watcher -> watcher.onNext(message(events.size())));
-  }
-
-  /** Ends what was being watched, and refuses whoever comes then, if it is said so. */
-  synchronized void end(Status status, boolean forGood) {
-    refusal = forGood ? Optional.of(status) : Optional.empty();
-    watchers.forEach(watcher -> watcher.onError(status.asException()));
-    watchers.clear();
-  }
-
-  synchronized void forgetEverything() {
-    events.clear();
-    storeName = "store2";
-  }
-
-  /** Retention removes the first events. */
-  synchronized void remove(int count) {
-    removed = count;
-  }
-
-  @Override
-  public synchronized void watchEvents(WatchEventsRequest request, StreamObserver<WatchEventsResponse> watcher) {
-    watches.add(request);
-    if (refusal.isPresent()) {
-      watcher.onError(refusal.get().asException());
-      return;
+    void stop() {
+        try {
+            assertThat(server.shutdownNow().awaitTermination(PATIENCE_SECONDS, TimeUnit.SECONDS))
+                    .isTrue();
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
+        }
+        synchronized (this) {
+            watchers.clear();
+        }
     }
-    int next = events.size() + 1;
-    if (request.hasResumeToken()) {
-      String[] token = request.getResumeToken().split("/");
-      if (token.length != 2) {
-        watcher.onError(Status.INVALID_ARGUMENT.withDescription("resume_token is malformed").asException());
-        return;
-      }
-      if (!token[0].equals(storeName)) {
-        watcher.onError(Status.OUT_OF_RANGE.withDescription("resume_token is of another store").asException());
-        return;
-      }
-      next = Integer.parseInt(token[1]) + 1;
-      if (next <= removed) {
-        Metadata trailers = new Metadata();
-        trailers.put(OomEventsService.OLDEST_RESUME_TOKEN, storeName + "/" + removed);
-        watcher.onError(Status.OUT_OF_RANGE.withDescription("resume_token is too old").asException(trailers));
-        return;
-      }
-    } else if (request.hasFromTime()) {
-      next = 1;
+
+    /** What the next watch asked for, waited for. */
+    WatchEventsRequest nextWatch() throws InterruptedException {
+        WatchEventsRequest request = watches.poll(PATIENCE_SECONDS, TimeUnit.SECONDS);
+        assertThat(request).as("a watch").isNotNull();
+        return request;
     }
-    if (greets) {
-      watcher.onNext(WatchEventsResponse.newBuilder()
-          .setHeartbeat(Heartbeat.newBuilder().setTime(Events.TIME))
-          .setResumeToken(storeName + "/" + (next - 1))
-          .build());
+
+    synchronized void store(OomKillEvent event) {
+        events.add(event);
+        watchers.forEach(watcher -> watcher.onNext(message(events.size())));
     }
-    for (int i = next; i <= events.size(); i++) {
-      watcher.onNext(message(i));
+
+    /** Ends what was being watched, and refuses whoever comes then, if it is said so. */
+    synchronized void end(Status status, boolean forGood) {
+        refusal = forGood ? Optional.of(status) : Optional.empty();
+        watchers.forEach(watcher -> watcher.onError(status.asException()));
+        watchers.clear();
     }
-    watchers.add(watcher);
-  }
 
-  private WatchEventsResponse message(int ordinal) {
-    return WatchEventsResponse.newBuilder()
-        .setEvent(events.get(ordinal - 1))
-        .setResumeToken(storeName + "/" + ordinal)
-        .build();
-  }
+    synchronized void forgetEverything() {
+        events.clear();
+        storeName = "store2";
+    }
 
-  @Override
-  public synchronized void listEvents(ListEventsRequest request, StreamObserver<ListEventsResponse> answer) {
-    lists.add(request);
-    int from = request.getPageToken().isEmpty() ? 0 : Integer.parseInt(request.getPageToken());
-    int to = Math.min(from + request.getPageSize(), events.size());
-    answer.onNext(ListEventsResponse.newBuilder()
-        .addAllEvents(events.reversed().subList(from, to))
-        .setNextPageToken(to < events.size() ? Integer.toString(to) : "")
-        .build());
-    answer.onCompleted();
-  }
+    /** Retention removes the first events. */
+    synchronized void remove(int count) {
+        removed = count;
+    }
 
-  @Override
-  public synchronized void getEvent(GetEventRequest request, StreamObserver<OomKillEvent> answer) {
-    events.stream()
-        .filter(event -> event.getEventId().equals(request.getEventId()))
-        .findFirst()
-        .ifPresentOrElse(
-            event -> {
-              answer.onNext(event);
-              answer.onCompleted();
-            },
-            () -> answer.onError(Status.NOT_FOUND.withDescription("no event has this id").asException()));
-  }
+    @Override
+    public synchronized void watchEvents(WatchEventsRequest request, StreamObserver<WatchEventsResponse> watcher) {
+        watches.add(request);
+        if (refusal.isPresent()) {
+            watcher.onError(refusal.get().asException());
+            return;
+        }
+        int next = events.size() + 1;
+        if (request.hasResumeToken()) {
+            String[] token = request.getResumeToken().split("/");
+            if (token.length != 2) {
+                watcher.onError(Status.INVALID_ARGUMENT
+                        .withDescription("resume_token is malformed")
+                        .asException());
+                return;
+            }
+            if (!token[0].equals(storeName)) {
+                watcher.onError(Status.OUT_OF_RANGE
+                        .withDescription("resume_token is of another store")
+                        .asException());
+                return;
+            }
+            next = Integer.parseInt(token[1]) + 1;
+            if (next <= removed) {
+                Metadata trailers = new Metadata();
+                trailers.put(OomEventsService.OLDEST_RESUME_TOKEN, storeName + "/" + removed);
+                watcher.onError(Status.OUT_OF_RANGE
+                        .withDescription("resume_token is too old")
+                        .asException(trailers));
+                return;
+            }
+        } else if (request.hasFromTime()) {
+            next = 1;
+        }
+        if (greets) {
+            watcher.onNext(WatchEventsResponse.newBuilder()
+                    .setHeartbeat(Heartbeat.newBuilder().setTime(Events.TIME))
+                    .setResumeToken(storeName + "/" + (next - 1))
+                    .build());
+        }
+        for (int i = next; i <= events.size(); i++) {
+            watcher.onNext(message(i));
+        }
+        watchers.add(watcher);
+    }
 
-  @Override
-  public void summarizeEvents(SummarizeEventsRequest request, StreamObserver<SummarizeEventsResponse> answer) {
-    summaries.add(request);
-    answer.onNext(summary);
-    answer.onCompleted();
-  }
+    private WatchEventsResponse message(int ordinal) {
+        return WatchEventsResponse.newBuilder()
+                .setEvent(events.get(ordinal - 1))
+                .setResumeToken(storeName + "/" + ordinal)
+                .build();
+    }
 
-  @Override
-  public void listNodes(ListNodesRequest request, StreamObserver<ListNodesResponse> answer) {
-    int from = request.getPageToken().isEmpty() ? 0 : Integer.parseInt(request.getPageToken());
-    int to = Math.min(from + nodesPerPage, nodes.size());
-    answer.onNext(ListNodesResponse.newBuilder()
-        .addAllNodes(nodes.subList(from, to))
-        .setNextPageToken(to < nodes.size() ? Integer.toString(to) : "")
-        .putAllInternalErrors(internalErrors)
-        .build());
-    answer.onCompleted();
-  }
+    @Override
+    public synchronized void listEvents(ListEventsRequest request, StreamObserver<ListEventsResponse> answer) {
+        lists.add(request);
+        int from = request.getPageToken().isEmpty() ? 0 : Integer.parseInt(request.getPageToken());
+        int to = Math.min(from + request.getPageSize(), events.size());
+        answer.onNext(ListEventsResponse.newBuilder()
+                .addAllEvents(events.reversed().subList(from, to))
+                .setNextPageToken(to < events.size() ? Integer.toString(to) : "")
+                .build());
+        answer.onCompleted();
+    }
 
-  @Override
-  public void close() {
-    stop();
-  }
+    @Override
+    public synchronized void getEvent(GetEventRequest request, StreamObserver<OomKillEvent> answer) {
+        events.stream()
+                .filter(event -> event.getEventId().equals(request.getEventId()))
+                .findFirst()
+                .ifPresentOrElse(
+                        event -> {
+                            answer.onNext(event);
+                            answer.onCompleted();
+                        },
+                        () -> answer.onError(Status.NOT_FOUND
+                                .withDescription("no event has this id")
+                                .asException()));
+    }
+
+    @Override
+    public void summarizeEvents(SummarizeEventsRequest request, StreamObserver<SummarizeEventsResponse> answer) {
+        summaries.add(request);
+        answer.onNext(summary);
+        answer.onCompleted();
+    }
+
+    @Override
+    public void listNodes(ListNodesRequest request, StreamObserver<ListNodesResponse> answer) {
+        int from = request.getPageToken().isEmpty() ? 0 : Integer.parseInt(request.getPageToken());
+        int to = Math.min(from + nodesPerPage, nodes.size());
+        answer.onNext(ListNodesResponse.newBuilder()
+                .addAllNodes(nodes.subList(from, to))
+                .setNextPageToken(to < nodes.size() ? Integer.toString(to) : "")
+                .putAllInternalErrors(internalErrors)
+                .build());
+        answer.onCompleted();
+    }
+
+    @Override
+    public void close() {
+        stop();
+    }
 }

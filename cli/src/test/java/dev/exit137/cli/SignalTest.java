@@ -17,35 +17,43 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 @Tag("process")
 class SignalTest {
-  @TempDir
-  private Path directory;
+    @TempDir
+    private Path directory;
 
-  @ParameterizedTest
-  @EnumSource(names = {"SIGINT", "SIGTERM", "SIGHUP"})
-  void aSignalEndsADaemonCleanlyWithExitCodeZeroAndNoStackTrace(Signal signal) throws Exception {
-    Process aggregator =
-        start("aggregator", "--listen", "127.0.0.1:0", "--data-dir", directory.resolve("data").toString());
-    try (BufferedReader stderr = aggregator.errorReader(StandardCharsets.UTF_8)) {
-      List<String> said = new ArrayList<>();
-      do {
-        said.add(stderr.readLine());
-      } while (said.getLast() != null && !said.getLast().contains("aggregator listens on 127.0.0.1:"));
-      assertThat(said).doesNotContainNull();
+    @ParameterizedTest
+    @EnumSource(names = {"SIGINT", "SIGTERM", "SIGHUP"})
+    void aSignalEndsADaemonCleanlyWithExitCodeZeroAndNoStackTrace(Signal signal) throws Exception {
+        Process aggregator = start(
+                "aggregator",
+                "--listen",
+                "127.0.0.1:0",
+                "--data-dir",
+                directory.resolve("data").toString());
+        try (BufferedReader stderr = aggregator.errorReader(StandardCharsets.UTF_8)) {
+            List<String> said = new ArrayList<>();
+            do {
+                said.add(stderr.readLine());
+            } while (said.getLast() != null && !said.getLast().contains("aggregator listens on 127.0.0.1:"));
+            assertThat(said).doesNotContainNull();
 
-      assertThat(POSIXFactory.getPOSIX().kill(aggregator.pid(), signal.intValue())).isZero();
+            assertThat(POSIXFactory.getPOSIX().kill(aggregator.pid(), signal.intValue()))
+                    .isZero();
 
-      assertThat(stderr.lines()).noneMatch(line -> line.contains("Exception"));
-      assertThat(aggregator.waitFor()).isZero();
-    } finally {
-      aggregator.destroyForcibly();
+            assertThat(stderr.lines()).noneMatch(line -> line.contains("Exception"));
+            assertThat(aggregator.waitFor()).isZero();
+        } finally {
+            aggregator.destroyForcibly();
+        }
     }
-  }
 
-  private static Process start(String... args) throws IOException {
-    List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
-    command.addAll(List.of(System.getProperty("exit137.jvm.flags").split(" ")));
-    command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
-    command.addAll(List.of(args));
-    return new ProcessBuilder(command).redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
-  }
+    private static Process start(String... args) throws IOException {
+        List<String> command = new ArrayList<>(
+                List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
+        command.addAll(List.of(System.getProperty("exit137.jvm.flags").split(" ")));
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
+        command.addAll(List.of(args));
+        return new ProcessBuilder(command)
+                .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                .start();
+    }
 }

@@ -11,20 +11,21 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class UsageTest {
-  private final Session session = new Session();
+    private final Session session = new Session();
 
-  @ParameterizedTest
-  @ValueSource(strings = {"run", "agent", "aggregator", "demo", "watch", "list", "get", "nodes", "summary", "analyze"})
-  void everySubcommandHasHelpAndAVersion(String subcommand) {
-    assertThat(session.run(subcommand, "--help")).isZero();
-    assertThat(session.out()).first().asString().startsWith("Usage: exit137 " + subcommand);
-    assertThat(session.run(subcommand, "--version")).isZero();
-    assertThat(session.out()).anyMatch(line -> line.matches("exit137 \\d+\\.\\d+\\.\\d+"));
-    assertThat(session.err()).isEmpty();
-  }
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"run", "agent", "aggregator", "demo", "watch", "list", "get", "nodes", "summary", "analyze"})
+    void everySubcommandHasHelpAndAVersion(String subcommand) {
+        assertThat(session.run(subcommand, "--help")).isZero();
+        assertThat(session.out()).first().asString().startsWith("Usage: exit137 " + subcommand);
+        assertThat(session.run(subcommand, "--version")).isZero();
+        assertThat(session.out()).anyMatch(line -> line.matches("exit137 \\d+\\.\\d+\\.\\d+"));
+        assertThat(session.err()).isEmpty();
+    }
 
-  @ParameterizedTest
-  @CsvSource(delimiter = '|', quoteCharacter = '"', textBlock = """
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '"', textBlock = """
       list --server nowhere         | 'nowhere' is not HOST:PORT                    | list
       list --server host:http       | port of 'host:http' must be a number          | list
       list --server host:0          | from 1 to 65535                               | list
@@ -60,57 +61,73 @@ class UsageTest {
       analyze -o yaml               | '--output'                                    | analyze
       analyze one two               | 'two'                                         | analyze
       """)
-  void badUsageSaysWhatIsWrongAndWhereHelpIs(String line, String rule, String subcommand) {
-    assertThat(session.run(line.split(" "))).isEqualTo(2);
-    assertThat(session.err()).hasSize(2);
-    assertThat(session.err().get(0)).startsWith("exit137: ").contains(rule);
-    assertThat(session.err().get(1)).isEqualTo("exit137: see 'exit137 " + subcommand + " --help'");
-  }
+    void badUsageSaysWhatIsWrongAndWhereHelpIs(String line, String rule, String subcommand) {
+        assertThat(session.run(line.split(" "))).isEqualTo(2);
+        assertThat(session.err()).hasSize(2);
+        assertThat(session.err().get(0)).startsWith("exit137: ").contains(rule);
+        assertThat(session.err().get(1)).isEqualTo("exit137: see 'exit137 " + subcommand + " --help'");
+    }
 
-  @Test
-  void aMissingSubcommandAndAMisspeltOneAreBadUsage() throws Exception {
-    assertThat(session.run()).isEqualTo(2);
-    assertThat(session.nextErrorLine()).contains("a subcommand is needed: run, agent");
-    session.nextErrorLine();
-    assertThat(session.run("wach")).isEqualTo(2);
-    assertThat(session.nextErrorLine()).contains("'wach'").contains("did you mean 'watch'?");
-  }
+    @Test
+    void aMissingSubcommandAndAMisspeltOneAreBadUsage() throws Exception {
+        assertThat(session.run()).isEqualTo(2);
+        assertThat(session.nextErrorLine()).contains("a subcommand is needed: run, agent");
+        session.nextErrorLine();
+        assertThat(session.run("wach")).isEqualTo(2);
+        assertThat(session.nextErrorLine()).contains("'wach'").contains("did you mean 'watch'?");
+    }
 
-  @Test
-  void aBadValueFromTheEnvironmentNamesItsVariable() {
-    session.environment.put("EXIT137_SERVER", "nowhere");
-    assertThat(session.run("list")).isEqualTo(2);
-    assertThat(session.err()).first().asString().endsWith("(from the environment: EXIT137_SERVER)");
-  }
+    @Test
+    void aBadValueFromTheEnvironmentNamesItsVariable() {
+        session.environment.put("EXIT137_SERVER", "nowhere");
+        assertThat(session.run("list")).isEqualTo(2);
+        assertThat(session.err()).first().asString().endsWith("(from the environment: EXIT137_SERVER)");
+    }
 
-  @Test
-  void theCommandLineWinsOverTheEnvironmentAndAnEmptyVariableIsNone() {
-    session.environment.put("EXIT137_SERVER", "127.0.0.1:1");
-    session.environment.put("EXIT137_OUTPUT", "");
-    session.environment.put("EXIT137_VERSION", "true");
-    assertThat(session.run("list", "--server", "127.0.0.1:2")).isEqualTo(1);
-    assertThat(session.err()).first().asString().contains("127.0.0.1:2");
-  }
+    @Test
+    void theCommandLineWinsOverTheEnvironmentAndAnEmptyVariableIsNone() {
+        session.environment.put("EXIT137_SERVER", "127.0.0.1:1");
+        session.environment.put("EXIT137_OUTPUT", "");
+        session.environment.put("EXIT137_VERSION", "true");
+        assertThat(session.run("list", "--server", "127.0.0.1:2")).isEqualTo(1);
+        assertThat(session.err()).first().asString().contains("127.0.0.1:2");
+    }
 
-  @Test
-  void anInvalidAddressOnTheCommandLineIsNotBlamedOnTheEnvironment() {
-    session.environment.put("EXIT137_SERVER", "127.0.0.1:1");
-    assertThat(session.run("list", "--server=nowhere")).isEqualTo(2);
-    assertThat(session.err()).first().asString().doesNotContain("environment");
-  }
+    @Test
+    void anInvalidAddressOnTheCommandLineIsNotBlamedOnTheEnvironment() {
+        session.environment.put("EXIT137_SERVER", "127.0.0.1:1");
+        assertThat(session.run("list", "--server=nowhere")).isEqualTo(2);
+        assertThat(session.err()).first().asString().doesNotContain("environment");
+    }
 
-  @Test
-  void runWithABadSettingOfTheAgentLeavesNoStoreBehind(@TempDir Path directory) {
-    Path data = directory.resolve("data");
-    assertThat(session.run("run", "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0",
-        "--data-dir", data.toString(), "--counter-grace", "5s", "--spool-bytes", "1MiB")).isEqualTo(2);
-    assertThat(data).doesNotExist();
-  }
+    @Test
+    void runWithABadSettingOfTheAgentLeavesNoStoreBehind(@TempDir Path directory) {
+        Path data = directory.resolve("data");
+        assertThat(session.run(
+                        "run",
+                        "--listen",
+                        "127.0.0.1:0",
+                        "--http-listen",
+                        "127.0.0.1:0",
+                        "--data-dir",
+                        data.toString(),
+                        "--counter-grace",
+                        "5s",
+                        "--spool-bytes",
+                        "1MiB"))
+                .isEqualTo(2);
+        assertThat(data).doesNotExist();
+    }
 
-  @Test
-  void aDataDirectoryThatIsAFileIsAFailureInOneLine(@TempDir Path directory) throws Exception {
-    Path file = Files.createFile(directory.resolve("data"));
-    assertThat(session.run("aggregator", "--listen", "127.0.0.1:0", "--data-dir", file.toString())).isEqualTo(1);
-    assertThat(session.err()).singleElement().asString().startsWith("exit137: ").contains(file.toString());
-  }
+    @Test
+    void aDataDirectoryThatIsAFileIsAFailureInOneLine(@TempDir Path directory) throws Exception {
+        Path file = Files.createFile(directory.resolve("data"));
+        assertThat(session.run("aggregator", "--listen", "127.0.0.1:0", "--data-dir", file.toString()))
+                .isEqualTo(1);
+        assertThat(session.err())
+                .singleElement()
+                .asString()
+                .startsWith("exit137: ")
+                .contains(file.toString());
+    }
 }

@@ -8,26 +8,29 @@ import java.util.Optional;
 
 /** The monitoring overlay, and the programs that test it. */
 final class AlertRules {
-  /** The directory of the manifests, the rules' tests and the dashboard. */
-  static final Path OVERLAY = Bed.REPOSITORY.resolve("k8s/overlays/monitoring");
-  private static final Path UNPACKED = Bed.MODULE.resolve("target/prometheus/usr/bin");
+    /** The directory of the manifests, the rules' tests and the dashboard. */
+    static final Path OVERLAY = Bed.REPOSITORY.resolve("k8s/overlays/monitoring");
 
-  private AlertRules() {}
+    private static final Path UNPACKED = Bed.MODULE.resolve("target/prometheus/usr/bin");
 
-  /** Returns Prometheus or promtool, by bin/setup or installed; skips the calling test if it is missing. */
-  static String program(String name) {
-    Path unpacked = UNPACKED.resolve(name);
-    Optional<Path> program = Files.isExecutable(unpacked) ? Optional.of(unpacked) : Bed.find(name);
-    if (program.isEmpty()) {
-      Bed.skip("the monitoring bed", "no " + name + " on PATH or in " + UNPACKED + "; bin/setup test gets it");
+    private AlertRules() {}
+
+    /** Returns Prometheus or promtool, by bin/setup or installed; skips the calling test if it is missing. */
+    static String program(String name) {
+        Path unpacked = UNPACKED.resolve(name);
+        Optional<Path> program = Files.isExecutable(unpacked) ? Optional.of(unpacked) : Bed.find(name);
+        if (program.isEmpty()) {
+            Bed.skip("the monitoring bed", "no " + name + " on PATH or in " + UNPACKED + "; bin/setup test gets it");
+        }
+        return program.get().toString();
     }
-    return program.get().toString();
-  }
 
-  /** Writes the PrometheusRule's groups, the part below {@code spec:}, to a file that Prometheus itself reads. */
-  static Path write(Path directory) throws IOException {
-    List<String> lines = Files.readAllLines(OVERLAY.resolve("prometheusrule.yaml"));
-    List<String> rules = lines.subList(lines.indexOf("spec:") + 1, lines.size());
-    return Files.write(directory.resolve("rules.yaml"), rules.stream().map(line -> line.replaceFirst("^ {2}", "")).toList());
-  }
+    /** Writes the PrometheusRule's groups, the part below {@code spec:}, to a file that Prometheus itself reads. */
+    static Path write(Path directory) throws IOException {
+        List<String> lines = Files.readAllLines(OVERLAY.resolve("prometheusrule.yaml"));
+        List<String> rules = lines.subList(lines.indexOf("spec:") + 1, lines.size());
+        return Files.write(
+                directory.resolve("rules.yaml"),
+                rules.stream().map(line -> line.replaceFirst("^ {2}", "")).toList());
+    }
 }

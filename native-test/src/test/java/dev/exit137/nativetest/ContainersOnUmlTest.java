@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.stream.Stream;
@@ -21,26 +20,31 @@ import org.junit.jupiter.api.parallel.ExecutionMode;
 @Execution(ExecutionMode.CONCURRENT)
 @Tag("kernel")
 class ContainersOnUmlTest {
-  private static final Duration LIMIT = Duration.ofMinutes(60);
+    private static final Duration LIMIT = Duration.ofMinutes(60);
 
-  @TestFactory
-  Stream<DynamicTest> containersOfANodeWithCgroupV2() throws IOException {
-    for (String program : List.of("containerd", "ctr", "runc")) {
-      if (Bed.find(program).isEmpty()) {
-        Bed.skip("the UML bed (containers)", "no " + program + " on PATH; on Debian: apt-get install containerd runc");
-      }
+    @TestFactory
+    Stream<DynamicTest> containersOfANodeWithCgroupV2() throws IOException {
+        for (String program : List.of("containerd", "ctr", "runc")) {
+            if (Bed.find(program).isEmpty()) {
+                Bed.skip(
+                        "the UML bed (containers)",
+                        "no " + program + " on PATH; on Debian: apt-get install containerd runc");
+            }
+        }
+        Files.createDirectories(Bed.WORK);
+        Files.writeString(Bed.WORK.resolve("classpath"), System.getProperty("java.class.path"));
+        List<String> told =
+                Bed.lines(UmlBed.boot("containers", 3072, LIMIT).directory().resolve("tests"));
+        told.stream().filter(line -> !isResult(line)).forEach(System.out::println);
+        List<String> results =
+                told.stream().filter(ContainersOnUmlTest::isResult).toList();
+        assertThat(results).as("tests that ran in the node").isNotEmpty();
+        return results.stream()
+                .map(line -> DynamicTest.dynamicTest(
+                        line.split("[ :]")[1], () -> assertThat(line).startsWith(InBed.OK)));
     }
-    Files.createDirectories(Bed.WORK);
-    Files.writeString(Bed.WORK.resolve("classpath"), System.getProperty("java.class.path"));
-    List<String> told = Bed.lines(UmlBed.boot("containers", 3072, LIMIT).directory().resolve("tests"));
-    told.stream().filter(line -> !isResult(line)).forEach(System.out::println);
-    List<String> results = told.stream().filter(ContainersOnUmlTest::isResult).toList();
-    assertThat(results).as("tests that ran in the node").isNotEmpty();
-    return results.stream()
-        .map(line -> DynamicTest.dynamicTest(line.split("[ :]")[1], () -> assertThat(line).startsWith(InBed.OK)));
-  }
 
-  private static boolean isResult(String line) {
-    return line.startsWith(InBed.OK) || line.startsWith(InBed.FAILED);
-  }
+    private static boolean isResult(String line) {
+        return line.startsWith(InBed.OK) || line.startsWith(InBed.FAILED);
+    }
 }

@@ -7,19 +7,19 @@ import java.util.List;
 
 /** A separate program: once a byte comes in, it fills its heap. */
 final class HeapEater {
-  private static final int CHUNK_BYTES = 1 << 20;
+    private static final int CHUNK_BYTES = 1 << 20;
 
-  private HeapEater() {}
+    private HeapEater() {}
 
-  public static void main(String[] arguments) throws IOException {
-    if (System.in.read() < 0) {
-      return;
+    public static void main(String[] arguments) throws IOException {
+        if (System.in.read() < 0) {
+            return;
+        }
+        List<byte[]> heap = new ArrayList<>();
+        while (true) {
+            byte[] chunk = new byte[CHUNK_BYTES];
+            Arrays.fill(chunk, (byte) 137);
+            heap.add(chunk);
+        }
     }
-    List<byte[]> heap = new ArrayList<>();
-    while (true) {
-      byte[] chunk = new byte[CHUNK_BYTES];
-      Arrays.fill(chunk, (byte) 137);
-      heap.add(chunk);
-    }
-  }
 }

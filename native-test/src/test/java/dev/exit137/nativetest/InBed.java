@@ -9,26 +9,28 @@ import org.junit.platform.launcher.core.LauncherFactory;
 
 /** Runs test classes within a node without Maven, and prints one line for each test: {@code ok NAME}. */
 final class InBed {
-  static final String OK = "ok ";
-  static final String FAILED = "failed ";
+    static final String OK = "ok ";
+    static final String FAILED = "failed ";
 
-  private InBed() {}
+    private InBed() {}
 
-  public static void main(String[] classes) {
-    var request = LauncherDiscoveryRequestBuilder.request();
-    for (String name : classes) {
-      request.selectors(DiscoverySelectors.selectClass(name));
-    }
-    LauncherFactory.create().execute(request.build(), new TestExecutionListener() {
-      @Override
-      public void executionFinished(TestIdentifier test, TestExecutionResult result) {
-        String failure = result.getThrowable().map(thrown -> ": " + thrown.toString().replace('\n', ' ')).orElse("");
-        if (test.isTest() || !failure.isEmpty()) {
-          System.out.println((failure.isEmpty() ? OK : FAILED) + test.getDisplayName() + failure);
+    public static void main(String[] classes) {
+        var request = LauncherDiscoveryRequestBuilder.request();
+        for (String name : classes) {
+            request.selectors(DiscoverySelectors.selectClass(name));
         }
-      }
-    });
-    // A thread of a library must not keep the node up.
-    System.exit(0);
-  }
+        LauncherFactory.create().execute(request.build(), new TestExecutionListener() {
+            @Override
+            public void executionFinished(TestIdentifier test, TestExecutionResult result) {
+                String failure = result.getThrowable()
+                        .map(thrown -> ": " + thrown.toString().replace('\n', ' '))
+                        .orElse("");
+                if (test.isTest() || !failure.isEmpty()) {
+                    System.out.println((failure.isEmpty() ? OK : FAILED) + test.getDisplayName() + failure);
+                }
+            }
+        });
+        // A thread of a library must not keep the node up.
+        System.exit(0);
+    }
 }

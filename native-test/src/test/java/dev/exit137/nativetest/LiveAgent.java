@@ -25,136 +25,175 @@ import java.util.function.Predicate;
 
 /** The product on this machine, agent and aggregator, with the events that its consumer has received so far. */
 final class LiveAgent implements AutoCloseable {
-  private static final Duration LIMIT = Duration.ofMinutes(3);
-  private static final Duration START_LIMIT = Duration.ofMinutes(4);
+    private static final Duration LIMIT = Duration.ofMinutes(3);
+    private static final Duration START_LIMIT = Duration.ofMinutes(4);
 
-  private final String runtime;
-  private final Process process;
-  private final Path out;
-  private final Path log;
-  private final ManagedChannel channel;
-  private final List<OomKillEvent> received = new ArrayList<>();
-  private long parsedBytes;
+    private final String runtime;
+    private final Process process;
+    private final Path out;
+    private final Path log;
+    private final ManagedChannel channel;
+    private final List<OomKillEvent> received = new ArrayList<>();
+    private long parsedBytes;
 
-  /** Starts agent and aggregator with an empty state. @param directory for their state and output */
-  static LiveAgent start(Path directory, Path criSocket) {
-    return start(directory, "cri", criSocket);
-  }
-
-  /** Does the same beside a Docker Engine. */
-  static LiveAgent startWithDocker(Path directory, Path dockerSocket) {
-    return start(directory, "docker", dockerSocket);
-  }
-
-  private static LiveAgent start(Path directory, String runtime, Path socket) {
-    LiveAgent agent;
-    try {
-      agent = new LiveAgent(directory, runtime, socket, "127.0.0.1:" + freePort());
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+    /** Starts agent and aggregator with an empty state. @param directory for their state and output */
+    static LiveAgent start(Path directory, Path criSocket) {
+        return start(directory, "cri", criSocket);
     }
-    try {
-      Bed.await("the agent's start", START_LIMIT, () -> Bed.lines(agent.log),
-          lines -> lines.stream().anyMatch(line -> line.contains("watching this machine")));
-      return agent;
-    } catch (AssertionError e) {
-      agent.close();
-      throw e;
+
+    /** Does the same beside a Docker Engine. */
+    static LiveAgent startWithDocker(Path directory, Path dockerSocket) {
+        return start(directory, "docker", dockerSocket);
     }
-  }
 
-  /** Returns a port that was free a moment ago. */
-  static int freePort() throws IOException {
-    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      return socket.getLocalPort();
+    private static LiveAgent start(Path directory, String runtime, Path socket) {
+        LiveAgent agent;
+        try {
+            agent = new LiveAgent(directory, runtime, socket, "127.0.0.1:" + freePort());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        try {
+            Bed.await(
+                    "the agent's start",
+                    START_LIMIT,
+                    () -> Bed.lines(agent.log),
+                    lines -> lines.stream().anyMatch(line -> line.contains("watching this machine")));
+            return agent;
+        } catch (AssertionError e) {
+            agent.close();
+            throw e;
+        }
     }
-  }
 
-  private LiveAgent(Path directory, String runtime, Path socket, String address) throws IOException {
-    this.runtime = runtime;
-    Files.createDirectories(directory);
-    out = directory.resolve("events.jsonl");
-    log = directory.resolve("run.log");
-    process = new ProcessBuilder(
-            "timeout", "-k", "5", "3600", Bed.exit137(), "run", "-o", "json", "--node-name", "bed",
-            "--listen", address, "--http-listen", "127.0.0.1:0", "--data-dir", directory.resolve("data").toString(),
-            "--state-dir", directory.resolve("state").toString(), "--" + runtime + "-endpoint", "unix://" + socket)
-        .redirectInput(Path.of("/dev/null").toFile())
-        .redirectOutput(out.toFile())
-        .redirectError(log.toFile())
-        .start();
-    channel = Grpc.newChannelBuilder(address, InsecureChannelCredentials.create()).build();
-  }
-
-  /** Returns all revisions that have come in so far. */
-  synchronized List<OomKillEvent> received() {
-    try (InputStream file = Files.newInputStream(out)) {
-      file.skipNBytes(parsedBytes);
-      String text = new String(file.readAllBytes(), UTF_8);
-      String lines = text.substring(0, text.lastIndexOf('\n') + 1);
-      received.addAll(Events.parse(lines.lines().toList()).received());
-      parsedBytes += lines.getBytes(UTF_8).length;
-      return List.copyOf(received);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+    /** Returns a port that was free a moment ago. */
+    static int freePort() throws IOException {
+        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            return socket.getLocalPort();
+        }
     }
-  }
 
-  /** Returns the revisions of the events of this cgroup, once there is one that {@code wanted} accepts. */
-  List<OomKillEvent> await(String what, String cgroup, Predicate<OomKillEvent> wanted) {
-    return Bed.await(what, LIMIT,
-        () -> received().stream().filter(event -> event.getCgroupPath().startsWith(cgroup)).toList(),
-        events -> events.stream().anyMatch(wanted));
-  }
-
-  /** Waits until Prometheus would find this value of a series; labels in the order of their names. */
-  void awaitCounted(String series, double value) {
-    URI metrics = URI.create(Bed.await("where metrics are", LIMIT, () -> Bed.lines(log),
-            lines -> lines.stream().anyMatch(line -> line.contains("/metrics")))
-        .stream().filter(line -> line.contains("/metrics")).findFirst().orElseThrow()
-        .replaceFirst(".*(http://\\S+) has .*", "$1/metrics"));
-    String metric = series.substring(0, series.indexOf('{') + 1);
-    Bed.await(
-        series + " " + value, LIMIT, () -> get(metrics).stream().filter(line -> line.startsWith(metric)).toList(),
-        lines -> lines.contains(series + " " + value));
-  }
-
-  private static List<String> get(URI page) {
-    try (InputStream body = page.toURL().openStream()) {
-      return new String(body.readAllBytes(), UTF_8).lines().toList();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+    private LiveAgent(Path directory, String runtime, Path socket, String address) throws IOException {
+        this.runtime = runtime;
+        Files.createDirectories(directory);
+        out = directory.resolve("events.jsonl");
+        log = directory.resolve("run.log");
+        process = new ProcessBuilder(
+                        "timeout",
+                        "-k",
+                        "5",
+                        "3600",
+                        Bed.exit137(),
+                        "run",
+                        "-o",
+                        "json",
+                        "--node-name",
+                        "bed",
+                        "--listen",
+                        address,
+                        "--http-listen",
+                        "127.0.0.1:0",
+                        "--data-dir",
+                        directory.resolve("data").toString(),
+                        "--state-dir",
+                        directory.resolve("state").toString(),
+                        "--" + runtime + "-endpoint",
+                        "unix://" + socket)
+                .redirectInput(Path.of("/dev/null").toFile())
+                .redirectOutput(out.toFile())
+                .redirectError(log.toFile())
+                .start();
+        channel = Grpc.newChannelBuilder(address, InsecureChannelCredentials.create())
+                .build();
     }
-  }
 
-  /** Waits until the agent reports this state of the runtime. */
-  SourceStatus awaitRuntime(SourceStatus.State state) {
-    return Bed.await("the runtime " + state, LIMIT, this::runtime,
-            sources -> sources.stream().anyMatch(source -> source.getState() == state))
-        .getFirst();
-  }
-
-  private List<SourceStatus> runtime() {
-    List<SourceStatus> sources = new ArrayList<>();
-    OomEventsGrpc.newBlockingStub(channel).withDeadlineAfter(10, TimeUnit.SECONDS)
-        .listNodes(ListNodesRequest.getDefaultInstance())
-        .getNodesList()
-        .forEach(node -> sources.addAll(node.getStatus().getSourcesList()));
-    sources.removeIf(source -> !source.getName().equals(runtime));
-    return sources;
-  }
-
-  @Override
-  public void close() {
-    channel.shutdownNow();
-    try {
-      // timeout passes the signal on.
-      process.destroy();
-      if (!process.waitFor(LIMIT.toMillis(), TimeUnit.MILLISECONDS)) {
-        Bed.end(process);
-      }
-    } catch (InterruptedException e) {
-      throw new IllegalStateException(e);
+    /** Returns all revisions that have come in so far. */
+    synchronized List<OomKillEvent> received() {
+        try (InputStream file = Files.newInputStream(out)) {
+            file.skipNBytes(parsedBytes);
+            String text = new String(file.readAllBytes(), UTF_8);
+            String lines = text.substring(0, text.lastIndexOf('\n') + 1);
+            received.addAll(Events.parse(lines.lines().toList()).received());
+            parsedBytes += lines.getBytes(UTF_8).length;
+            return List.copyOf(received);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
-  }
+
+    /** Returns the revisions of the events of this cgroup, once there is one that {@code wanted} accepts. */
+    List<OomKillEvent> await(String what, String cgroup, Predicate<OomKillEvent> wanted) {
+        return Bed.await(
+                what,
+                LIMIT,
+                () -> received().stream()
+                        .filter(event -> event.getCgroupPath().startsWith(cgroup))
+                        .toList(),
+                events -> events.stream().anyMatch(wanted));
+    }
+
+    /** Waits until Prometheus would find this value of a series; labels in the order of their names. */
+    void awaitCounted(String series, double value) {
+        URI metrics = URI.create(Bed.await(
+                        "where metrics are",
+                        LIMIT,
+                        () -> Bed.lines(log),
+                        lines -> lines.stream().anyMatch(line -> line.contains("/metrics")))
+                .stream()
+                .filter(line -> line.contains("/metrics"))
+                .findFirst()
+                .orElseThrow()
+                .replaceFirst(".*(http://\\S+) has .*", "$1/metrics"));
+        String metric = series.substring(0, series.indexOf('{') + 1);
+        Bed.await(
+                series + " " + value,
+                LIMIT,
+                () -> get(metrics).stream()
+                        .filter(line -> line.startsWith(metric))
+                        .toList(),
+                lines -> lines.contains(series + " " + value));
+    }
+
+    private static List<String> get(URI page) {
+        try (InputStream body = page.toURL().openStream()) {
+            return new String(body.readAllBytes(), UTF_8).lines().toList();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Waits until the agent reports this state of the runtime. */
+    SourceStatus awaitRuntime(SourceStatus.State state) {
+        return Bed.await(
+                        "the runtime " + state,
+                        LIMIT,
+                        this::runtime,
+                        sources -> sources.stream().anyMatch(source -> source.getState() == state))
+                .getFirst();
+    }
+
+    private List<SourceStatus> runtime() {
+        List<SourceStatus> sources = new ArrayList<>();
+        OomEventsGrpc.newBlockingStub(channel)
+                .withDeadlineAfter(10, TimeUnit.SECONDS)
+                .listNodes(ListNodesRequest.getDefaultInstance())
+                .getNodesList()
+                .forEach(node -> sources.addAll(node.getStatus().getSourcesList()));
+        sources.removeIf(source -> !source.getName().equals(runtime));
+        return sources;
+    }
+
+    @Override
+    public void close() {
+        channel.shutdownNow();
+        try {
+            // timeout passes the signal on.
+            process.destroy();
+            if (!process.waitFor(LIMIT.toMillis(), TimeUnit.MILLISECONDS)) {
+                Bed.end(process);
+            }
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
 }

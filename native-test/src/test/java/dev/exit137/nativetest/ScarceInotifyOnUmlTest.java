@@ -14,35 +14,36 @@ import org.junit.jupiter.api.Test;
  */
 @Tag("kernel")
 class ScarceInotifyOnUmlTest {
-  private static UmlRun run;
+    private static UmlRun run;
 
-  @BeforeAll
-  static void boot() {
-    run = UmlBed.boot("scarce", 1024, Duration.ofMinutes(20));
-  }
+    @BeforeAll
+    static void boot() {
+        run = UmlBed.boot("scarce", 1024, Duration.ofMinutes(20));
+    }
 
-  @Test
-  void watchesThatTheKernelRefusesAreSaidAloudAndScanningTakesTheirPlace() {
-    run.assertEveryKillCameOnce("storm");
-    run.assertNoWrongCgroup("storm");
-    AgentStatus status = run.nodeAfter("storm").getStatus();
-    assertThat(status.getLosses().getInotifyWatchesRefused()).isPositive();
-    assertThat(status.getSourcesList())
-        .filteredOn(source -> source.getName().equals("memory.events"))
-        .singleElement()
-        .satisfies(
-            source -> {
-              assertThat(source.getState()).isEqualTo(SourceStatus.State.DEGRADED);
-              assertThat(source.getDetail()).contains("fs.inotify.max_user_watches");
-            });
-  }
+    @Test
+    void watchesThatTheKernelRefusesAreSaidAloudAndScanningTakesTheirPlace() {
+        run.assertEveryKillCameOnce("storm");
+        run.assertNoWrongCgroup("storm");
+        AgentStatus status = run.nodeAfter("storm").getStatus();
+        assertThat(status.getLosses().getInotifyWatchesRefused()).isPositive();
+        assertThat(status.getSourcesList())
+                .filteredOn(source -> source.getName().equals("memory.events"))
+                .singleElement()
+                .satisfies(source -> {
+                    assertThat(source.getState()).isEqualTo(SourceStatus.State.DEGRADED);
+                    assertThat(source.getDetail()).contains("fs.inotify.max_user_watches");
+                });
+    }
 
-  @Test
-  void aQueueThatOverflowsIsCountedAndLosesNoKill() {
-    run.assertEveryKillCameOnce("churn");
-    // The agent never saw some of these cgroups, so they cannot be among the candidates.
-    assertThat(run.victims("churn"))
-        .allSatisfy(victim -> assertThat(run.eventOf(victim).getCgroupPath()).isIn("", victim.cgroup()));
-    assertThat(run.nodeAfter("churn").getStatus().getLosses().getInotifyOverflows()).isPositive();
-  }
+    @Test
+    void aQueueThatOverflowsIsCountedAndLosesNoKill() {
+        run.assertEveryKillCameOnce("churn");
+        // The agent never saw some of these cgroups, so they cannot be among the candidates.
+        assertThat(run.victims("churn"))
+                .allSatisfy(victim ->
+                        assertThat(run.eventOf(victim).getCgroupPath()).isIn("", victim.cgroup()));
+        assertThat(run.nodeAfter("churn").getStatus().getLosses().getInotifyOverflows())
+                .isPositive();
+    }
 }

@@ -6,17 +6,16 @@ import jnr.posix.POSIXFactory;
 
 /** kill(2). */
 final class Signals {
-  private static final POSIX POSIX = POSIXFactory.getPOSIX();
+    private static final POSIX POSIX = POSIXFactory.getPOSIX();
 
-  private Signals() {}
+    private Signals() {}
 
-  /** Sends the signal to all children of the process: {@code timeout} has the program as its only one. */
-  static void toChildrenOf(Process process, Signal signal) {
-    process.children().forEach(child -> {
-      if (POSIX.kill(child.pid(), signal.intValue()) != 0) {
-        throw new IllegalStateException(
-            "kill(" + child.pid() + ", " + signal + "): errno " + POSIX.errno());
-      }
-    });
-  }
+    /** Sends the signal to all children of the process: {@code timeout} has the program as its only one. */
+    static void toChildrenOf(Process process, Signal signal) {
+        process.children().forEach(child -> {
+            if (POSIX.kill(child.pid(), signal.intValue()) != 0) {
+                throw new IllegalStateException("kill(" + child.pid() + ", " + signal + "): errno " + POSIX.errno());
+            }
+        });
+    }
 }

@@ -17,54 +17,54 @@ import java.util.function.LongSupplier;
  * <p>Owned by the agent-epoll thread; reading allocates nothing.
  */
 final class MemoryEventsReader {
-  /*
-   * low 0
-   * high 0
-   * max 61
-   * oom 1
-   * oom_kill 1
-   * oom_group_kill 0
-   */
-  private static final byte[] OOM_KILL = "oom_kill".getBytes(US_ASCII);
-  private static final byte[] OOM = "oom".getBytes(US_ASCII);
+    /*
+     * low 0
+     * high 0
+     * max 61
+     * oom 1
+     * oom_kill 1
+     * oom_group_kill 0
+     */
+    private static final byte[] OOM_KILL = "oom_kill".getBytes(US_ASCII);
+    private static final byte[] OOM = "oom".getBytes(US_ASCII);
 
-  private final FileReader file = new FileReader(4096);
-  private final NativeMemory localName;
-  private final NativeMemory treeName;
-  private final boolean v2;
-  private final LongSupplier monotonicNanos;
+    private final FileReader file = new FileReader(4096);
+    private final NativeMemory localName;
+    private final NativeMemory treeName;
+    private final boolean v2;
+    private final LongSupplier monotonicNanos;
 
-  MemoryEventsReader(boolean v2, LongSupplier monotonicNanos) {
-    this.v2 = v2;
-    this.monotonicNanos = monotonicNanos;
-    localName = Sys.nativeString(v2 ? "memory.events.local" : "memory.oom_control");
-    treeName = Sys.nativeString("memory.events");
-  }
+    MemoryEventsReader(boolean v2, LongSupplier monotonicNanos) {
+        this.v2 = v2;
+        this.monotonicNanos = monotonicNanos;
+        localName = Sys.nativeString(v2 ? "memory.events.local" : "memory.oom_control");
+        treeName = Sys.nativeString("memory.events");
+    }
 
-  /** Reads a cgroup's counters; returns 0, or -errno and leaves the cgroup unchanged. */
-  int read(Cgroup cgroup) {
-    if (cgroup.isRemoved()) {
-      return -Sys.ENOENT;
+    /** Reads a cgroup's counters; returns 0, or -errno and leaves the cgroup unchanged. */
+    int read(Cgroup cgroup) {
+        if (cgroup.isRemoved()) {
+            return -Sys.ENOENT;
+        }
+        // The tree before the leaf: a kill in between makes the difference negative, and never adds a kill.
+        long treeKills = -1;
+        if (v2 && (cgroup.isInterior() || !cgroup.hasCounters())) {
+            int result = file.read(cgroup.dirFd(), treeName);
+            if (result < 0) {
+                return result;
+            }
+            treeKills = file.valueOf(OOM_KILL);
+        }
+        int result = file.read(cgroup.dirFd(), localName);
+        if (result < 0) {
+            return result;
+        }
+        long localKills = Math.max(0, file.valueOf(OOM_KILL));
+        if (treeKills > localKills) {
+            cgroup.markInterior();
+        }
+        long ooms = v2 ? Math.max(0, file.valueOf(OOM)) : 0;
+        cgroup.countersRead(localKills, Math.max(treeKills, localKills), ooms, monotonicNanos.getAsLong());
+        return 0;
     }
-    // The tree before the leaf: a kill in between makes the difference negative, and never adds a kill.
-    long treeKills = -1;
-    if (v2 && (cgroup.isInterior() || !cgroup.hasCounters())) {
-      int result = file.read(cgroup.dirFd(), treeName);
-      if (result < 0) {
-        return result;
-      }
-      treeKills = file.valueOf(OOM_KILL);
-    }
-    int result = file.read(cgroup.dirFd(), localName);
-    if (result < 0) {
-      return result;
-    }
-    long localKills = Math.max(0, file.valueOf(OOM_KILL));
-    if (treeKills > localKills) {
-      cgroup.markInterior();
-    }
-    long ooms = v2 ? Math.max(0, file.valueOf(OOM)) : 0;
-    cgroup.countersRead(localKills, Math.max(treeKills, localKills), ooms, monotonicNanos.getAsLong());
-    return 0;
-  }
 }

@@ -11,22 +11,22 @@ import org.jspecify.annotations.Nullable;
  * <p>Owned by the agent-epoll thread.
  */
 public final class PidIndex {
-  private IntObjectHashMap<Cgroup> seen = new IntObjectHashMap<>(256);
-  private IntObjectHashMap<Cgroup> seenBefore = new IntObjectHashMap<>(1);
+    private IntObjectHashMap<Cgroup> seen = new IntObjectHashMap<>(256);
+    private IntObjectHashMap<Cgroup> seenBefore = new IntObjectHashMap<>(1);
 
-  void put(int pid, Cgroup cgroup) {
-    seen.put(pid, cgroup);
-  }
+    void put(int pid, Cgroup cgroup) {
+        seen.put(pid, cgroup);
+    }
 
-  /** The last cgroup in which the process was seen, or null. */
-  public @Nullable Cgroup cgroupOf(int pid) {
-    Cgroup cgroup = seen.get(pid);
-    return cgroup != null ? cgroup : seenBefore.get(pid);
-  }
+    /** The last cgroup in which the process was seen, or null. */
+    public @Nullable Cgroup cgroupOf(int pid) {
+        Cgroup cgroup = seen.get(pid);
+        return cgroup != null ? cgroup : seenBefore.get(pid);
+    }
 
-  /** Starts a renewal: the caller enters all live processes again. The next renewal drops the others. */
-  void beginRenewal() {
-    seenBefore = seen;
-    seen = new IntObjectHashMap<>(Math.max(256, seen.size()));
-  }
+    /** Starts a renewal: the caller enters all live processes again. The next renewal drops the others. */
+    void beginRenewal() {
+        seenBefore = seen;
+        seen = new IntObjectHashMap<>(Math.max(256, seen.size()));
+    }
 }

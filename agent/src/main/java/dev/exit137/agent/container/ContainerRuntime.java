@@ -10,19 +10,19 @@ import java.util.function.Consumer;
  * deadline, on the agent-identity thread. The message of a failure is fit for a user.
  */
 interface ContainerRuntime extends AutoCloseable {
-  /** Lists all containers, ended ones included; without the main pids if each of them costs a request. */
-  CompletableFuture<List<Identity>> list();
+    /** Lists all containers, ended ones included; without the main pids if each of them costs a request. */
+    CompletableFuture<List<Identity>> list();
 
-  /** Returns one container with all known fields; empty if the runtime does not know it. */
-  CompletableFuture<Optional<Identity>> ask(String id);
+    /** Returns one container with all known fields; empty if the runtime does not know it. */
+    CompletableFuture<Optional<Identity>> ask(String id);
 
-  /**
-   * Reports containers that start, until the stream ends, which completes the result. A failure means that this runtime
-   * has no such stream.
-   */
-  CompletableFuture<Void> watch(Consumer<String> started);
+    /**
+     * Reports containers that start, until the stream ends, which completes the result. A failure means that this runtime
+     * has no such stream.
+     */
+    CompletableFuture<Void> watch(Consumer<String> started);
 
-  /** Ends the connection, and waits for a moment until no callback comes any more. Not on the agent-identity thread. */
-  @Override
-  void close();
+    /** Ends the connection, and waits for a moment until no callback comes any more. Not on the agent-identity thread. */
+    @Override
+    void close();
 }

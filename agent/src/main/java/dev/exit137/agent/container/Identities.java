@@ -33,382 +33,372 @@ import org.slf4j.LoggerFactory;
  * done on the agent-identity thread; the methods are for any thread and never block.
  */
 public final class Identities implements AutoCloseable {
-  private static final Logger LOG = LoggerFactory.getLogger(Identities.class);
-  private static final String PLACE = "identity";
-  private static final int MAX_ASKS = 1024;
-  private static final int MAX_AT_A_TIME = 16;
-  private static final long CLOSE_TIMEOUT_SECONDS = 2;
+    private static final Logger LOG = LoggerFactory.getLogger(Identities.class);
+    private static final String PLACE = "identity";
+    private static final int MAX_ASKS = 1024;
+    private static final int MAX_AT_A_TIME = 16;
+    private static final long CLOSE_TIMEOUT_SECONDS = 2;
 
-  /**
-   * The delays and time limits.
-   *
-   * @param tick interval at which sockets are looked for, and a failed runtime is tried again
-   * @param deadline of one request
-   * @param firstRetry delay after an incomplete answer; doubled each time up to the last
-   * @param patience how long a container may be unknown to a runtime that answers
-   * @param outage how long a request waits for a runtime that does not answer
-   */
-  record Pace(Duration tick, Duration deadline, Duration firstRetry, Duration patience, Duration outage) {
-    static final Pace USUAL =
-        new Pace(
-            Duration.ofSeconds(1),
-            Duration.ofSeconds(3),
-            Duration.ofMillis(20),
-            Duration.ofSeconds(10),
-            Duration.ofMinutes(10));
+    /**
+     * The delays and time limits.
+     *
+     * @param tick interval at which sockets are looked for, and a failed runtime is tried again
+     * @param deadline of one request
+     * @param firstRetry delay after an incomplete answer; doubled each time up to the last
+     * @param patience how long a container may be unknown to a runtime that answers
+     * @param outage how long a request waits for a runtime that does not answer
+     */
+    record Pace(Duration tick, Duration deadline, Duration firstRetry, Duration patience, Duration outage) {
+        static final Pace USUAL = new Pace(
+                Duration.ofSeconds(1),
+                Duration.ofSeconds(3),
+                Duration.ofMillis(20),
+                Duration.ofSeconds(10),
+                Duration.ofMinutes(10));
 
-    /** A runtime forgets the main process of a container that has ended, and some are killed as soon as they start. */
-    Duration lastRetry() {
-      return tick.dividedBy(5);
-    }
-  }
-
-  /** The requests about one container, until it is known with its main pid, or given up. */
-  private final class Ask {
-    private final String id;
-    private final long sinceNanos = System.nanoTime();
-    private final CompletableFuture<Identity> answer = new CompletableFuture<>();
-    private Duration pause = pace.firstRetry();
-    private boolean isOut;
-    private @Nullable Future<?> retry;
-
-    Ask(String id) {
-      this.id = id;
-    }
-
-    boolean isScheduled() {
-      return retry != null;
-    }
-
-    boolean waitedFor(Duration time) {
-      return System.nanoTime() - sinceNanos > time.toNanos();
-    }
-  }
-
-  private final GuardedThread thread;
-  private final Guard guard;
-  private final Pace pace;
-  private final ProcessFiles processes;
-  private final IdentityCache cache = new IdentityCache(System::nanoTime);
-  private final List<RuntimeLink> links = new ArrayList<>();
-  private final Map<String, Ask> asks = new LinkedHashMap<>();
-  private final AtomicInteger submitted = new AtomicInteger();
-  private int out;
-
-  /**
-   * @param procRoot the host's procfs
-   * @param guard of this process
-   */
-  public Identities(RuntimeSockets sockets, LabelFilter labels, Path procRoot, Guard guard) {
-    this(sockets, labels, procRoot, Pace.USUAL, guard);
-  }
-
-  Identities(RuntimeSockets sockets, LabelFilter labels, Path procRoot, Pace pace, Guard guard) {
-    this.pace = pace;
-    this.guard = guard;
-    processes = new ProcessFiles(procRoot);
-    thread = new GuardedThread(Thread.ofPlatform().name("agent-identity").daemon().factory(), PLACE, guard);
-    RuntimeLink.Listener listener =
-        new RuntimeLink.Listener() {
-          @Override
-          public void onListed(RuntimeLink link, List<Identity> identities) {
-            listed(link, identities);
-          }
-
-          @Override
-          public void onStarted(String id) {
-            warm(id);
-          }
-        };
-    for (Path socket : sockets.cri()) {
-      links.add(
-          new RuntimeLink(
-              "cri", socket, path -> new CriRuntime(path, labels, pace.deadline(), thread), listener, guard));
-    }
-    for (Path socket : sockets.docker()) {
-      links.add(
-          new RuntimeLink(
-              "docker", socket, path -> new DockerRuntime(path, pace.deadline(), thread), listener, guard));
-    }
-  }
-
-  /** Starts to look for runtimes, and to list their containers. */
-  public void start() {
-    thread.scheduleWithFixedDelay(this::tick, 0, pace.tick().toMillis(), TimeUnit.MILLISECONDS);
-  }
-
-  // ---- for any thread
-
-  /** Returns the identity of a container as it is known now. */
-  public Optional<Identity> find(String id) {
-    return cache.find(id);
-  }
-
-  /**
-   * Returns the identity of a container once it is complete, or once no more can be expected. Fails if no runtime knows
-   * the container, or none answers for long.
-   */
-  public CompletableFuture<Identity> lookUp(String id) {
-    Optional<Identity> known = cache.find(id).filter(Identity::isWhole);
-    if (known.isPresent()) {
-      return CompletableFuture.completedFuture(known.get());
-    }
-    CompletableFuture<Identity> answer = new CompletableFuture<>();
-    submit(
-        () -> {
-          Ask ask = asks.get(id);
-          if (ask == null) {
-            ask = add(id);
-          }
-          if (ask == null) {
-            answer.completeExceptionally(new RuntimeFailure("too many containers are being asked about"));
-          } else {
-            ask.answer.whenComplete(
-                (identity, failure) -> {
-                  if (failure == null) {
-                    answer.complete(identity);
-                  } else {
-                    answer.completeExceptionally(failure);
-                  }
-                });
-            goNow(ask);
-          }
-        },
-        () -> answer.completeExceptionally(new RuntimeFailure("too many containers are being asked about")));
-    return answer;
-  }
-
-  /** A cgroup of this container exists: its identity is learnt before a kill. */
-  public void onContainerCgroup(String id) {
-    // A known container, too: Docker restarts a container under its old id. If the queue is full, a list finds it.
-    submit(() -> warm(id), () -> {});
-  }
-
-  /** Returns whether the victim was its container's first process; empty if that is not known. */
-  public Optional<Boolean> isInit(Identity identity, int victimPid, Instant killedAt) {
-    boolean mainLives = identity.mainPid() != null && processes.isIn(identity.mainPid(), identity.id());
-    return identity.isInit(victimPid, killedAt, mainLives);
-  }
-
-  /** Returns the state of the runtimes: one entry for each kind that has a socket, or one entry if none has. */
-  public List<SourceStatus> status() {
-    List<SourceStatus> all = new ArrayList<>();
-    for (String kind : links.stream().map(RuntimeLink::kind).distinct().toList()) {
-      links.stream()
-          .filter(link -> link.kind().equals(kind) && link.isPresent())
-          .map(RuntimeLink::status)
-          .min((a, b) -> a.getState().compareTo(b.getState()))
-          .ifPresent(all::add);
-    }
-    if (all.stream().anyMatch(status -> status.getState() == State.ACTIVE)) {
-      // A Docker host has containerd's socket, too, with its cri plugin disabled.
-      all.removeIf(status -> status.getState() == State.UNAVAILABLE);
-    }
-    if (all.isEmpty()) {
-      String places = links.stream().map(link -> link.socket().toString()).collect(joining(", "));
-      all.add(
-          SourceStatus.newBuilder()
-              .setName("cri")
-              .setState(State.UNAVAILABLE)
-              .setDetail("no container runtime's socket is there (" + places + "): containers are named by their ids")
-              .build());
-    }
-    return all;
-  }
-
-  private void submit(Runnable task, Runnable refused) {
-    if (submitted.incrementAndGet() > MAX_ASKS) {
-      submitted.decrementAndGet();
-      refused.run();
-      return;
-    }
-    try {
-      thread.execute(
-          () -> {
-            submitted.decrementAndGet();
-            task.run();
-          });
-    } catch (RejectedExecutionException e) {
-      // The object is closed.
-      submitted.decrementAndGet();
-      refused.run();
-    }
-  }
-
-  // ---- agent-identity thread
-
-  private void tick() {
-    links.forEach(link -> guard.run(PLACE, link::tick));
-    goAll();
-  }
-
-  private void goAll() {
-    List.copyOf(asks.values()).forEach(this::go);
-  }
-
-  private void listed(RuntimeLink link, List<Identity> identities) {
-    cache.retain(link, identities.stream().map(Identity::id).collect(toSet()));
-    for (Identity identity : identities) {
-      if (cache.find(identity.id()).isEmpty()) {
-        learn(link, identity);
-        if (!identity.isWhole()) {
-          warm(identity.id());
+        /** A runtime forgets the main process of a container that has ended, and some are killed as soon as they start. */
+        Duration lastRetry() {
+            return tick.dividedBy(5);
         }
-      }
     }
-    goAll();
-  }
 
-  private Identity learn(RuntimeLink link, Identity identity) {
-    Integer pid = identity.mainPid();
-    Identity confirmed =
-        pid == null || processes.isConfirmed(pid, identity.id()) ? identity : identity.withoutMainPid();
-    cache.put(link, confirmed);
-    Identity known = cache.find(identity.id()).orElse(confirmed);
-    Ask ask = asks.get(identity.id());
-    if (ask != null && known.isWhole()) {
-      ask.answer.complete(known);
-    }
-    return known;
-  }
+    /** The requests about one container, until it is known with its main pid, or given up. */
+    private final class Ask {
+        private final String id;
+        private final long sinceNanos = System.nanoTime();
+        private final CompletableFuture<Identity> answer = new CompletableFuture<>();
+        private Duration pause = pace.firstRetry();
+        private boolean isOut;
+        private @Nullable Future<?> retry;
 
-  private void warm(String id) {
-    Ask ask = asks.containsKey(id) ? null : add(id);
-    if (ask != null) {
-      go(ask);
-    }
-  }
+        Ask(String id) {
+            this.id = id;
+        }
 
-  private @Nullable Ask add(String id) {
-    if (asks.size() >= MAX_ASKS) {
-      return null;
-    }
-    Ask ask = new Ask(id);
-    asks.put(id, ask);
-    return ask;
-  }
+        boolean isScheduled() {
+            return retry != null;
+        }
 
-  /** Asks at once: a kill needs the answer. */
-  private void goNow(Ask ask) {
-    if (ask.retry != null) {
-      ask.retry.cancel(false);
-      ask.retry = null;
+        boolean waitedFor(Duration time) {
+            return System.nanoTime() - sinceNanos > time.toNanos();
+        }
     }
-    ask.pause = pace.firstRetry();
-    go(ask);
-  }
 
-  /** Asks, unless a request is pending or no runtime answers: in that case the next list asks again. */
-  private void go(Ask ask) {
-    if (ask.isOut || ask.isScheduled() || !asks.containsKey(ask.id)) {
-      return;
-    }
-    if (links.stream().allMatch(link -> link.runtime() == null)) {
-      if (isTooLate(ask)) {
-        giveUp(ask, "no container runtime answers");
-      }
-      return;
-    }
-    if (out < MAX_AT_A_TIME) {
-      out++;
-      ask.isOut = true;
-      askFrom(ask, 0);
-    }
-  }
+    private final GuardedThread thread;
+    private final Guard guard;
+    private final Pace pace;
+    private final ProcessFiles processes;
+    private final IdentityCache cache = new IdentityCache(System::nanoTime);
+    private final List<RuntimeLink> links = new ArrayList<>();
+    private final Map<String, Ask> asks = new LinkedHashMap<>();
+    private final AtomicInteger submitted = new AtomicInteger();
+    private int out;
 
-  private void askFrom(Ask ask, int at) {
-    int index = at;
-    while (index < links.size() && links.get(index).runtime() == null) {
-      index++;
+    /**
+     * @param procRoot the host's procfs
+     * @param guard of this process
+     */
+    public Identities(RuntimeSockets sockets, LabelFilter labels, Path procRoot, Guard guard) {
+        this(sockets, labels, procRoot, Pace.USUAL, guard);
     }
-    if (index == links.size()) {
-      answered(ask, false);
-      return;
+
+    Identities(RuntimeSockets sockets, LabelFilter labels, Path procRoot, Pace pace, Guard guard) {
+        this.pace = pace;
+        this.guard = guard;
+        processes = new ProcessFiles(procRoot);
+        thread = new GuardedThread(
+                Thread.ofPlatform().name("agent-identity").daemon().factory(), PLACE, guard);
+        RuntimeLink.Listener listener = new RuntimeLink.Listener() {
+            @Override
+            public void onListed(RuntimeLink link, List<Identity> identities) {
+                listed(link, identities);
+            }
+
+            @Override
+            public void onStarted(String id) {
+                warm(id);
+            }
+        };
+        for (Path socket : sockets.cri()) {
+            links.add(new RuntimeLink(
+                    "cri", socket, path -> new CriRuntime(path, labels, pace.deadline(), thread), listener, guard));
+        }
+        for (Path socket : sockets.docker()) {
+            links.add(new RuntimeLink(
+                    "docker", socket, path -> new DockerRuntime(path, pace.deadline(), thread), listener, guard));
+        }
     }
-    RuntimeLink link = links.get(index);
-    int next = index + 1;
-    link.ask(ask.id)
-        .whenComplete(
-            (found, failure) -> {
-              Optional<Identity> known =
-                  guard.get(
-                      PLACE,
-                      () -> {
+
+    /** Starts to look for runtimes, and to list their containers. */
+    public void start() {
+        thread.scheduleWithFixedDelay(this::tick, 0, pace.tick().toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    // ---- for any thread
+
+    /** Returns the identity of a container as it is known now. */
+    public Optional<Identity> find(String id) {
+        return cache.find(id);
+    }
+
+    /**
+     * Returns the identity of a container once it is complete, or once no more can be expected. Fails if no runtime knows
+     * the container, or none answers for long.
+     */
+    public CompletableFuture<Identity> lookUp(String id) {
+        Optional<Identity> known = cache.find(id).filter(Identity::isWhole);
+        if (known.isPresent()) {
+            return CompletableFuture.completedFuture(known.get());
+        }
+        CompletableFuture<Identity> answer = new CompletableFuture<>();
+        submit(
+                () -> {
+                    Ask ask = asks.get(id);
+                    if (ask == null) {
+                        ask = add(id);
+                    }
+                    if (ask == null) {
+                        answer.completeExceptionally(new RuntimeFailure("too many containers are being asked about"));
+                    } else {
+                        ask.answer.whenComplete((identity, failure) -> {
+                            if (failure == null) {
+                                answer.complete(identity);
+                            } else {
+                                answer.completeExceptionally(failure);
+                            }
+                        });
+                        goNow(ask);
+                    }
+                },
+                () -> answer.completeExceptionally(new RuntimeFailure("too many containers are being asked about")));
+        return answer;
+    }
+
+    /** A cgroup of this container exists: its identity is learnt before a kill. */
+    public void onContainerCgroup(String id) {
+        // A known container, too: Docker restarts a container under its old id. If the queue is full, a list finds it.
+        submit(() -> warm(id), () -> {});
+    }
+
+    /** Returns whether the victim was its container's first process; empty if that is not known. */
+    public Optional<Boolean> isInit(Identity identity, int victimPid, Instant killedAt) {
+        boolean mainLives = identity.mainPid() != null && processes.isIn(identity.mainPid(), identity.id());
+        return identity.isInit(victimPid, killedAt, mainLives);
+    }
+
+    /** Returns the state of the runtimes: one entry for each kind that has a socket, or one entry if none has. */
+    public List<SourceStatus> status() {
+        List<SourceStatus> all = new ArrayList<>();
+        for (String kind : links.stream().map(RuntimeLink::kind).distinct().toList()) {
+            links.stream()
+                    .filter(link -> link.kind().equals(kind) && link.isPresent())
+                    .map(RuntimeLink::status)
+                    .min((a, b) -> a.getState().compareTo(b.getState()))
+                    .ifPresent(all::add);
+        }
+        if (all.stream().anyMatch(status -> status.getState() == State.ACTIVE)) {
+            // A Docker host has containerd's socket, too, with its cri plugin disabled.
+            all.removeIf(status -> status.getState() == State.UNAVAILABLE);
+        }
+        if (all.isEmpty()) {
+            String places = links.stream().map(link -> link.socket().toString()).collect(joining(", "));
+            all.add(SourceStatus.newBuilder()
+                    .setName("cri")
+                    .setState(State.UNAVAILABLE)
+                    .setDetail("no container runtime's socket is there (" + places
+                            + "): containers are named by their ids")
+                    .build());
+        }
+        return all;
+    }
+
+    private void submit(Runnable task, Runnable refused) {
+        if (submitted.incrementAndGet() > MAX_ASKS) {
+            submitted.decrementAndGet();
+            refused.run();
+            return;
+        }
+        try {
+            thread.execute(() -> {
+                submitted.decrementAndGet();
+                task.run();
+            });
+        } catch (RejectedExecutionException e) {
+            // The object is closed.
+            submitted.decrementAndGet();
+            refused.run();
+        }
+    }
+
+    // ---- agent-identity thread
+
+    private void tick() {
+        links.forEach(link -> guard.run(PLACE, link::tick));
+        goAll();
+    }
+
+    private void goAll() {
+        List.copyOf(asks.values()).forEach(this::go);
+    }
+
+    private void listed(RuntimeLink link, List<Identity> identities) {
+        cache.retain(link, identities.stream().map(Identity::id).collect(toSet()));
+        for (Identity identity : identities) {
+            if (cache.find(identity.id()).isEmpty()) {
+                learn(link, identity);
+                if (!identity.isWhole()) {
+                    warm(identity.id());
+                }
+            }
+        }
+        goAll();
+    }
+
+    private Identity learn(RuntimeLink link, Identity identity) {
+        Integer pid = identity.mainPid();
+        Identity confirmed =
+                pid == null || processes.isConfirmed(pid, identity.id()) ? identity : identity.withoutMainPid();
+        cache.put(link, confirmed);
+        Identity known = cache.find(identity.id()).orElse(confirmed);
+        Ask ask = asks.get(identity.id());
+        if (ask != null && known.isWhole()) {
+            ask.answer.complete(known);
+        }
+        return known;
+    }
+
+    private void warm(String id) {
+        Ask ask = asks.containsKey(id) ? null : add(id);
+        if (ask != null) {
+            go(ask);
+        }
+    }
+
+    private @Nullable Ask add(String id) {
+        if (asks.size() >= MAX_ASKS) {
+            return null;
+        }
+        Ask ask = new Ask(id);
+        asks.put(id, ask);
+        return ask;
+    }
+
+    /** Asks at once: a kill needs the answer. */
+    private void goNow(Ask ask) {
+        if (ask.retry != null) {
+            ask.retry.cancel(false);
+            ask.retry = null;
+        }
+        ask.pause = pace.firstRetry();
+        go(ask);
+    }
+
+    /** Asks, unless a request is pending or no runtime answers: in that case the next list asks again. */
+    private void go(Ask ask) {
+        if (ask.isOut || ask.isScheduled() || !asks.containsKey(ask.id)) {
+            return;
+        }
+        if (links.stream().allMatch(link -> link.runtime() == null)) {
+            if (isTooLate(ask)) {
+                giveUp(ask, "no container runtime answers");
+            }
+            return;
+        }
+        if (out < MAX_AT_A_TIME) {
+            out++;
+            ask.isOut = true;
+            askFrom(ask, 0);
+        }
+    }
+
+    private void askFrom(Ask ask, int at) {
+        int index = at;
+        while (index < links.size() && links.get(index).runtime() == null) {
+            index++;
+        }
+        if (index == links.size()) {
+            answered(ask, false);
+            return;
+        }
+        RuntimeLink link = links.get(index);
+        int next = index + 1;
+        link.ask(ask.id).whenComplete((found, failure) -> {
+            Optional<Identity> known = guard.get(
+                    PLACE,
+                    () -> {
                         if (failure != null) {
-                          link.failed(failure);
-                          return Optional.empty();
+                            link.failed(failure);
+                            return Optional.empty();
                         }
                         return found.map(identity -> learn(link, identity));
-                      },
-                      Optional.empty());
-              guard.run(
-                  PLACE,
-                  () -> {
-                    if (known.isPresent()) {
-                      answered(ask, known.get().isWhole());
-                    } else {
-                      askFrom(ask, next);
-                    }
-                  });
+                    },
+                    Optional.empty());
+            guard.run(PLACE, () -> {
+                if (known.isPresent()) {
+                    answered(ask, known.get().isWhole());
+                } else {
+                    askFrom(ask, next);
+                }
             });
-  }
-
-  private void answered(Ask ask, boolean isWhole) {
-    out--;
-    ask.isOut = false;
-    if (isWhole) {
-      asks.remove(ask.id);
-    } else if (isTooLate(ask)) {
-      giveUp(ask, "no container runtime knows it");
-    } else {
-      ask.retry =
-          thread.schedule(
-              () -> {
-                ask.retry = null;
-                go(ask);
-              },
-              ask.pause.toMillis(),
-              TimeUnit.MILLISECONDS);
-      Duration twice = ask.pause.multipliedBy(2);
-      ask.pause = twice.compareTo(pace.lastRetry()) < 0 ? twice : pace.lastRetry();
+        });
     }
-    // A container that had no room may be asked about now.
-    asks.values().stream().filter(other -> !other.isOut && !other.isScheduled()).findFirst().ifPresent(this::go);
-  }
 
-  /**
-   * A runtime that is out may know the container when it is back; one that answers knows each container within moments.
-   */
-  private boolean isTooLate(Ask ask) {
-    return ask.waitedFor(links.stream().anyMatch(RuntimeLink::isOut) ? pace.outage() : pace.patience());
-  }
-
-  private void giveUp(Ask ask, String reason) {
-    asks.remove(ask.id);
-    cache
-        .find(ask.id)
-        .ifPresentOrElse(
-            ask.answer::complete, () -> ask.answer.completeExceptionally(new RuntimeFailure(reason)));
-  }
-
-  @Override
-  public void close() {
-    try {
-      List<ContainerRuntime> open =
-          thread
-              .submit(() -> links.stream().flatMap(link -> link.end().stream()).toList())
-              .get(CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS);
-      // The last failures come to the thread, which must still run.
-      open.forEach(runtime -> guard.run(PLACE, runtime::close));
-      thread.submit(() -> List.copyOf(asks.values()).forEach(ask -> giveUp(ask, "the agent ends")));
-      thread.shutdown();
-      thread.awaitTermination(CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS);
-    } catch (ExecutionException | TimeoutException e) {
-      LOG.warn("the connections to container runtimes did not end in order", e);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    } finally {
-      thread.shutdownNow();
+    private void answered(Ask ask, boolean isWhole) {
+        out--;
+        ask.isOut = false;
+        if (isWhole) {
+            asks.remove(ask.id);
+        } else if (isTooLate(ask)) {
+            giveUp(ask, "no container runtime knows it");
+        } else {
+            ask.retry = thread.schedule(
+                    () -> {
+                        ask.retry = null;
+                        go(ask);
+                    },
+                    ask.pause.toMillis(),
+                    TimeUnit.MILLISECONDS);
+            Duration twice = ask.pause.multipliedBy(2);
+            ask.pause = twice.compareTo(pace.lastRetry()) < 0 ? twice : pace.lastRetry();
+        }
+        // A container that had no room may be asked about now.
+        asks.values().stream()
+                .filter(other -> !other.isOut && !other.isScheduled())
+                .findFirst()
+                .ifPresent(this::go);
     }
-  }
+
+    /**
+     * A runtime that is out may know the container when it is back; one that answers knows each container within moments.
+     */
+    private boolean isTooLate(Ask ask) {
+        return ask.waitedFor(links.stream().anyMatch(RuntimeLink::isOut) ? pace.outage() : pace.patience());
+    }
+
+    private void giveUp(Ask ask, String reason) {
+        asks.remove(ask.id);
+        cache.find(ask.id)
+                .ifPresentOrElse(
+                        ask.answer::complete, () -> ask.answer.completeExceptionally(new RuntimeFailure(reason)));
+    }
+
+    @Override
+    public void close() {
+        try {
+            List<ContainerRuntime> open = thread.submit(() ->
+                            links.stream().flatMap(link -> link.end().stream()).toList())
+                    .get(CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS);
+            // The last failures come to the thread, which must still run.
+            open.forEach(runtime -> guard.run(PLACE, runtime::close));
+            thread.submit(() -> List.copyOf(asks.values()).forEach(ask -> giveUp(ask, "the agent ends")));
+            thread.shutdown();
+            thread.awaitTermination(CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS);
+        } catch (ExecutionException | TimeoutException e) {
+            LOG.warn("the connections to container runtimes did not end in order", e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } finally {
+            thread.shutdownNow();
+        }
+    }
 }

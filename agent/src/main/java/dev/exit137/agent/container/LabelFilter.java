@@ -11,27 +11,26 @@ import java.util.TreeMap;
  * @param allowed full names ({@code app}), or prefixes with a star at the end ({@code app.kubernetes.io/*})
  */
 public record LabelFilter(List<String> allowed) {
-  public static final LabelFilter DEFAULT = new LabelFilter(List.of("app.kubernetes.io/*", "app"));
+    public static final LabelFilter DEFAULT = new LabelFilter(List.of("app.kubernetes.io/*", "app"));
 
-  public LabelFilter {
-    allowed = List.copyOf(allowed);
-  }
+    public LabelFilter {
+        allowed = List.copyOf(allowed);
+    }
 
-  /** Returns the labels that may be kept, by name. */
-  Map<String, String> keep(Map<String, String> labels) {
-    Map<String, String> kept = new TreeMap<>();
-    labels.forEach(
-        (name, value) -> {
-          if (allowed.stream().anyMatch(each -> matches(each, name))) {
-            kept.put(name, value);
-          }
+    /** Returns the labels that may be kept, by name. */
+    Map<String, String> keep(Map<String, String> labels) {
+        Map<String, String> kept = new TreeMap<>();
+        labels.forEach((name, value) -> {
+            if (allowed.stream().anyMatch(each -> matches(each, name))) {
+                kept.put(name, value);
+            }
         });
-    return kept;
-  }
+        return kept;
+    }
 
-  private static boolean matches(String allowed, String name) {
-    return allowed.endsWith("*")
-        ? name.startsWith(allowed.substring(0, allowed.length() - 1))
-        : name.equals(allowed);
-  }
+    private static boolean matches(String allowed, String name) {
+        return allowed.endsWith("*")
+                ? name.startsWith(allowed.substring(0, allowed.length() - 1))
+                : name.equals(allowed);
+    }
 }

@@ -20,206 +20,207 @@ import org.slf4j.LoggerFactory;
  * reconnects after a failure. Agent-identity thread; {@link #status} any thread.
  */
 final class RuntimeLink {
-  private static final Logger LOG = LoggerFactory.getLogger(RuntimeLink.class);
-  private static final String PLACE = "container-runtime";
-  /** A list finds the containers that the cgroups and the event stream missed. */
-  private static final int LIST_EVERY_TICKS = 5;
-  /** Most of the usual places have no socket, and an idle agent must use little CPU time. */
-  private static final int LOOK_EVERY_TICKS = 5;
+    private static final Logger LOG = LoggerFactory.getLogger(RuntimeLink.class);
+    private static final String PLACE = "container-runtime";
+    /** A list finds the containers that the cgroups and the event stream missed. */
+    private static final int LIST_EVERY_TICKS = 5;
+    /** Most of the usual places have no socket, and an idle agent must use little CPU time. */
+    private static final int LOOK_EVERY_TICKS = 5;
 
-  /** Receives the containers of a link. */
-  interface Listener {
-    /** The runtime answers, perhaps for the first time in a while; these are all of its containers. */
-    void onListed(RuntimeLink link, List<Identity> identities);
+    /** Receives the containers of a link. */
+    interface Listener {
+        /** The runtime answers, perhaps for the first time in a while; these are all of its containers. */
+        void onListed(RuntimeLink link, List<Identity> identities);
 
-    /** A container started. */
-    void onStarted(String id);
-  }
-
-  private final String kind;
-  private final Path socket;
-  private final Function<Path, ContainerRuntime> opener;
-  private final Listener listener;
-  private final Guard guard;
-  private @Nullable ContainerRuntime runtime;
-  private boolean listing;
-  private boolean watching;
-  private boolean hasNoEvents;
-  private boolean answered;
-  private boolean refuses;
-  private int ticksToLook;
-  private int ticksToList;
-  /** The reason of the failure; empty while the runtime answers, null while there is no socket. */
-  private volatile @Nullable String problem;
-  private volatile boolean everAnswered;
-
-  /**
-   * @param kind name of the source: {@code cri}, {@code docker}
-   * @param guard of this process
-   */
-  RuntimeLink(
-      String kind, Path socket, Function<Path, ContainerRuntime> opener, Listener listener, Guard guard) {
-    this.kind = kind;
-    this.socket = socket;
-    this.opener = opener;
-    this.listener = listener;
-    this.guard = guard;
-  }
-
-  String kind() {
-    return kind;
-  }
-
-  Path socket() {
-    return socket;
-  }
-
-  /** Returns the runtime, or null while it does not answer. */
-  @Nullable ContainerRuntime runtime() {
-    return answered ? runtime : null;
-  }
-
-  /** Returns whether there is a socket. */
-  boolean isPresent() {
-    return problem != null;
-  }
-
-  /** Returns whether the runtime has a socket, fails, and may be back. */
-  boolean isOut() {
-    return isPresent() && !answered && !refuses;
-  }
-
-  /** Looks for the socket, or lists the containers, when it is time; call it about once a second. */
-  void tick() {
-    if (runtime == null && --ticksToLook <= 0) {
-      ticksToLook = LOOK_EVERY_TICKS;
-      if (Files.exists(socket)) {
-        open();
-      }
+        /** A container started. */
+        void onStarted(String id);
     }
-    if (runtime != null && !listing && (!answered || --ticksToList <= 0)) {
-      list(runtime);
+
+    private final String kind;
+    private final Path socket;
+    private final Function<Path, ContainerRuntime> opener;
+    private final Listener listener;
+    private final Guard guard;
+    private @Nullable ContainerRuntime runtime;
+    private boolean listing;
+    private boolean watching;
+    private boolean hasNoEvents;
+    private boolean answered;
+    private boolean refuses;
+    private int ticksToLook;
+    private int ticksToList;
+    /** The reason of the failure; empty while the runtime answers, null while there is no socket. */
+    private volatile @Nullable String problem;
+
+    private volatile boolean everAnswered;
+
+    /**
+     * @param kind name of the source: {@code cri}, {@code docker}
+     * @param guard of this process
+     */
+    RuntimeLink(String kind, Path socket, Function<Path, ContainerRuntime> opener, Listener listener, Guard guard) {
+        this.kind = kind;
+        this.socket = socket;
+        this.opener = opener;
+        this.listener = listener;
+        this.guard = guard;
     }
-  }
 
-  private void open() {
-    try {
-      runtime = opener.apply(socket);
-      problem = "it has not answered yet";
-    } catch (LinkageError e) {
-      problem = "unix sockets cannot be used here: " + e;
-    } catch (RuntimeException e) {
-      guard.caught(PLACE, e);
-      problem = "it cannot be connected to: " + e;
+    String kind() {
+        return kind;
     }
-  }
 
-  private void list(ContainerRuntime present) {
-    listing = true;
-    asked(present::list)
-        .whenComplete((identities, failure) -> guard.run(PLACE, () -> listed(present, identities, failure)));
-  }
-
-  private void listed(ContainerRuntime present, List<Identity> identities, @Nullable Throwable failure) {
-    listing = false;
-    if (failure != null) {
-      out(counted(failure));
-      return;
+    Path socket() {
+        return socket;
     }
-    ticksToList = LIST_EVERY_TICKS;
-    if (!answered) {
-      LOG.info("{} at {} answers: {} containers and sandboxes", kind, socket, identities.size());
+
+    /** Returns the runtime, or null while it does not answer. */
+    @Nullable
+    ContainerRuntime runtime() {
+        return answered ? runtime : null;
     }
-    answered = true;
-    everAnswered = true;
-    problem = "";
-    watch(present);
-    listener.onListed(this, identities);
-  }
 
-  /** Returns the answer of a runtime; a failed future if the runtime throws instead. */
-  private static <A> CompletableFuture<A> asked(Supplier<CompletableFuture<A>> question) {
-    try {
-      return question.get();
-    } catch (Throwable e) {
-      return CompletableFuture.failedFuture(e);
+    /** Returns whether there is a socket. */
+    boolean isPresent() {
+        return problem != null;
     }
-  }
 
-  /** Asks about one container, as {@link ContainerRuntime#ask}; call it only while there is a {@link #runtime}. */
-  CompletableFuture<Optional<Identity>> ask(String id) {
-    return asked(() -> Objects.requireNonNull(runtime).ask(id));
-  }
-
-  private void watch(ContainerRuntime present) {
-    if (watching || hasNoEvents) {
-      return;
+    /** Returns whether the runtime has a socket, fails, and may be back. */
+    boolean isOut() {
+        return isPresent() && !answered && !refuses;
     }
-    watching = true;
-    asked(() -> present.watch(id -> guard.run(PLACE, () -> listener.onStarted(id))))
-        .whenComplete(
-            (ended, failure) -> {
-              watching = false;
-              hasNoEvents = failure != null && counted(failure) instanceof RuntimeFailure;
-            });
-  }
 
-  /** A request failed. */
-  void failed(Throwable failure) {
-    Throwable cause = counted(failure);
-    // A failure for one container is no outage.
-    if (cause instanceof RuntimeFailure known && known.isOutage()) {
-      out(cause);
+    /** Looks for the socket, or lists the containers, when it is time; call it about once a second. */
+    void tick() {
+        if (runtime == null && --ticksToLook <= 0) {
+            ticksToLook = LOOK_EVERY_TICKS;
+            if (Files.exists(socket)) {
+                open();
+            }
+        }
+        if (runtime != null && !listing && (!answered || --ticksToList <= 0)) {
+            list(runtime);
+        }
     }
-  }
 
-  /** Returns the cause; a cause that is not the runtime's counts as an error of this agent. */
-  private Throwable counted(Throwable failure) {
-    Throwable cause =
-        failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure;
-    if (!(cause instanceof RuntimeFailure)) {
-      guard.caught(PLACE, cause);
+    private void open() {
+        try {
+            runtime = opener.apply(socket);
+            problem = "it has not answered yet";
+        } catch (LinkageError e) {
+            problem = "unix sockets cannot be used here: " + e;
+        } catch (RuntimeException e) {
+            guard.caught(PLACE, e);
+            problem = "it cannot be connected to: " + e;
+        }
     }
-    return cause;
-  }
 
-  /** Stops all requests until a list succeeds. */
-  private void out(Throwable cause) {
-    String reason = Files.exists(socket) ? reason(cause) : "its socket is gone";
-    if (answered || !reason.equals(problem)) {
-      LOG.warn("{} at {}: {}", kind, socket, reason);
+    private void list(ContainerRuntime present) {
+        listing = true;
+        asked(present::list)
+                .whenComplete((identities, failure) -> guard.run(PLACE, () -> listed(present, identities, failure)));
     }
-    refuses = cause instanceof RuntimeFailure known && !known.isOutage();
-    answered = false;
-    // The runtime may come back in another version.
-    hasNoEvents = false;
-    problem = reason;
-  }
 
-  private static String reason(Throwable cause) {
-    return cause instanceof RuntimeFailure ? Objects.requireNonNull(cause.getMessage()) : cause.toString();
-  }
-
-  /** Returns the state of the runtime; meaningful while there is a socket. */
-  SourceStatus status() {
-    String now = problem;
-    SourceStatus.Builder status = SourceStatus.newBuilder().setName(kind);
-    if (now == null) {
-      return status.setState(SourceStatus.State.UNAVAILABLE).setDetail("no socket at " + socket).build();
+    private void listed(ContainerRuntime present, List<Identity> identities, @Nullable Throwable failure) {
+        listing = false;
+        if (failure != null) {
+            out(counted(failure));
+            return;
+        }
+        ticksToList = LIST_EVERY_TICKS;
+        if (!answered) {
+            LOG.info("{} at {} answers: {} containers and sandboxes", kind, socket, identities.size());
+        }
+        answered = true;
+        everAnswered = true;
+        problem = "";
+        watch(present);
+        listener.onListed(this, identities);
     }
-    if (now.isEmpty()) {
-      return status.setState(SourceStatus.State.ACTIVE).build();
-    }
-    return status
-        .setState(everAnswered ? SourceStatus.State.DEGRADED : SourceStatus.State.UNAVAILABLE)
-        .setDetail(socket + ": " + now)
-        .build();
-  }
 
-  /** Stops all requests; the caller must close the returned runtime. */
-  Optional<ContainerRuntime> end() {
-    answered = false;
-    listing = true;
-    return Optional.ofNullable(runtime);
-  }
+    /** Returns the answer of a runtime; a failed future if the runtime throws instead. */
+    private static <A> CompletableFuture<A> asked(Supplier<CompletableFuture<A>> question) {
+        try {
+            return question.get();
+        } catch (Throwable e) {
+            return CompletableFuture.failedFuture(e);
+        }
+    }
+
+    /** Asks about one container, as {@link ContainerRuntime#ask}; call it only while there is a {@link #runtime}. */
+    CompletableFuture<Optional<Identity>> ask(String id) {
+        return asked(() -> Objects.requireNonNull(runtime).ask(id));
+    }
+
+    private void watch(ContainerRuntime present) {
+        if (watching || hasNoEvents) {
+            return;
+        }
+        watching = true;
+        asked(() -> present.watch(id -> guard.run(PLACE, () -> listener.onStarted(id))))
+                .whenComplete((ended, failure) -> {
+                    watching = false;
+                    hasNoEvents = failure != null && counted(failure) instanceof RuntimeFailure;
+                });
+    }
+
+    /** A request failed. */
+    void failed(Throwable failure) {
+        Throwable cause = counted(failure);
+        // A failure for one container is no outage.
+        if (cause instanceof RuntimeFailure known && known.isOutage()) {
+            out(cause);
+        }
+    }
+
+    /** Returns the cause; a cause that is not the runtime's counts as an error of this agent. */
+    private Throwable counted(Throwable failure) {
+        Throwable cause =
+                failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure;
+        if (!(cause instanceof RuntimeFailure)) {
+            guard.caught(PLACE, cause);
+        }
+        return cause;
+    }
+
+    /** Stops all requests until a list succeeds. */
+    private void out(Throwable cause) {
+        String reason = Files.exists(socket) ? reason(cause) : "its socket is gone";
+        if (answered || !reason.equals(problem)) {
+            LOG.warn("{} at {}: {}", kind, socket, reason);
+        }
+        refuses = cause instanceof RuntimeFailure known && !known.isOutage();
+        answered = false;
+        // The runtime may come back in another version.
+        hasNoEvents = false;
+        problem = reason;
+    }
+
+    private static String reason(Throwable cause) {
+        return cause instanceof RuntimeFailure ? Objects.requireNonNull(cause.getMessage()) : cause.toString();
+    }
+
+    /** Returns the state of the runtime; meaningful while there is a socket. */
+    SourceStatus status() {
+        String now = problem;
+        SourceStatus.Builder status = SourceStatus.newBuilder().setName(kind);
+        if (now == null) {
+            return status.setState(SourceStatus.State.UNAVAILABLE)
+                    .setDetail("no socket at " + socket)
+                    .build();
+        }
+        if (now.isEmpty()) {
+            return status.setState(SourceStatus.State.ACTIVE).build();
+        }
+        return status.setState(everAnswered ? SourceStatus.State.DEGRADED : SourceStatus.State.UNAVAILABLE)
+                .setDetail(socket + ": " + now)
+                .build();
+    }
+
+    /** Stops all requests; the caller must close the returned runtime. */
+    Optional<ContainerRuntime> end() {
+        answered = false;
+        listing = true;
+        return Optional.ofNullable(runtime);
+    }
 }

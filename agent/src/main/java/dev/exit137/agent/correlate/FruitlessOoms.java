@@ -12,67 +12,68 @@ import org.jspecify.annotations.Nullable;
  * again at most once a second. Owned by the agent-epoll thread.
  */
 final class FruitlessOoms {
-  private static final long SAME_WITHIN_NANOS = TimeUnit.SECONDS.toNanos(10);
-  private static final long TOLD_EVERY_NANOS = TimeUnit.SECONDS.toNanos(1);
+    private static final long SAME_WITHIN_NANOS = TimeUnit.SECONDS.toNanos(10);
+    private static final long TOLD_EVERY_NANOS = TimeUnit.SECONDS.toNanos(1);
 
-  private final Consumer<KillReport> reports;
-  private final ByteText cgroup = new ByteText(4096);
-  private @Nullable KillReport report;
-  private long repeats;
-  private long repeatsTold;
-  private long lastNanos;
-  private long toldNanos;
+    private final Consumer<KillReport> reports;
+    private final ByteText cgroup = new ByteText(4096);
+    private @Nullable KillReport report;
+    private long repeats;
+    private long repeatsTold;
+    private long lastNanos;
+    private long toldNanos;
 
-  FruitlessOoms(Consumer<KillReport> reports) {
-    this.reports = reports;
-  }
-
-  /** Counts the incident if it repeats the last one. Then it needs no event of its own. */
-  boolean isRepeated(OomIncident incident, long nowNanos) {
-    boolean repeated =
-        report != null
-            && isFruitless(incident)
-            && nowNanos - lastNanos < SAME_WITHIN_NANOS
-            && incident.oomMemcg().contentEquals(cgroup);
-    if (repeated) {
-      repeats++;
-      lastNanos = nowNanos;
+    FruitlessOoms(Consumer<KillReport> reports) {
+        this.reports = reports;
     }
-    return repeated;
-  }
 
-  /** Remembers an incident without a kill, and its report. */
-  void onReported(OomIncident incident, KillReport first, long nowNanos) {
-    if (isFruitless(incident)) {
-      tell(nowNanos);
-      report = first;
-      cgroup.copyFrom(incident.oomMemcg());
-      repeats = 0;
-      repeatsTold = 0;
-      lastNanos = nowNanos;
-      toldNanos = nowNanos;
+    /** Counts the incident if it repeats the last one. Then it needs no event of its own. */
+    boolean isRepeated(OomIncident incident, long nowNanos) {
+        boolean repeated = report != null
+                && isFruitless(incident)
+                && nowNanos - lastNanos < SAME_WITHIN_NANOS
+                && incident.oomMemcg().contentEquals(cgroup);
+        if (repeated) {
+            repeats++;
+            lastNanos = nowNanos;
+        }
+        return repeated;
     }
-  }
 
-  /** Sends the event again with the new number, if it is time and the number has grown. */
-  void tick(long nowNanos) {
-    if (nowNanos - toldNanos >= TOLD_EVERY_NANOS) {
-      tell(nowNanos);
+    /** Remembers an incident without a kill, and its report. */
+    void onReported(OomIncident incident, KillReport first, long nowNanos) {
+        if (isFruitless(incident)) {
+            tell(nowNanos);
+            report = first;
+            cgroup.copyFrom(incident.oomMemcg());
+            repeats = 0;
+            repeatsTold = 0;
+            lastNanos = nowNanos;
+            toldNanos = nowNanos;
+        }
     }
-  }
 
-  private void tell(long nowNanos) {
-    if (report != null && repeats > repeatsTold) {
-      var better = report.event().toBuilder();
-      better.getIncidentBuilder().setRepeatedReports(repeats);
-      report = report.revised(better);
-      repeatsTold = repeats;
-      toldNanos = nowNanos;
-      reports.accept(report);
+    /** Sends the event again with the new number, if it is time and the number has grown. */
+    void tick(long nowNanos) {
+        if (nowNanos - toldNanos >= TOLD_EVERY_NANOS) {
+            tell(nowNanos);
+        }
     }
-  }
 
-  private static boolean isFruitless(OomIncident incident) {
-    return incident.isNoKillableProcess() && !incident.isPanic() && !incident.oomMemcg().isEmpty();
-  }
+    private void tell(long nowNanos) {
+        if (report != null && repeats > repeatsTold) {
+            var better = report.event().toBuilder();
+            better.getIncidentBuilder().setRepeatedReports(repeats);
+            report = report.revised(better);
+            repeatsTold = repeats;
+            toldNanos = nowNanos;
+            reports.accept(report);
+        }
+    }
+
+    private static boolean isFruitless(OomIncident incident) {
+        return incident.isNoKillableProcess()
+                && !incident.isPanic()
+                && !incident.oomMemcg().isEmpty();
+    }
 }

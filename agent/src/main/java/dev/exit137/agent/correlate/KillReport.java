@@ -16,23 +16,23 @@ import org.jspecify.annotations.Nullable;
  *     where it was not read
  */
 public record KillReport(
-    OomKillEvent event,
-    AfterKillReader.@Nullable Raw afterKill,
-    @Nullable RawReport blocks,
-    @Nullable Incident sampled) {
+        OomKillEvent event,
+        AfterKillReader.@Nullable Raw afterKill,
+        @Nullable RawReport blocks,
+        @Nullable Incident sampled) {
 
-  /** The same kill with a better event. */
-  KillReport revised(OomKillEvent.Builder better) {
-    return new KillReport(better.setRevision(event.getRevision() + 1).build(), afterKill, blocks, sampled);
-  }
+    /** The same kill with a better event. */
+    KillReport revised(OomKillEvent.Builder better) {
+        return new KillReport(better.setRevision(event.getRevision() + 1).build(), afterKill, blocks, sampled);
+    }
 
-  /** The same kill with the blocks of its report, which came later than its counter. */
-  KillReport withBlocks(@Nullable RawReport ofItsReport) {
-    return new KillReport(event, afterKill, ofItsReport, sampled);
-  }
+    /** The same kill with the blocks of its report, which came later than its counter. */
+    KillReport withBlocks(@Nullable RawReport ofItsReport) {
+        return new KillReport(event, afterKill, ofItsReport, sampled);
+    }
 
-  /** Bytes of text that are still to be read. */
-  public int blocksLength() {
-    return blocks == null ? 0 : blocks.length();
-  }
+    /** Bytes of text that are still to be read. */
+    public int blocksLength() {
+        return blocks == null ? 0 : blocks.length();
+    }
 }

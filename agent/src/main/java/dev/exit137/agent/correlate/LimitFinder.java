@@ -18,74 +18,75 @@ import org.jspecify.annotations.Nullable;
  * <p>Owned by the agent-epoll thread.
  */
 final class LimitFinder {
-  private final CgroupWatcher watcher;
-  private final AfterKillReader files;
+    private final CgroupWatcher watcher;
+    private final AfterKillReader files;
 
-  LimitFinder(CgroupWatcher watcher, AfterKillReader files) {
-    this.watcher = watcher;
-    this.files = files;
-  }
+    LimitFinder(CgroupWatcher watcher, AfterKillReader files) {
+        this.watcher = watcher;
+        this.files = files;
+    }
 
-  /**
-   * Adds the evidence of the counters and the files to the limit of a memory cgroup.
-   *
-   * @param limit the limit as the records have it
-   * @param victims the victim's cgroup, live or recently removed, and not a later one at its path; null where that is
-   *     not certain
-   * @param byCounter whether the counters alone may name the cgroup; OOMs counted before the agent watched are absorbed
-   * @return the sources that name the cgroup; empty where no counter does
-   */
-  List<Evidence> find(Limit.Builder limit, @Nullable Cgroup victims, boolean byCounter) {
-    String named = limit.getCgroup();
-    Cgroup hit = null;
-    List<Cgroup> moved = new ArrayList<>();
-    for (Cgroup at = victims; at != null; at = at.parent()) {
-      watcher.refresh(at);
-      if (at.newOoms() > 0) {
-        moved.add(at);
-      }
-      if (at.path().equals(named)) {
-        hit = at;
-      }
+    /**
+     * Adds the evidence of the counters and the files to the limit of a memory cgroup.
+     *
+     * @param limit the limit as the records have it
+     * @param victims the victim's cgroup, live or recently removed, and not a later one at its path; null where that is
+     *     not certain
+     * @param byCounter whether the counters alone may name the cgroup; OOMs counted before the agent watched are absorbed
+     * @return the sources that name the cgroup; empty where no counter does
+     */
+    List<Evidence> find(Limit.Builder limit, @Nullable Cgroup victims, boolean byCounter) {
+        String named = limit.getCgroup();
+        Cgroup hit = null;
+        List<Cgroup> moved = new ArrayList<>();
+        for (Cgroup at = victims; at != null; at = at.parent()) {
+            watcher.refresh(at);
+            if (at.newOoms() > 0) {
+                moved.add(at);
+            }
+            if (at.path().equals(named)) {
+                hit = at;
+            }
+        }
+        if (named.isEmpty()) {
+            hit = byCounter && moved.size() == 1 ? moved.getFirst() : null;
+        } else if (hit == null) {
+            hit = atPath(named);
+        } else if (hit.newOoms() <= 0 && hit.hasCounters() && !hit.isRemoved()) {
+            moved.forEach(other -> limit.addContradictedBy(other.path()));
+        }
+        if (hit == null) {
+            return List.of();
+        }
+        limit.setCgroup(hit.path());
+        if (!limit.hasLimitBytes()) {
+            files.readLimits(hit, limit);
+        }
+        if (hit.newOoms() <= 0) {
+            return List.of();
+        }
+        hit.accountOom();
+        return List.of(Evidence.MEMORY_EVENTS_OOM);
     }
-    if (named.isEmpty()) {
-      hit = byCounter && moved.size() == 1 ? moved.getFirst() : null;
-    } else if (hit == null) {
-      hit = atPath(named);
-    } else if (hit.newOoms() <= 0 && hit.hasCounters() && !hit.isRemoved()) {
-      moved.forEach(other -> limit.addContradictedBy(other.path()));
-    }
-    if (hit == null) {
-      return List.of();
-    }
-    limit.setCgroup(hit.path());
-    if (!limit.hasLimitBytes()) {
-      files.readLimits(hit, limit);
-    }
-    if (hit.newOoms() <= 0) {
-      return List.of();
-    }
-    hit.accountOom();
-    return List.of(Evidence.MEMORY_EVENTS_OOM);
-  }
 
-  /** The cgroup at a path that the kernel printed, unless it may be a later one. */
-  private @Nullable Cgroup atPath(String path) {
-    Cgroup cgroup = watcher.tree().find(path);
-    if (cgroup == null) {
-      return null;
+    /** The cgroup at a path that the kernel printed, unless it may be a later one. */
+    private @Nullable Cgroup atPath(String path) {
+        Cgroup cgroup = watcher.tree().find(path);
+        if (cgroup == null) {
+            return null;
+        }
+        watcher.refresh(cgroup);
+        return cgroup.newOoms() > 0 || !watcher.isV2() ? cgroup : null;
     }
-    watcher.refresh(cgroup);
-    return cgroup.newOoms() > 0 || !watcher.isV2() ? cgroup : null;
-  }
 
-  /** Returns the OOM that an event used as evidence, before the event is made again from better evidence. */
-  void giveBack(KillReport report) {
-    if (report.event().getEvidenceList().contains(Evidence.MEMORY_EVENTS_OOM)) {
-      Cgroup hit = watcher.tree().find(report.event().getIncident().getLimit().getCgroup());
-      if (hit != null) {
-        hit.returnOom();
-      }
+    /** Returns the OOM that an event used as evidence, before the event is made again from better evidence. */
+    void giveBack(KillReport report) {
+        if (report.event().getEvidenceList().contains(Evidence.MEMORY_EVENTS_OOM)) {
+            Cgroup hit =
+                    watcher.tree().find(report.event().getIncident().getLimit().getCgroup());
+            if (hit != null) {
+                hit.returnOom();
+            }
+        }
     }
-  }
 }

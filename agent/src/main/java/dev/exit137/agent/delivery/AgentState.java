@@ -11,4 +11,5 @@ import org.jspecify.annotations.Nullable;
  * @param spoolBytes what the spool's files take
  * @param awaySince since when no aggregator takes events; null while one does
  */
-public record AgentState(AgentStatus status, long spoolBytes, @Nullable Instant awaySince) {}
+public record AgentState(
+        AgentStatus status, long spoolBytes, @Nullable Instant awaySince) {}

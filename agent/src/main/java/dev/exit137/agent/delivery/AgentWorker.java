@@ -41,329 +41,338 @@ import org.slf4j.LoggerFactory;
  * one.
  */
 public final class AgentWorker implements Uplink.Source, AutoCloseable {
-  private static final Logger LOG = LoggerFactory.getLogger(AgentWorker.class);
-  private static final int MAX_QUEUED_REPORTS = 256;
-  private static final long MAX_QUEUED_REPORT_BYTES = 2 << 20;
-  private static final long MAX_HELD_BYTES = 4 << 20;
-  private static final long MIN_CHECKPOINT_INTERVAL_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
-  private static final Backoff.Policy RECONNECT =
-      new Backoff.Policy(Duration.ofMillis(200), Duration.ofSeconds(30), Duration.ofSeconds(10), Backoff.Jitter.FULL);
-  private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
-  private static final long CLOSE_TIMEOUT_SECONDS = 2;
+    private static final Logger LOG = LoggerFactory.getLogger(AgentWorker.class);
+    private static final int MAX_QUEUED_REPORTS = 256;
+    private static final long MAX_QUEUED_REPORT_BYTES = 2 << 20;
+    private static final long MAX_HELD_BYTES = 4 << 20;
+    private static final long MIN_CHECKPOINT_INTERVAL_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+    private static final Duration PATIENCE = Duration.ofSeconds(30);
+    private static final Backoff.Policy RECONNECT = new Backoff.Policy(
+            Duration.ofMillis(200), Duration.ofSeconds(30), Duration.ofSeconds(10), Backoff.Jitter.FULL);
+    private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
+    private static final long CLOSE_TIMEOUT_SECONDS = 2;
 
-  private final GuardedThread thread;
-  private final CheckpointFile checkpointFile;
-  private final Spool spool;
-  private final Outbox outbox;
-  private final RefusedEvents refusedEvents;
-  private final OomEventMapper mapper;
-  private final KillMetrics metrics;
-  private final NameWait names;
-  private final EventSink sink;
-  private final InstantSource clock;
-  private final Guard guard;
-  private final long droppedBefore;
-  private final Map<String, Long> errorsBefore;
-  private final Uplink uplink;
-  private final AtomicInteger queuedReports = new AtomicInteger();
-  private final AtomicLong queuedReportBytes = new AtomicLong();
-  private final AtomicLong heldBytes = new AtomicLong();
-  private final AtomicLong checkpointFailures = new AtomicLong();
+    private final GuardedThread thread;
+    private final CheckpointFile checkpointFile;
+    private final Spool spool;
+    private final Outbox outbox;
+    private final RefusedEvents refusedEvents;
+    private final OomEventMapper mapper;
+    private final KillMetrics metrics;
+    private final NameWait names;
+    private final EventSink sink;
+    private final InstantSource clock;
+    private final Guard guard;
+    private final long droppedBefore;
+    private final Map<String, Long> errorsBefore;
+    private final Uplink uplink;
+    private final AtomicInteger queuedReports = new AtomicInteger();
+    private final AtomicLong queuedReportBytes = new AtomicLong();
+    private final AtomicLong heldBytes = new AtomicLong();
+    private final AtomicLong checkpointFailures = new AtomicLong();
 
-  private Checkpoint cut = Checkpoint.getDefaultInstance();
-  private @Nullable AgentStatus status;
-  private Checkpoint durableCut = cut;
-  private boolean checkpointDue;
-  private boolean checkpointFails;
-  private boolean flushDue;
+    private Checkpoint cut = Checkpoint.getDefaultInstance();
+    private @Nullable AgentStatus status;
+    private Checkpoint durableCut = cut;
+    private boolean checkpointDue;
+    private boolean checkpointFails;
+    private boolean flushDue;
 
-  /**
-   * @param last the checkpoint of an earlier run, if there was one; maybe of another boot
-   * @param before losses of earlier runs in this boot
-   * @param identityTimeout how long an event waits for its container's name
-   * @param sink receives each event as it goes out
-   * @param clock the node's wall clock
-   * @param guard of this process
-   */
-  public AgentWorker(
-      CheckpointFile checkpointFile,
-      Spool spool,
-      List<String> aggregators,
-      ClientSecurity security,
-      Checkpoint last,
-      Losses before,
-      Identities identities,
-      OomEventMapper mapper,
-      KillMetrics metrics,
-      Duration identityTimeout,
-      EventSink sink,
-      InstantSource clock,
-      Guard guard) {
-    this.checkpointFile = checkpointFile;
-    this.spool = spool;
-    thread = new GuardedThread(Thread.ofPlatform().name("agent-worker").factory(), "worker", guard);
-    // The last tasks before a shutdown do the work of the tasks queued after them.
-    thread.setRejectedExecutionHandler(new DiscardPolicy());
-    outbox = new Outbox(spool, last.getSpoolList(), before, guard);
-    refusedEvents = new RefusedEvents(checkpointFile.directory());
-    uplink =
-        new Uplink(
-            aggregators, security, thread, this, PATIENCE,
-            new Backoff(RECONNECT, System::nanoTime, new SplittableRandom()), clock, guard);
-    this.mapper = mapper;
-    this.metrics = metrics;
-    names =
-        new NameWait(
-            identities, mapper, identityTimeout, outbox, metrics, thread, this::scheduleFlush, sink, guard);
-    this.sink = sink;
-    this.clock = clock;
-    this.guard = guard;
-    droppedBefore = before.getLogEventsDropped();
-    errorsBefore = before.getInternalErrorsMap();
-    last.getUnacknowledgedList().forEach(this::takeOver);
-  }
-
-  /** Takes over an event of a checkpoint from a version without a spool. */
-  private void takeOver(ByteString event) {
-    try {
-      outbox.add(OomKillEvent.parseFrom(event));
-    } catch (InvalidProtocolBufferException e) {
-      LOG.error("an event of the last checkpoint cannot be read: {}", e.getMessage());
-      outbox.countUnreadable();
+    /**
+     * @param last the checkpoint of an earlier run, if there was one; maybe of another boot
+     * @param before losses of earlier runs in this boot
+     * @param identityTimeout how long an event waits for its container's name
+     * @param sink receives each event as it goes out
+     * @param clock the node's wall clock
+     * @param guard of this process
+     */
+    public AgentWorker(
+            CheckpointFile checkpointFile,
+            Spool spool,
+            List<String> aggregators,
+            ClientSecurity security,
+            Checkpoint last,
+            Losses before,
+            Identities identities,
+            OomEventMapper mapper,
+            KillMetrics metrics,
+            Duration identityTimeout,
+            EventSink sink,
+            InstantSource clock,
+            Guard guard) {
+        this.checkpointFile = checkpointFile;
+        this.spool = spool;
+        thread = new GuardedThread(Thread.ofPlatform().name("agent-worker").factory(), "worker", guard);
+        // The last tasks before a shutdown do the work of the tasks queued after them.
+        thread.setRejectedExecutionHandler(new DiscardPolicy());
+        outbox = new Outbox(spool, last.getSpoolList(), before, guard);
+        refusedEvents = new RefusedEvents(checkpointFile.directory());
+        uplink = new Uplink(
+                aggregators,
+                security,
+                thread,
+                this,
+                PATIENCE,
+                new Backoff(RECONNECT, System::nanoTime, new SplittableRandom()),
+                clock,
+                guard);
+        this.mapper = mapper;
+        this.metrics = metrics;
+        names = new NameWait(
+                identities, mapper, identityTimeout, outbox, metrics, thread, this::scheduleFlush, sink, guard);
+        this.sink = sink;
+        this.clock = clock;
+        this.guard = guard;
+        droppedBefore = before.getLogEventsDropped();
+        errorsBefore = before.getInternalErrorsMap();
+        last.getUnacknowledgedList().forEach(this::takeOver);
     }
-  }
 
-  /** Starts to send. */
-  public void start() {
-    thread.execute(this::flush);
-    thread.execute(uplink::connect);
-  }
+    /** Takes over an event of a checkpoint from a version without a spool. */
+    private void takeOver(ByteString event) {
+        try {
+            outbox.add(OomKillEvent.parseFrom(event));
+        } catch (InvalidProtocolBufferException e) {
+            LOG.error("an event of the last checkpoint cannot be read: {}", e.getMessage());
+            outbox.countUnreadable();
+        }
+    }
 
-  /** Returns whether another event may be submitted. Any thread. */
-  public boolean hasRoom() {
-    return queuedReports.get() < MAX_QUEUED_REPORTS
-        && queuedReportBytes.get() < MAX_QUEUED_REPORT_BYTES
-        && heldBytes.get() < MAX_HELD_BYTES;
-  }
+    /** Starts to send. */
+    public void start() {
+        thread.execute(this::flush);
+        thread.execute(uplink::connect);
+    }
 
-  /** Returns the number of checkpoints that could not be written. Any thread. */
-  public long checkpointFailures() {
-    return checkpointFailures.get();
-  }
+    /** Returns whether another event may be submitted. Any thread. */
+    public boolean hasRoom() {
+        return queuedReports.get() < MAX_QUEUED_REPORTS
+                && queuedReportBytes.get() < MAX_QUEUED_REPORT_BYTES
+                && heldBytes.get() < MAX_HELD_BYTES;
+    }
 
-  /** Takes an event. Any thread; never blocks. */
-  public void submit(KillReport report) {
-    queuedReports.incrementAndGet();
-    queuedReportBytes.addAndGet(report.blocksLength());
-    thread.execute(() -> take(report));
-  }
+    /** Returns the number of checkpoints that could not be written. Any thread. */
+    public long checkpointFailures() {
+        return checkpointFailures.get();
+    }
 
-  /**
-   * Takes the state of the agent after all events submitted before. Any thread; never blocks.
-   *
-   * @param newCut written to the checkpoint once those events are on the disk; this thread adds the workloads
-   */
-  public void submit(Checkpoint newCut, AgentStatus newStatus) {
-    thread.execute(
-        () -> {
-          // A later event is read again after a crash, and counted then.
-          cut = newCut.toBuilder().addAllWorkloads(mapper.workloads().histories()).build();
-          scheduleCheckpoint();
-          submitStatus(newStatus);
+    /** Takes an event. Any thread; never blocks. */
+    public void submit(KillReport report) {
+        queuedReports.incrementAndGet();
+        queuedReportBytes.addAndGet(report.blocksLength());
+        thread.execute(() -> take(report));
+    }
+
+    /**
+     * Takes the state of the agent after all events submitted before. Any thread; never blocks.
+     *
+     * @param newCut written to the checkpoint once those events are on the disk; this thread adds the workloads
+     */
+    public void submit(Checkpoint newCut, AgentStatus newStatus) {
+        thread.execute(() -> {
+            // A later event is read again after a crash, and counted then.
+            cut = newCut.toBuilder()
+                    .addAllWorkloads(mapper.workloads().histories())
+                    .build();
+            scheduleCheckpoint();
+            submitStatus(newStatus);
         });
-  }
-
-  /** Takes a new status. Any thread; never blocks. */
-  public void submit(AgentStatus newStatus) {
-    thread.execute(() -> submitStatus(newStatus));
-  }
-
-  private void submitStatus(AgentStatus newStatus) {
-    status = newStatus;
-    uplink.sendStatus();
-  }
-
-  private void take(KillReport report) {
-    try {
-      names.take(guard.get("mapping", () -> mapper.map(report), report.event()));
-    } finally {
-      queuedReports.decrementAndGet();
-      queuedReportBytes.addAndGet(-report.blocksLength());
-      scheduleFlush();
     }
-  }
 
-  // ---- to the disk, and out
-
-  /** Schedules one write, behind one sync, for all events that have come by then. */
-  private void scheduleFlush() {
-    heldBytes.set(outbox.pendingBytes());
-    if (!flushDue) {
-      flushDue = true;
-      thread.execute(this::flush);
+    /** Takes a new status. Any thread; never blocks. */
+    public void submit(AgentStatus newStatus) {
+        thread.execute(() -> submitStatus(newStatus));
     }
-  }
 
-  @SuppressWarnings("ReferenceEquality") // Each cut is an object of its own: the content is never compared.
-  private void flush() {
-    flushDue = false;
-    outbox.flush();
-    heldBytes.set(outbox.pendingBytes());
-    if (!outbox.isDurable()) {
-      flushDue = true;
-      thread.schedule(this::flush, RETRY_NANOS, TimeUnit.NANOSECONDS);
-    } else if (durableCut != cut) {
-      scheduleCheckpoint();
+    private void submitStatus(AgentStatus newStatus) {
+        status = newStatus;
+        uplink.sendStatus();
     }
-    uplink.pump();
-  }
 
-  // ---- Uplink.Source
-
-  @Override
-  public void onConnected() {
-    outbox.resendAll();
-  }
-
-  @Override
-  public @Nullable OomKillEvent pollUnsent() {
-    for (KeptEvent next = outbox.pollUnsent(); next != null; next = outbox.pollUnsent()) {
-      try {
-        OomKillEvent event = OomKillEvent.parseFrom(next.event);
-        guard.run("kill-metrics", () -> metrics.sent(event, clock.instant()));
-        return event;
-      } catch (InvalidProtocolBufferException e) {
-        outbox.setAside(next);
-        setAside(next, "it cannot be read: " + e.getMessage());
-      }
+    private void take(KillReport report) {
+        try {
+            names.take(guard.get("mapping", () -> mapper.map(report), report.event()));
+        } finally {
+            queuedReports.decrementAndGet();
+            queuedReportBytes.addAndGet(-report.blocksLength());
+            scheduleFlush();
+        }
     }
-    return null;
-  }
 
-  private void setAside(KeptEvent event, String reason) {
-    scheduleCheckpoint();
-    guard.run("refused-events", () -> refusedEvents.add(event, reason));
-  }
+    // ---- to the disk, and out
 
-  @Override
-  public int inFlight() {
-    return outbox.inFlight();
-  }
-
-  @Override
-  public @Nullable AgentStatus status() {
-    // While the outbox looks for the event that the aggregator rejects, a rejection must not be caused by a status.
-    if (status == null || outbox.isCareful()) {
-      return null;
+    /** Schedules one write, behind one sync, for all events that have come by then. */
+    private void scheduleFlush() {
+        heldBytes.set(outbox.pendingBytes());
+        if (!flushDue) {
+            flushDue = true;
+            thread.execute(this::flush);
+        }
     }
-    return withOutbox(status);
-  }
 
-  private AgentStatus withOutbox(AgentStatus ofLoop) {
-    AgentStatus.Builder now = ofLoop.toBuilder().setUnacknowledgedEvents(outbox.size()).addSources(outbox.status());
-    addLosses(now.getLossesBuilder());
-    return now.build();
-  }
-
-  private void addLosses(Losses.Builder losses) {
-    outbox.addLosses(losses);
-    guard
-        .counts()
-        .forEach((place, count) -> losses.putInternalErrors(place, errorsBefore.getOrDefault(place, 0L) + count));
-    losses.setLogEventsDropped(droppedBefore + guard.get("event-sink", sink::dropped, 0L));
-  }
-
-  /** Completes a status with the state of this thread. Any thread; never blocks. */
-  public CompletableFuture<AgentState> state(AgentStatus ofLoop) {
-    return CompletableFuture.supplyAsync(
-        () -> new AgentState(withOutbox(ofLoop), spool.bytes(), uplink.awaySince().orElse(null)), thread);
-  }
-
-  /** Returns the thread's executor, for a heartbeat. */
-  public Executor thread() {
-    return thread;
-  }
-
-  @Override
-  public void onRefused(Status reason) {
-    outbox
-        .refused(reason.getCode() != Status.Code.RESOURCE_EXHAUSTED)
-        .ifPresent(
-            event -> setAside(event, "the aggregator refuses it: " + reason.getCode() + " " + reason.getDescription()));
-  }
-
-  @Override
-  public void onAcknowledged(List<EventAck> acks) {
-    outbox.acknowledge(acks);
-    heldBytes.set(outbox.pendingBytes());
-    if (outbox.size() == 0) {
-      uplink.sendStatus();
+    @SuppressWarnings("ReferenceEquality") // Each cut is an object of its own: the content is never compared.
+    private void flush() {
+        flushDue = false;
+        outbox.flush();
+        heldBytes.set(outbox.pendingBytes());
+        if (!outbox.isDurable()) {
+            flushDue = true;
+            thread.schedule(this::flush, RETRY_NANOS, TimeUnit.NANOSECONDS);
+        } else if (durableCut != cut) {
+            scheduleCheckpoint();
+        }
+        uplink.pump();
     }
-    scheduleCheckpoint();
-  }
 
-  // ---- checkpoint
+    // ---- Uplink.Source
 
-  private void scheduleCheckpoint() {
-    if (!checkpointDue && !cut.getBootId().isEmpty()) {
-      checkpointDue = true;
-      long pause = checkpointFails ? RETRY_NANOS : MIN_CHECKPOINT_INTERVAL_NANOS;
-      thread.schedule(this::writeCheckpoint, pause, TimeUnit.NANOSECONDS);
+    @Override
+    public void onConnected() {
+        outbox.resendAll();
     }
-  }
 
-  private void writeCheckpoint() {
-    checkpointDue = false;
-    if (outbox.isDurable()) {
-      durableCut = cut;
+    @Override
+    public @Nullable OomKillEvent pollUnsent() {
+        for (KeptEvent next = outbox.pollUnsent(); next != null; next = outbox.pollUnsent()) {
+            try {
+                OomKillEvent event = OomKillEvent.parseFrom(next.event);
+                guard.run("kill-metrics", () -> metrics.sent(event, clock.instant()));
+                return event;
+            } catch (InvalidProtocolBufferException e) {
+                outbox.setAside(next);
+                setAside(next, "it cannot be read: " + e.getMessage());
+            }
+        }
+        return null;
     }
-    if (durableCut.getBootId().isEmpty()) {
-      return;
-    }
-    Checkpoint.Builder checkpoint = durableCut.toBuilder().addAllSpool(outbox.toRemember());
-    addLosses(checkpoint.getLossesBuilder());
-    checkpointFails = !guard.get("checkpoint", () -> isWritten(checkpoint.build()), false);
-    if (checkpointFails) {
-      checkpointFailures.incrementAndGet();
-      scheduleCheckpoint();
-    }
-    // Also after a failed write: the disk may be full.
-    outbox.deleteDone();
-  }
 
-  private boolean isWritten(Checkpoint checkpoint) {
-    try {
-      checkpointFile.write(checkpoint);
-      return true;
-    } catch (IOException e) {
-      if (!checkpointFails) {
-        LOG.error("the checkpoint cannot be written: {}; after a restart, events may be sent again", e.toString());
-      }
-      return false;
+    private void setAside(KeptEvent event, String reason) {
+        scheduleCheckpoint();
+        guard.run("refused-events", () -> refusedEvents.add(event, reason));
     }
-  }
 
-  /** Writes the last checkpoint and ends the thread. Unacknowledged events are sent after the next start. */
-  @Override
-  public void close() {
-    thread.execute(uplink::close);
-    try {
-      uplink.awaitClosed(CLOSE_TIMEOUT_SECONDS);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
+    @Override
+    public int inFlight() {
+        return outbox.inFlight();
     }
-    thread.execute(outbox::flush);
-    thread.execute(this::writeCheckpoint);
-    thread.execute(spool::close);
-    thread.shutdown();
-    try {
-      if (!thread.awaitTermination(CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS)) {
-        LOG.warn("the agent's worker did not end within {} s", CLOSE_TIMEOUT_SECONDS);
-        thread.shutdownNow();
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
+
+    @Override
+    public @Nullable AgentStatus status() {
+        // While the outbox looks for the event that the aggregator rejects, a rejection must not be caused by a status.
+        if (status == null || outbox.isCareful()) {
+            return null;
+        }
+        return withOutbox(status);
     }
-  }
+
+    private AgentStatus withOutbox(AgentStatus ofLoop) {
+        AgentStatus.Builder now =
+                ofLoop.toBuilder().setUnacknowledgedEvents(outbox.size()).addSources(outbox.status());
+        addLosses(now.getLossesBuilder());
+        return now.build();
+    }
+
+    private void addLosses(Losses.Builder losses) {
+        outbox.addLosses(losses);
+        guard.counts()
+                .forEach((place, count) ->
+                        losses.putInternalErrors(place, errorsBefore.getOrDefault(place, 0L) + count));
+        losses.setLogEventsDropped(droppedBefore + guard.get("event-sink", sink::dropped, 0L));
+    }
+
+    /** Completes a status with the state of this thread. Any thread; never blocks. */
+    public CompletableFuture<AgentState> state(AgentStatus ofLoop) {
+        return CompletableFuture.supplyAsync(
+                () -> new AgentState(
+                        withOutbox(ofLoop), spool.bytes(), uplink.awaySince().orElse(null)),
+                thread);
+    }
+
+    /** Returns the thread's executor, for a heartbeat. */
+    public Executor thread() {
+        return thread;
+    }
+
+    @Override
+    public void onRefused(Status reason) {
+        outbox.refused(reason.getCode() != Status.Code.RESOURCE_EXHAUSTED)
+                .ifPresent(event -> setAside(
+                        event, "the aggregator refuses it: " + reason.getCode() + " " + reason.getDescription()));
+    }
+
+    @Override
+    public void onAcknowledged(List<EventAck> acks) {
+        outbox.acknowledge(acks);
+        heldBytes.set(outbox.pendingBytes());
+        if (outbox.size() == 0) {
+            uplink.sendStatus();
+        }
+        scheduleCheckpoint();
+    }
+
+    // ---- checkpoint
+
+    private void scheduleCheckpoint() {
+        if (!checkpointDue && !cut.getBootId().isEmpty()) {
+            checkpointDue = true;
+            long pause = checkpointFails ? RETRY_NANOS : MIN_CHECKPOINT_INTERVAL_NANOS;
+            thread.schedule(this::writeCheckpoint, pause, TimeUnit.NANOSECONDS);
+        }
+    }
+
+    private void writeCheckpoint() {
+        checkpointDue = false;
+        if (outbox.isDurable()) {
+            durableCut = cut;
+        }
+        if (durableCut.getBootId().isEmpty()) {
+            return;
+        }
+        Checkpoint.Builder checkpoint = durableCut.toBuilder().addAllSpool(outbox.toRemember());
+        addLosses(checkpoint.getLossesBuilder());
+        checkpointFails = !guard.get("checkpoint", () -> isWritten(checkpoint.build()), false);
+        if (checkpointFails) {
+            checkpointFailures.incrementAndGet();
+            scheduleCheckpoint();
+        }
+        // Also after a failed write: the disk may be full.
+        outbox.deleteDone();
+    }
+
+    private boolean isWritten(Checkpoint checkpoint) {
+        try {
+            checkpointFile.write(checkpoint);
+            return true;
+        } catch (IOException e) {
+            if (!checkpointFails) {
+                LOG.error(
+                        "the checkpoint cannot be written: {}; after a restart, events may be sent again",
+                        e.toString());
+            }
+            return false;
+        }
+    }
+
+    /** Writes the last checkpoint and ends the thread. Unacknowledged events are sent after the next start. */
+    @Override
+    public void close() {
+        thread.execute(uplink::close);
+        try {
+            uplink.awaitClosed(CLOSE_TIMEOUT_SECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        thread.execute(outbox::flush);
+        thread.execute(this::writeCheckpoint);
+        thread.execute(spool::close);
+        thread.shutdown();
+        try {
+            if (!thread.awaitTermination(CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS)) {
+                LOG.warn("the agent's worker did not end within {} s", CLOSE_TIMEOUT_SECONDS);
+                thread.shutdownNow();
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
 }

@@ -19,41 +19,46 @@ import org.slf4j.LoggerFactory;
  * The file of the events that cannot be delivered, one JSON object per line, for an administrator. Agent-worker thread.
  */
 final class RefusedEvents {
-  private static final Logger LOG = LoggerFactory.getLogger(RefusedEvents.class);
-  private static final long MAX_BYTES = 1 << 20;
+    private static final Logger LOG = LoggerFactory.getLogger(RefusedEvents.class);
+    private static final long MAX_BYTES = 1 << 20;
 
-  private final Path file;
+    private final Path file;
 
-  RefusedEvents(Path directory) {
-    file = directory.resolve("refused.jsonl");
-  }
-
-  /**
-   * Logs that an event is given up, and appends it to the file. A file of more than 1 MiB is first renamed, in place of
-   * the one renamed before.
-   */
-  void add(KeptEvent refused, String reason) {
-    LOG.error("event {} revision {}: {}; it is not sent again, and kept in {}",
-        refused.id(), refused.key.revision(), reason, file);
-    try {
-      if (Files.exists(file) && Files.size(file) > MAX_BYTES) {
-        Files.move(file, file.resolveSibling("refused.1.jsonl"), StandardCopyOption.REPLACE_EXISTING);
-      }
-      Files.write(file, (json(refused) + "\n").getBytes(UTF_8), StandardOpenOption.CREATE, StandardOpenOption.APPEND);
-    } catch (IOException e) {
-      LOG.error("event {} cannot be kept: {}", refused.id(), e.toString());
+    RefusedEvents(Path directory) {
+        file = directory.resolve("refused.jsonl");
     }
-  }
 
-  private static String json(KeptEvent refused) {
-    try {
-      return JsonFormat.printer().omittingInsignificantWhitespace().print(OomKillEvent.parseFrom(refused.event));
-    } catch (InvalidProtocolBufferException e) {
-      JsonObject undecoded = new JsonObject();
-      undecoded.addProperty("eventId", refused.id());
-      undecoded.addProperty("revision", refused.key.revision());
-      undecoded.addProperty("undecodedBase64", Base64.getEncoder().encodeToString(refused.event.toByteArray()));
-      return undecoded.toString();
+    /**
+     * Logs that an event is given up, and appends it to the file. A file of more than 1 MiB is first renamed, in place of
+     * the one renamed before.
+     */
+    void add(KeptEvent refused, String reason) {
+        LOG.error(
+                "event {} revision {}: {}; it is not sent again, and kept in {}",
+                refused.id(),
+                refused.key.revision(),
+                reason,
+                file);
+        try {
+            if (Files.exists(file) && Files.size(file) > MAX_BYTES) {
+                Files.move(file, file.resolveSibling("refused.1.jsonl"), StandardCopyOption.REPLACE_EXISTING);
+            }
+            Files.write(
+                    file, (json(refused) + "\n").getBytes(UTF_8), StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+        } catch (IOException e) {
+            LOG.error("event {} cannot be kept: {}", refused.id(), e.toString());
+        }
     }
-  }
+
+    private static String json(KeptEvent refused) {
+        try {
+            return JsonFormat.printer().omittingInsignificantWhitespace().print(OomKillEvent.parseFrom(refused.event));
+        } catch (InvalidProtocolBufferException e) {
+            JsonObject undecoded = new JsonObject();
+            undecoded.addProperty("eventId", refused.id());
+            undecoded.addProperty("revision", refused.key.revision());
+            undecoded.addProperty("undecodedBase64", Base64.getEncoder().encodeToString(refused.event.toByteArray()));
+            return undecoded.toString();
+        }
+    }
 }

@@ -24,132 +24,137 @@ import java.util.stream.Stream;
  * revisions and victims report it. Agent-worker thread.
  */
 public final class Workloads {
-  static final int MAX_WORKLOADS = 128;
-  static final int MAX_RECENT = 8;
-  private static final int MAX_TOLD = 2048;
-  private static final Comparator<Timestamp> BY_TIME =
-      Comparator.comparingLong(Timestamp::getSeconds).thenComparingInt(Timestamp::getNanos);
-  private static final String LABEL_NAME = "app.kubernetes.io/name";
-  private static final String LABEL_INSTANCE = "app.kubernetes.io/instance";
-  private static final String COMPOSE_PROJECT = "com.docker.compose.project";
-  private static final String COMPOSE_SERVICE = "com.docker.compose.service";
+    static final int MAX_WORKLOADS = 128;
+    static final int MAX_RECENT = 8;
+    private static final int MAX_TOLD = 2048;
+    private static final Comparator<Timestamp> BY_TIME =
+            Comparator.comparingLong(Timestamp::getSeconds).thenComparingInt(Timestamp::getNanos);
+    private static final String LABEL_NAME = "app.kubernetes.io/name";
+    private static final String LABEL_INSTANCE = "app.kubernetes.io/instance";
+    private static final String COMPOSE_PROJECT = "com.docker.compose.project";
+    private static final String COMPOSE_SERVICE = "com.docker.compose.service";
 
-  private final Map<String, WorkloadHistory> byWorkload = BoundedMap.byAccess(MAX_WORKLOADS);
-  /** The history that was sent with an event of a workload, by event and by incident. */
-  private final Map<String, WorkloadHistory> told = BoundedMap.byAccess(MAX_TOLD);
+    private final Map<String, WorkloadHistory> byWorkload = BoundedMap.byAccess(MAX_WORKLOADS);
+    /** The history that was sent with an event of a workload, by event and by incident. */
+    private final Map<String, WorkloadHistory> told = BoundedMap.byAccess(MAX_TOLD);
 
-  /** @param remembered the histories of an earlier run of the agent; the workload killed last is at the end */
-  public Workloads(List<WorkloadHistory> remembered) {
-    remembered.forEach(history -> byWorkload.put(history.getWorkload(), history));
-  }
-
-  /** The histories for the next run of the agent. */
-  public List<WorkloadHistory> histories() {
-    return List.copyOf(byWorkload.values());
-  }
-
-  /** Counts the event's OOM, if it is new, and adds the workload's history, if there is one. */
-  public void add(OomKillEvent.Builder event) {
-    event.clearWorkloadHistory();
-    String workload = workload(event);
-    if (workload.isEmpty() || event.getOutcome() != Outcome.KILLED || !event.hasTime()) {
-      return;
+    /** @param remembered the histories of an earlier run of the agent; the workload killed last is at the end */
+    public Workloads(List<WorkloadHistory> remembered) {
+        remembered.forEach(history -> byWorkload.put(history.getWorkload(), history));
     }
-    String byEvent = workload + ' ' + event.getEventId();
-    String byIncident = workload + ' ' + event.getIncident().getId();
-    WorkloadHistory history = told.get(byEvent);
-    if (history == null) {
-      history = told.get(byIncident);
-    }
-    if (history == null) {
-      history = counted(workload, event);
-      byWorkload.put(workload, history);
-    }
-    told.put(byEvent, history);
-    told.put(byIncident, history);
-    if (history.getOoms() > 1) {
-      event.setWorkloadHistory(history);
-    }
-  }
 
-  private WorkloadHistory counted(String workload, OomKillEvent.Builder event) {
-    WorkloadHistory before = byWorkload.getOrDefault(workload, WorkloadHistory.getDefaultInstance());
-    List<WorkloadOom> recent = new ArrayList<>(before.getRecentList());
-    recent.add(oom(event));
-    recent.sort(Comparator.comparing(WorkloadOom::getTime, BY_TIME));
-    boolean isFirst = !before.hasFirstTime() || BY_TIME.compare(event.getTime(), before.getFirstTime()) < 0;
-    return WorkloadHistory.newBuilder()
-        .setWorkload(workload)
-        .setOoms(before.getOoms() + 1)
-        .setFirstTime(isFirst ? event.getTime() : before.getFirstTime())
-        .addAllRecent(recent.subList(Math.max(0, recent.size() - MAX_RECENT), recent.size()))
-        .build();
-  }
-
-  private static WorkloadOom oom(OomKillEvent.Builder event) {
-    WorkloadOom.Builder oom =
-        WorkloadOom.newBuilder()
-            .setTime(event.getTime())
-            .setScope(event.getScope())
-            .setComm(event.getVictim().getComm());
-    if (event.getVictim().hasAnonRssBytes()) {
-      oom.setAnonRssBytes(event.getVictim().getAnonRssBytes());
+    /** The histories for the next run of the agent. */
+    public List<WorkloadHistory> histories() {
+        return List.copyOf(byWorkload.values());
     }
-    Limit limit = event.getIncident().getLimit();
-    AfterKill after = event.getAfterKill();
-    if (isOwn(limit, event.getCgroupPath())) {
-      if (limit.hasLimitBytes()) {
-        oom.setOwnLimitBytes(limit.getLimitBytes());
-      }
-    } else if (event.getScope() != Scope.UNKNOWN && after.hasPeakBytes() && after.hasMaxBytes()
-        && Long.compareUnsigned(after.getPeakBytes(), after.getMaxBytes()) < 0) {
-      oom.setUncappedPeakBytes(after.getPeakBytes());
-    }
-    return oom.build();
-  }
 
-  /** Whether the limit is that of the victim's own container or unit. */
-  private static boolean isOwn(Limit limit, String victimCgroup) {
-    boolean ofOne = limit.getOwner() == Limit.Owner.CONTAINER || limit.getOwner() == Limit.Owner.UNIT;
-    return ofOne && (victimCgroup + "/").startsWith(limit.getCgroup() + "/");
-  }
-
-  /** The workload, as {@link WorkloadHistory#getWorkload} defines it; empty where it has no name of its own. */
-  static String workload(OomKillEventOrBuilder event) {
-    Container container = event.getContainer();
-    String name = name(event);
-    if (isInPod(container)) {
-      return join(
-          container.getPod().getNamespace(), name.isEmpty() ? container.getPod().getName() : name, container.getName());
+    /** Counts the event's OOM, if it is new, and adds the workload's history, if there is one. */
+    public void add(OomKillEvent.Builder event) {
+        event.clearWorkloadHistory();
+        String workload = workload(event);
+        if (workload.isEmpty() || event.getOutcome() != Outcome.KILLED || !event.hasTime()) {
+            return;
+        }
+        String byEvent = workload + ' ' + event.getEventId();
+        String byIncident = workload + ' ' + event.getIncident().getId();
+        WorkloadHistory history = told.get(byEvent);
+        if (history == null) {
+            history = told.get(byIncident);
+        }
+        if (history == null) {
+            history = counted(workload, event);
+            byWorkload.put(workload, history);
+        }
+        told.put(byEvent, history);
+        told.put(byIncident, history);
+        if (history.getOoms() > 1) {
+            event.setWorkloadHistory(history);
+        }
     }
-    return name;
-  }
 
-  private static boolean isInPod(Container container) {
-    return !container.getPod().getNamespace().isEmpty() && !container.getName().isEmpty();
-  }
+    private WorkloadHistory counted(String workload, OomKillEvent.Builder event) {
+        WorkloadHistory before = byWorkload.getOrDefault(workload, WorkloadHistory.getDefaultInstance());
+        List<WorkloadOom> recent = new ArrayList<>(before.getRecentList());
+        recent.add(oom(event));
+        recent.sort(Comparator.comparing(WorkloadOom::getTime, BY_TIME));
+        boolean isFirst = !before.hasFirstTime() || BY_TIME.compare(event.getTime(), before.getFirstTime()) < 0;
+        return WorkloadHistory.newBuilder()
+                .setWorkload(workload)
+                .setOoms(before.getOoms() + 1)
+                .setFirstTime(isFirst ? event.getTime() : before.getFirstTime())
+                .addAllRecent(recent.subList(Math.max(0, recent.size() - MAX_RECENT), recent.size()))
+                .build();
+    }
 
-  /** The name that its labels, Docker or systemd give it; empty for a pod without such a label. */
-  public static String name(OomKillEventOrBuilder event) {
-    Container container = event.getContainer();
-    if (isInPod(container)) {
-      Map<String, String> labels = container.getPod().getLabelsMap();
-      return labels.containsKey(LABEL_NAME)
-          ? join(labels.get(LABEL_NAME), labels.getOrDefault(LABEL_INSTANCE, ""))
-          : labels.getOrDefault("app", "");
+    private static WorkloadOom oom(OomKillEvent.Builder event) {
+        WorkloadOom.Builder oom = WorkloadOom.newBuilder()
+                .setTime(event.getTime())
+                .setScope(event.getScope())
+                .setComm(event.getVictim().getComm());
+        if (event.getVictim().hasAnonRssBytes()) {
+            oom.setAnonRssBytes(event.getVictim().getAnonRssBytes());
+        }
+        Limit limit = event.getIncident().getLimit();
+        AfterKill after = event.getAfterKill();
+        if (isOwn(limit, event.getCgroupPath())) {
+            if (limit.hasLimitBytes()) {
+                oom.setOwnLimitBytes(limit.getLimitBytes());
+            }
+        } else if (event.getScope() != Scope.UNKNOWN
+                && after.hasPeakBytes()
+                && after.hasMaxBytes()
+                && Long.compareUnsigned(after.getPeakBytes(), after.getMaxBytes()) < 0) {
+            oom.setUncappedPeakBytes(after.getPeakBytes());
+        }
+        return oom.build();
     }
-    if (event.containsComposeLabels(COMPOSE_PROJECT) && event.containsComposeLabels(COMPOSE_SERVICE)) {
-      return join(
-          event.getComposeLabelsOrThrow(COMPOSE_PROJECT), event.getComposeLabelsOrThrow(COMPOSE_SERVICE));
-    }
-    if (!container.getId().isEmpty()) {
-      return container.getName();
-    }
-    // A scope is created for one run of a program, and its name is a number.
-    return Optional.of(event.getUnit()).filter(unit -> unit.endsWith(".service")).orElse("");
-  }
 
-  private static String join(String... parts) {
-    return Stream.of(parts).filter(part -> !part.isEmpty()).collect(Collectors.joining("/"));
-  }
+    /** Whether the limit is that of the victim's own container or unit. */
+    private static boolean isOwn(Limit limit, String victimCgroup) {
+        boolean ofOne = limit.getOwner() == Limit.Owner.CONTAINER || limit.getOwner() == Limit.Owner.UNIT;
+        return ofOne && (victimCgroup + "/").startsWith(limit.getCgroup() + "/");
+    }
+
+    /** The workload, as {@link WorkloadHistory#getWorkload} defines it; empty where it has no name of its own. */
+    static String workload(OomKillEventOrBuilder event) {
+        Container container = event.getContainer();
+        String name = name(event);
+        if (isInPod(container)) {
+            return join(
+                    container.getPod().getNamespace(),
+                    name.isEmpty() ? container.getPod().getName() : name,
+                    container.getName());
+        }
+        return name;
+    }
+
+    private static boolean isInPod(Container container) {
+        return !container.getPod().getNamespace().isEmpty()
+                && !container.getName().isEmpty();
+    }
+
+    /** The name that its labels, Docker or systemd give it; empty for a pod without such a label. */
+    public static String name(OomKillEventOrBuilder event) {
+        Container container = event.getContainer();
+        if (isInPod(container)) {
+            Map<String, String> labels = container.getPod().getLabelsMap();
+            return labels.containsKey(LABEL_NAME)
+                    ? join(labels.get(LABEL_NAME), labels.getOrDefault(LABEL_INSTANCE, ""))
+                    : labels.getOrDefault("app", "");
+        }
+        if (event.containsComposeLabels(COMPOSE_PROJECT) && event.containsComposeLabels(COMPOSE_SERVICE)) {
+            return join(event.getComposeLabelsOrThrow(COMPOSE_PROJECT), event.getComposeLabelsOrThrow(COMPOSE_SERVICE));
+        }
+        if (!container.getId().isEmpty()) {
+            return container.getName();
+        }
+        // A scope is created for one run of a program, and its name is a number.
+        return Optional.of(event.getUnit())
+                .filter(unit -> unit.endsWith(".service"))
+                .orElse("");
+    }
+
+    private static String join(String... parts) {
+        return Stream.of(parts).filter(part -> !part.isEmpty()).collect(Collectors.joining("/"));
+    }
 }

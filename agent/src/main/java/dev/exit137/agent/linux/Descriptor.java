@@ -6,29 +6,29 @@ package dev.exit137.agent.linux;
  * nothing.
  */
 public final class Descriptor implements AutoCloseable {
-  private int number;
+    private int number;
 
-  /** @param number the result of a call of {@link Sys}: a descriptor, or -errno */
-  public Descriptor(int number) {
-    this.number = number;
-  }
-
-  /** The number for a call of {@link Sys}; -errno if it could not be opened, -EBADF after it is closed. */
-  public int number() {
-    return number;
-  }
-
-  /** Whether it is open. */
-  public boolean isOpen() {
-    return number >= 0;
-  }
-
-  @Override
-  public void close() {
-    int open = number;
-    if (isOpen()) {
-      number = -Sys.EBADF;
-      Sys.close(open);
+    /** @param number the result of a call of {@link Sys}: a descriptor, or -errno */
+    public Descriptor(int number) {
+        this.number = number;
     }
-  }
+
+    /** The number for a call of {@link Sys}; -errno if it could not be opened, -EBADF after it is closed. */
+    public int number() {
+        return number;
+    }
+
+    /** Whether it is open. */
+    public boolean isOpen() {
+        return number >= 0;
+    }
+
+    @Override
+    public void close() {
+        int open = number;
+        if (isOpen()) {
+            number = -Sys.EBADF;
+            Sys.close(open);
+        }
+    }
 }

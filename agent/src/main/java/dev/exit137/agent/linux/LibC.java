@@ -17,79 +17,79 @@ import com.kenai.jffi.Type;
  * them. Paths are the addresses of NUL-terminated strings.
  */
 final class LibC {
-  private static final Invoker INVOKER = Invoker.getInstance();
-  private static final LastError ERRNO = LastError.getInstance();
-  private static final Library LIBRARY = Library.getDefault();
+    private static final Invoker INVOKER = Invoker.getInstance();
+    private static final LastError ERRNO = LastError.getInstance();
+    private static final Library LIBRARY = Library.getDefault();
 
-  private static final Function OPEN = function("open", Type.SINT, Type.POINTER, Type.SINT);
-  private static final Function OPENAT = function("openat", Type.SINT, Type.SINT, Type.POINTER, Type.SINT);
-  private static final Function READ = function("read", Type.SLONG, Type.SINT, Type.POINTER, Type.ULONG);
-  private static final Function CLOSE = function("close", Type.SINT, Type.SINT);
-  private static final Function STATX =
-      function("statx", Type.SINT, Type.SINT, Type.POINTER, Type.SINT, Type.UINT, Type.POINTER);
-  private static final Function INOTIFY_INIT1 = function("inotify_init1", Type.SINT, Type.SINT);
-  private static final Function INOTIFY_ADD_WATCH =
-      function("inotify_add_watch", Type.SINT, Type.SINT, Type.POINTER, Type.UINT);
-  private static final Function INOTIFY_RM_WATCH = function("inotify_rm_watch", Type.SINT, Type.SINT, Type.SINT);
-  private static final Function GETPAGESIZE = function("getpagesize", Type.SINT);
+    private static final Function OPEN = function("open", Type.SINT, Type.POINTER, Type.SINT);
+    private static final Function OPENAT = function("openat", Type.SINT, Type.SINT, Type.POINTER, Type.SINT);
+    private static final Function READ = function("read", Type.SLONG, Type.SINT, Type.POINTER, Type.ULONG);
+    private static final Function CLOSE = function("close", Type.SINT, Type.SINT);
+    private static final Function STATX =
+            function("statx", Type.SINT, Type.SINT, Type.POINTER, Type.SINT, Type.UINT, Type.POINTER);
+    private static final Function INOTIFY_INIT1 = function("inotify_init1", Type.SINT, Type.SINT);
+    private static final Function INOTIFY_ADD_WATCH =
+            function("inotify_add_watch", Type.SINT, Type.SINT, Type.POINTER, Type.UINT);
+    private static final Function INOTIFY_RM_WATCH = function("inotify_rm_watch", Type.SINT, Type.SINT, Type.SINT);
+    private static final Function GETPAGESIZE = function("getpagesize", Type.SINT);
 
-  private LibC() {}
+    private LibC() {}
 
-  private static Function function(String name, Type result, Type... parameters) {
-    long address = LIBRARY.getSymbolAddress(name);
-    if (address == 0) {
-      throw new UnsatisfiedLinkError("libc has no " + name + ": " + Library.getLastError());
+    private static Function function(String name, Type result, Type... parameters) {
+        long address = LIBRARY.getSymbolAddress(name);
+        if (address == 0) {
+            throw new UnsatisfiedLinkError("libc has no " + name + ": " + Library.getLastError());
+        }
+        return new Function(address, result, parameters, CallingConvention.DEFAULT, true);
     }
-    return new Function(address, result, parameters, CallingConvention.DEFAULT, true);
-  }
 
-  /** errno of the last call in this thread. */
-  static int errno() {
-    return ERRNO.get();
-  }
+    /** errno of the last call in this thread. */
+    static int errno() {
+        return ERRNO.get();
+    }
 
-  /** open(2). */
-  static int open(long path, int flags) {
-    return (int) INVOKER.invokeNNrN(OPEN, path, flags);
-  }
+    /** open(2). */
+    static int open(long path, int flags) {
+        return (int) INVOKER.invokeNNrN(OPEN, path, flags);
+    }
 
-  /** openat(2). */
-  static int openat(int dirFd, long path, int flags) {
-    return (int) INVOKER.invokeNNNrN(OPENAT, dirFd, path, flags);
-  }
+    /** openat(2). */
+    static int openat(int dirFd, long path, int flags) {
+        return (int) INVOKER.invokeNNNrN(OPENAT, dirFd, path, flags);
+    }
 
-  /** read(2). */
-  static long read(int fd, long buffer, long count) {
-    return INVOKER.invokeNNNrN(READ, fd, buffer, count);
-  }
+    /** read(2). */
+    static long read(int fd, long buffer, long count) {
+        return INVOKER.invokeNNNrN(READ, fd, buffer, count);
+    }
 
-  /** close(2). */
-  static int close(int fd) {
-    return (int) INVOKER.invokeNrN(CLOSE, fd);
-  }
+    /** close(2). */
+    static int close(int fd) {
+        return (int) INVOKER.invokeNrN(CLOSE, fd);
+    }
 
-  /** statx(2): its struct is the same on every architecture, unlike that of fstat(2). */
-  static int statx(int dirFd, long path, int flags, int mask, long stat) {
-    return (int) INVOKER.invokeNNNNNrN(STATX, dirFd, path, flags, mask, stat);
-  }
+    /** statx(2): its struct is the same on every architecture, unlike that of fstat(2). */
+    static int statx(int dirFd, long path, int flags, int mask, long stat) {
+        return (int) INVOKER.invokeNNNNNrN(STATX, dirFd, path, flags, mask, stat);
+    }
 
-  /** inotify_init1(2). */
-  static int inotifyInit1(int flags) {
-    return (int) INVOKER.invokeNrN(INOTIFY_INIT1, flags);
-  }
+    /** inotify_init1(2). */
+    static int inotifyInit1(int flags) {
+        return (int) INVOKER.invokeNrN(INOTIFY_INIT1, flags);
+    }
 
-  /** inotify_add_watch(2). */
-  static int inotifyAddWatch(int fd, long path, int mask) {
-    return (int) INVOKER.invokeNNNrN(INOTIFY_ADD_WATCH, fd, path, mask);
-  }
+    /** inotify_add_watch(2). */
+    static int inotifyAddWatch(int fd, long path, int mask) {
+        return (int) INVOKER.invokeNNNrN(INOTIFY_ADD_WATCH, fd, path, mask);
+    }
 
-  /** inotify_rm_watch(2). */
-  static int inotifyRmWatch(int fd, int watch) {
-    return (int) INVOKER.invokeNNrN(INOTIFY_RM_WATCH, fd, watch);
-  }
+    /** inotify_rm_watch(2). */
+    static int inotifyRmWatch(int fd, int watch) {
+        return (int) INVOKER.invokeNNrN(INOTIFY_RM_WATCH, fd, watch);
+    }
 
-  /** getpagesize(2). */
-  static int getpagesize() {
-    return INVOKER.invokeI0(GETPAGESIZE.getCallContext(), GETPAGESIZE.getFunctionAddress());
-  }
+    /** getpagesize(2). */
+    static int getpagesize() {
+        return INVOKER.invokeI0(GETPAGESIZE.getCallContext(), GETPAGESIZE.getFunctionAddress());
+    }
 }

@@ -8,37 +8,37 @@ import java.nio.ByteOrder;
  * Memory at an address that libc can use; it lives as long as this object is reachable. Reading it allocates nothing.
  */
 public final class NativeMemory {
-  private final ByteBuffer bytes;
-  private final long address;
+    private final ByteBuffer bytes;
+    private final long address;
 
-  NativeMemory(int size) {
-    bytes = ByteBuffer.allocateDirect(size).order(ByteOrder.nativeOrder());
-    address = MemoryIO.getInstance().getDirectBufferAddress(bytes);
-  }
+    NativeMemory(int size) {
+        bytes = ByteBuffer.allocateDirect(size).order(ByteOrder.nativeOrder());
+        address = MemoryIO.getInstance().getDirectBufferAddress(bytes);
+    }
 
-  int size() {
-    return bytes.capacity();
-  }
+    int size() {
+        return bytes.capacity();
+    }
 
-  long address() {
-    return address;
-  }
+    long address() {
+        return address;
+    }
 
-  int getInt(int offset) {
-    return bytes.getInt(offset);
-  }
+    int getInt(int offset) {
+        return bytes.getInt(offset);
+    }
 
-  long getLong(int offset) {
-    return bytes.getLong(offset);
-  }
+    long getLong(int offset) {
+        return bytes.getLong(offset);
+    }
 
-  /** Copies {@code length} bytes from {@code offset} to {@code to[at]}. */
-  public void get(int offset, byte[] to, int at, int length) {
-    bytes.get(offset, to, at, length);
-  }
+    /** Copies {@code length} bytes from {@code offset} to {@code to[at]}. */
+    public void get(int offset, byte[] to, int at, int length) {
+        bytes.get(offset, to, at, length);
+    }
 
-  /** Writes the bytes and a NUL at the start. */
-  void putString(byte[] text) {
-    bytes.put(0, text).put(text.length, (byte) 0);
-  }
+    /** Writes the bytes and a NUL at the start. */
+    void putString(byte[] text) {
+        bytes.put(0, text).put(text.length, (byte) 0);
+    }
 }

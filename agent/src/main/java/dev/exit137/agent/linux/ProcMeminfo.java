@@ -9,18 +9,18 @@ import java.util.regex.Pattern;
 
 /** The node's memory, proc_meminfo(5). */
 public final class ProcMeminfo {
-  // MemTotal:       16318476 kB
-  private static final Pattern MEM_TOTAL = Pattern.compile("(?m)^MemTotal:\\s+(\\d{1,15}) kB$");
+    // MemTotal:       16318476 kB
+    private static final Pattern MEM_TOTAL = Pattern.compile("(?m)^MemTotal:\\s+(\\d{1,15}) kB$");
 
-  private ProcMeminfo() {}
+    private ProcMeminfo() {}
 
-  /** MemTotal in bytes, which kubelet takes for the node's capacity; empty where procfs does not have it. */
-  public static Optional<Long> totalBytes(Path procRoot) {
-    try {
-      Matcher total = MEM_TOTAL.matcher(Files.readString(procRoot.resolve("meminfo")));
-      return total.find() ? Optional.of(Long.parseLong(total.group(1)) << 10) : Optional.empty();
-    } catch (IOException e) {
-      return Optional.empty();
+    /** MemTotal in bytes, which kubelet takes for the node's capacity; empty where procfs does not have it. */
+    public static Optional<Long> totalBytes(Path procRoot) {
+        try {
+            Matcher total = MEM_TOTAL.matcher(Files.readString(procRoot.resolve("meminfo")));
+            return total.find() ? Optional.of(Long.parseLong(total.group(1)) << 10) : Optional.empty();
+        } catch (IOException e) {
+            return Optional.empty();
+        }
     }
-  }
 }

@@ -12,40 +12,39 @@ import java.util.Set;
  * Agent-worker thread.
  */
 final class BoundedCounter {
-  /** The workload label of all workloads without a series of their own. */
-  static final String OTHERS = "other_workloads";
+    /** The workload label of all workloads without a series of their own. */
+    static final String OTHERS = "other_workloads";
 
-  private final Counter counter;
-  private final Counter overflows;
-  private final int maxSeries;
-  private final Set<List<String>> series = new HashSet<>();
+    private final Counter counter;
+    private final Counter overflows;
+    private final int maxSeries;
+    private final Set<List<String>> series = new HashSet<>();
 
-  /** @param overflows counts the additions under {@link #OTHERS} */
-  BoundedCounter(PrometheusRegistry registry, String name, String help, Counter overflows, int maxSeries) {
-    counter =
-        Counter.builder()
-            .name(name)
-            .help(help)
-            .labelNames("namespace", "workload", "container", "scope", "limit_owner")
-            .withoutExemplars()
-            .register(registry);
-    this.overflows = overflows;
-    this.maxSeries = maxSeries;
-    // An initial series of 0, so that a rate is known from the start.
-    counter.initLabelValues("", "", "", "", "");
-  }
-
-  void add(KillLabels labels) {
-    List<String> own = labels.values();
-    if (series.contains(own) || (series.size() < maxSeries && series.add(own))) {
-      count(own);
-    } else {
-      overflows.inc();
-      count(new KillLabels("", OTHERS, "", labels.scope(), labels.limitOwner()).values());
+    /** @param overflows counts the additions under {@link #OTHERS} */
+    BoundedCounter(PrometheusRegistry registry, String name, String help, Counter overflows, int maxSeries) {
+        counter = Counter.builder()
+                .name(name)
+                .help(help)
+                .labelNames("namespace", "workload", "container", "scope", "limit_owner")
+                .withoutExemplars()
+                .register(registry);
+        this.overflows = overflows;
+        this.maxSeries = maxSeries;
+        // An initial series of 0, so that a rate is known from the start.
+        counter.initLabelValues("", "", "", "", "");
     }
-  }
 
-  private void count(List<String> labels) {
-    counter.labelValues(labels.toArray(String[]::new)).inc();
-  }
+    void add(KillLabels labels) {
+        List<String> own = labels.values();
+        if (series.contains(own) || (series.size() < maxSeries && series.add(own))) {
+            count(own);
+        } else {
+            overflows.inc();
+            count(new KillLabels("", OTHERS, "", labels.scope(), labels.limitOwner()).values());
+        }
+    }
+
+    private void count(List<String> labels) {
+        counter.labelValues(labels.toArray(String[]::new)).inc();
+    }
 }

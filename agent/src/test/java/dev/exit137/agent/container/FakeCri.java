@@ -39,174 +39,185 @@ import java.util.concurrent.atomic.AtomicInteger;
 
 /** A runtime on a unix socket that knows what a test says, and answers, keeps silent or is away as it says. */
 public final class FakeCri implements AutoCloseable {
-  private final Path socket;
-  private final Map<String, PodSandbox> sandboxes = new ConcurrentHashMap<>();
-  private final Map<String, Container> containers = new ConcurrentHashMap<>();
-  private final Map<String, String> infos = new ConcurrentHashMap<>();
-  private final Set<StreamObserver<ContainerEventResponse>> watchers = ConcurrentHashMap.newKeySet();
-  private final AtomicInteger statuses = new AtomicInteger();
-  private final AtomicInteger unanswered = new AtomicInteger();
-  private final EventLoopGroup group = new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
-  private volatile boolean silent;
-  private volatile boolean hasEvents;
-  private Server server;
+    private final Path socket;
+    private final Map<String, PodSandbox> sandboxes = new ConcurrentHashMap<>();
+    private final Map<String, Container> containers = new ConcurrentHashMap<>();
+    private final Map<String, String> infos = new ConcurrentHashMap<>();
+    private final Set<StreamObserver<ContainerEventResponse>> watchers = ConcurrentHashMap.newKeySet();
+    private final AtomicInteger statuses = new AtomicInteger();
+    private final AtomicInteger unanswered = new AtomicInteger();
+    private final EventLoopGroup group = new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
+    private volatile boolean silent;
+    private volatile boolean hasEvents;
+    private Server server;
 
-  public FakeCri(Path socket) {
-    this.socket = socket;
-  }
-
-  /** From now on it is there. */
-  public void start() {
-    try {
-      server =
-          NettyServerBuilder.forAddress(new DomainSocketAddress(socket.toFile()))
-              .bossEventLoopGroup(group)
-              .workerEventLoopGroup(group)
-              .channelType(EpollServerDomainSocketChannel.class)
-              .directExecutor()
-              .addService(new Service())
-              .build()
-              .start();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+    public FakeCri(Path socket) {
+        this.socket = socket;
     }
-  }
 
-  /** As a runtime that is stopped: its socket goes with it. */
-  void stop() throws InterruptedException {
-    server.shutdownNow().awaitTermination();
-    server = null;
-    try {
-      Files.deleteIfExists(socket);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+    /** From now on it is there. */
+    public void start() {
+        try {
+            server = NettyServerBuilder.forAddress(new DomainSocketAddress(socket.toFile()))
+                    .bossEventLoopGroup(group)
+                    .workerEventLoopGroup(group)
+                    .channelType(EpollServerDomainSocketChannel.class)
+                    .directExecutor()
+                    .addService(new Service())
+                    .build()
+                    .start();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
-  }
 
-  /** Whether questions are taken and never answered, as by a process that SIGSTOP halted. */
-  public void keepSilent(boolean now) {
-    silent = now;
-  }
+    /** As a runtime that is stopped: its socket goes with it. */
+    void stop() throws InterruptedException {
+        server.shutdownNow().awaitTermination();
+        server = null;
+        try {
+            Files.deleteIfExists(socket);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
 
-  public int unanswered() {
-    return unanswered.get();
-  }
+    /** Whether questions are taken and never answered, as by a process that SIGSTOP halted. */
+    public void keepSilent(boolean now) {
+        silent = now;
+    }
 
-  /** How often the state of one container was asked for. */
-  public int statuses() {
-    return statuses.get();
-  }
+    public int unanswered() {
+        return unanswered.get();
+    }
 
-  void serveEvents() {
-    hasEvents = true;
-  }
+    /** How often the state of one container was asked for. */
+    public int statuses() {
+        return statuses.get();
+    }
 
-  int watchers() {
-    return watchers.size();
-  }
+    void serveEvents() {
+        hasEvents = true;
+    }
 
-  public void sandbox(String id, String podName, Map<String, String> labels) {
-    sandboxes.put(
-        id,
-        PodSandbox.newBuilder()
-            .setId(id)
-            .setMetadata(
-                PodSandboxMetadata.newBuilder().setName(podName).setNamespace("shop").setUid("uid-of-" + podName))
-            .putAllLabels(labels)
-            .build());
-  }
+    int watchers() {
+        return watchers.size();
+    }
 
-  public void container(String id, String sandbox, String name, int attempt, ContainerState state, int pid) {
-    infos.put(id, "{\"sandboxID\":\"" + sandbox + "\",\"pid\":" + pid + ",\"config\":{\"envs\":[{\"key\":\"pid\"}]}}");
-    containers.put(
-        id,
-        Container.newBuilder()
-            .setId(id)
-            .setPodSandboxId(sandbox)
-            .setMetadata(ContainerMetadata.newBuilder().setName(name).setAttempt(attempt))
-            .setImage(ImageSpec.newBuilder().setImage("sha256:0123"))
-            .setState(state)
-            .build());
-  }
+    public void sandbox(String id, String podName, Map<String, String> labels) {
+        sandboxes.put(
+                id,
+                PodSandbox.newBuilder()
+                        .setId(id)
+                        .setMetadata(PodSandboxMetadata.newBuilder()
+                                .setName(podName)
+                                .setNamespace("shop")
+                                .setUid("uid-of-" + podName))
+                        .putAllLabels(labels)
+                        .build());
+    }
 
-  void remove(String id) {
-    containers.remove(id);
-    sandboxes.remove(id);
-  }
+    public void container(String id, String sandbox, String name, int attempt, ContainerState state, int pid) {
+        infos.put(
+                id,
+                "{\"sandboxID\":\"" + sandbox + "\",\"pid\":" + pid + ",\"config\":{\"envs\":[{\"key\":\"pid\"}]}}");
+        containers.put(
+                id,
+                Container.newBuilder()
+                        .setId(id)
+                        .setPodSandboxId(sandbox)
+                        .setMetadata(
+                                ContainerMetadata.newBuilder().setName(name).setAttempt(attempt))
+                        .setImage(ImageSpec.newBuilder().setImage("sha256:0123"))
+                        .setState(state)
+                        .build());
+    }
 
-  void tell(ContainerEventType type, String id) {
-    watchers.forEach(
-        watcher ->
-            watcher.onNext(
-                ContainerEventResponse.newBuilder().setContainerId(id).setContainerEventType(type).build()));
-  }
+    void remove(String id) {
+        containers.remove(id);
+        sandboxes.remove(id);
+    }
 
-  private final class Service extends RuntimeServiceGrpc.RuntimeServiceImplBase {
-    private <A> void answer(StreamObserver<A> observer, A answer) {
-      if (silent) {
-        unanswered.incrementAndGet();
-        return;
-      }
-      observer.onNext(answer);
-      observer.onCompleted();
+    void tell(ContainerEventType type, String id) {
+        watchers.forEach(watcher -> watcher.onNext(ContainerEventResponse.newBuilder()
+                .setContainerId(id)
+                .setContainerEventType(type)
+                .build()));
+    }
+
+    private final class Service extends RuntimeServiceGrpc.RuntimeServiceImplBase {
+        private <A> void answer(StreamObserver<A> observer, A answer) {
+            if (silent) {
+                unanswered.incrementAndGet();
+                return;
+            }
+            observer.onNext(answer);
+            observer.onCompleted();
+        }
+
+        @Override
+        public void version(VersionRequest request, StreamObserver<VersionResponse> observer) {
+            answer(
+                    observer,
+                    VersionResponse.newBuilder().setRuntimeName("containerd").build());
+        }
+
+        @Override
+        public void listPodSandbox(ListPodSandboxRequest request, StreamObserver<ListPodSandboxResponse> observer) {
+            ListPodSandboxResponse.Builder list = ListPodSandboxResponse.newBuilder();
+            String prefix = request.getFilter().getId();
+            sandboxes.values().stream()
+                    .filter(each -> each.getId().startsWith(prefix))
+                    .forEach(list::addItems);
+            answer(observer, list.build());
+        }
+
+        @Override
+        public void listContainers(ListContainersRequest request, StreamObserver<ListContainersResponse> observer) {
+            ListContainersResponse.Builder list = ListContainersResponse.newBuilder();
+            String prefix = request.getFilter().getId();
+            containers.values().stream()
+                    .filter(each -> each.getId().startsWith(prefix))
+                    .forEach(list::addContainers);
+            answer(observer, list.build());
+        }
+
+        @Override
+        public void containerStatus(ContainerStatusRequest request, StreamObserver<ContainerStatusResponse> observer) {
+            statuses.incrementAndGet();
+            Container container = containers.get(request.getContainerId());
+            if (container == null) {
+                observer.onError(Status.NOT_FOUND.asRuntimeException());
+                return;
+            }
+            answer(
+                    observer,
+                    ContainerStatusResponse.newBuilder()
+                            .setStatus(ContainerStatus.newBuilder()
+                                    .setId(container.getId())
+                                    .setState(container.getState())
+                                    .setImage(ImageSpec.newBuilder()
+                                            .setImage("docker.io/library/"
+                                                    + container.getMetadata().getName())))
+                            .putInfo("info", infos.get(container.getId()))
+                            .build());
+        }
+
+        @Override
+        public void getContainerEvents(GetEventsRequest request, StreamObserver<ContainerEventResponse> observer) {
+            if (hasEvents) {
+                watchers.add(observer);
+            } else {
+                observer.onError(Status.UNIMPLEMENTED.asRuntimeException());
+            }
+        }
     }
 
     @Override
-    public void version(VersionRequest request, StreamObserver<VersionResponse> observer) {
-      answer(observer, VersionResponse.newBuilder().setRuntimeName("containerd").build());
+    public void close() throws InterruptedException {
+        if (server != null) {
+            stop();
+        }
+        group.shutdownGracefully(0, 0, java.util.concurrent.TimeUnit.SECONDS);
     }
-
-    @Override
-    public void listPodSandbox(ListPodSandboxRequest request, StreamObserver<ListPodSandboxResponse> observer) {
-      ListPodSandboxResponse.Builder list = ListPodSandboxResponse.newBuilder();
-      String prefix = request.getFilter().getId();
-      sandboxes.values().stream().filter(each -> each.getId().startsWith(prefix)).forEach(list::addItems);
-      answer(observer, list.build());
-    }
-
-    @Override
-    public void listContainers(ListContainersRequest request, StreamObserver<ListContainersResponse> observer) {
-      ListContainersResponse.Builder list = ListContainersResponse.newBuilder();
-      String prefix = request.getFilter().getId();
-      containers.values().stream().filter(each -> each.getId().startsWith(prefix)).forEach(list::addContainers);
-      answer(observer, list.build());
-    }
-
-    @Override
-    public void containerStatus(ContainerStatusRequest request, StreamObserver<ContainerStatusResponse> observer) {
-      statuses.incrementAndGet();
-      Container container = containers.get(request.getContainerId());
-      if (container == null) {
-        observer.onError(Status.NOT_FOUND.asRuntimeException());
-        return;
-      }
-      answer(
-          observer,
-          ContainerStatusResponse.newBuilder()
-              .setStatus(
-                  ContainerStatus.newBuilder()
-                      .setId(container.getId())
-                      .setState(container.getState())
-                      .setImage(ImageSpec.newBuilder().setImage("docker.io/library/" + container.getMetadata().getName())))
-              .putInfo("info", infos.get(container.getId()))
-              .build());
-    }
-
-    @Override
-    public void getContainerEvents(GetEventsRequest request, StreamObserver<ContainerEventResponse> observer) {
-      if (hasEvents) {
-        watchers.add(observer);
-      } else {
-        observer.onError(Status.UNIMPLEMENTED.asRuntimeException());
-      }
-    }
-  }
-
-  @Override
-  public void close() throws InterruptedException {
-    if (server != null) {
-      stop();
-    }
-    group.shutdownGracefully(0, 0, java.util.concurrent.TimeUnit.SECONDS);
-  }
 }

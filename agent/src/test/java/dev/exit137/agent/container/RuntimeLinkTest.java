@@ -21,173 +21,174 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Whatever is thrown in a runtime's client or behind it, the runtime is asked again. */
 class RuntimeLinkTest {
-  private static final String ID = "4f0c".repeat(16);
-  private static final Identity IDENTITY =
-      new Identity(
-          Container.newBuilder().setId(ID).setName("web").build(), Map.of(), true, null, null);
+    private static final String ID = "4f0c".repeat(16);
+    private static final Identity IDENTITY =
+            new Identity(Container.newBuilder().setId(ID).setName("web").build(), Map.of(), true, null, null);
 
-  @TempDir private Path directory;
-  private final Guard guard = new Guard();
-  private final FakeRuntime runtime = new FakeRuntime();
-  private final List<String> listed = new ArrayList<>();
-  private final List<String> started = new ArrayList<>();
-  private RuntimeException openerFails;
-  private RuntimeException listenerFails;
-  private RuntimeLink link;
+    @TempDir
+    private Path directory;
 
-  @BeforeEach
-  void make() throws IOException {
-    Path socket = Files.createFile(directory.resolve("cri.sock"));
-    link =
-        new RuntimeLink(
-            "cri", socket,
-            path -> {
-              throwIfSet(openerFails);
-              return runtime;
-            },
-            new RuntimeLink.Listener() {
-              @Override
-              public void onListed(RuntimeLink link, List<Identity> identities) {
-                throwIfSet(listenerFails);
-                identities.forEach(identity -> listed.add(identity.id()));
-              }
+    private final Guard guard = new Guard();
+    private final FakeRuntime runtime = new FakeRuntime();
+    private final List<String> listed = new ArrayList<>();
+    private final List<String> started = new ArrayList<>();
+    private RuntimeException openerFails;
+    private RuntimeException listenerFails;
+    private RuntimeLink link;
 
-              @Override
-              public void onStarted(String id) {
-                throwIfSet(listenerFails);
-                started.add(id);
-              }
-            },
-            guard);
-  }
+    @BeforeEach
+    void make() throws IOException {
+        Path socket = Files.createFile(directory.resolve("cri.sock"));
+        link = new RuntimeLink(
+                "cri",
+                socket,
+                path -> {
+                    throwIfSet(openerFails);
+                    return runtime;
+                },
+                new RuntimeLink.Listener() {
+                    @Override
+                    public void onListed(RuntimeLink link, List<Identity> identities) {
+                        throwIfSet(listenerFails);
+                        identities.forEach(identity -> listed.add(identity.id()));
+                    }
 
-  private static void throwIfSet(Throwable thrown) {
-    if (thrown instanceof RuntimeException exception) {
-      throw exception;
-    }
-    if (thrown instanceof Error error) {
-      throw error;
-    }
-  }
-
-  private void tick(int times) {
-    for (int i = 0; i < times; i++) {
-      link.tick();
-    }
-  }
-
-  @Test
-  void aListThatThrowsIsCountedAndAskedForAgain() {
-    runtime.throwsFrom = new StackOverflowError();
-    tick(1);
-    assertThat(link.status().getDetail()).contains("StackOverflowError");
-    assertThat(link.runtime()).isNull();
-    assertThat(guard.counts()).containsEntry("container-runtime", 1L);
-
-    runtime.throwsFrom = null;
-    tick(1);
-    assertThat(listed).containsExactly(ID);
-    assertThat(link.status().getState()).isEqualTo(State.ACTIVE);
-  }
-
-  @Test
-  void anAnswerThatCannotBeUnderstoodIsCountedAndAskedForAgain() {
-    runtime.failsWith = new CompletionException(new NullPointerException());
-    tick(1);
-    assertThat(link.status().getDetail()).contains("NullPointerException");
-    assertThat(guard.counts()).containsEntry("container-runtime", 1L);
-
-    runtime.failsWith = null;
-    tick(1);
-    assertThat(listed).containsExactly(ID);
-  }
-
-  @Test
-  void aListThatItsListenerCannotTakeIsCountedAndTheNextOneComes() {
-    listenerFails = new IllegalStateException("not this one");
-    tick(1);
-    assertThat(guard.counts()).containsEntry("container-runtime", 1L);
-    assertThat(runtime.watcher).as("it is watched all the same").isNotNull();
-    runtime.watcher.accept(ID);
-    assertThat(guard.counts()).containsEntry("container-runtime", 2L);
-
-    listenerFails = null;
-    tick(5);
-    assertThat(listed).containsExactly(ID);
-    runtime.watcher.accept(ID);
-    assertThat(started).containsExactly(ID);
-  }
-
-  @Test
-  void aQuestionThatThrowsHasAnAnswer() {
-    tick(1);
-    runtime.throwsFrom = new IllegalStateException("no question");
-    assertThat(link.ask(ID)).isCompletedExceptionally();
-  }
-
-  @Test
-  void aStreamOfStartsThatThrowsIsOpenedAgain() {
-    runtime.watchThrows = new IllegalStateException("no stream");
-    tick(1);
-    assertThat(guard.counts()).containsEntry("container-runtime", 1L);
-    runtime.watchThrows = null;
-    tick(5);
-    assertThat(runtime.watcher).isNotNull();
-  }
-
-  @Test
-  void aClientThatCannotBeMadeIsCountedSaidAndTriedAgain() {
-    openerFails = new IllegalStateException("no client");
-    tick(1);
-    assertThat(guard.counts()).containsEntry("container-runtime", 1L);
-    assertThat(link.status().getDetail()).contains("no client");
-    openerFails = null;
-    tick(5);
-    assertThat(listed).containsExactly(ID);
-  }
-
-  @Test
-  void aRuntimeWithoutAStreamOfStartsIsNotAskedForItAgain() {
-    runtime.watchEnds = CompletableFuture.failedFuture(new RuntimeFailure("unimplemented"));
-    tick(1);
-    runtime.watcher = null;
-    tick(20);
-    assertThat(runtime.watcher).isNull();
-    assertThat(guard.counts()).isEmpty();
-  }
-
-  /** Knows one container, or fails as a test says. */
-  private static final class FakeRuntime implements ContainerRuntime {
-    private Throwable throwsFrom;
-    private Throwable failsWith;
-    private RuntimeException watchThrows;
-    private CompletableFuture<Void> watchEnds = new CompletableFuture<>();
-    private Consumer<String> watcher;
-
-    @Override
-    public CompletableFuture<List<Identity>> list() {
-      throwIfSet(throwsFrom);
-      return failsWith == null
-          ? CompletableFuture.completedFuture(List.of(IDENTITY))
-          : CompletableFuture.failedFuture(failsWith);
+                    @Override
+                    public void onStarted(String id) {
+                        throwIfSet(listenerFails);
+                        started.add(id);
+                    }
+                },
+                guard);
     }
 
-    @Override
-    public CompletableFuture<Optional<Identity>> ask(String id) {
-      throwIfSet(throwsFrom);
-      return CompletableFuture.completedFuture(Optional.of(IDENTITY));
+    private static void throwIfSet(Throwable thrown) {
+        if (thrown instanceof RuntimeException exception) {
+            throw exception;
+        }
+        if (thrown instanceof Error error) {
+            throw error;
+        }
     }
 
-    @Override
-    public CompletableFuture<Void> watch(Consumer<String> started) {
-      throwIfSet(watchThrows);
-      watcher = started;
-      return watchEnds;
+    private void tick(int times) {
+        for (int i = 0; i < times; i++) {
+            link.tick();
+        }
     }
 
-    @Override
-    public void close() {
-      // Nothing is open.
+    @Test
+    void aListThatThrowsIsCountedAndAskedForAgain() {
+        runtime.throwsFrom = new StackOverflowError();
+        tick(1);
+        assertThat(link.status().getDetail()).contains("StackOverflowError");
+        assertThat(link.runtime()).isNull();
+        assertThat(guard.counts()).containsEntry("container-runtime", 1L);
+
+        runtime.throwsFrom = null;
+        tick(1);
+        assertThat(listed).containsExactly(ID);
+        assertThat(link.status().getState()).isEqualTo(State.ACTIVE);
     }
-  }
+
+    @Test
+    void anAnswerThatCannotBeUnderstoodIsCountedAndAskedForAgain() {
+        runtime.failsWith = new CompletionException(new NullPointerException());
+        tick(1);
+        assertThat(link.status().getDetail()).contains("NullPointerException");
+        assertThat(guard.counts()).containsEntry("container-runtime", 1L);
+
+        runtime.failsWith = null;
+        tick(1);
+        assertThat(listed).containsExactly(ID);
+    }
+
+    @Test
+    void aListThatItsListenerCannotTakeIsCountedAndTheNextOneComes() {
+        listenerFails = new IllegalStateException("not this one");
+        tick(1);
+        assertThat(guard.counts()).containsEntry("container-runtime", 1L);
+        assertThat(runtime.watcher).as("it is watched all the same").isNotNull();
+        runtime.watcher.accept(ID);
+        assertThat(guard.counts()).containsEntry("container-runtime", 2L);
+
+        listenerFails = null;
+        tick(5);
+        assertThat(listed).containsExactly(ID);
+        runtime.watcher.accept(ID);
+        assertThat(started).containsExactly(ID);
+    }
+
+    @Test
+    void aQuestionThatThrowsHasAnAnswer() {
+        tick(1);
+        runtime.throwsFrom = new IllegalStateException("no question");
+        assertThat(link.ask(ID)).isCompletedExceptionally();
+    }
+
+    @Test
+    void aStreamOfStartsThatThrowsIsOpenedAgain() {
+        runtime.watchThrows = new IllegalStateException("no stream");
+        tick(1);
+        assertThat(guard.counts()).containsEntry("container-runtime", 1L);
+        runtime.watchThrows = null;
+        tick(5);
+        assertThat(runtime.watcher).isNotNull();
+    }
+
+    @Test
+    void aClientThatCannotBeMadeIsCountedSaidAndTriedAgain() {
+        openerFails = new IllegalStateException("no client");
+        tick(1);
+        assertThat(guard.counts()).containsEntry("container-runtime", 1L);
+        assertThat(link.status().getDetail()).contains("no client");
+        openerFails = null;
+        tick(5);
+        assertThat(listed).containsExactly(ID);
+    }
+
+    @Test
+    void aRuntimeWithoutAStreamOfStartsIsNotAskedForItAgain() {
+        runtime.watchEnds = CompletableFuture.failedFuture(new RuntimeFailure("unimplemented"));
+        tick(1);
+        runtime.watcher = null;
+        tick(20);
+        assertThat(runtime.watcher).isNull();
+        assertThat(guard.counts()).isEmpty();
+    }
+
+    /** Knows one container, or fails as a test says. */
+    private static final class FakeRuntime implements ContainerRuntime {
+        private Throwable throwsFrom;
+        private Throwable failsWith;
+        private RuntimeException watchThrows;
+        private CompletableFuture<Void> watchEnds = new CompletableFuture<>();
+        private Consumer<String> watcher;
+
+        @Override
+        public CompletableFuture<List<Identity>> list() {
+            throwIfSet(throwsFrom);
+            return failsWith == null
+                    ? CompletableFuture.completedFuture(List.of(IDENTITY))
+                    : CompletableFuture.failedFuture(failsWith);
+        }
+
+        @Override
+        public CompletableFuture<Optional<Identity>> ask(String id) {
+            throwIfSet(throwsFrom);
+            return CompletableFuture.completedFuture(Optional.of(IDENTITY));
+        }
+
+        @Override
+        public CompletableFuture<Void> watch(Consumer<String> started) {
+            throwIfSet(watchThrows);
+            watcher = started;
+            return watchEnds;
+        }
+
+        @Override
+        public void close() {
+            // Nothing is open.
+        }
+    }
 }

@@ -17,42 +17,41 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** Whose limit it was, by the kernel's line and by the counter of OOMs: they agree, disagree, or one is missing. */
 class LimitTest {
-  private static final String ID = "4f0c".repeat(16);
-  private static final String ESCAPED_UID = "0f6f9a2c_1111_2222_3333_444455556666";
-  private static final String POD = "/kubepods.slice/kubepods-pod" + ESCAPED_UID + ".slice";
-  private static final String CONTAINER = POD + "/cri-containerd-" + ID + ".scope";
-  private static final int PID = 7;
+    private static final String ID = "4f0c".repeat(16);
+    private static final String ESCAPED_UID = "0f6f9a2c_1111_2222_3333_444455556666";
+    private static final String POD = "/kubepods.slice/kubepods-pod" + ESCAPED_UID + ".slice";
+    private static final String CONTAINER = POD + "/cri-containerd-" + ID + ".scope";
+    private static final int PID = 7;
 
-  @TempDir Path directory;
-  private FakeNode node;
+    @TempDir
+    Path directory;
 
-  @BeforeEach
-  void start() {
-    node = new FakeNode(directory);
-  }
+    private FakeNode node;
 
-  private void container() {
-    node.cgroup("/kubepods.slice");
-    node.cgroup(POD);
-    node.cgroup(CONTAINER, PID);
-    node.startLive();
-  }
+    @BeforeEach
+    void start() {
+        node = new FakeNode(directory);
+    }
 
-  private OomKillEvent last() {
-    return node.events.getLast();
-  }
+    private void container() {
+        node.cgroup("/kubepods.slice");
+        node.cgroup(POD);
+        node.cgroup(CONTAINER, PID);
+        node.startLive();
+    }
 
-  private Limit limit() {
-    return last().getIncident().getLimit();
-  }
+    private OomKillEvent last() {
+        return node.events.getLast();
+    }
 
-  // ---- everyone who can have a limit
+    private Limit limit() {
+        return last().getIncident().getLimit();
+    }
 
-  @ParameterizedTest
-  @CsvSource(
-      delimiter = '|',
-      textBlock =
-          """
+    // ---- everyone who can have a limit
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
           {P}/{C}                                                | {P}/{C} | CONTAINER
           {P}                                                    | {P}/{C} | POD
           /kubepods.slice/kubepods-burstable.slice               | {B}/{C} | QOS_CLASS
@@ -69,384 +68,399 @@ class LimitTest {
           /batch                                                 | /batch/job | CGROUP
           /batch/job                                             | /batch/job | CGROUP
           """)
-  void theCounterNamesTheOwnerWhereTheKernelPrintsNoSummaryAndConfirmsItWhereItDoes(
-      String ofLimit, String ofVictim, Owner owner) {
-    String limiting = expand(ofLimit);
-    String victims = expand(ofVictim);
-    for (int from = 1; from > 0; from = victims.indexOf('/', from) + 1) {
-      int slash = victims.indexOf('/', from);
-      node.cgroup(slash < 0 ? victims : victims.substring(0, slash), PID, PID + 1);
+    void theCounterNamesTheOwnerWhereTheKernelPrintsNoSummaryAndConfirmsItWhereItDoes(
+            String ofLimit, String ofVictim, Owner owner) {
+        String limiting = expand(ofLimit);
+        String victims = expand(ofVictim);
+        for (int from = 1; from > 0; from = victims.indexOf('/', from) + 1) {
+            int slash = victims.indexOf('/', from);
+            node.cgroup(slash < 0 ? victims : victims.substring(0, slash), PID, PID + 1);
+        }
+        node.startLive();
+
+        node.oom(limiting);
+        node.kill(victims);
+        node.killed(PID);
+        assertThat(last().getScope()).isEqualTo(Scope.MEMCG);
+        Limit.Builder expected = Limit.newBuilder().setOwner(owner).setCgroup(limiting);
+        assertThat(limit())
+                .isEqualTo(expected.setLimitBytes(33554432).setSwapLimitBytes(0).build());
+        assertThat(last().getEvidenceList())
+                .containsExactlyInAnyOrder(
+                        Evidence.KMSG_KILLED, Evidence.PROC, Evidence.MEMORY_EVENTS, Evidence.MEMORY_EVENTS_OOM);
+        assertThat(last().getCertainty()).isEqualTo(Certainty.CONFIRMED);
+
+        node.oom(limiting);
+        node.kill(victims);
+        node.summary(limiting, victims, PID + 1);
+        node.killed(PID + 1);
+        assertThat(limit().getOwner()).isEqualTo(owner);
+        assertThat(limit().getCgroup()).isEqualTo(limiting);
+        assertThat(limit().getContradictedByList()).isEmpty();
+        assertThat(last().getEvidenceList())
+                .containsExactlyInAnyOrder(
+                        Evidence.KMSG_KILLED,
+                        Evidence.KMSG_SUMMARY,
+                        Evidence.MEMORY_EVENTS,
+                        Evidence.MEMORY_EVENTS_OOM);
+        assertThat(last().getCertainty()).isEqualTo(Certainty.CONFIRMED);
     }
-    node.startLive();
 
-    node.oom(limiting);
-    node.kill(victims);
-    node.killed(PID);
-    assertThat(last().getScope()).isEqualTo(Scope.MEMCG);
-    Limit.Builder expected = Limit.newBuilder().setOwner(owner).setCgroup(limiting);
-    assertThat(limit()).isEqualTo(expected.setLimitBytes(33554432).setSwapLimitBytes(0).build());
-    assertThat(last().getEvidenceList())
-        .containsExactlyInAnyOrder(
-            Evidence.KMSG_KILLED, Evidence.PROC, Evidence.MEMORY_EVENTS, Evidence.MEMORY_EVENTS_OOM);
-    assertThat(last().getCertainty()).isEqualTo(Certainty.CONFIRMED);
-
-    node.oom(limiting);
-    node.kill(victims);
-    node.summary(limiting, victims, PID + 1);
-    node.killed(PID + 1);
-    assertThat(limit().getOwner()).isEqualTo(owner);
-    assertThat(limit().getCgroup()).isEqualTo(limiting);
-    assertThat(limit().getContradictedByList()).isEmpty();
-    assertThat(last().getEvidenceList())
-        .containsExactlyInAnyOrder(
-            Evidence.KMSG_KILLED, Evidence.KMSG_SUMMARY, Evidence.MEMORY_EVENTS, Evidence.MEMORY_EVENTS_OOM);
-    assertThat(last().getCertainty()).isEqualTo(Certainty.CONFIRMED);
-  }
-
-  private static String expand(String path) {
-    return path.replace("{P}", "/kubepods.slice/kubepods-pod{U}.slice")
-        .replace("{B}", "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{U}.slice")
-        .replace("{C}", "cri-containerd-{I}.scope")
-        .replace("{U}", ESCAPED_UID)
-        .replace("{I}", ID);
-  }
-
-  @Test
-  void aNodeWithoutMemoryIsNoContainersLimitThoughTheVictimsHadBeenHitToo() {
-    container();
-    node.oom(CONTAINER);
-    node.kill(CONTAINER);
-    node.record("Out of memory: Killed process 7 (hog) total-vm:65536kB, anon-rss:32768kB, file-rss:4kB, "
-        + "shmem-rss:0kB, UID:0 pgtables:100kB oom_score_adj:0");
-
-    assertThat(last().getScope()).isEqualTo(Scope.GLOBAL);
-    assertThat(limit()).isEqualTo(Limit.newBuilder().setOwner(Owner.NODE).build());
-    assertThat(last().getEvidenceList()).doesNotContain(Evidence.MEMORY_EVENTS_OOM);
-  }
-
-  // ---- several limits
-
-  @Test
-  void twoPodsThatRunOutAtOnceAreNotMixedUp() {
-    node.cgroup("/pod-a");
-    node.cgroup("/pod-a/one", 1);
-    node.cgroup("/pod-b");
-    node.cgroup("/pod-b/two", 2);
-    node.startLive();
-    node.oom("/pod-a");
-    node.oom("/pod-b");
-    node.kill("/pod-b/two");
-    node.kill("/pod-a/one");
-    node.killed(2);
-    assertThat(limit().getCgroup()).isEqualTo("/pod-b");
-    node.killed(1);
-    assertThat(limit().getCgroup()).isEqualTo("/pod-a");
-  }
-
-  @Test
-  void theContainersLimitAndThenThePodsAreToldApart() {
-    container();
-    node.oom(CONTAINER);
-    node.kill(CONTAINER);
-    node.killed(PID);
-    assertThat(limit().getOwner()).isEqualTo(Owner.CONTAINER);
-    node.oom(POD);
-    node.kill(CONTAINER);
-    node.killed(PID);
-    assertThat(limit().getOwner()).as("though it is as large as the container's").isEqualTo(Owner.POD);
-  }
-
-  @Test
-  void whichOfTwoLimitsWasHitFirstIsNotGuessed() {
-    container();
-    node.oom(CONTAINER);
-    node.oom(POD);
-    node.kill(CONTAINER);
-    node.killed(PID);
-
-    assertThat(limit()).isEqualTo(Limit.getDefaultInstance());
-    assertThat(last().getScope()).isEqualTo(Scope.MEMCG);
-    assertThat(last().getEvidenceList()).doesNotContain(Evidence.MEMORY_EVENTS_OOM);
-  }
-
-  @Test
-  void theSummaryTellsWhichOfTwoCountersItWas() {
-    container();
-    node.oom(CONTAINER);
-    node.oom(POD);
-    node.kill(CONTAINER);
-    node.summary(POD, CONTAINER, PID);
-    node.killed(PID);
-    assertThat(limit().getOwner()).isEqualTo(Owner.POD);
-    assertThat(limit().getContradictedByList()).isEmpty();
-    assertThat(last().getEvidenceList()).contains(Evidence.MEMORY_EVENTS_OOM);
-
-    node.kill(CONTAINER);
-    node.killed(PID);
-    assertThat(limit().getOwner()).as("what is left is the container's").isEqualTo(Owner.CONTAINER);
-  }
-
-  @Test
-  void anOomOfLongAgoThatKilledNothingIsNotTheReason() {
-    container();
-    node.oom(CONTAINER);
-    node.watcher.refreshAll();
-    node.pass(31_000);
-    node.oom(POD);
-    node.kill(CONTAINER);
-    node.killed(PID);
-
-    assertThat(limit().getOwner()).isEqualTo(Owner.POD);
-  }
-
-  @Test
-  void ofManyThreadsThatFoundNoMemoryOneKillsAndTheOthersAreForgotten() {
-    container();
-    for (int thread = 0; thread < 5; thread++) {
-      node.oom(CONTAINER);
+    private static String expand(String path) {
+        return path.replace("{P}", "/kubepods.slice/kubepods-pod{U}.slice")
+                .replace("{B}", "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{U}.slice")
+                .replace("{C}", "cri-containerd-{I}.scope")
+                .replace("{U}", ESCAPED_UID)
+                .replace("{I}", ID);
     }
-    node.kill(CONTAINER);
-    node.killed(PID);
-    assertThat(limit().getOwner()).isEqualTo(Owner.CONTAINER);
 
-    node.pass(31_000);
-    node.oom(CONTAINER);
-    node.kill(CONTAINER);
-    node.killed(PID);
-    node.oom(POD);
-    node.kill(CONTAINER);
-    node.killed(PID);
-    assertThat(limit().getOwner()).isEqualTo(Owner.POD);
-  }
+    @Test
+    void aNodeWithoutMemoryIsNoContainersLimitThoughTheVictimsHadBeenHitToo() {
+        container();
+        node.oom(CONTAINER);
+        node.kill(CONTAINER);
+        node.record("Out of memory: Killed process 7 (hog) total-vm:65536kB, anon-rss:32768kB, file-rss:4kB, "
+                + "shmem-rss:0kB, UID:0 pgtables:100kB oom_score_adj:0");
 
-  // ---- group kills
+        assertThat(last().getScope()).isEqualTo(Scope.GLOBAL);
+        assertThat(limit()).isEqualTo(Limit.newBuilder().setOwner(Owner.NODE).build());
+        assertThat(last().getEvidenceList()).doesNotContain(Evidence.MEMORY_EVENTS_OOM);
+    }
 
-  @Test
-  void aGroupKillIsOneOomThoughManyDied() {
-    container();
-    node.oom(POD);
-    node.kill(CONTAINER);
-    node.kill(CONTAINER);
-    node.killed(PID);
-    node.group(CONTAINER);
-    node.killed(PID + 1);
-    assertThat(node.events).hasSize(2).allSatisfy(event -> {
-      assertThat(event.getIncident().getLimit().getCgroup()).isEqualTo(POD);
-      assertThat(event.getEvidenceList()).contains(Evidence.MEMORY_EVENTS_OOM);
-    });
+    // ---- several limits
 
-    node.pass(2000);
-    node.oom(POD);
-    node.kill(CONTAINER);
-    node.killed(PID);
-    assertThat(limit().getCgroup()).as("of the next OOM").isEqualTo(POD);
-  }
+    @Test
+    void twoPodsThatRunOutAtOnceAreNotMixedUp() {
+        node.cgroup("/pod-a");
+        node.cgroup("/pod-a/one", 1);
+        node.cgroup("/pod-b");
+        node.cgroup("/pod-b/two", 2);
+        node.startLive();
+        node.oom("/pod-a");
+        node.oom("/pod-b");
+        node.kill("/pod-b/two");
+        node.kill("/pod-a/one");
+        node.killed(2);
+        assertThat(limit().getCgroup()).isEqualTo("/pod-b");
+        node.killed(1);
+        assertThat(limit().getCgroup()).isEqualTo("/pod-a");
+    }
 
-  @Test
-  void theFirstOfAGroupGetsItsLimitFromAnotherWhoseCgroupIsKnown() {
-    node.cgroup("/pod");
-    node.cgroup("/pod/a");
-    node.cgroup("/pod/b", 2);
-    node.startLive();
-    node.oom("/pod");
-    node.kill("/pod/a");
-    node.kill("/pod/b");
-    node.killed(1);
-    assertThat(last().getCgroupPath()).isEmpty();
-    assertThat(limit().getCgroup()).isEmpty();
-    node.group("/pod");
-    node.killed(2);
-    node.assembler.close();
+    @Test
+    void theContainersLimitAndThenThePodsAreToldApart() {
+        container();
+        node.oom(CONTAINER);
+        node.kill(CONTAINER);
+        node.killed(PID);
+        assertThat(limit().getOwner()).isEqualTo(Owner.CONTAINER);
+        node.oom(POD);
+        node.kill(CONTAINER);
+        node.killed(PID);
+        assertThat(limit().getOwner())
+                .as("though it is as large as the container's")
+                .isEqualTo(Owner.POD);
+    }
 
-    assertThat(node.events).filteredOn(event -> event.getVictim().getPid() == 1).last().satisfies(event -> {
-      assertThat(event.getIncident().getLimit().getCgroup()).isEqualTo("/pod");
-      assertThat(event.getIncident().getLimit().getOwner()).isEqualTo(Owner.CGROUP);
-      assertThat(event.getEvidenceList()).contains(Evidence.MEMORY_EVENTS_OOM);
-    });
-  }
+    @Test
+    void whichOfTwoLimitsWasHitFirstIsNotGuessed() {
+        container();
+        node.oom(CONTAINER);
+        node.oom(POD);
+        node.kill(CONTAINER);
+        node.killed(PID);
 
-  // ---- disagreement
+        assertThat(limit()).isEqualTo(Limit.getDefaultInstance());
+        assertThat(last().getScope()).isEqualTo(Scope.MEMCG);
+        assertThat(last().getEvidenceList()).doesNotContain(Evidence.MEMORY_EVENTS_OOM);
+    }
 
-  @Test
-  void anotherCounterThanTheOneOfTheSummaryIsAContradictionAndNoConfirmation() {
-    container();
-    node.oom(POD);
-    node.kill(CONTAINER);
-    node.summary(CONTAINER, CONTAINER, PID);
-    node.killed(PID);
+    @Test
+    void theSummaryTellsWhichOfTwoCountersItWas() {
+        container();
+        node.oom(CONTAINER);
+        node.oom(POD);
+        node.kill(CONTAINER);
+        node.summary(POD, CONTAINER, PID);
+        node.killed(PID);
+        assertThat(limit().getOwner()).isEqualTo(Owner.POD);
+        assertThat(limit().getContradictedByList()).isEmpty();
+        assertThat(last().getEvidenceList()).contains(Evidence.MEMORY_EVENTS_OOM);
 
-    assertThat(limit().getCgroup()).as("the kernel's own line").isEqualTo(CONTAINER);
-    assertThat(limit().getContradictedByList()).containsExactly(POD);
-    assertThat(last().getCertainty()).isEqualTo(Certainty.SINGLE_SOURCE);
-    assertThat(last().getEvidenceList()).doesNotContain(Evidence.MEMORY_EVENTS_OOM);
-  }
+        node.kill(CONTAINER);
+        node.killed(PID);
+        assertThat(limit().getOwner()).as("what is left is the container's").isEqualTo(Owner.CONTAINER);
+    }
 
-  @Test
-  void aCounterThatIsGoneWithItsCgroupContradictsNothing() {
-    container();
-    node.oom(POD);
-    node.oom(CONTAINER);
-    node.kill(CONTAINER);
-    node.remove(CONTAINER);
-    node.cgroup(CONTAINER, 99);
-    node.counters(POD, 0, 1, 1);
-    node.summary(CONTAINER, CONTAINER, PID);
-    node.killed(PID);
+    @Test
+    void anOomOfLongAgoThatKilledNothingIsNotTheReason() {
+        container();
+        node.oom(CONTAINER);
+        node.watcher.refreshAll();
+        node.pass(31_000);
+        node.oom(POD);
+        node.kill(CONTAINER);
+        node.killed(PID);
 
-    assertThat(limit().getCgroup()).isEqualTo(CONTAINER);
-    assertThat(limit().getContradictedByList()).isEmpty();
-    assertThat(limit().hasLimitBytes()).as("the file is another cgroup's").isFalse();
-  }
+        assertThat(limit().getOwner()).isEqualTo(Owner.POD);
+    }
 
-  @Test
-  void theFileOfACgroupMadeLaterUnderTheSamePathIsNotTheLimitThatWasHit() {
-    node.cgroup("/a", 8);
-    node.startLive();
-    // The victim's /a came and went unseen.
-    node.vmstat(1);
-    node.summary("/a", "/a", PID);
-    node.killed(PID);
+    @Test
+    void ofManyThreadsThatFoundNoMemoryOneKillsAndTheOthersAreForgotten() {
+        container();
+        for (int thread = 0; thread < 5; thread++) {
+            node.oom(CONTAINER);
+        }
+        node.kill(CONTAINER);
+        node.killed(PID);
+        assertThat(limit().getOwner()).isEqualTo(Owner.CONTAINER);
 
-    assertThat(limit()).isEqualTo(Limit.newBuilder().setOwner(Owner.CGROUP).setCgroup("/a").build());
-  }
+        node.pass(31_000);
+        node.oom(CONTAINER);
+        node.kill(CONTAINER);
+        node.killed(PID);
+        node.oom(POD);
+        node.kill(CONTAINER);
+        node.killed(PID);
+        assertThat(limit().getOwner()).isEqualTo(Owner.POD);
+    }
 
-  @Test
-  void noCounterThatMovedContradictsNothing() {
-    container();
-    node.kill(CONTAINER);
-    node.summary(POD, CONTAINER, PID);
-    node.killed(PID);
+    // ---- group kills
 
-    assertThat(limit().getCgroup()).isEqualTo(POD);
-    assertThat(limit().getContradictedByList()).isEmpty();
-    assertThat(last().getCertainty()).isEqualTo(Certainty.CONFIRMED);
-  }
+    @Test
+    void aGroupKillIsOneOomThoughManyDied() {
+        container();
+        node.oom(POD);
+        node.kill(CONTAINER);
+        node.kill(CONTAINER);
+        node.killed(PID);
+        node.group(CONTAINER);
+        node.killed(PID + 1);
+        assertThat(node.events).hasSize(2).allSatisfy(event -> {
+            assertThat(event.getIncident().getLimit().getCgroup()).isEqualTo(POD);
+            assertThat(event.getEvidenceList()).contains(Evidence.MEMORY_EVENTS_OOM);
+        });
 
-  // ---- before and after the record
+        node.pass(2000);
+        node.oom(POD);
+        node.kill(CONTAINER);
+        node.killed(PID);
+        assertThat(limit().getCgroup()).as("of the next OOM").isEqualTo(POD);
+    }
 
-  @Test
-  void theReportThatTakesLongToPrintStillHasItsCounter() {
-    container();
-    node.oom(POD);
-    node.settle();
-    node.pass(20_000);
-    node.settle();
-    node.kill(CONTAINER);
-    node.killed(PID);
+    @Test
+    void theFirstOfAGroupGetsItsLimitFromAnotherWhoseCgroupIsKnown() {
+        node.cgroup("/pod");
+        node.cgroup("/pod/a");
+        node.cgroup("/pod/b", 2);
+        node.startLive();
+        node.oom("/pod");
+        node.kill("/pod/a");
+        node.kill("/pod/b");
+        node.killed(1);
+        assertThat(last().getCgroupPath()).isEmpty();
+        assertThat(limit().getCgroup()).isEmpty();
+        node.group("/pod");
+        node.killed(2);
+        node.assembler.close();
 
-    assertThat(limit().getCgroup()).isEqualTo(POD);
-  }
+        assertThat(node.events)
+                .filteredOn(event -> event.getVictim().getPid() == 1)
+                .last()
+                .satisfies(event -> {
+                    assertThat(event.getIncident().getLimit().getCgroup()).isEqualTo("/pod");
+                    assertThat(event.getIncident().getLimit().getOwner()).isEqualTo(Owner.CGROUP);
+                    assertThat(event.getEvidenceList()).contains(Evidence.MEMORY_EVENTS_OOM);
+                });
+    }
 
-  @Test
-  void aKillThatOnlyCountersSawIsOfTheLimitWhoseCounterMoved() {
-    container();
-    node.oom(POD);
-    node.kill(CONTAINER);
-    node.settle();
+    // ---- disagreement
 
-    assertThat(last().getScope()).isEqualTo(Scope.MEMCG);
-    assertThat(limit().getOwner()).isEqualTo(Owner.POD);
-    assertThat(limit().getLimitBytes()).isEqualTo(33554432);
-    assertThat(last().getEvidenceList()).containsExactly(Evidence.MEMORY_EVENTS, Evidence.MEMORY_EVENTS_OOM);
-    assertThat(last().getCertainty()).isEqualTo(Certainty.SINGLE_SOURCE);
-  }
+    @Test
+    void anotherCounterThanTheOneOfTheSummaryIsAContradictionAndNoConfirmation() {
+        container();
+        node.oom(POD);
+        node.kill(CONTAINER);
+        node.summary(CONTAINER, CONTAINER, PID);
+        node.killed(PID);
 
-  @Test
-  void theReportWhoseKillWasOverwrittenLeavesTheCounterToTheKill() {
-    container();
-    node.oom(POD);
-    node.kill(CONTAINER);
-    node.summary(POD, CONTAINER, PID);
-    node.settle();
+        assertThat(limit().getCgroup()).as("the kernel's own line").isEqualTo(CONTAINER);
+        assertThat(limit().getContradictedByList()).containsExactly(POD);
+        assertThat(last().getCertainty()).isEqualTo(Certainty.SINGLE_SOURCE);
+        assertThat(last().getEvidenceList()).doesNotContain(Evidence.MEMORY_EVENTS_OOM);
+    }
 
-    assertThat(node.events).hasSize(2).allSatisfy(event -> {
-      assertThat(event.getIncident().getLimit().getCgroup()).isEqualTo(POD);
-      assertThat(event.getEvidenceList()).contains(Evidence.MEMORY_EVENTS_OOM);
-    });
-  }
+    @Test
+    void aCounterThatIsGoneWithItsCgroupContradictsNothing() {
+        container();
+        node.oom(POD);
+        node.oom(CONTAINER);
+        node.kill(CONTAINER);
+        node.remove(CONTAINER);
+        node.cgroup(CONTAINER, 99);
+        node.counters(POD, 0, 1, 1);
+        node.summary(CONTAINER, CONTAINER, PID);
+        node.killed(PID);
 
-  @Test
-  void theSummaryThatComesLaterAgreesWithTheCounterThatWasToldBefore() {
-    container();
-    node.oom(POD);
-    node.kill(CONTAINER);
-    node.settle();
-    node.oom(CONTAINER);
-    node.summary(POD, CONTAINER, PID);
-    node.killed(PID);
+        assertThat(limit().getCgroup()).isEqualTo(CONTAINER);
+        assertThat(limit().getContradictedByList()).isEmpty();
+        assertThat(limit().hasLimitBytes()).as("the file is another cgroup's").isFalse();
+    }
 
-    assertThat(last().getRevision()).isEqualTo(2);
-    assertThat(limit().getContradictedByList()).isEmpty();
-    assertThat(last().getEvidenceList()).contains(Evidence.MEMORY_EVENTS_OOM);
-  }
+    @Test
+    void theFileOfACgroupMadeLaterUnderTheSamePathIsNotTheLimitThatWasHit() {
+        node.cgroup("/a", 8);
+        node.startLive();
+        // The victim's /a came and went unseen.
+        node.vmstat(1);
+        node.summary("/a", "/a", PID);
+        node.killed(PID);
 
-  @Test
-  void withoutACounterThatMovedNobodySaysWhatRanOut() {
-    container();
-    node.kill(CONTAINER);
-    node.settle();
+        assertThat(limit())
+                .isEqualTo(Limit.newBuilder()
+                        .setOwner(Owner.CGROUP)
+                        .setCgroup("/a")
+                        .build());
+    }
 
-    assertThat(last().getScope()).as("it may have been the node, or a cgroup that is gone").isEqualTo(Scope.UNKNOWN);
-    assertThat(last().getIncident().hasLimit()).isFalse();
-  }
+    @Test
+    void noCounterThatMovedContradictsNothing() {
+        container();
+        node.kill(CONTAINER);
+        node.summary(POD, CONTAINER, PID);
+        node.killed(PID);
 
-  @Test
-  void aKillWhoseCgroupIsKnownLaterHasItsLimitThen() {
-    container();
-    node.vmstat(1);
-    node.killed(99);
-    assertThat(limit().getCgroup()).isEmpty();
-    node.oom(POD);
-    node.counters(CONTAINER, 1, 1, 0);
-    node.settle();
+        assertThat(limit().getCgroup()).isEqualTo(POD);
+        assertThat(limit().getContradictedByList()).isEmpty();
+        assertThat(last().getCertainty()).isEqualTo(Certainty.CONFIRMED);
+    }
 
-    assertThat(last().getCgroupPath()).isEqualTo(CONTAINER);
-    assertThat(limit().getCgroup()).isEqualTo(POD);
-    assertThat(last().getEvidenceList()).contains(Evidence.MEMORY_EVENTS_OOM);
-  }
+    // ---- before and after the record
 
-  @Test
-  void whatWasCountedBeforeTheFirstStartIsNobodysLimit() {
-    node.cgroup(POD);
-    node.cgroup(CONTAINER, PID);
-    node.oom(CONTAINER);
-    node.startLive();
-    node.oom(POD);
-    node.kill(CONTAINER);
-    node.killed(PID);
+    @Test
+    void theReportThatTakesLongToPrintStillHasItsCounter() {
+        container();
+        node.oom(POD);
+        node.settle();
+        node.pass(20_000);
+        node.settle();
+        node.kill(CONTAINER);
+        node.killed(PID);
 
-    assertThat(limit().getOwner()).isEqualTo(Owner.POD);
-  }
+        assertThat(limit().getCgroup()).isEqualTo(POD);
+    }
 
-  @Test
-  void anOomThatWasTakenBeforeARestartIsNotTakenAgain() {
-    container();
-    node.oom(CONTAINER);
-    node.kill(CONTAINER);
-    node.killed(PID);
-    node.settle();
+    @Test
+    void aKillThatOnlyCountersSawIsOfTheLimitWhoseCounterMoved() {
+        container();
+        node.oom(POD);
+        node.kill(CONTAINER);
+        node.settle();
 
-    FakeNode after = new FakeNode(directory, true, node.watcher.tree().accounts());
-    after.balance.restore(0, 1, 0, 0);
-    node.oom(POD);
-    node.kill(CONTAINER);
-    after.startLive();
-    after.killed(PID);
+        assertThat(last().getScope()).isEqualTo(Scope.MEMCG);
+        assertThat(limit().getOwner()).isEqualTo(Owner.POD);
+        assertThat(limit().getLimitBytes()).isEqualTo(33554432);
+        assertThat(last().getEvidenceList()).containsExactly(Evidence.MEMORY_EVENTS, Evidence.MEMORY_EVENTS_OOM);
+        assertThat(last().getCertainty()).isEqualTo(Certainty.SINGLE_SOURCE);
+    }
 
-    assertThat(after.only().getIncident().getLimit().getOwner()).isEqualTo(Owner.POD);
-  }
+    @Test
+    void theReportWhoseKillWasOverwrittenLeavesTheCounterToTheKill() {
+        container();
+        node.oom(POD);
+        node.kill(CONTAINER);
+        node.summary(POD, CONTAINER, PID);
+        node.settle();
 
-  // ---- the limit itself
+        assertThat(node.events).hasSize(2).allSatisfy(event -> {
+            assertThat(event.getIncident().getLimit().getCgroup()).isEqualTo(POD);
+            assertThat(event.getEvidenceList()).contains(Evidence.MEMORY_EVENTS_OOM);
+        });
+    }
 
-  @Test
-  void aLimitThatWasTakenAwaySinceIsNotSaidToBeNone() {
-    container();
-    node.limit(POD, "max");
-    node.oom(POD);
-    node.kill(CONTAINER);
-    node.killed(PID);
+    @Test
+    void theSummaryThatComesLaterAgreesWithTheCounterThatWasToldBefore() {
+        container();
+        node.oom(POD);
+        node.kill(CONTAINER);
+        node.settle();
+        node.oom(CONTAINER);
+        node.summary(POD, CONTAINER, PID);
+        node.killed(PID);
 
-    assertThat(limit().getCgroup()).isEqualTo(POD);
-    assertThat(limit().hasLimitBytes()).isFalse();
-  }
+        assertThat(last().getRevision()).isEqualTo(2);
+        assertThat(limit().getContradictedByList()).isEmpty();
+        assertThat(last().getEvidenceList()).contains(Evidence.MEMORY_EVENTS_OOM);
+    }
+
+    @Test
+    void withoutACounterThatMovedNobodySaysWhatRanOut() {
+        container();
+        node.kill(CONTAINER);
+        node.settle();
+
+        assertThat(last().getScope())
+                .as("it may have been the node, or a cgroup that is gone")
+                .isEqualTo(Scope.UNKNOWN);
+        assertThat(last().getIncident().hasLimit()).isFalse();
+    }
+
+    @Test
+    void aKillWhoseCgroupIsKnownLaterHasItsLimitThen() {
+        container();
+        node.vmstat(1);
+        node.killed(99);
+        assertThat(limit().getCgroup()).isEmpty();
+        node.oom(POD);
+        node.counters(CONTAINER, 1, 1, 0);
+        node.settle();
+
+        assertThat(last().getCgroupPath()).isEqualTo(CONTAINER);
+        assertThat(limit().getCgroup()).isEqualTo(POD);
+        assertThat(last().getEvidenceList()).contains(Evidence.MEMORY_EVENTS_OOM);
+    }
+
+    @Test
+    void whatWasCountedBeforeTheFirstStartIsNobodysLimit() {
+        node.cgroup(POD);
+        node.cgroup(CONTAINER, PID);
+        node.oom(CONTAINER);
+        node.startLive();
+        node.oom(POD);
+        node.kill(CONTAINER);
+        node.killed(PID);
+
+        assertThat(limit().getOwner()).isEqualTo(Owner.POD);
+    }
+
+    @Test
+    void anOomThatWasTakenBeforeARestartIsNotTakenAgain() {
+        container();
+        node.oom(CONTAINER);
+        node.kill(CONTAINER);
+        node.killed(PID);
+        node.settle();
+
+        FakeNode after = new FakeNode(directory, true, node.watcher.tree().accounts());
+        after.balance.restore(0, 1, 0, 0);
+        node.oom(POD);
+        node.kill(CONTAINER);
+        after.startLive();
+        after.killed(PID);
+
+        assertThat(after.only().getIncident().getLimit().getOwner()).isEqualTo(Owner.POD);
+    }
+
+    // ---- the limit itself
+
+    @Test
+    void aLimitThatWasTakenAwaySinceIsNotSaidToBeNone() {
+        container();
+        node.limit(POD, "max");
+        node.oom(POD);
+        node.kill(CONTAINER);
+        node.killed(PID);
+
+        assertThat(limit().getCgroup()).isEqualTo(POD);
+        assertThat(limit().hasLimitBytes()).isFalse();
+    }
 }

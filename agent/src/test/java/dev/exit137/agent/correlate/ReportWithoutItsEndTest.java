@@ -13,45 +13,50 @@ import org.junit.jupiter.api.Test;
 
 /** The log ends within the report: what ran out was still to be printed. */
 class ReportWithoutItsEndTest {
-  private static final Incident NODE_MEMORY =
-      Incident.newBuilder().setNodeMemory(NodeMemory.getDefaultInstance()).build();
+    private static final Incident NODE_MEMORY =
+            Incident.newBuilder().setNodeMemory(NodeMemory.getDefaultInstance()).build();
 
-  @Test
-  void theMemoryOfAnUnconfinedNodeTellsThatTheNodeRanOut() {
-    OomKillEvent event = withBlocks("/", "0", NODE_MEMORY);
-    assertThat(event.getScope()).isEqualTo(Scope.GLOBAL);
-    assertThat(event.getIncident().getLimit().getOwner()).isEqualTo(Owner.NODE);
-  }
+    @Test
+    void theMemoryOfAnUnconfinedNodeTellsThatTheNodeRanOut() {
+        OomKillEvent event = withBlocks("/", "0", NODE_MEMORY);
+        assertThat(event.getScope()).isEqualTo(Scope.GLOBAL);
+        assertThat(event.getIncident().getLimit().getOwner()).isEqualTo(Owner.NODE);
+    }
 
-  @Test
-  void aKernelWithoutNumaConfinesNothing() {
-    assertThat(withBlocks("", "", withZone(Zone.newBuilder())).getScope()).isEqualTo(Scope.GLOBAL);
-    assertThat(withBlocks("", "", withZone(Zone.newBuilder().setNumaNode(0))).getScope()).isEqualTo(Scope.UNKNOWN);
-  }
+    @Test
+    void aKernelWithoutNumaConfinesNothing() {
+        assertThat(withBlocks("", "", withZone(Zone.newBuilder())).getScope()).isEqualTo(Scope.GLOBAL);
+        assertThat(withBlocks("", "", withZone(Zone.newBuilder().setNumaNode(0)))
+                        .getScope())
+                .isEqualTo(Scope.UNKNOWN);
+    }
 
-  @Test
-  void aPolicyMayHaveConfinedTheTriggerToOneOfSeveralNumaNodes() {
-    assertThat(withBlocks("/", "0-1", NODE_MEMORY).getScope()).isEqualTo(Scope.UNKNOWN);
-  }
+    @Test
+    void aPolicyMayHaveConfinedTheTriggerToOneOfSeveralNumaNodes() {
+        assertThat(withBlocks("/", "0-1", NODE_MEMORY).getScope()).isEqualTo(Scope.UNKNOWN);
+    }
 
-  @Test
-  void aCpusetMayHaveOneOfSeveralNumaNodes() {
-    assertThat(withBlocks("batch", "0", NODE_MEMORY).getScope()).isEqualTo(Scope.UNKNOWN);
-  }
+    @Test
+    void aCpusetMayHaveOneOfSeveralNumaNodes() {
+        assertThat(withBlocks("batch", "0", NODE_MEMORY).getScope()).isEqualTo(Scope.UNKNOWN);
+    }
 
-  @Test
-  void withoutTheNodesMemoryItMayBeACgroupsLimit() {
-    assertThat(withBlocks("/", "0", Incident.getDefaultInstance()).getScope()).isEqualTo(Scope.UNKNOWN);
-  }
+    @Test
+    void withoutTheNodesMemoryItMayBeACgroupsLimit() {
+        assertThat(withBlocks("/", "0", Incident.getDefaultInstance()).getScope())
+                .isEqualTo(Scope.UNKNOWN);
+    }
 
-  private static Incident withZone(Zone.Builder zone) {
-    return Incident.newBuilder().setNodeMemory(NodeMemory.newBuilder().addZones(zone)).build();
-  }
+    private static Incident withZone(Zone.Builder zone) {
+        return Incident.newBuilder()
+                .setNodeMemory(NodeMemory.newBuilder().addZones(zone))
+                .build();
+    }
 
-  private static OomKillEvent withBlocks(String cpuset, String memsAllowed, Incident blocks) {
-    OomKillEvent.Builder event = OomKillEvent.newBuilder().setScope(Scope.UNKNOWN);
-    event.getIncidentBuilder().setCpuset(cpuset).setMemsAllowed(memsAllowed);
-    EventFactory.addBlocks(event, blocks);
-    return event.build();
-  }
+    private static OomKillEvent withBlocks(String cpuset, String memsAllowed, Incident blocks) {
+        OomKillEvent.Builder event = OomKillEvent.newBuilder().setScope(Scope.UNKNOWN);
+        event.getIncidentBuilder().setCpuset(cpuset).setMemsAllowed(memsAllowed);
+        EventFactory.addBlocks(event, blocks);
+        return event.build();
+    }
 }

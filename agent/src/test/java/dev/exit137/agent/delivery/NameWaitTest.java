@@ -28,102 +28,110 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** An event whose naming fails goes out without a name. */
 class NameWaitTest {
-  private static final String ID = "4f0c".repeat(16);
-  private static final String POD = "beef".repeat(16);
-  private static final OomKillEvent KILL =
-      OomKillEvent.newBuilder()
-          .setEventId("kill")
-          .setRevision(1)
-          .setCgroupPath("/kubepods/burstable/pod0f6f9a2c-1111-2222-3333-444455556666/" + ID)
-          .build();
+    private static final String ID = "4f0c".repeat(16);
+    private static final String POD = "beef".repeat(16);
+    private static final OomKillEvent KILL = OomKillEvent.newBuilder()
+            .setEventId("kill")
+            .setRevision(1)
+            .setCgroupPath("/kubepods/burstable/pod0f6f9a2c-1111-2222-3333-444455556666/" + ID)
+            .build();
 
-  @TempDir Path directory;
-  private final Guard guard = new Guard();
-  private final GuardedThread worker = new GuardedThread(Thread.ofPlatform().factory(), "worker", guard);
-  private FakeCri cri;
-  private Identities identities;
-  private Spool spool;
-  private Outbox outbox;
+    @TempDir
+    Path directory;
 
-  @BeforeEach
-  void make() {
-    PidNamespace.MACHINE.of(directory);
-    cri = new FakeCri(directory.resolve("cri.sock"));
-    cri.sandbox(POD, "cart-0", Map.of());
-    cri.container(ID, POD, "web", 0, ContainerState.CONTAINER_EXITED, 0);
-    identities =
-        new Identities(
-            new RuntimeSockets(List.of(directory.resolve("cri.sock")), List.of()), LabelFilter.DEFAULT, directory,
-            guard);
-    spool = new Spool(directory.resolve("spool"), Spool.MIN_BYTES);
-    outbox = new Outbox(spool, List.of(), Losses.getDefaultInstance(), guard);
-  }
+    private final Guard guard = new Guard();
+    private final GuardedThread worker = new GuardedThread(Thread.ofPlatform().factory(), "worker", guard);
+    private FakeCri cri;
+    private Identities identities;
+    private Spool spool;
+    private Outbox outbox;
 
-  @AfterEach
-  void end() throws Exception {
-    worker.shutdown();
-    assertThat(worker.awaitTermination(Await.PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
-    identities.close();
-    cri.close();
-    spool.close();
-  }
+    @BeforeEach
+    void make() {
+        PidNamespace.MACHINE.of(directory);
+        cri = new FakeCri(directory.resolve("cri.sock"));
+        cri.sandbox(POD, "cart-0", Map.of());
+        cri.container(ID, POD, "web", 0, ContainerState.CONTAINER_EXITED, 0);
+        identities = new Identities(
+                new RuntimeSockets(List.of(directory.resolve("cri.sock")), List.of()),
+                LabelFilter.DEFAULT,
+                directory,
+                guard);
+        spool = new Spool(directory.resolve("spool"), Spool.MIN_BYTES);
+        outbox = new Outbox(spool, List.of(), Losses.getDefaultInstance(), guard);
+    }
 
-  /** A mapper without workloads and runtimes names nothing. */
-  private NameWait names(Identities identities, Duration patience) {
-    OomEventMapper mapper = new OomEventMapper(null, null, null, null, null, guard);
-    return new NameWait(
-        identities, mapper, patience, outbox, new KillMetrics(1), worker, () -> {}, EventSink.NONE, guard);
-  }
+    @AfterEach
+    void end() throws Exception {
+        worker.shutdown();
+        assertThat(worker.awaitTermination(Await.PATIENCE.toSeconds(), TimeUnit.SECONDS))
+                .isTrue();
+        identities.close();
+        cri.close();
+        spool.close();
+    }
 
-  private void onWorker(Runnable task) throws Exception {
-    worker.submit(task).get(Await.PATIENCE.toSeconds(), TimeUnit.SECONDS);
-  }
+    /** A mapper without workloads and runtimes names nothing. */
+    private NameWait names(Identities identities, Duration patience) {
+        OomEventMapper mapper = new OomEventMapper(null, null, null, null, null, guard);
+        return new NameWait(
+                identities, mapper, patience, outbox, new KillMetrics(1), worker, () -> {}, EventSink.NONE, guard);
+    }
 
-  private List<OomKillEvent> unsent() throws Exception {
-    List<OomKillEvent> events = new ArrayList<>();
-    onWorker(
-        () -> {
-          outbox.flush();
-          for (KeptEvent next = outbox.pollUnsent(); next != null; next = outbox.pollUnsent()) {
-            events.add(OomKillEvent.newBuilder().setEventId(next.id()).setRevision(next.key.revision()).build());
-          }
+    private void onWorker(Runnable task) throws Exception {
+        worker.submit(task).get(Await.PATIENCE.toSeconds(), TimeUnit.SECONDS);
+    }
+
+    private List<OomKillEvent> unsent() throws Exception {
+        List<OomKillEvent> events = new ArrayList<>();
+        onWorker(() -> {
+            outbox.flush();
+            for (KeptEvent next = outbox.pollUnsent(); next != null; next = outbox.pollUnsent()) {
+                events.add(OomKillEvent.newBuilder()
+                        .setEventId(next.id())
+                        .setRevision(next.key.revision())
+                        .build());
+            }
         });
-    return events;
-  }
+        return events;
+    }
 
-  private static OomKillEvent key(int revision) {
-    return OomKillEvent.newBuilder().setEventId("kill").setRevision(revision).build();
-  }
+    private static OomKillEvent key(int revision) {
+        return OomKillEvent.newBuilder()
+                .setEventId("kill")
+                .setRevision(revision)
+                .build();
+    }
 
-  @Test
-  void whereNobodyCanBeAskedTheEventGoesOutAtOnceAndSoDoesItsBetterRevision() throws Exception {
-    NameWait names = names(null, Duration.ofHours(1));
-    onWorker(() -> names.take(KILL));
-    assertThat(unsent()).containsExactly(key(1));
-    onWorker(() -> names.take(KILL.toBuilder().setRevision(2).build()));
-    assertThat(unsent()).containsExactly(key(2));
-    assertThat(guard.counts()).containsEntry("naming", 2L);
-  }
+    @Test
+    void whereNobodyCanBeAskedTheEventGoesOutAtOnceAndSoDoesItsBetterRevision() throws Exception {
+        NameWait names = names(null, Duration.ofHours(1));
+        onWorker(() -> names.take(KILL));
+        assertThat(unsent()).containsExactly(key(1));
+        onWorker(() -> names.take(KILL.toBuilder().setRevision(2).build()));
+        assertThat(unsent()).containsExactly(key(2));
+        assertThat(guard.counts()).containsEntry("naming", 2L);
+    }
 
-  @Test
-  void whereTheContainerIsKnownTheEventGoesOutAtOnce() throws Exception {
-    cri.start();
-    identities.start();
-    Await.until("the container", () -> identities.find(ID), found -> found.isPresent());
-    NameWait names = names(identities, Duration.ofHours(1));
-    onWorker(() -> names.take(KILL));
-    assertThat(unsent()).containsExactly(key(1));
-    assertThat(guard.counts()).containsEntry("naming", 1L);
-  }
+    @Test
+    void whereTheContainerIsKnownTheEventGoesOutAtOnce() throws Exception {
+        cri.start();
+        identities.start();
+        Await.until("the container", () -> identities.find(ID), found -> found.isPresent());
+        NameWait names = names(identities, Duration.ofHours(1));
+        onWorker(() -> names.take(KILL));
+        assertThat(unsent()).containsExactly(key(1));
+        assertThat(guard.counts()).containsEntry("naming", 1L);
+    }
 
-  @Test
-  void whereTheAnswerComesLaterTheEventGoesOutThen() throws Exception {
-    NameWait names = names(identities, Duration.ofHours(1));
-    onWorker(() -> names.take(KILL));
-    assertThat(unsent()).as("it waits").isEmpty();
-    cri.start();
-    identities.start();
-    Await.until("the failure", guard::counts, counts -> counts.containsKey("naming"));
-    assertThat(unsent()).containsExactly(key(1));
-  }
+    @Test
+    void whereTheAnswerComesLaterTheEventGoesOutThen() throws Exception {
+        NameWait names = names(identities, Duration.ofHours(1));
+        onWorker(() -> names.take(KILL));
+        assertThat(unsent()).as("it waits").isEmpty();
+        cri.start();
+        identities.start();
+        Await.until("the failure", guard::counts, counts -> counts.containsKey("naming"));
+        assertThat(unsent()).containsExactly(key(1));
+    }
 }

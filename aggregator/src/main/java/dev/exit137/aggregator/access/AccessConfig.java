@@ -18,51 +18,51 @@ import org.jspecify.annotations.Nullable;
  * @param mayRead names of callers that may read; when empty, whoever has a good certificate may
  */
 public record AccessConfig(
-    @Nullable FlagFile certificate,
-    @Nullable FlagFile key,
-    @Nullable FlagFile clientAuthorities,
-    @Nullable TokenConfig tokens,
-    List<String> mayPublish,
-    List<String> mayRead) {
-  /** Agents, each for its own node. */
-  public static final List<String> DEFAULT_MAY_PUBLISH = List.of("node:*");
+        @Nullable FlagFile certificate,
+        @Nullable FlagFile key,
+        @Nullable FlagFile clientAuthorities,
+        @Nullable TokenConfig tokens,
+        List<String> mayPublish,
+        List<String> mayRead) {
+    /** Agents, each for its own node. */
+    public static final List<String> DEFAULT_MAY_PUBLISH = List.of("node:*");
 
-  /** Plaintext; every caller may publish and read. */
-  public static final AccessConfig OPEN = new AccessConfig(null, null, null, null, DEFAULT_MAY_PUBLISH, List.of());
+    /** Plaintext; every caller may publish and read. */
+    public static final AccessConfig OPEN = new AccessConfig(null, null, null, null, DEFAULT_MAY_PUBLISH, List.of());
 
-  /** @throws IllegalArgumentException names the setting and the rule */
-  public AccessConfig {
-    mayPublish = List.copyOf(mayPublish);
-    mayRead = List.copyOf(mayRead);
-    if ((certificate == null) != (key == null)) {
-      throw new IllegalArgumentException("--tls-cert and --tls-key need each other: give both");
+    /** @throws IllegalArgumentException names the setting and the rule */
+    public AccessConfig {
+        mayPublish = List.copyOf(mayPublish);
+        mayRead = List.copyOf(mayRead);
+        if ((certificate == null) != (key == null)) {
+            throw new IllegalArgumentException("--tls-cert and --tls-key need each other: give both");
+        }
+        if (clientAuthorities != null && certificate == null) {
+            throw new IllegalArgumentException("--tls-client-ca needs TLS: give --tls-cert and --tls-key");
+        }
+        boolean knowsCallers = clientAuthorities != null || tokens != null;
+        if (!knowsCallers && !(mayRead.isEmpty() && mayPublish.equals(DEFAULT_MAY_PUBLISH))) {
+            throw new IllegalArgumentException(
+                    "--allow-publish and --allow-read need to know who calls: give --tls-client-ca or --token-jwks");
+        }
+        for (String name : mayPublish) {
+            checkName("--allow-publish", name);
+        }
+        for (String name : mayRead) {
+            checkName("--allow-read", name);
+        }
     }
-    if (clientAuthorities != null && certificate == null) {
-      throw new IllegalArgumentException("--tls-client-ca needs TLS: give --tls-cert and --tls-key");
-    }
-    boolean knowsCallers = clientAuthorities != null || tokens != null;
-    if (!knowsCallers && !(mayRead.isEmpty() && mayPublish.equals(DEFAULT_MAY_PUBLISH))) {
-      throw new IllegalArgumentException(
-          "--allow-publish and --allow-read need to know who calls: give --tls-client-ca or --token-jwks");
-    }
-    for (String name : mayPublish) {
-      checkName("--allow-publish", name);
-    }
-    for (String name : mayRead) {
-      checkName("--allow-read", name);
-    }
-  }
 
-  /** Whether callers must authenticate. */
-  public boolean knowsCallers() {
-    return clientAuthorities != null || tokens != null;
-  }
-
-  private static void checkName(String flag, String name) {
-    int star = name.indexOf('*');
-    if (name.isBlank() || (star >= 0 && star < name.length() - 1)) {
-      throw new IllegalArgumentException(
-          "'" + name + "' of " + flag + " is no name of a caller: give one like node:worker-1, or a beginning like node:*");
+    /** Whether callers must authenticate. */
+    public boolean knowsCallers() {
+        return clientAuthorities != null || tokens != null;
     }
-  }
+
+    private static void checkName(String flag, String name) {
+        int star = name.indexOf('*');
+        if (name.isBlank() || (star >= 0 && star < name.length() - 1)) {
+            throw new IllegalArgumentException("'" + name + "' of " + flag
+                    + " is no name of a caller: give one like node:worker-1, or a beginning like node:*");
+        }
+    }
 }

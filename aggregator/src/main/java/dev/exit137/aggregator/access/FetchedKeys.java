@@ -21,116 +21,118 @@ import org.slf4j.LoggerFactory;
  * such a token; here the call waits, and no thread does. Safe for all threads.
  */
 final class FetchedKeys implements TokenKeys.Source {
-  private static final Logger LOG = LoggerFactory.getLogger(FetchedKeys.class);
+    private static final Logger LOG = LoggerFactory.getLogger(FetchedKeys.class);
 
-  // A key that the cluster withdraws is still accepted for this time, while the URL answers.
-  private static final long MAX_AGE_SECONDS = 300;
+    // A key that the cluster withdraws is still accepted for this time, while the URL answers.
+    private static final long MAX_AGE_SECONDS = 300;
 
-  // The interval between two fetches, however many tokens have unknown keys.
-  private static final Duration MIN_INTERVAL = Duration.ofSeconds(1);
+    // The interval between two fetches, however many tokens have unknown keys.
+    private static final Duration MIN_INTERVAL = Duration.ofSeconds(1);
 
-  private static final String STOPPING = "the aggregator is stopping";
+    private static final String STOPPING = "the aggregator is stopping";
 
-  private final URL url;
-  private final ResourceRetriever retriever;
-  private final Guard guard;
-  private final long minIntervalNanos;
-  private final ScheduledExecutorService thread =
-      Executors.newSingleThreadScheduledExecutor(Thread.ofPlatform().name("exit137-keys").daemon().factory());
-  private volatile TokenKeys atHand = TokenKeys.NONE;
+    private final URL url;
+    private final ResourceRetriever retriever;
+    private final Guard guard;
+    private final long minIntervalNanos;
+    private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(
+            Thread.ofPlatform().name("exit137-keys").daemon().factory());
+    private volatile TokenKeys atHand = TokenKeys.NONE;
 
-  // Used by the thread only.
-  private @Nullable String loggedFailure;
+    // Used by the thread only.
+    private @Nullable String loggedFailure;
 
-  // Guarded by this.
-  private @Nullable CompletableFuture<TokenKeys> fetching;
-  private long fetchedNanoTime;
+    // Guarded by this.
+    private @Nullable CompletableFuture<TokenKeys> fetching;
+    private long fetchedNanoTime;
 
-  FetchedKeys(URL url, ResourceRetriever retriever, Guard guard) {
-    this(url, retriever, guard, MIN_INTERVAL);
-  }
-
-  FetchedKeys(URL url, ResourceRetriever retriever, Guard guard, Duration minInterval) {
-    this.url = url;
-    this.retriever = retriever;
-    this.guard = guard;
-    minIntervalNanos = minInterval.toNanos();
-    fetchedNanoTime = System.nanoTime() - minIntervalNanos;
-    thread.scheduleWithFixedDelay(guard.guarded("keys", this::newest), 0, MAX_AGE_SECONDS, TimeUnit.SECONDS);
-  }
-
-  @Override
-  public TokenKeys atHand() {
-    return atHand;
-  }
-
-  /** Returns the keys of the running fetch, or starts a new fetch. */
-  @Override
-  public synchronized CompletableFuture<TokenKeys> newest() {
-    if (thread.isShutdown()) {
-      return CompletableFuture.completedFuture(failed(STOPPING));
+    FetchedKeys(URL url, ResourceRetriever retriever, Guard guard) {
+        this(url, retriever, guard, MIN_INTERVAL);
     }
-    if (fetching == null) {
-      long wait = Math.max(0, fetchedNanoTime + minIntervalNanos - System.nanoTime());
-      thread.schedule(this::fetch, wait, TimeUnit.NANOSECONDS);
-      fetching = new CompletableFuture<>();
-    }
-    return fetching;
-  }
 
-  private void fetch() {
-    TokenKeys fetched = retrieve();
-    log(fetched.failure());
-    if (fetched.failure() == null) {
-      atHand = fetched;
+    FetchedKeys(URL url, ResourceRetriever retriever, Guard guard, Duration minInterval) {
+        this.url = url;
+        this.retriever = retriever;
+        this.guard = guard;
+        minIntervalNanos = minInterval.toNanos();
+        fetchedNanoTime = System.nanoTime() - minIntervalNanos;
+        thread.scheduleWithFixedDelay(guard.guarded("keys", this::newest), 0, MAX_AGE_SECONDS, TimeUnit.SECONDS);
     }
-    @Nullable CompletableFuture<TokenKeys> waiting;
-    synchronized (this) {
-      waiting = fetching;
-      fetching = null;
-      fetchedNanoTime = System.nanoTime();
-    }
-    if (waiting != null) {
-      waiting.complete(fetched);
-    }
-  }
 
-  private TokenKeys retrieve() {
-    try {
-      return TokenKeys.parse(retriever.retrieveResource(url).getContent());
-    } catch (IOException | ParseException e) {
-      return failed(Objects.requireNonNullElse(e.getMessage(), e.toString()));
-    } catch (Throwable e) {
-      guard.caught("keys", e);
-      return failed("the aggregator's log says why");
+    @Override
+    public TokenKeys atHand() {
+        return atHand;
     }
-  }
 
-  private void log(@Nullable String failure) {
-    if (failure != null && !failure.equals(loggedFailure)) {
-      LOG.warn("the keys that check tokens cannot be fetched from {}: {}; those from before stay in use", url,
-          failure);
-    } else if (failure == null && loggedFailure != null) {
-      LOG.info("the keys that check tokens are fetched from {} again", url);
+    /** Returns the keys of the running fetch, or starts a new fetch. */
+    @Override
+    public synchronized CompletableFuture<TokenKeys> newest() {
+        if (thread.isShutdown()) {
+            return CompletableFuture.completedFuture(failed(STOPPING));
+        }
+        if (fetching == null) {
+            long wait = Math.max(0, fetchedNanoTime + minIntervalNanos - System.nanoTime());
+            thread.schedule(this::fetch, wait, TimeUnit.NANOSECONDS);
+            fetching = new CompletableFuture<>();
+        }
+        return fetching;
     }
-    loggedFailure = failure;
-  }
 
-  private TokenKeys failed(String why) {
-    return new TokenKeys(atHand.set(), why);
-  }
+    private void fetch() {
+        TokenKeys fetched = retrieve();
+        log(fetched.failure());
+        if (fetched.failure() == null) {
+            atHand = fetched;
+        }
+        @Nullable CompletableFuture<TokenKeys> waiting;
+        synchronized (this) {
+            waiting = fetching;
+            fetching = null;
+            fetchedNanoTime = System.nanoTime();
+        }
+        if (waiting != null) {
+            waiting.complete(fetched);
+        }
+    }
 
-  /** Stops fetching; the calls that wait for keys are answered. */
-  @Override
-  public void close() {
-    @Nullable CompletableFuture<TokenKeys> waiting;
-    synchronized (this) {
-      thread.shutdown();
-      waiting = fetching;
+    private TokenKeys retrieve() {
+        try {
+            return TokenKeys.parse(retriever.retrieveResource(url).getContent());
+        } catch (IOException | ParseException e) {
+            return failed(Objects.requireNonNullElse(e.getMessage(), e.toString()));
+        } catch (Throwable e) {
+            guard.caught("keys", e);
+            return failed("the aggregator's log says why");
+        }
     }
-    if (waiting != null) {
-      waiting.complete(failed(STOPPING));
+
+    private void log(@Nullable String failure) {
+        if (failure != null && !failure.equals(loggedFailure)) {
+            LOG.warn(
+                    "the keys that check tokens cannot be fetched from {}: {}; those from before stay in use",
+                    url,
+                    failure);
+        } else if (failure == null && loggedFailure != null) {
+            LOG.info("the keys that check tokens are fetched from {} again", url);
+        }
+        loggedFailure = failure;
     }
-    thread.shutdownNow();
-  }
+
+    private TokenKeys failed(String why) {
+        return new TokenKeys(atHand.set(), why);
+    }
+
+    /** Stops fetching; the calls that wait for keys are answered. */
+    @Override
+    public void close() {
+        @Nullable CompletableFuture<TokenKeys> waiting;
+        synchronized (this) {
+            thread.shutdown();
+            waiting = fetching;
+        }
+        if (waiting != null) {
+            waiting.complete(failed(STOPPING));
+        }
+        thread.shutdownNow();
+    }
 }

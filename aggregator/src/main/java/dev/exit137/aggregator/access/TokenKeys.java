@@ -12,33 +12,33 @@ import org.jspecify.annotations.Nullable;
  * @param failure why these keys are not the newest; null if they are recent enough
  */
 record TokenKeys(JWKSet set, @Nullable String failure) implements SecurityContext {
-  /** No keys. */
-  static final TokenKeys NONE = new TokenKeys(new JWKSet(), null);
+    /** No keys. */
+    static final TokenKeys NONE = new TokenKeys(new JWKSet(), null);
 
-  /** Supplies the keys. Safe for all threads. */
-  interface Source extends AutoCloseable {
-    /** Returns the current keys, without waiting. */
-    TokenKeys atHand();
+    /** Supplies the keys. Safe for all threads. */
+    interface Source extends AutoCloseable {
+        /** Returns the current keys, without waiting. */
+        TokenKeys atHand();
 
-    /** Fetches the newest keys, for a token that no current key fits. Never fails: the failure is in the result. */
-    default CompletableFuture<TokenKeys> newest() {
-      return CompletableFuture.completedFuture(atHand());
+        /** Fetches the newest keys, for a token that no current key fits. Never fails: the failure is in the result. */
+        default CompletableFuture<TokenKeys> newest() {
+            return CompletableFuture.completedFuture(atHand());
+        }
+
+        @Override
+        default void close() {}
     }
 
-    @Override
-    default void close() {}
-  }
-
-  /**
-   * Parses a JWK set, RFC 7517, 5.
-   *
-   * @throws ParseException the text is not a JWK set, or the set is empty
-   */
-  static TokenKeys parse(String jwks) throws ParseException {
-    JWKSet set = JWKSet.parse(jwks);
-    if (set.isEmpty()) {
-      throw new ParseException("there is no key in it", 0);
+    /**
+     * Parses a JWK set, RFC 7517, 5.
+     *
+     * @throws ParseException the text is not a JWK set, or the set is empty
+     */
+    static TokenKeys parse(String jwks) throws ParseException {
+        JWKSet set = JWKSet.parse(jwks);
+        if (set.isEmpty()) {
+            throw new ParseException("there is no key in it", 0);
+        }
+        return new TokenKeys(set, null);
     }
-    return new TokenKeys(set, null);
-  }
 }

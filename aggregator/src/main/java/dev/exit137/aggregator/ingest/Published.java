@@ -16,44 +16,48 @@ import java.util.Arrays;
  * as much as parsing it.
  */
 record Published(PublishEventsRequest message, byte[] bytes) {
-  private static final int EVENT_TAG = PublishEventsRequest.EVENT_FIELD_NUMBER << 3 | WireFormat.WIRETYPE_LENGTH_DELIMITED;
+    private static final int EVENT_TAG =
+            PublishEventsRequest.EVENT_FIELD_NUMBER << 3 | WireFormat.WIRETYPE_LENGTH_DELIMITED;
 
-  /** The message. */
-  static Published of(PublishEventsRequest message) {
-    return new Published(message, message.toByteArray());
-  }
-
-  /** The original bytes of its event. */
-  byte[] eventBytes() {
-    CodedInputStream in = CodedInputStream.newInstance(bytes);
-    try {
-      if (in.readTag() == EVENT_TAG && in.readRawVarint32() == bytes.length - in.getTotalBytesRead()) {
-        return Arrays.copyOfRange(bytes, in.getTotalBytesRead(), bytes.length);
-      }
-    } catch (IOException e) {
-      throw new UncheckedIOException("these bytes were parsed before", e);
-    }
-    // The field occurs twice, or beside a field of a later version: no agent sends that today.
-    return message.getEvent().toByteArray();
-  }
-
-  /** Parses the messages, for gRPC. */
-  static final class Marshaller implements MethodDescriptor.Marshaller<Published> {
-    @Override
-    public InputStream stream(Published published) {
-      throw new UnsupportedOperationException("the aggregator publishes nothing");
+    /** The message. */
+    static Published of(PublishEventsRequest message) {
+        return new Published(message, message.toByteArray());
     }
 
-    @Override
-    public Published parse(InputStream stream) {
-      try {
-        byte[] bytes = stream.readAllBytes();
-        return new Published(PublishEventsRequest.parseFrom(bytes), bytes);
-      } catch (InvalidProtocolBufferException e) {
-        throw Status.INTERNAL.withDescription("the bytes are no message").withCause(e).asRuntimeException();
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
-      }
+    /** The original bytes of its event. */
+    byte[] eventBytes() {
+        CodedInputStream in = CodedInputStream.newInstance(bytes);
+        try {
+            if (in.readTag() == EVENT_TAG && in.readRawVarint32() == bytes.length - in.getTotalBytesRead()) {
+                return Arrays.copyOfRange(bytes, in.getTotalBytesRead(), bytes.length);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("these bytes were parsed before", e);
+        }
+        // The field occurs twice, or beside a field of a later version: no agent sends that today.
+        return message.getEvent().toByteArray();
     }
-  }
+
+    /** Parses the messages, for gRPC. */
+    static final class Marshaller implements MethodDescriptor.Marshaller<Published> {
+        @Override
+        public InputStream stream(Published published) {
+            throw new UnsupportedOperationException("the aggregator publishes nothing");
+        }
+
+        @Override
+        public Published parse(InputStream stream) {
+            try {
+                byte[] bytes = stream.readAllBytes();
+                return new Published(PublishEventsRequest.parseFrom(bytes), bytes);
+            } catch (InvalidProtocolBufferException e) {
+                throw Status.INTERNAL
+                        .withDescription("the bytes are no message")
+                        .withCause(e)
+                        .asRuntimeException();
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+    }
 }

@@ -36,208 +36,210 @@ import org.slf4j.LoggerFactory;
  * executor at a time does the work.
  */
 final class EventWatch {
-  private static final Logger LOG = LoggerFactory.getLogger(EventWatch.class);
-  private static final String PLACE = "watch";
+    private static final Logger LOG = LoggerFactory.getLogger(EventWatch.class);
+    private static final String PLACE = "watch";
 
-  // Bounds of one turn, so that many watches share few threads, and the cursor advances where few rows match.
-  private static final int MAX_EVENTS_PER_TURN = 256;
-  private static final int MAX_ROWS_PER_TURN = 10_000;
+    // Bounds of one turn, so that many watches share few threads, and the cursor advances where few rows match.
+    private static final int MAX_EVENTS_PER_TURN = 256;
+    private static final int MAX_ROWS_PER_TURN = 10_000;
 
-  /**
-   * The parts that all watches share.
-   *
-   * @param executor does their work
-   * @param timer schedules the heartbeats; its thread must not be held up
-   * @param clock the wall clock
-   */
-  record Shared(
-      EventStore store,
-      Executor executor,
-      ScheduledExecutorService timer,
-      InstantSource clock,
-      Refusals refusals,
-      Guard guard) {}
+    /**
+     * The parts that all watches share.
+     *
+     * @param executor does their work
+     * @param timer schedules the heartbeats; its thread must not be held up
+     * @param clock the wall clock
+     */
+    record Shared(
+            EventStore store,
+            Executor executor,
+            ScheduledExecutorService timer,
+            InstantSource clock,
+            Refusals refusals,
+            Guard guard) {}
 
-  private final Shared shared;
-  private final EventStore store;
-  private final EventQuery query;
-  private final ServerCallStreamObserver<WatchEventsResponse> responses;
-  private final Caller caller;
-  private final long heartbeatNanos;
-  private final Consumer<EventWatch> onEnd;
+    private final Shared shared;
+    private final EventStore store;
+    private final EventQuery query;
+    private final ServerCallStreamObserver<WatchEventsResponse> responses;
+    private final Caller caller;
+    private final long heartbeatNanos;
+    private final Consumer<EventWatch> onEnd;
 
-  private final AtomicInteger signals = new AtomicInteger();
-  private volatile @Nullable Status ending;
-  private volatile boolean heartbeatDue = true;
-  private volatile long lastSentNanoTime = System.nanoTime();
-  private volatile @Nullable ScheduledFuture<?> nextTick;
-  private volatile boolean ended;
+    private final AtomicInteger signals = new AtomicInteger();
+    private volatile @Nullable Status ending;
+    private volatile boolean heartbeatDue = true;
+    private volatile long lastSentNanoTime = System.nanoTime();
+    private volatile @Nullable ScheduledFuture<?> nextTick;
+    private volatile boolean ended;
 
-  // Used only by the thread of the current turn.
-  private ResumeToken cursor;
+    // Used only by the thread of the current turn.
+    private ResumeToken cursor;
 
-  EventWatch(
-      Shared shared,
-      EventQuery query,
-      ResumeToken start,
-      long heartbeatNanos,
-      ServerCallStreamObserver<WatchEventsResponse> responses,
-      Caller caller,
-      Consumer<EventWatch> onEnd) {
-    this.shared = shared;
-    this.store = shared.store();
-    this.query = query;
-    this.cursor = start;
-    this.heartbeatNanos = heartbeatNanos;
-    this.responses = responses;
-    this.caller = caller;
-    this.onEnd = onEnd;
-  }
-
-  /** Opens the watch. Must be called while gRPC sets the call up. */
-  void open() {
-    attempt(() -> {
-      responses.setOnReadyHandler(this::signal);
-      responses.setOnCancelHandler(() -> end(Status.CANCELLED));
-      tickAfter(heartbeatNanos);
-    });
-    signal();
-  }
-
-  /** Signals that there may be work. Never blocks and never throws. */
-  void signal() {
-    if (signals.getAndIncrement() == 0) {
-      nextTurn();
+    EventWatch(
+            Shared shared,
+            EventQuery query,
+            ResumeToken start,
+            long heartbeatNanos,
+            ServerCallStreamObserver<WatchEventsResponse> responses,
+            Caller caller,
+            Consumer<EventWatch> onEnd) {
+        this.shared = shared;
+        this.store = shared.store();
+        this.query = query;
+        this.cursor = start;
+        this.heartbeatNanos = heartbeatNanos;
+        this.responses = responses;
+        this.caller = caller;
+        this.onEnd = onEnd;
     }
-  }
 
-  private void nextTurn() {
-    if (!shared.guard().run(PLACE, () -> shared.executor().execute(this::takeTurn))) {
-      // No turn will answer these signals; the next signal, or the timer's, tries again.
-      signals.set(0);
+    /** Opens the watch. Must be called while gRPC sets the call up. */
+    void open() {
+        attempt(() -> {
+            responses.setOnReadyHandler(this::signal);
+            responses.setOnCancelHandler(() -> end(Status.CANCELLED));
+            tickAfter(heartbeatNanos);
+        });
+        signal();
     }
-  }
 
-  /** Ends the watch if the caller's certificate or token has expired. Must be called periodically. */
-  void endIfUnproven() {
-    attempt(() -> {
-      if (ending == null) {
-        caller.ended(shared.clock().instant(), shared.refusals()).ifPresent(this::end);
-      }
-    });
-  }
+    /** Signals that there may be work. Never blocks and never throws. */
+    void signal() {
+        if (signals.getAndIncrement() == 0) {
+            nextTurn();
+        }
+    }
 
-  /** Ends the watch, from any thread. */
-  void end(Status status) {
-    ending = status;
-    signal();
-  }
+    private void nextTurn() {
+        if (!shared.guard().run(PLACE, () -> shared.executor().execute(this::takeTurn))) {
+            // No turn will answer these signals; the next signal, or the timer's, tries again.
+            signals.set(0);
+        }
+    }
 
-  private void takeTurn() {
-    int answered = signals.get();
-    boolean more = false;
-    try {
-      more = work();
-    } catch (RowsRemovedException e) {
-      finish(Requests.removed(cursor.movedTo(e.lastRemovedRowId())));
-    } catch (SQLException e) {
-      LOG.error("a watch ends, as the store cannot be read", e);
-      String reason = "the aggregator's store could not be read: " + e.getMessage();
-      finish(Status.UNAVAILABLE.withDescription(reason).asRuntimeException());
-    } catch (Throwable e) {
-      shared.guard().caught(PLACE, e);
-      finish(GuardedCalls.FAILURE.asRuntimeException());
+    /** Ends the watch if the caller's certificate or token has expired. Must be called periodically. */
+    void endIfUnproven() {
+        attempt(() -> {
+            if (ending == null) {
+                caller.ended(shared.clock().instant(), shared.refusals()).ifPresent(this::end);
+            }
+        });
     }
-    if (more || signals.addAndGet(-answered) != 0) {
-      nextTurn();
-    }
-  }
 
-  /** Does a bounded part of the work; returns true if there is more. */
-  private boolean work() throws SQLException, RowsRemovedException {
-    if (ending != null) {
-      finish(ending.asRuntimeException());
+    /** Ends the watch, from any thread. */
+    void end(Status status) {
+        ending = status;
+        signal();
     }
-    if (ended) {
-      return false;
-    }
-    RowsRemovedException.throwIfAfter(cursor.rowId(), store.removedUpTo());
-    if (!responses.isReady()) {
-      return false;
-    }
-    if (heartbeatDue) {
-      heartbeatDue = false;
-      Heartbeat heartbeat = Heartbeat.newBuilder().setTime(Timestamps.fromNanos(EpochNanos.of(shared.clock().instant()))).build();
-      send(WatchEventsResponse.newBuilder().setHeartbeat(heartbeat));
-    }
-    long lastRowId = store.lastRowId();
-    EventQuery wanted = query;
-    long upToRowId = lastRowId;
-    if (cursor.inHistory()) {
-      wanted = query.narrowedTo(cursor.historySinceNanos());
-      upToRowId = cursor.historyEndRowId();
-    }
-    upToRowId = Math.min(upToRowId, cursor.rowId() + MAX_ROWS_PER_TURN);
-    if (cursor.rowId() < upToRowId) {
-      cursor = cursor.movedTo(store.scan(wanted, cursor.rowId(), upToRowId, MAX_EVENTS_PER_TURN, this::deliver));
-    }
-    return cursor.rowId() < lastRowId && responses.isReady();
-  }
 
-  private boolean deliver(StoredEvent stored) {
-    cursor = cursor.movedTo(stored.rowId());
-    send(WatchEventsResponse.newBuilder().setEvent(stored.event()));
-    return responses.isReady();
-  }
-
-  private void send(WatchEventsResponse.Builder response) {
-    responses.onNext(response.setResumeToken(cursor.encode()).build());
-    lastSentNanoTime = System.nanoTime();
-  }
-
-  private void finish(StatusRuntimeException how) {
-    if (ended) {
-      return;
+    private void takeTurn() {
+        int answered = signals.get();
+        boolean more = false;
+        try {
+            more = work();
+        } catch (RowsRemovedException e) {
+            finish(Requests.removed(cursor.movedTo(e.lastRemovedRowId())));
+        } catch (SQLException e) {
+            LOG.error("a watch ends, as the store cannot be read", e);
+            String reason = "the aggregator's store could not be read: " + e.getMessage();
+            finish(Status.UNAVAILABLE.withDescription(reason).asRuntimeException());
+        } catch (Throwable e) {
+            shared.guard().caught(PLACE, e);
+            finish(GuardedCalls.FAILURE.asRuntimeException());
+        }
+        if (more || signals.addAndGet(-answered) != 0) {
+            nextTurn();
+        }
     }
-    ended = true;
-    ending = how.getStatus();
-    cancelTick();
-    onEnd.accept(this);
-    if (!responses.isCancelled()) {
-      shared.guard().run(PLACE, () -> responses.onError(how));
-    }
-  }
 
-  private void tick() {
-    long idleNanos = System.nanoTime() - lastSentNanoTime;
-    if (idleNanos >= heartbeatNanos) {
-      heartbeatDue = true;
-      signal();
-      tickAfter(heartbeatNanos);
-    } else {
-      tickAfter(heartbeatNanos - idleNanos);
+    /** Does a bounded part of the work; returns true if there is more. */
+    private boolean work() throws SQLException, RowsRemovedException {
+        if (ending != null) {
+            finish(ending.asRuntimeException());
+        }
+        if (ended) {
+            return false;
+        }
+        RowsRemovedException.throwIfAfter(cursor.rowId(), store.removedUpTo());
+        if (!responses.isReady()) {
+            return false;
+        }
+        if (heartbeatDue) {
+            heartbeatDue = false;
+            Heartbeat heartbeat = Heartbeat.newBuilder()
+                    .setTime(Timestamps.fromNanos(EpochNanos.of(shared.clock().instant())))
+                    .build();
+            send(WatchEventsResponse.newBuilder().setHeartbeat(heartbeat));
+        }
+        long lastRowId = store.lastRowId();
+        EventQuery wanted = query;
+        long upToRowId = lastRowId;
+        if (cursor.inHistory()) {
+            wanted = query.narrowedTo(cursor.historySinceNanos());
+            upToRowId = cursor.historyEndRowId();
+        }
+        upToRowId = Math.min(upToRowId, cursor.rowId() + MAX_ROWS_PER_TURN);
+        if (cursor.rowId() < upToRowId) {
+            cursor = cursor.movedTo(store.scan(wanted, cursor.rowId(), upToRowId, MAX_EVENTS_PER_TURN, this::deliver));
+        }
+        return cursor.rowId() < lastRowId && responses.isReady();
     }
-  }
 
-  private void tickAfter(long delayNanos) {
-    nextTick = shared.timer().schedule(() -> attempt(this::tick), delayNanos, TimeUnit.NANOSECONDS);
-    if (ended) {
-      cancelTick();
+    private boolean deliver(StoredEvent stored) {
+        cursor = cursor.movedTo(stored.rowId());
+        send(WatchEventsResponse.newBuilder().setEvent(stored.event()));
+        return responses.isReady();
     }
-  }
 
-  /** Runs a part of the work outside a turn. An unexpected exception ends the watch. */
-  private void attempt(Runnable part) {
-    if (!shared.guard().run(PLACE, part)) {
-      end(GuardedCalls.FAILURE);
+    private void send(WatchEventsResponse.Builder response) {
+        responses.onNext(response.setResumeToken(cursor.encode()).build());
+        lastSentNanoTime = System.nanoTime();
     }
-  }
 
-  /** There is no timer yet if the watch ends before it is open; then opening the watch cancels it. */
-  private void cancelTick() {
-    ScheduledFuture<?> tick = nextTick;
-    if (tick != null) {
-      tick.cancel(false);
+    private void finish(StatusRuntimeException how) {
+        if (ended) {
+            return;
+        }
+        ended = true;
+        ending = how.getStatus();
+        cancelTick();
+        onEnd.accept(this);
+        if (!responses.isCancelled()) {
+            shared.guard().run(PLACE, () -> responses.onError(how));
+        }
     }
-  }
+
+    private void tick() {
+        long idleNanos = System.nanoTime() - lastSentNanoTime;
+        if (idleNanos >= heartbeatNanos) {
+            heartbeatDue = true;
+            signal();
+            tickAfter(heartbeatNanos);
+        } else {
+            tickAfter(heartbeatNanos - idleNanos);
+        }
+    }
+
+    private void tickAfter(long delayNanos) {
+        nextTick = shared.timer().schedule(() -> attempt(this::tick), delayNanos, TimeUnit.NANOSECONDS);
+        if (ended) {
+            cancelTick();
+        }
+    }
+
+    /** Runs a part of the work outside a turn. An unexpected exception ends the watch. */
+    private void attempt(Runnable part) {
+        if (!shared.guard().run(PLACE, part)) {
+            end(GuardedCalls.FAILURE);
+        }
+    }
+
+    /** There is no timer yet if the watch ends before it is open; then opening the watch cancels it. */
+    private void cancelTick() {
+        ScheduledFuture<?> tick = nextTick;
+        if (tick != null) {
+            tick.cancel(false);
+        }
+    }
 }

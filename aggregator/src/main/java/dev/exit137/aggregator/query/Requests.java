@@ -14,8 +14,8 @@ import dev.exit137.proto.v1.EventFilter;
 import dev.exit137.proto.v1.ListEventsRequest;
 import dev.exit137.proto.v1.ListNodesRequest;
 import dev.exit137.proto.v1.OomKillEvent;
-import dev.exit137.proto.v1.SummarizeEventsRequest.Dimension;
 import dev.exit137.proto.v1.SummarizeEventsRequest;
+import dev.exit137.proto.v1.SummarizeEventsRequest.Dimension;
 import dev.exit137.proto.v1.WatchEventsRequest;
 import io.grpc.Metadata;
 import io.grpc.Status;
@@ -29,180 +29,188 @@ import java.util.regex.Pattern;
 
 /** Reads consumers' requests. A field that breaks its rule causes a StatusRuntimeException that names the field. */
 final class Requests {
-  private static final int DEFAULT_PAGE_SIZE = 100;
-  private static final int MAX_PAGE_SIZE = 1000;
-  private static final int MAX_KEYS = 8;
-  private static final long MIN_BUCKET_NANOS = TimeUnit.SECONDS.toNanos(1);
-  private static final long MAX_BUCKET_NANOS = TimeUnit.DAYS.toNanos(3650);
-  // The rule of Kubernetes, without its length limits: a prefix of 253 characters, a slash, a name of 63.
-  private static final Pattern LABEL = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._/-]{0,316}");
-  private static final long DEFAULT_HEARTBEAT_NANOS = TimeUnit.SECONDS.toNanos(10);
-  private static final long MIN_HEARTBEAT_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
-  private static final long MAX_HEARTBEAT_NANOS = TimeUnit.MINUTES.toNanos(10);
+    private static final int DEFAULT_PAGE_SIZE = 100;
+    private static final int MAX_PAGE_SIZE = 1000;
+    private static final int MAX_KEYS = 8;
+    private static final long MIN_BUCKET_NANOS = TimeUnit.SECONDS.toNanos(1);
+    private static final long MAX_BUCKET_NANOS = TimeUnit.DAYS.toNanos(3650);
+    // The rule of Kubernetes, without its length limits: a prefix of 253 characters, a slash, a name of 63.
+    private static final Pattern LABEL = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._/-]{0,316}");
+    private static final long DEFAULT_HEARTBEAT_NANOS = TimeUnit.SECONDS.toNanos(10);
+    private static final long MIN_HEARTBEAT_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+    private static final long MAX_HEARTBEAT_NANOS = TimeUnit.MINUTES.toNanos(10);
 
-  private Requests() {}
+    private Requests() {}
 
-  static EventQuery query(EventFilter filter) {
-    if (filter.getScopesList().contains(OomKillEvent.Scope.UNRECOGNIZED)) {
-      throw invalid("filter.scopes", "it holds a number that is no scope");
+    static EventQuery query(EventFilter filter) {
+        if (filter.getScopesList().contains(OomKillEvent.Scope.UNRECOGNIZED)) {
+            throw invalid("filter.scopes", "it holds a number that is no scope");
+        }
+        requireValid("filter.since", filter.getSince());
+        requireValid("filter.until", filter.getUntil());
+        EventQuery query = EventQuery.of(filter);
+        if (filter.hasSince() && filter.hasUntil() && query.sinceNanos() >= query.untilNanos()) {
+            throw invalid("filter.until", "it must be later than filter.since");
+        }
+        return query;
     }
-    requireValid("filter.since", filter.getSince());
-    requireValid("filter.until", filter.getUntil());
-    EventQuery query = EventQuery.of(filter);
-    if (filter.hasSince() && filter.hasUntil() && query.sinceNanos() >= query.untilNanos()) {
-      throw invalid("filter.until", "it must be later than filter.since");
-    }
-    return query;
-  }
 
-  static int pageSize(ListEventsRequest request) {
-    if (request.getPageSize() < 0) {
-      throw invalid("page_size", "it is " + request.getPageSize() + "; it must be 0 (for 100) or more");
+    static int pageSize(ListEventsRequest request) {
+        if (request.getPageSize() < 0) {
+            throw invalid("page_size", "it is " + request.getPageSize() + "; it must be 0 (for 100) or more");
+        }
+        return request.getPageSize() == 0 ? DEFAULT_PAGE_SIZE : Math.min(request.getPageSize(), MAX_PAGE_SIZE);
     }
-    return request.getPageSize() == 0 ? DEFAULT_PAGE_SIZE : Math.min(request.getPageSize(), MAX_PAGE_SIZE);
-  }
 
-  /** Returns the maximum number of nodes in a page. */
-  static int pageSize(ListNodesRequest request) {
-    if (request.getPageSize() < 0) {
-      throw invalid("page_size", "it is " + request.getPageSize() + "; it must be 0 (for as many as fit) or more");
+    /** Returns the maximum number of nodes in a page. */
+    static int pageSize(ListNodesRequest request) {
+        if (request.getPageSize() < 0) {
+            throw invalid(
+                    "page_size", "it is " + request.getPageSize() + "; it must be 0 (for as many as fit) or more");
+        }
+        return request.getPageSize() == 0 ? Integer.MAX_VALUE : request.getPageSize();
     }
-    return request.getPageSize() == 0 ? Integer.MAX_VALUE : request.getPageSize();
-  }
 
-  /** Returns the last node before the page; empty for the first page. */
-  static String lastNode(ListNodesRequest request) {
-    try {
-      return request.getPageToken().isEmpty() ? "" : NodePageToken.decode(request.getPageToken()).lastNode();
-    } catch (IllegalArgumentException e) {
-      throw invalid("page_token", "it is not a page token; give next_page_token of a ListNodes response, or nothing");
+    /** Returns the last node before the page; empty for the first page. */
+    static String lastNode(ListNodesRequest request) {
+        try {
+            return request.getPageToken().isEmpty()
+                    ? ""
+                    : NodePageToken.decode(request.getPageToken()).lastNode();
+        } catch (IllegalArgumentException e) {
+            throw invalid(
+                    "page_token", "it is not a page token; give next_page_token of a ListNodes response, or nothing");
+        }
     }
-  }
 
-  /** Returns the requested page. */
-  static PageToken page(ListEventsRequest request, EventQuery query, EventStore store) {
-    if (request.getPageToken().isEmpty()) {
-      return PageToken.first(store.id(), store.lastRowId(), query);
+    /** Returns the requested page. */
+    static PageToken page(ListEventsRequest request, EventQuery query, EventStore store) {
+        if (request.getPageToken().isEmpty()) {
+            return PageToken.first(store.id(), store.lastRowId(), query);
+        }
+        PageToken token;
+        try {
+            token = PageToken.decode(request.getPageToken());
+        } catch (IllegalArgumentException e) {
+            throw invalid(
+                    "page_token", "it is not a page token; give next_page_token of a ListEvents response, or nothing");
+        }
+        requireOfThisStore("page_token", token.storeId(), token.storedUpTo(), store);
+        if (token.queryFingerprint() != query.fingerprint()) {
+            throw invalid("page_token", "it belongs to another filter; a list keeps its filter from page to page");
+        }
+        return token;
     }
-    PageToken token;
-    try {
-      token = PageToken.decode(request.getPageToken());
-    } catch (IllegalArgumentException e) {
-      throw invalid("page_token", "it is not a page token; give next_page_token of a ListEvents response, or nothing");
-    }
-    requireOfThisStore("page_token", token.storeId(), token.storedUpTo(), store);
-    if (token.queryFingerprint() != query.fingerprint()) {
-      throw invalid("page_token", "it belongs to another filter; a list keeps its filter from page to page");
-    }
-    return token;
-  }
 
-  static ResumeToken start(WatchEventsRequest request, EventStore store) throws SQLException {
-    return switch (request.getStartCase()) {
-      case RESUME_TOKEN -> resumeToken(request.getResumeToken(), store);
-      case FROM_TIME -> {
-        requireValid("from_time", request.getFromTime());
-        long sinceNanos = EpochNanos.of(request.getFromTime());
-        long historyEndRowId = store.lastRowId();
-        RowRange history = store.rowsBetween(sinceNanos, EventQuery.ANY_UNTIL);
-        long start = history.isEmpty() ? historyEndRowId : Math.min(history.first() - 1, historyEndRowId);
-        yield new ResumeToken(store.id(), start, historyEndRowId, sinceNanos).movedTo(start);
-      }
-      case START_NOT_SET -> ResumeToken.after(store.id(), store.lastRowId());
-    };
-  }
+    static ResumeToken start(WatchEventsRequest request, EventStore store) throws SQLException {
+        return switch (request.getStartCase()) {
+            case RESUME_TOKEN -> resumeToken(request.getResumeToken(), store);
+            case FROM_TIME -> {
+                requireValid("from_time", request.getFromTime());
+                long sinceNanos = EpochNanos.of(request.getFromTime());
+                long historyEndRowId = store.lastRowId();
+                RowRange history = store.rowsBetween(sinceNanos, EventQuery.ANY_UNTIL);
+                long start = history.isEmpty() ? historyEndRowId : Math.min(history.first() - 1, historyEndRowId);
+                yield new ResumeToken(store.id(), start, historyEndRowId, sinceNanos).movedTo(start);
+            }
+            case START_NOT_SET -> ResumeToken.after(store.id(), store.lastRowId());
+        };
+    }
 
-  /** Returns the time between heartbeats, nanoseconds. */
-  static long heartbeatNanos(WatchEventsRequest request) {
-    if (!request.hasHeartbeatInterval()) {
-      return DEFAULT_HEARTBEAT_NANOS;
+    /** Returns the time between heartbeats, nanoseconds. */
+    static long heartbeatNanos(WatchEventsRequest request) {
+        if (!request.hasHeartbeatInterval()) {
+            return DEFAULT_HEARTBEAT_NANOS;
+        }
+        long nanos = nanos(request.getHeartbeatInterval());
+        if (nanos < MIN_HEARTBEAT_NANOS || nanos > MAX_HEARTBEAT_NANOS) {
+            throw invalid("heartbeat_interval", "it must be 100 ms to 10 min");
+        }
+        return nanos;
     }
-    long nanos = nanos(request.getHeartbeatInterval());
-    if (nanos < MIN_HEARTBEAT_NANOS || nanos > MAX_HEARTBEAT_NANOS) {
-      throw invalid("heartbeat_interval", "it must be 100 ms to 10 min");
-    }
-    return nanos;
-  }
 
-  static SummaryQuery summary(SummarizeEventsRequest request) {
-    List<Dimension> by = request.getByList();
-    List<String> labels = request.getByLabelsList();
-    if (by.contains(Dimension.UNRECOGNIZED) || by.contains(Dimension.DIMENSION_UNSPECIFIED)) {
-      throw invalid("by", "it holds a number that is no dimension");
+    static SummaryQuery summary(SummarizeEventsRequest request) {
+        List<Dimension> by = request.getByList();
+        List<String> labels = request.getByLabelsList();
+        if (by.contains(Dimension.UNRECOGNIZED) || by.contains(Dimension.DIMENSION_UNSPECIFIED)) {
+            throw invalid("by", "it holds a number that is no dimension");
+        }
+        if (Set.copyOf(by).size() < by.size() || Set.copyOf(labels).size() < labels.size()) {
+            throw invalid("by", "one is named twice, here or in by_labels");
+        }
+        if (by.size() + labels.size() > MAX_KEYS) {
+            throw invalid("by", "with by_labels it names more than " + MAX_KEYS);
+        }
+        for (String label : labels) {
+            if (!LABEL.matcher(label).matches()) {
+                throw invalid("by_labels", "'" + label + "' is not a label's name, such as app.kubernetes.io/name");
+            }
+        }
+        if (request.getMaxGroups() < 0) {
+            throw invalid("max_groups", "it is " + request.getMaxGroups() + "; it must be 0 (for 100) or more");
+        }
+        int maxGroups =
+                request.getMaxGroups() == 0 ? DEFAULT_PAGE_SIZE : Math.min(request.getMaxGroups(), MAX_PAGE_SIZE);
+        return new SummaryQuery(query(request.getFilter()), by, labels, bucketNanos(request), maxGroups);
     }
-    if (Set.copyOf(by).size() < by.size() || Set.copyOf(labels).size() < labels.size()) {
-      throw invalid("by", "one is named twice, here or in by_labels");
-    }
-    if (by.size() + labels.size() > MAX_KEYS) {
-      throw invalid("by", "with by_labels it names more than " + MAX_KEYS);
-    }
-    for (String label : labels) {
-      if (!LABEL.matcher(label).matches()) {
-        throw invalid("by_labels", "'" + label + "' is not a label's name, such as app.kubernetes.io/name");
-      }
-    }
-    if (request.getMaxGroups() < 0) {
-      throw invalid("max_groups", "it is " + request.getMaxGroups() + "; it must be 0 (for 100) or more");
-    }
-    int maxGroups = request.getMaxGroups() == 0 ? DEFAULT_PAGE_SIZE : Math.min(request.getMaxGroups(), MAX_PAGE_SIZE);
-    return new SummaryQuery(query(request.getFilter()), by, labels, bucketNanos(request), maxGroups);
-  }
 
-  private static long bucketNanos(SummarizeEventsRequest request) {
-    if (!request.hasBucket()) {
-      return 0;
+    private static long bucketNanos(SummarizeEventsRequest request) {
+        if (!request.hasBucket()) {
+            return 0;
+        }
+        long nanos = nanos(request.getBucket());
+        if (nanos < MIN_BUCKET_NANOS || nanos > MAX_BUCKET_NANOS) {
+            throw invalid("bucket", "it must be 1 s to 3650 days");
+        }
+        return nanos;
     }
-    long nanos = nanos(request.getBucket());
-    if (nanos < MIN_BUCKET_NANOS || nanos > MAX_BUCKET_NANOS) {
-      throw invalid("bucket", "it must be 1 s to 3650 days");
+
+    /** Converts to nanoseconds; a duration that does not fit becomes the maximum. */
+    private static long nanos(Duration duration) {
+        long nanos = TimeUnit.SECONDS.toNanos(duration.getSeconds());
+        return nanos == Long.MAX_VALUE ? nanos : nanos + duration.getNanos();
     }
-    return nanos;
-  }
 
-  /** Converts to nanoseconds; a duration that does not fit becomes the maximum. */
-  private static long nanos(Duration duration) {
-    long nanos = TimeUnit.SECONDS.toNanos(duration.getSeconds());
-    return nanos == Long.MAX_VALUE ? nanos : nanos + duration.getNanos();
-  }
-
-  static StatusRuntimeException invalid(String field, String rule) {
-    return Status.INVALID_ARGUMENT.withDescription(field + ": " + rule).asRuntimeException();
-  }
-
-  /** Ends a watch that asks for removed rows; the client can continue with the oldest token. */
-  static StatusRuntimeException removed(ResumeToken oldest) {
-    Metadata trailers = new Metadata();
-    trailers.put(OomEventsService.OLDEST_RESUME_TOKEN, oldest.encode());
-    return Status.OUT_OF_RANGE
-        .withDescription(
-            "resume_token: events after it were removed before they were read here (retention); the oldest token "
-                + "that is left is " + oldest.encode())
-        .asRuntimeException(trailers);
-  }
-
-  private static ResumeToken resumeToken(String text, EventStore store) {
-    ResumeToken token;
-    try {
-      token = ResumeToken.decode(text);
-    } catch (IllegalArgumentException e) {
-      throw invalid(
-          "resume_token", "it is not a resume token; give one of a WatchEvents response, or start at a from_time");
+    static StatusRuntimeException invalid(String field, String rule) {
+        return Status.INVALID_ARGUMENT.withDescription(field + ": " + rule).asRuntimeException();
     }
-    requireOfThisStore("resume_token", token.storeId(), token.highestRowId(), store);
-    return token;
-  }
 
-  private static void requireOfThisStore(String field, UUID storeId, long rowId, EventStore store) {
-    if (!storeId.equals(store.id()) || rowId > store.lastRowId()) {
-      throw Status.OUT_OF_RANGE
-          .withDescription(field + ": it is of another store, or of one since restored; start again without it")
-          .asRuntimeException();
+    /** Ends a watch that asks for removed rows; the client can continue with the oldest token. */
+    static StatusRuntimeException removed(ResumeToken oldest) {
+        Metadata trailers = new Metadata();
+        trailers.put(OomEventsService.OLDEST_RESUME_TOKEN, oldest.encode());
+        return Status.OUT_OF_RANGE
+                .withDescription(
+                        "resume_token: events after it were removed before they were read here (retention); the oldest token "
+                                + "that is left is " + oldest.encode())
+                .asRuntimeException(trailers);
     }
-  }
 
-  private static void requireValid(String field, Timestamp time) {
-    if (!Timestamps.isValid(time)) {
-      throw invalid(field, "it is not a valid timestamp");
+    private static ResumeToken resumeToken(String text, EventStore store) {
+        ResumeToken token;
+        try {
+            token = ResumeToken.decode(text);
+        } catch (IllegalArgumentException e) {
+            throw invalid(
+                    "resume_token",
+                    "it is not a resume token; give one of a WatchEvents response, or start at a from_time");
+        }
+        requireOfThisStore("resume_token", token.storeId(), token.highestRowId(), store);
+        return token;
     }
-  }
+
+    private static void requireOfThisStore(String field, UUID storeId, long rowId, EventStore store) {
+        if (!storeId.equals(store.id()) || rowId > store.lastRowId()) {
+            throw Status.OUT_OF_RANGE
+                    .withDescription(
+                            field + ": it is of another store, or of one since restored; start again without it")
+                    .asRuntimeException();
+        }
+    }
+
+    private static void requireValid(String field, Timestamp time) {
+        if (!Timestamps.isValid(time)) {
+            throw invalid(field, "it is not a valid timestamp");
+        }
+    }
 }

@@ -20,62 +20,66 @@ import java.util.Objects;
  * and log a stack trace for each.
  */
 public final class MalformedMessages implements ServerInterceptor {
-  private final Refusals refusals;
+    private final Refusals refusals;
 
-  private MalformedMessages(Refusals refusals) {
-    this.refusals = refusals;
-  }
+    private MalformedMessages(Refusals refusals) {
+        this.refusals = refusals;
+    }
 
-  /** Wraps the service, so that it never receives a malformed message. */
-  public static ServerServiceDefinition keptFrom(BindableService service, Refusals refusals) {
-    // With this, messages are bytes at this level. The listener below parses them, so its exception passes through
-    // here.
-    return ServerInterceptors.intercept(
-        ServerInterceptors.useInputStreamMessages(service.bindService()), new MalformedMessages(refusals));
-  }
+    /** Wraps the service, so that it never receives a malformed message. */
+    public static ServerServiceDefinition keptFrom(BindableService service, Refusals refusals) {
+        // With this, messages are bytes at this level. The listener below parses them, so its exception passes through
+        // here.
+        return ServerInterceptors.intercept(
+                ServerInterceptors.useInputStreamMessages(service.bindService()), new MalformedMessages(refusals));
+    }
 
-  @Override
-  public <Q, P> ServerCall.Listener<Q> interceptCall(
-      ServerCall<Q, P> call, Metadata headers, ServerCallHandler<Q, P> next) {
-    return new SimpleForwardingServerCallListener<>(next.startCall(call, headers)) {
-      private boolean refused;
+    @Override
+    public <Q, P> ServerCall.Listener<Q> interceptCall(
+            ServerCall<Q, P> call, Metadata headers, ServerCallHandler<Q, P> next) {
+        return new SimpleForwardingServerCallListener<>(next.startCall(call, headers)) {
+            private boolean refused;
 
-      @Override
-      public void onMessage(Q bytes) {
-        if (refused) {
-          // A client that sends a second message, though the method takes one.
-          return;
-        }
-        try {
-          super.onMessage(bytes);
-        } catch (StatusRuntimeException e) {
-          if (!(e.getCause() instanceof InvalidProtocolBufferException malformed)) {
-            throw e;
-          }
-          refuse(Objects.requireNonNullElse(malformed.getMessage(), malformed.toString()));
-        }
-      }
+            @Override
+            public void onMessage(Q bytes) {
+                if (refused) {
+                    // A client that sends a second message, though the method takes one.
+                    return;
+                }
+                try {
+                    super.onMessage(bytes);
+                } catch (StatusRuntimeException e) {
+                    if (!(e.getCause() instanceof InvalidProtocolBufferException malformed)) {
+                        throw e;
+                    }
+                    refuse(Objects.requireNonNullElse(malformed.getMessage(), malformed.toString()));
+                }
+            }
 
-      @SuppressWarnings("unchecked")
-      private void refuse(String why) {
-        if (!call.getMethodDescriptor().getType().clientSendsOneMessage()) {
-          // An agent's stream ends as it does after any message that breaks a rule: the messages before it are answered
-          // first.
-          super.onMessage((Q) InputStream.nullInputStream());
-          return;
-        }
-        refused = true;
-        refusals.add(Refusals.Reason.INVALID_MESSAGE, call.getMethodDescriptor().getFullMethodName() + " from "
-            + call.getAttributes().get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR) + ": " + why);
-        call.close(Status.INVALID_ARGUMENT.withDescription("the request is no message: " + why), new Metadata());
-      }
+            @SuppressWarnings("unchecked")
+            private void refuse(String why) {
+                if (!call.getMethodDescriptor().getType().clientSendsOneMessage()) {
+                    // An agent's stream ends as it does after any message that breaks a rule: the messages before it
+                    // are answered
+                    // first.
+                    super.onMessage((Q) InputStream.nullInputStream());
+                    return;
+                }
+                refused = true;
+                refusals.add(
+                        Refusals.Reason.INVALID_MESSAGE,
+                        call.getMethodDescriptor().getFullMethodName() + " from "
+                                + call.getAttributes().get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR) + ": " + why);
+                call.close(
+                        Status.INVALID_ARGUMENT.withDescription("the request is no message: " + why), new Metadata());
+            }
 
-      @Override
-      public void onHalfClose() {
-        if (!refused) {
-          super.onHalfClose();
-        }
-      }
-    };
-  }
+            @Override
+            public void onHalfClose() {
+                if (!refused) {
+                    super.onHalfClose();
+                }
+            }
+        };
+    }
 }

@@ -19,57 +19,57 @@ import org.jspecify.annotations.Nullable;
  * thread.
  */
 final class NodeLosses {
-  private final Map<String, Long> change = new HashMap<>();
-  private volatile Map<String, Long> sums = LossKinds.of(Losses.getDefaultInstance());
+    private final Map<String, Long> change = new HashMap<>();
+    private volatile Map<String, Long> sums = LossKinds.of(Losses.getDefaultInstance());
 
-  /** Sums the stored losses. */
-  NodeLosses(Connection connection) throws SQLException {
-    try (Statement statement = connection.createStatement();
-        ResultSet rows = statement.executeQuery("SELECT status FROM node")) {
-      while (rows.next()) {
-        add(rows.getBytes(1));
-      }
+    /** Sums the stored losses. */
+    NodeLosses(Connection connection) throws SQLException {
+        try (Statement statement = connection.createStatement();
+                ResultSet rows = statement.executeQuery("SELECT status FROM node")) {
+            while (rows.next()) {
+                add(rows.getBytes(1));
+            }
+        }
+        committed();
     }
-    committed();
-  }
 
-  /** Starts a transaction; discards the changes of a transaction that was not committed. */
-  void begin() {
-    change.clear();
-  }
-
-  /** @param status an AgentStatus that is added to the store */
-  void add(byte[] status) {
-    count(status, 1);
-  }
-
-  /** @param status an AgentStatus that is removed from the store; null for none */
-  void remove(byte @Nullable [] status) {
-    count(status, -1);
-  }
-
-  /** Applies the changes after the commit. */
-  void committed() {
-    Map<String, Long> now = new LinkedHashMap<>(sums);
-    change.forEach((kind, count) -> now.merge(kind, count, Long::sum));
-    change.clear();
-    sums = now;
-  }
-
-  /** The sum of each kind of loss, 0 included; for any thread. */
-  Map<String, Long> sums() {
-    return sums;
-  }
-
-  private void count(byte @Nullable [] status, int sign) {
-    if (status == null) {
-      return;
+    /** Starts a transaction; discards the changes of a transaction that was not committed. */
+    void begin() {
+        change.clear();
     }
-    try {
-      LossKinds.of(AgentStatus.parseFrom(status).getLosses())
-          .forEach((kind, count) -> change.merge(kind, sign * count, Long::sum));
-    } catch (InvalidProtocolBufferException damaged) {
-      // This status added nothing to the sums, so its removal subtracts nothing.
+
+    /** @param status an AgentStatus that is added to the store */
+    void add(byte[] status) {
+        count(status, 1);
     }
-  }
+
+    /** @param status an AgentStatus that is removed from the store; null for none */
+    void remove(byte @Nullable [] status) {
+        count(status, -1);
+    }
+
+    /** Applies the changes after the commit. */
+    void committed() {
+        Map<String, Long> now = new LinkedHashMap<>(sums);
+        change.forEach((kind, count) -> now.merge(kind, count, Long::sum));
+        change.clear();
+        sums = now;
+    }
+
+    /** The sum of each kind of loss, 0 included; for any thread. */
+    Map<String, Long> sums() {
+        return sums;
+    }
+
+    private void count(byte @Nullable [] status, int sign) {
+        if (status == null) {
+            return;
+        }
+        try {
+            LossKinds.of(AgentStatus.parseFrom(status).getLosses())
+                    .forEach((kind, count) -> change.merge(kind, sign * count, Long::sum));
+        } catch (InvalidProtocolBufferException damaged) {
+            // This status added nothing to the sums, so its removal subtracts nothing.
+        }
+    }
 }

@@ -17,92 +17,91 @@ import java.util.List;
  * except for the number of rows.
  */
 final class StoreCounts {
-  private final InstantSource clock;
-  private final Guard guard;
-  private final Counter stored;
-  private final Counter revised;
-  private final Counter repeated;
-  private final Histogram latency;
+    private final InstantSource clock;
+    private final Guard guard;
+    private final Counter stored;
+    private final Counter revised;
+    private final Counter repeated;
+    private final Histogram latency;
 
-  // Counts of the current batch.
-  private final List<OomKillEvent> fresh = new ArrayList<>();
-  private int revisions;
-  private int repetitions;
-  private int rows;
+    // Counts of the current batch.
+    private final List<OomKillEvent> fresh = new ArrayList<>();
+    private int revisions;
+    private int repetitions;
+    private int rows;
 
-  private volatile long addedRows;
+    private volatile long addedRows;
 
-  /** @param clock gives the time when an event is on the disk */
-  StoreCounts(PrometheusRegistry registry, InstantSource clock, Guard guard) {
-    this.clock = clock;
-    this.guard = guard;
-    stored =
-        counter("exit137_events_stored_total", "Events that were stored for the first time.")
-            .labelNames("recovered")
-            .register(registry);
-    stored.initLabelValues("false");
-    stored.initLabelValues("true");
-    revised =
-        counter("exit137_events_revised_total", "Events whose stored revision was replaced by a higher one.")
-            .register(registry);
-    repeated =
-        counter("exit137_events_repeated_total", "Events that came again in a revision that had been stored.")
-            .register(registry);
-    latency =
-        Histograms.latency(
-            registry, "exit137_store_latency_seconds",
-            "From the kernel's record of a kill until its event was stored, by two machines' clocks.");
-  }
-
-  private static Counter.Builder counter(String name, String help) {
-    return Counter.builder().name(name).help(help).withoutExemplars();
-  }
-
-  /** Starts a batch; discards the counts of a batch that was not committed. */
-  void begin() {
-    fresh.clear();
-    revisions = 0;
-    repetitions = 0;
-    rows = 0;
-  }
-
-  void onFresh(OomKillEvent event) {
-    fresh.add(event);
-    rows++;
-  }
-
-  /** @param removedRows 0 if retention has already removed the row of the revision before */
-  void onRevised(int removedRows) {
-    revisions++;
-    rows += 1 - removedRows;
-  }
-
-  void onRepeated() {
-    repetitions++;
-  }
-
-  /** Applies the counts after the commit; an exception here does not undo the batch. */
-  @SuppressWarnings("NonAtomicVolatileUpdate") // the writer's thread alone
-  void committed() {
-    addedRows += rows;
-    guard.run("store", this::count);
-  }
-
-  private void count() {
-    revised.inc(revisions);
-    repeated.inc(repetitions);
-    fresh.forEach(event -> stored.labelValues(Boolean.toString(event.getRecovered())).inc());
-    Instant now = clock.instant();
-    for (OomKillEvent event : fresh) {
-      if (!event.getRecovered() && event.hasTime()) {
-        Instant killed = Instant.EPOCH.plusNanos(EpochNanos.of(event.getTime()));
-        latency.observe(Math.max(0, Duration.between(killed, now).toMillis() / 1000.0));
-      }
+    /** @param clock gives the time when an event is on the disk */
+    StoreCounts(PrometheusRegistry registry, InstantSource clock, Guard guard) {
+        this.clock = clock;
+        this.guard = guard;
+        stored = counter("exit137_events_stored_total", "Events that were stored for the first time.")
+                .labelNames("recovered")
+                .register(registry);
+        stored.initLabelValues("false");
+        stored.initLabelValues("true");
+        revised = counter("exit137_events_revised_total", "Events whose stored revision was replaced by a higher one.")
+                .register(registry);
+        repeated = counter(
+                        "exit137_events_repeated_total", "Events that came again in a revision that had been stored.")
+                .register(registry);
+        latency = Histograms.latency(
+                registry,
+                "exit137_store_latency_seconds",
+                "From the kernel's record of a kill until its event was stored, by two machines' clocks.");
     }
-  }
 
-  /** Rows added since the start, minus the rows replaced; for any thread. */
-  long addedRows() {
-    return addedRows;
-  }
+    private static Counter.Builder counter(String name, String help) {
+        return Counter.builder().name(name).help(help).withoutExemplars();
+    }
+
+    /** Starts a batch; discards the counts of a batch that was not committed. */
+    void begin() {
+        fresh.clear();
+        revisions = 0;
+        repetitions = 0;
+        rows = 0;
+    }
+
+    void onFresh(OomKillEvent event) {
+        fresh.add(event);
+        rows++;
+    }
+
+    /** @param removedRows 0 if retention has already removed the row of the revision before */
+    void onRevised(int removedRows) {
+        revisions++;
+        rows += 1 - removedRows;
+    }
+
+    void onRepeated() {
+        repetitions++;
+    }
+
+    /** Applies the counts after the commit; an exception here does not undo the batch. */
+    @SuppressWarnings("NonAtomicVolatileUpdate") // the writer's thread alone
+    void committed() {
+        addedRows += rows;
+        guard.run("store", this::count);
+    }
+
+    private void count() {
+        revised.inc(revisions);
+        repeated.inc(repetitions);
+        fresh.forEach(event ->
+                stored.labelValues(Boolean.toString(event.getRecovered())).inc());
+        Instant now = clock.instant();
+        for (OomKillEvent event : fresh) {
+            if (!event.getRecovered() && event.hasTime()) {
+                Instant killed = Instant.EPOCH.plusNanos(EpochNanos.of(event.getTime()));
+                latency.observe(Math.max(0, Duration.between(killed, now).toMillis() / 1000.0));
+            }
+        }
+    }
+
+    /** Rows added since the start, minus the rows replaced; for any thread. */
+    long addedRows() {
+        return addedRows;
+    }
 }

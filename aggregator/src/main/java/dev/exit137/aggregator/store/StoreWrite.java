@@ -7,76 +7,77 @@ import java.util.List;
 
 /** A message of an agent that is to be stored. */
 public sealed interface StoreWrite {
-  /** Name of the node of the message. */
-  String node();
+    /** Name of the node of the message. */
+    String node();
 
-  /** When the aggregator received it. */
-  Instant receivedAt();
+    /** When the aggregator received it. */
+    Instant receivedAt();
 
-  /** Gets the outcome. */
-  Listener listener();
+    /** Gets the outcome. */
+    Listener listener();
 
-  /** Size on the wire, bytes. */
-  int bytes();
+    /** Size on the wire, bytes. */
+    int bytes();
 
-  /**
-   * An event to store, unless the store has it in this revision or a higher one.
-   *
-   * @param event only the fields that fill columns or are counted. The whole event takes several times the memory of
-   *     its bytes, so the other fields do not wait in the queue
-   * @param body the event's bytes, which are stored
-   */
-  record Event(OomKillEvent event, byte[] body, Instant receivedAt, Listener listener) implements StoreWrite {
-    /** Takes the whole event and keeps the needed fields. */
-    public Event {
-      OomKillEvent.Builder columns =
-          OomKillEvent.newBuilder()
-              .setEventId(event.getEventId())
-              .setRevision(event.getRevision())
-              .setRecovered(event.getRecovered())
-              .setNode(event.getNode())
-              .setScopeValue(event.getScopeValue())
-              .setOutcomeValue(event.getOutcomeValue())
-              .setContainer(event.getContainer())
-              .setUnit(event.getUnit())
-              .putAllComposeLabels(event.getComposeLabelsMap());
-      if (event.hasTime()) {
-        columns.setTime(event.getTime());
-      }
-      columns.getIncidentBuilder().setId(event.getIncident().getId()).setLimit(event.getIncident().getLimit());
-      event = columns.build();
+    /**
+     * An event to store, unless the store has it in this revision or a higher one.
+     *
+     * @param event only the fields that fill columns or are counted. The whole event takes several times the memory of
+     *     its bytes, so the other fields do not wait in the queue
+     * @param body the event's bytes, which are stored
+     */
+    record Event(OomKillEvent event, byte[] body, Instant receivedAt, Listener listener) implements StoreWrite {
+        /** Takes the whole event and keeps the needed fields. */
+        public Event {
+            OomKillEvent.Builder columns = OomKillEvent.newBuilder()
+                    .setEventId(event.getEventId())
+                    .setRevision(event.getRevision())
+                    .setRecovered(event.getRecovered())
+                    .setNode(event.getNode())
+                    .setScopeValue(event.getScopeValue())
+                    .setOutcomeValue(event.getOutcomeValue())
+                    .setContainer(event.getContainer())
+                    .setUnit(event.getUnit())
+                    .putAllComposeLabels(event.getComposeLabelsMap());
+            if (event.hasTime()) {
+                columns.setTime(event.getTime());
+            }
+            columns.getIncidentBuilder()
+                    .setId(event.getIncident().getId())
+                    .setLimit(event.getIncident().getLimit());
+            event = columns.build();
+        }
+
+        @Override
+        public String node() {
+            return event.getNode().getName();
+        }
+
+        @Override
+        public int bytes() {
+            return body.length;
+        }
     }
 
-    @Override
-    public String node() {
-      return event.getNode().getName();
+    /** A status that replaces the node's last one. */
+    record Status(AgentStatus status, Instant receivedAt, Listener listener) implements StoreWrite {
+        @Override
+        public String node() {
+            return status.getNode().getName();
+        }
+
+        @Override
+        public int bytes() {
+            return status.getSerializedSize();
+        }
     }
 
-    @Override
-    public int bytes() {
-      return body.length;
+    /** Called on the store's writer thread, so it must not block. */
+    interface Listener {
+        /** These writes, in the order of their submission, are on the disk. */
+        void committed(List<StoreWrite> writes);
+
+        /** None of these writes was stored. */
+        void failed(List<StoreWrite> writes, Exception cause);
     }
-  }
-
-  /** A status that replaces the node's last one. */
-  record Status(AgentStatus status, Instant receivedAt, Listener listener) implements StoreWrite {
-    @Override
-    public String node() {
-      return status.getNode().getName();
-    }
-
-    @Override
-    public int bytes() {
-      return status.getSerializedSize();
-    }
-  }
-
-  /** Called on the store's writer thread, so it must not block. */
-  interface Listener {
-    /** These writes, in the order of their submission, are on the disk. */
-    void committed(List<StoreWrite> writes);
-
-    /** None of these writes was stored. */
-    void failed(List<StoreWrite> writes, Exception cause);
-  }
 }

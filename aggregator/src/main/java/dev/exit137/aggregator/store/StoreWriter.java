@@ -20,165 +20,161 @@ import org.jspecify.annotations.Nullable;
  * much faster than single inserts. Used by the store's writer thread alone.
  */
 final class StoreWriter implements AutoCloseable {
-  private final Connection connection;
-  private final StoreCounts counts;
-  private final NodeLosses losses;
-  private final KnownIds known;
-  private final PreparedStatement deleteRow;
-  private final PreparedStatement insertEvent;
-  private final PreparedStatement seenNode;
-  private final PreparedStatement findStatus;
-  private final PreparedStatement setStatus;
+    private final Connection connection;
+    private final StoreCounts counts;
+    private final NodeLosses losses;
+    private final KnownIds known;
+    private final PreparedStatement deleteRow;
+    private final PreparedStatement insertEvent;
+    private final PreparedStatement seenNode;
+    private final PreparedStatement findStatus;
+    private final PreparedStatement setStatus;
 
-  // Hashes of the collected events.
-  private final Set<ByteBuffer> gathered = new HashSet<>();
-  private long lastRowId;
+    // Hashes of the collected events.
+    private final Set<ByteBuffer> gathered = new HashSet<>();
+    private long lastRowId;
 
-  StoreWriter(Connection connection, StoreCounts counts, NodeLosses losses) throws SQLException {
-    this.connection = connection;
-    this.counts = counts;
-    this.losses = losses;
-    known = new KnownIds(connection);
-    deleteRow = connection.prepareStatement("DELETE FROM event WHERE row_id = ?");
-    insertEvent =
-        connection.prepareStatement(
-            """
+    StoreWriter(Connection connection, StoreCounts counts, NodeLosses losses) throws SQLException {
+        this.connection = connection;
+        this.counts = counts;
+        this.losses = losses;
+        known = new KnownIds(connection);
+        deleteRow = connection.prepareStatement("DELETE FROM event WHERE row_id = ?");
+        insertEvent = connection.prepareStatement("""
             INSERT INTO event (event_id, node, revision, time_nanos, scope,
               namespace, pod_name, pod_uid, container_name, container_id, body, row_id,
               outcome, incident, recovered, limit_owner, unit, labels)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""");
-    seenNode =
-        connection.prepareStatement(
-            """
+        seenNode = connection.prepareStatement("""
             INSERT INTO node (name, last_seen_nanos) VALUES (?, ?)
             ON CONFLICT (name) DO UPDATE SET last_seen_nanos = excluded.last_seen_nanos""");
-    findStatus = connection.prepareStatement("SELECT status FROM node WHERE name = ?");
-    setStatus = connection.prepareStatement("UPDATE node SET status = ? WHERE name = ?");
-    lastRowId = StoreSchema.lastRowId(connection);
-  }
+        findStatus = connection.prepareStatement("SELECT status FROM node WHERE name = ?");
+        setStatus = connection.prepareStatement("UPDATE node SET status = ? WHERE name = ?");
+        lastRowId = StoreSchema.lastRowId(connection);
+    }
 
-  /**
-   * Writes the whole batch or nothing.
-   *
-   * @return the highest row id ever assigned
-   */
-  long write(List<StoreWrite> batch) throws SQLException {
-    counts.begin();
-    losses.begin();
-    forgetGathered();
-    lastRowId = Transaction.write(connection, () -> {
-      seen(batch);
-      long rowId = lastRowId;
-      for (StoreWrite write : batch) {
-        switch (write) {
-          case StoreWrite.Event event -> rowId = store(event, rowId);
-          case StoreWrite.Status status -> setStatus(status);
+    /**
+     * Writes the whole batch or nothing.
+     *
+     * @return the highest row id ever assigned
+     */
+    long write(List<StoreWrite> batch) throws SQLException {
+        counts.begin();
+        losses.begin();
+        forgetGathered();
+        lastRowId = Transaction.write(connection, () -> {
+            seen(batch);
+            long rowId = lastRowId;
+            for (StoreWrite write : batch) {
+                switch (write) {
+                    case StoreWrite.Event event -> rowId = store(event, rowId);
+                    case StoreWrite.Status status -> setStatus(status);
+                }
+            }
+            flush();
+            return rowId;
+        });
+        losses.committed();
+        counts.committed();
+        return lastRowId;
+    }
+
+    @Override
+    public void close() throws SQLException {
+        connection.close();
+    }
+
+    /** Discards the collected rows of a failed transaction. */
+    private void forgetGathered() throws SQLException {
+        seenNode.clearBatch();
+        insertEvent.clearBatch();
+        known.clear();
+        gathered.clear();
+    }
+
+    private void flush() throws SQLException {
+        insertEvent.executeBatch();
+        known.flush();
+        gathered.clear();
+    }
+
+    private void seen(List<StoreWrite> batch) throws SQLException {
+        Map<String, StoreWrite> lastOfNode = new HashMap<>();
+        for (StoreWrite write : batch) {
+            lastOfNode.put(write.node(), write);
         }
-      }
-      flush();
-      return rowId;
-    });
-    losses.committed();
-    counts.committed();
-    return lastRowId;
-  }
-
-  @Override
-  public void close() throws SQLException {
-    connection.close();
-  }
-
-  /** Discards the collected rows of a failed transaction. */
-  private void forgetGathered() throws SQLException {
-    seenNode.clearBatch();
-    insertEvent.clearBatch();
-    known.clear();
-    gathered.clear();
-  }
-
-  private void flush() throws SQLException {
-    insertEvent.executeBatch();
-    known.flush();
-    gathered.clear();
-  }
-
-  private void seen(List<StoreWrite> batch) throws SQLException {
-    Map<String, StoreWrite> lastOfNode = new HashMap<>();
-    for (StoreWrite write : batch) {
-      lastOfNode.put(write.node(), write);
+        for (StoreWrite last : lastOfNode.values()) {
+            seenNode.setString(1, last.node());
+            seenNode.setLong(2, EpochNanos.of(last.receivedAt()));
+            seenNode.addBatch();
+        }
+        seenNode.executeBatch();
     }
-    for (StoreWrite last : lastOfNode.values()) {
-      seenNode.setString(1, last.node());
-      seenNode.setLong(2, EpochNanos.of(last.receivedAt()));
-      seenNode.addBatch();
-    }
-    seenNode.executeBatch();
-  }
 
-  private void setStatus(StoreWrite.Status status) throws SQLException {
-    findStatus.setString(1, status.node());
-    try (ResultSet before = findStatus.executeQuery()) {
-      losses.remove(before.next() ? before.getBytes(1) : null);
+    private void setStatus(StoreWrite.Status status) throws SQLException {
+        findStatus.setString(1, status.node());
+        try (ResultSet before = findStatus.executeQuery()) {
+            losses.remove(before.next() ? before.getBytes(1) : null);
+        }
+        byte[] now = status.status().toByteArray();
+        setStatus.setBytes(1, now);
+        setStatus.setString(2, status.node());
+        setStatus.executeUpdate();
+        losses.add(now);
     }
-    byte[] now = status.status().toByteArray();
-    setStatus.setBytes(1, now);
-    setStatus.setString(2, status.node());
-    setStatus.executeUpdate();
-    losses.add(now);
-  }
 
-  /**
-   * Stores the event if it is new.
-   *
-   * @param lastRowId the highest row id before it
-   * @return the highest row id after it
-   */
-  private long store(StoreWrite.Event write, long lastRowId) throws SQLException {
-    OomKillEvent event = write.event();
-    long revision = Integer.toUnsignedLong(event.getRevision());
-    byte[] id = known.hash(event.getEventId(), write.node());
-    if (gathered.contains(ByteBuffer.wrap(id))) {
-      flush();
+    /**
+     * Stores the event if it is new.
+     *
+     * @param lastRowId the highest row id before it
+     * @return the highest row id after it
+     */
+    private long store(StoreWrite.Event write, long lastRowId) throws SQLException {
+        OomKillEvent event = write.event();
+        long revision = Integer.toUnsignedLong(event.getRevision());
+        byte[] id = known.hash(event.getEventId(), write.node());
+        if (gathered.contains(ByteBuffer.wrap(id))) {
+            flush();
+        }
+        KnownIds.Known before = known.find(id);
+        if (before.revision() >= revision) {
+            counts.onRepeated();
+            return lastRowId;
+        }
+        if (before.rowId() == 0) {
+            counts.onFresh(event);
+        } else {
+            deleteRow.setLong(1, before.rowId());
+            counts.onRevised(deleteRow.executeUpdate());
+        }
+        long rowId = lastRowId + 1;
+        insert(write, rowId);
+        known.put(id, rowId, revision);
+        gathered.add(ByteBuffer.wrap(id));
+        return rowId;
     }
-    KnownIds.Known before = known.find(id);
-    if (before.revision() >= revision) {
-      counts.onRepeated();
-      return lastRowId;
-    }
-    if (before.rowId() == 0) {
-      counts.onFresh(event);
-    } else {
-      deleteRow.setLong(1, before.rowId());
-      counts.onRevised(deleteRow.executeUpdate());
-    }
-    long rowId = lastRowId + 1;
-    insert(write, rowId);
-    known.put(id, rowId, revision);
-    gathered.add(ByteBuffer.wrap(id));
-    return rowId;
-  }
 
-  private void insert(StoreWrite.Event write, long rowId) throws SQLException {
-    OomKillEvent event = write.event();
-    Container container = event.getContainer();
-    Pod pod = container.getPod();
-    insertEvent.setString(1, event.getEventId());
-    insertEvent.setString(2, event.getNode().getName());
-    insertEvent.setLong(3, Integer.toUnsignedLong(event.getRevision()));
-    insertEvent.setObject(4, event.hasTime() ? EpochNanos.of(event.getTime()) : null);
-    insertEvent.setInt(5, event.getScopeValue());
-    insertEvent.setString(6, nullIfEmpty(pod.getNamespace()));
-    insertEvent.setString(7, nullIfEmpty(pod.getName()));
-    insertEvent.setString(8, nullIfEmpty(pod.getUid()));
-    insertEvent.setString(9, nullIfEmpty(container.getName()));
-    insertEvent.setString(10, nullIfEmpty(container.getId()));
-    insertEvent.setBytes(11, write.body());
-    insertEvent.setLong(12, rowId);
-    SummaryColumns.bind(insertEvent, 13, event);
-    insertEvent.addBatch();
-  }
+    private void insert(StoreWrite.Event write, long rowId) throws SQLException {
+        OomKillEvent event = write.event();
+        Container container = event.getContainer();
+        Pod pod = container.getPod();
+        insertEvent.setString(1, event.getEventId());
+        insertEvent.setString(2, event.getNode().getName());
+        insertEvent.setLong(3, Integer.toUnsignedLong(event.getRevision()));
+        insertEvent.setObject(4, event.hasTime() ? EpochNanos.of(event.getTime()) : null);
+        insertEvent.setInt(5, event.getScopeValue());
+        insertEvent.setString(6, nullIfEmpty(pod.getNamespace()));
+        insertEvent.setString(7, nullIfEmpty(pod.getName()));
+        insertEvent.setString(8, nullIfEmpty(pod.getUid()));
+        insertEvent.setString(9, nullIfEmpty(container.getName()));
+        insertEvent.setString(10, nullIfEmpty(container.getId()));
+        insertEvent.setBytes(11, write.body());
+        insertEvent.setLong(12, rowId);
+        SummaryColumns.bind(insertEvent, 13, event);
+        insertEvent.addBatch();
+    }
 
-  private static @Nullable String nullIfEmpty(String value) {
-    return value.isEmpty() ? null : value;
-  }
+    private static @Nullable String nullIfEmpty(String value) {
+        return value.isEmpty() ? null : value;
+    }
 }

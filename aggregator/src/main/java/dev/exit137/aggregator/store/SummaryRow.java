@@ -22,43 +22,43 @@ import org.jspecify.annotations.Nullable;
  * @param key what the events have in common, in the query's order, unknown values being empty; only of a group
  */
 public record SummaryRow(
-    int rank,
-    boolean inSpan,
-    @Nullable Long spanNanos,
-    long groups,
-    long kills,
-    long ooms,
-    long events,
-    long recovered,
-    @Nullable Long firstNanos,
-    @Nullable Long lastNanos,
-    List<String> key) {
-  private static final int COLUMNS_BEFORE_KEY = 10;
+        int rank,
+        boolean inSpan,
+        @Nullable Long spanNanos,
+        long groups,
+        long kills,
+        long ooms,
+        long events,
+        long recovered,
+        @Nullable Long firstNanos,
+        @Nullable Long lastNanos,
+        List<String> key) {
+    private static final int COLUMNS_BEFORE_KEY = 10;
 
-  static SummaryRow of(ResultSet row, SummaryQuery query) throws SQLException {
-    int rank = row.getInt("shown");
-    List<String> key = new ArrayList<>();
-    if (rank > 0 && rank <= query.maxGroups()) {
-      for (int i = 1; i <= query.keys(); i++) {
-        key.add(row.getString(COLUMNS_BEFORE_KEY + i));
-      }
+    static SummaryRow of(ResultSet row, SummaryQuery query) throws SQLException {
+        int rank = row.getInt("shown");
+        List<String> key = new ArrayList<>();
+        if (rank > 0 && rank <= query.maxGroups()) {
+            for (int i = 1; i <= query.keys(); i++) {
+                key.add(row.getString(COLUMNS_BEFORE_KEY + i));
+            }
+        }
+        return new SummaryRow(
+                rank,
+                row.getBoolean("in_span"),
+                nanos(row, "bucket"),
+                row.getLong("groups"),
+                row.getLong("kills"),
+                row.getLong("ooms"),
+                row.getLong("events"),
+                row.getLong("recovered"),
+                nanos(row, "first_nanos"),
+                nanos(row, "last_nanos"),
+                key);
     }
-    return new SummaryRow(
-        rank,
-        row.getBoolean("in_span"),
-        nanos(row, "bucket"),
-        row.getLong("groups"),
-        row.getLong("kills"),
-        row.getLong("ooms"),
-        row.getLong("events"),
-        row.getLong("recovered"),
-        nanos(row, "first_nanos"),
-        nanos(row, "last_nanos"),
-        key);
-  }
 
-  private static @Nullable Long nanos(ResultSet row, String column) throws SQLException {
-    long value = row.getLong(column);
-    return row.wasNull() ? null : value;
-  }
+    private static @Nullable Long nanos(ResultSet row, String column) throws SQLException {
+        long value = row.getLong(column);
+        return row.wasNull() ? null : value;
+    }
 }

@@ -15,28 +15,30 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 class ReadersTest {
-  @TempDir private Path dataDir;
+    @TempDir
+    private Path dataDir;
 
-  @Test
-  @Timeout(120)
-  void aCallThatFindsEveryConnectionTakenFailsAfterAWhileAndALaterOneReads() throws Exception {
-    Path file = dataDir.resolve("events.db");
-    StoreSchema.openWriter(file).close();
-    try (Readers readers = new Readers(file, new WriteState(new Guard()), Duration.ofMillis(10))) {
-      assertThatThrownBy(() -> readWithin(readers, new ArrayDeque<>()))
-          .isInstanceOf(SQLException.class)
-          .hasMessageContaining("other calls have held every connection")
-          .hasMessageEndingWith("try again later");
+    @Test
+    @Timeout(120)
+    void aCallThatFindsEveryConnectionTakenFailsAfterAWhileAndALaterOneReads() throws Exception {
+        Path file = dataDir.resolve("events.db");
+        StoreSchema.openWriter(file).close();
+        try (Readers readers = new Readers(file, new WriteState(new Guard()), Duration.ofMillis(10))) {
+            assertThatThrownBy(() -> readWithin(readers, new ArrayDeque<>()))
+                    .isInstanceOf(SQLException.class)
+                    .hasMessageContaining("other calls have held every connection")
+                    .hasMessageEndingWith("try again later");
 
-      assertThat(readers.<String, RuntimeException>read(connection -> "read")).isEqualTo("read");
+            assertThat(readers.<String, RuntimeException>read(connection -> "read"))
+                    .isEqualTo("read");
+        }
     }
-  }
 
-  /** Takes one connection within the other, until there are no more. */
-  private static int readWithin(Readers readers, Deque<Connection> taken) throws SQLException {
-    return readers.<Integer, RuntimeException>read(connection -> {
-      taken.push(connection);
-      return readWithin(readers, taken);
-    });
-  }
+    /** Takes one connection within the other, until there are no more. */
+    private static int readWithin(Readers readers, Deque<Connection> taken) throws SQLException {
+        return readers.<Integer, RuntimeException>read(connection -> {
+            taken.push(connection);
+            return readWithin(readers, taken);
+        });
+    }
 }

@@ -24,82 +24,87 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class StoreWriterTest {
-  @TempDir private Path dataDir;
-  private Connection connection;
-  private final PrometheusRegistry metrics = new PrometheusRegistry();
-  private StoreCounts counts;
-  private StoreWriter writer;
+    @TempDir
+    private Path dataDir;
 
-  @BeforeEach
-  void open() throws SQLException, IOException {
-    connection = StoreSchema.openWriter(dataDir.resolve("events.db"));
-    counts = new StoreCounts(metrics, InstantSource.system(), new Guard());
-    writer = new StoreWriter(connection, counts, new NodeLosses(connection));
-  }
+    private Connection connection;
+    private final PrometheusRegistry metrics = new PrometheusRegistry();
+    private StoreCounts counts;
+    private StoreWriter writer;
 
-  @AfterEach
-  void close() throws SQLException {
-    connection.close();
-  }
-
-  @Test
-  void anEventThatComesThriceInOneBatchIsStoredOnceInItsNewestRevision() throws SQLException {
-    long lastRowId = writer.write(List.of(event("a", 1), event("a", 1), event("b", 1), event("a", 2), event("a", 1)));
-
-    assertThat(stored()).containsExactly("2 b 1", "3 a 2");
-    assertThat(lastRowId).isEqualTo(3);
-    assertThat(counts.addedRows()).isEqualTo(2);
-    assertThat(counted()).containsExactly("events_repeated 2.0", "events_revised 1.0", "events_stored 2.0");
-  }
-
-  @Test
-  void anEventOfABatchThatCouldNotBeStoredIsStillNewInTheNext() throws SQLException {
-    run("CREATE TRIGGER refuse BEFORE INSERT ON event WHEN NEW.event_id = 'b' BEGIN SELECT RAISE(ABORT, 'no'); END");
-    assertThatThrownBy(() -> writer.write(List.of(event("a", 1), event("b", 1)))).isInstanceOf(SQLException.class);
-    run("DROP TRIGGER refuse");
-
-    long lastRowId = writer.write(List.of(event("a", 1)));
-
-    assertThat(stored()).containsExactly("1 a 1");
-    assertThat(lastRowId).isEqualTo(1);
-    assertThat(counts.addedRows()).as("what failed counts nothing").isEqualTo(1);
-    assertThat(counted()).containsExactly("events_stored 1.0");
-  }
-
-  private List<String> counted() {
-    return metrics.scrape().stream()
-        .flatMap(metric -> metric.getDataPoints().stream()
-            .filter(CounterDataPointSnapshot.class::isInstance)
-            .map(point -> ((CounterDataPointSnapshot) point).getValue())
-            .filter(value -> value > 0)
-            .map(value -> metric.getMetadata().getName().replace("exit137_", "") + " " + value))
-        .toList();
-  }
-
-  private void run(String sql) throws SQLException {
-    try (Statement statement = connection.createStatement()) {
-      statement.execute(sql);
+    @BeforeEach
+    void open() throws SQLException, IOException {
+        connection = StoreSchema.openWriter(dataDir.resolve("events.db"));
+        counts = new StoreCounts(metrics, InstantSource.system(), new Guard());
+        writer = new StoreWriter(connection, counts, new NodeLosses(connection));
     }
-  }
 
-  private List<String> stored() throws SQLException {
-    List<String> events = new ArrayList<>();
-    try (Statement statement = connection.createStatement();
-        ResultSet rows = statement.executeQuery("SELECT row_id, event_id, revision FROM event ORDER BY row_id")) {
-      while (rows.next()) {
-        events.add(rows.getLong(1) + " " + rows.getString(2) + " " + rows.getLong(3));
-      }
+    @AfterEach
+    void close() throws SQLException {
+        connection.close();
     }
-    return events;
-  }
 
-  private static StoreWrite event(String id, int revision) {
-    OomKillEvent event =
-        OomKillEvent.newBuilder()
-            .setEventId(id)
-            .setRevision(revision)
-            .setNode(Node.newBuilder().setName("node-a"))
-            .build();
-    return new StoreWrite.Event(event, event.toByteArray(), Instant.EPOCH, null);
-  }
+    @Test
+    void anEventThatComesThriceInOneBatchIsStoredOnceInItsNewestRevision() throws SQLException {
+        long lastRowId =
+                writer.write(List.of(event("a", 1), event("a", 1), event("b", 1), event("a", 2), event("a", 1)));
+
+        assertThat(stored()).containsExactly("2 b 1", "3 a 2");
+        assertThat(lastRowId).isEqualTo(3);
+        assertThat(counts.addedRows()).isEqualTo(2);
+        assertThat(counted()).containsExactly("events_repeated 2.0", "events_revised 1.0", "events_stored 2.0");
+    }
+
+    @Test
+    void anEventOfABatchThatCouldNotBeStoredIsStillNewInTheNext() throws SQLException {
+        run(
+                "CREATE TRIGGER refuse BEFORE INSERT ON event WHEN NEW.event_id = 'b' BEGIN SELECT RAISE(ABORT, 'no'); END");
+        assertThatThrownBy(() -> writer.write(List.of(event("a", 1), event("b", 1))))
+                .isInstanceOf(SQLException.class);
+        run("DROP TRIGGER refuse");
+
+        long lastRowId = writer.write(List.of(event("a", 1)));
+
+        assertThat(stored()).containsExactly("1 a 1");
+        assertThat(lastRowId).isEqualTo(1);
+        assertThat(counts.addedRows()).as("what failed counts nothing").isEqualTo(1);
+        assertThat(counted()).containsExactly("events_stored 1.0");
+    }
+
+    private List<String> counted() {
+        return metrics.scrape().stream()
+                .flatMap(metric -> metric.getDataPoints().stream()
+                        .filter(CounterDataPointSnapshot.class::isInstance)
+                        .map(point -> ((CounterDataPointSnapshot) point).getValue())
+                        .filter(value -> value > 0)
+                        .map(value -> metric.getMetadata().getName().replace("exit137_", "") + " " + value))
+                .toList();
+    }
+
+    private void run(String sql) throws SQLException {
+        try (Statement statement = connection.createStatement()) {
+            statement.execute(sql);
+        }
+    }
+
+    private List<String> stored() throws SQLException {
+        List<String> events = new ArrayList<>();
+        try (Statement statement = connection.createStatement();
+                ResultSet rows =
+                        statement.executeQuery("SELECT row_id, event_id, revision FROM event ORDER BY row_id")) {
+            while (rows.next()) {
+                events.add(rows.getLong(1) + " " + rows.getString(2) + " " + rows.getLong(3));
+            }
+        }
+        return events;
+    }
+
+    private static StoreWrite event(String id, int revision) {
+        OomKillEvent event = OomKillEvent.newBuilder()
+                .setEventId(id)
+                .setRevision(revision)
+                .setNode(Node.newBuilder().setName("node-a"))
+                .build();
+        return new StoreWrite.Event(event, event.toByteArray(), Instant.EPOCH, null);
+    }
 }

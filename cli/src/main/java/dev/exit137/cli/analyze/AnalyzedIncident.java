@@ -14,8 +14,8 @@ import java.util.List;
  * @param reportsSuppressed number of OOM reports that the kernel left out before this one, as it says (rate limit)
  */
 public record AnalyzedIncident(
-    List<OomKillEvent> events, String printedTime, long firstLine, long lastLine, long reportsSuppressed) {
-  public AnalyzedIncident {
-    events = List.copyOf(events);
-  }
+        List<OomKillEvent> events, String printedTime, long firstLine, long lastLine, long reportsSuppressed) {
+    public AnalyzedIncident {
+        events = List.copyOf(events);
+    }
 }

@@ -14,20 +14,21 @@ import java.nio.charset.StandardCharsets;
  * </pre>
  */
 final class KernelRelease {
-  private static final byte[] TAINTED = ascii("ainted");
-  private static final byte[] BUILD = ascii(" #");
+    private static final byte[] TAINTED = ascii("ainted");
+    private static final byte[] BUILD = ascii(" #");
 
-  private KernelRelease() {}
+    private KernelRelease() {}
 
-  /** The release in the line; empty if there is none. */
-  static String of(byte[] line, int from, int to) {
-    int tainted = Bytes.find(line, from, to, TAINTED);
-    int end = tainted < 0 ? -1 : Bytes.find(line, tainted, to, BUILD);
-    int start = end;
-    while (start > tainted && line[start - 1] != ' ') {
-      start--;
+    /** The release in the line; empty if there is none. */
+    static String of(byte[] line, int from, int to) {
+        int tainted = Bytes.find(line, from, to, TAINTED);
+        int end = tainted < 0 ? -1 : Bytes.find(line, tainted, to, BUILD);
+        int start = end;
+        while (start > tainted && line[start - 1] != ' ') {
+            start--;
+        }
+        boolean isRelease =
+                end > start && Bytes.isDigit(line[start]) && Bytes.find(line, start, end, new byte[] {'.'}) > 0;
+        return isRelease ? new String(line, start, end - start, StandardCharsets.UTF_8) : "";
     }
-    boolean isRelease = end > start && Bytes.isDigit(line[start]) && Bytes.find(line, start, end, new byte[] {'.'}) > 0;
-    return isRelease ? new String(line, start, end - start, StandardCharsets.UTF_8) : "";
-  }
 }

@@ -25,192 +25,193 @@ import org.jspecify.annotations.Nullable;
  * before the kill. The agent must report a kill at once; this class delivers an incident at its end.
  */
 final class OpenReport implements IncidentAssembler.Sink {
-  /** Number of other lines (stacks, registers, other drivers) that may be inside a report before it ends. */
-  private static final int MAX_OTHER_LINES = 500;
+    /** Number of other lines (stacks, registers, other drivers) that may be inside a report before it ends. */
+    private static final int MAX_OTHER_LINES = 500;
 
-  private static final int MAX_KILLS = 1024;
-  private static final EventFactory EVENTS = new EventFactory(Node.getDefaultInstance(), EventIds.ofLog());
-  private static final byte[] ALLOCATION_FAILURE = Bytes.ascii(": page allocation failure");
+    private static final int MAX_KILLS = 1024;
+    private static final EventFactory EVENTS = new EventFactory(Node.getDefaultInstance(), EventIds.ofLog());
+    private static final byte[] ALLOCATION_FAILURE = Bytes.ascii(": page allocation failure");
 
-  private final Consumer<AnalyzedIncident> incidents;
-  private final long source;
-  private final IncidentAssembler assembler = new IncidentAssembler(this);
-  private final LogClock clock = new LogClock();
-  private final List<OomKillEvent.Builder> events = new ArrayList<>();
+    private final Consumer<AnalyzedIncident> incidents;
+    private final long source;
+    private final IncidentAssembler assembler = new IncidentAssembler(this);
+    private final LogClock clock = new LogClock();
+    private final List<OomKillEvent.Builder> events = new ArrayList<>();
 
-  /** Blocks of the current report; after a kill, those of the open incident. */
-  private @Nullable DumpParser blocks;
-  private @Nullable DumpParser blocksOfIncident;
-  private long wantedUntil;
-  private long othersUntil;
+    /** Blocks of the current report; after a kill, those of the open incident. */
+    private @Nullable DumpParser blocks;
 
-  /** The current line. */
-  private LogLine line = new LogLine();
-  private OomLine.Kind kind = OomLine.Kind.NONE;
-  private long suppressedBefore;
+    private @Nullable DumpParser blocksOfIncident;
+    private long wantedUntil;
+    private long othersUntil;
 
-  /** Fields of the open incident. */
-  private long firstNumber;
-  private long lastNumber;
-  private long suppressed;
-  private String printedTime = "";
-  private String host = "";
-  private String kernelRelease = "";
-  private EventFactory.Times firstTimes = line.times();
+    /** The current line. */
+    private LogLine line = new LogLine();
 
-  OpenReport(Consumer<AnalyzedIncident> incidents, long source) {
-    this.incidents = incidents;
-    this.source = source;
-  }
+    private OomLine.Kind kind = OomLine.Kind.NONE;
+    private long suppressedBefore;
 
-  /** The number of the source of these lines. */
-  long source() {
-    return source;
-  }
+    /** Fields of the open incident. */
+    private long firstNumber;
 
-  /** Whether the line with that number is wanted, whatever its content, because it may be part of a block. */
-  boolean wants(long number) {
-    return number <= wantedUntil;
-  }
+    private long lastNumber;
+    private long suppressed;
+    private String printedTime = "";
+    private String host = "";
+    private String kernelRelease = "";
+    private EventFactory.Times firstTimes = line.times();
 
-  /** Ends the source: delivers the open incident. */
-  void close() {
-    assembler.close();
-  }
-
-  /** Ends an incident without a line for long, so that it is reported while the log is still being read. */
-  void closeIfQuiet(long number) {
-    if (number - lastNumber > MAX_OTHER_LINES && !wants(number)) {
-      assembler.close();
+    OpenReport(Consumer<AnalyzedIncident> incidents, long source) {
+        this.incidents = incidents;
+        this.source = source;
     }
-  }
 
-  /**
-   * A line that the kill-path parser knows.
-   *
-   * @param hash of the line
-   * @param suppressedBefore number of reports that the kernel left out before this line, as it says
-   */
-  void onReportLine(OomLine parsed, LogLine line, long hash, long suppressedBefore) {
-    if (!clock.isWithinReport(line)) {
-      assembler.close();
+    /** The number of the source of these lines. */
+    long source() {
+        return source;
     }
-    this.line = line;
-    this.suppressedBefore = suppressedBefore;
-    kind = parsed.kind();
-    assembler.onLine(parsed, hash, clock.advance(line));
-    if (!assembler.isOpen()) {
-      return;
-    }
-    lastNumber = line.number();
-    KernelText text = line.text();
-    if (assembler.isInHead()) {
-      blocks().onLine(text.line(), text.from(), text.to()); // the cgroup's lines are of both
-    }
-    if (kind == OomLine.Kind.TRIGGER_CPU && assembler.incident().triggerPid() == parsed.pid()) {
-      kernelRelease = KernelRelease.of(text.line(), text.from(), text.to());
-    }
-    wantedUntil = assembler.isInHead() ? line.number() + MAX_OTHER_LINES : 0;
-    if (events.size() == MAX_KILLS) {
-      assembler.close();
-    }
-  }
 
-  /** Handles any other line, which may be part of a block or not. */
-  void onOtherLine(LogLine line) {
-    KernelText text = line.text();
-    if (!assembler.isInHead()) {
-      if (Bytes.find(text.line(), text.from(), text.to(), ALLOCATION_FAILURE) >= 0) {
-        // It shows the node's memory, too.
-        othersUntil = line.number() + MAX_OTHER_LINES;
-        blocks = null;
-      }
-      if (line.number() <= othersUntil) {
-        return;
-      }
+    /** Whether the line with that number is wanted, whatever its content, because it may be part of a block. */
+    boolean wants(long number) {
+        return number <= wantedUntil;
     }
-    if (blocks().onLine(text.line(), text.from(), text.to())) {
-      wantedUntil = line.number() + MAX_OTHER_LINES;
-      clock.advance(line);
+
+    /** Ends the source: delivers the open incident. */
+    void close() {
+        assembler.close();
     }
-  }
 
-  private DumpParser blocks() {
-    if (blocks == null) {
-      blocks = new DumpParser();
+    /** Ends an incident without a line for long, so that it is reported while the log is still being read. */
+    void closeIfQuiet(long number) {
+        if (number - lastNumber > MAX_OTHER_LINES && !wants(number)) {
+            assembler.close();
+        }
     }
-    return blocks;
-  }
 
-  @Override
-  public void onBegun(OomIncident incident) {
-    firstNumber = line.number();
-    firstTimes = line.times();
-    printedTime = line.printedTime();
-    host = line.text().host();
-    suppressed = suppressedBefore;
-    kernelRelease = "";
-    if (kind == OomLine.Kind.INVOKED) {
-      blocks = null;
+    /**
+     * A line that the kill-path parser knows.
+     *
+     * @param hash of the line
+     * @param suppressedBefore number of reports that the kernel left out before this line, as it says
+     */
+    void onReportLine(OomLine parsed, LogLine line, long hash, long suppressedBefore) {
+        if (!clock.isWithinReport(line)) {
+            assembler.close();
+        }
+        this.line = line;
+        this.suppressedBefore = suppressedBefore;
+        kind = parsed.kind();
+        assembler.onLine(parsed, hash, clock.advance(line));
+        if (!assembler.isOpen()) {
+            return;
+        }
+        lastNumber = line.number();
+        KernelText text = line.text();
+        if (assembler.isInHead()) {
+            blocks().onLine(text.line(), text.from(), text.to()); // the cgroup's lines are of both
+        }
+        if (kind == OomLine.Kind.TRIGGER_CPU && assembler.incident().triggerPid() == parsed.pid()) {
+            kernelRelease = KernelRelease.of(text.line(), text.from(), text.to());
+        }
+        wantedUntil = assembler.isInHead() ? line.number() + MAX_OTHER_LINES : 0;
+        if (events.size() == MAX_KILLS) {
+            assembler.close();
+        }
     }
-  }
 
-  @Override
-  public boolean isGroupMember(OomIncident incident, OomLine killed, long sequence, long timestampMicros) {
-    return true;
-  }
-
-  @Override
-  public void onKill(OomIncident incident, OomLine killed, long sequence, long timestampMicros) {
-    if (events.isEmpty()) {
-      blocksOfIncident = blocks;
-      blocks = null;
+    /** Handles any other line, which may be part of a block or not. */
+    void onOtherLine(LogLine line) {
+        KernelText text = line.text();
+        if (!assembler.isInHead()) {
+            if (Bytes.find(text.line(), text.from(), text.to(), ALLOCATION_FAILURE) >= 0) {
+                // It shows the node's memory, too.
+                othersUntil = line.number() + MAX_OTHER_LINES;
+                blocks = null;
+            }
+            if (line.number() <= othersUntil) {
+                return;
+            }
+        }
+        if (blocks().onLine(text.line(), text.from(), text.to())) {
+            wantedUntil = line.number() + MAX_OTHER_LINES;
+            clock.advance(line);
+        }
     }
-    Attribution attribution = Attribution.ofSummary(incident, killed);
-    events.add(
-        EVENTS.kill(incident, killed, sequence, attribution, EventFactory.limit(incident), line.times()));
-  }
 
-  @Override
-  public void onRepeatedKill(OomIncident incident, OomLine killed, long sequence, long timestampMicros) {
-    // The incident counts it.
-  }
-
-  @Override
-  public void onClosed(OomIncident incident) {
-    if (events.isEmpty()) {
-      blocksOfIncident = blocks;
-      blocks = null;
-      events.add(EVENTS.withoutKill(incident, EventFactory.limit(incident), firstTimes));
+    private DumpParser blocks() {
+        if (blocks == null) {
+            blocks = new DumpParser();
+        }
+        return blocks;
     }
-    Incident told = told(incident);
-    List<OomKillEvent> whole = events.stream().map(event -> complete(event, told)).toList();
-    events.clear();
-    blocksOfIncident = null;
-    incidents.accept(
-        new AnalyzedIncident(whole, printedTime, firstNumber, lastNumber, suppressed));
-  }
 
-  /** The data that only the end of the report has, once for all events of the incident. */
-  private Incident told(OomIncident incident) {
-    var told = Incident.newBuilder();
-    if (blocksOfIncident != null) {
-      blocksOfIncident.addTo(told, events.getFirst().getVictim());
+    @Override
+    public void onBegun(OomIncident incident) {
+        firstNumber = line.number();
+        firstTimes = line.times();
+        printedTime = line.printedTime();
+        host = line.text().host();
+        suppressed = suppressedBefore;
+        kernelRelease = "";
+        if (kind == OomLine.Kind.INVOKED) {
+            blocks = null;
+        }
     }
-    return told
-        .setGroupKill(incident.isGroupKill())
-        .setKillsSoFar(incident.kills())
-        .setRepeatedKillRecords(incident.repeatedKillRecords())
-        .build();
-  }
 
-  private OomKillEvent complete(OomKillEvent.Builder event, Incident told) {
-    EventFactory.addBlocks(event, told);
-    event.getNodeBuilder().setName(host).setKernelRelease(kernelRelease);
-    CgroupPath.describe(event);
-    NodeMemory memory = event.getIncident().getNodeMemory();
-    MemoryRequest.estimate(event, memory.getRamBytes() - memory.getReservedBytes());
-    Explainer.explain(event);
-    return event.build();
-  }
+    @Override
+    public boolean isGroupMember(OomIncident incident, OomLine killed, long sequence, long timestampMicros) {
+        return true;
+    }
+
+    @Override
+    public void onKill(OomIncident incident, OomLine killed, long sequence, long timestampMicros) {
+        if (events.isEmpty()) {
+            blocksOfIncident = blocks;
+            blocks = null;
+        }
+        Attribution attribution = Attribution.ofSummary(incident, killed);
+        events.add(EVENTS.kill(incident, killed, sequence, attribution, EventFactory.limit(incident), line.times()));
+    }
+
+    @Override
+    public void onRepeatedKill(OomIncident incident, OomLine killed, long sequence, long timestampMicros) {
+        // The incident counts it.
+    }
+
+    @Override
+    public void onClosed(OomIncident incident) {
+        if (events.isEmpty()) {
+            blocksOfIncident = blocks;
+            blocks = null;
+            events.add(EVENTS.withoutKill(incident, EventFactory.limit(incident), firstTimes));
+        }
+        Incident told = told(incident);
+        List<OomKillEvent> whole =
+                events.stream().map(event -> complete(event, told)).toList();
+        events.clear();
+        blocksOfIncident = null;
+        incidents.accept(new AnalyzedIncident(whole, printedTime, firstNumber, lastNumber, suppressed));
+    }
+
+    /** The data that only the end of the report has, once for all events of the incident. */
+    private Incident told(OomIncident incident) {
+        var told = Incident.newBuilder();
+        if (blocksOfIncident != null) {
+            blocksOfIncident.addTo(told, events.getFirst().getVictim());
+        }
+        return told.setGroupKill(incident.isGroupKill())
+                .setKillsSoFar(incident.kills())
+                .setRepeatedKillRecords(incident.repeatedKillRecords())
+                .build();
+    }
+
+    private OomKillEvent complete(OomKillEvent.Builder event, Incident told) {
+        EventFactory.addBlocks(event, told);
+        event.getNodeBuilder().setName(host).setKernelRelease(kernelRelease);
+        CgroupPath.describe(event);
+        NodeMemory memory = event.getIncident().getNodeMemory();
+        MemoryRequest.estimate(event, memory.getRamBytes() - memory.getReservedBytes());
+        Explainer.explain(event);
+        return event.build();
+    }
 }

@@ -20,89 +20,103 @@ import java.util.function.Function;
 
 /** A connection to one aggregator, with one thread of its own. Safe for use by any thread. */
 public final class AggregatorClient implements AutoCloseable {
-  private static final int CALL_TIMEOUT_SECONDS = 30;
-  private static final int CLOSE_TIMEOUT_SECONDS = 5;
-  // A page of events with long task tables is larger than gRPC's default of 4 MiB.
-  private static final int MAX_MESSAGE_BYTES = 64 << 20;
+    private static final int CALL_TIMEOUT_SECONDS = 30;
+    private static final int CLOSE_TIMEOUT_SECONDS = 5;
+    // A page of events with long task tables is larger than gRPC's default of 4 MiB.
+    private static final int MAX_MESSAGE_BYTES = 64 << 20;
 
-  private final HostPort server;
-  private final ClientSecurity security;
-  private final EventLoopGroup eventLoop;
-  private final ManagedChannel channel;
+    private final HostPort server;
+    private final ClientSecurity security;
+    private final EventLoopGroup eventLoop;
+    private final ManagedChannel channel;
 
-  /** Does not connect yet. */
-  public AggregatorClient(HostPort server, ClientSecurity security) {
-    this.server = server;
-    this.security = security;
-    eventLoop = new MultiThreadIoEventLoopGroup(
-        1, new DefaultThreadFactory("exit137-client", true), NioIoHandler.newFactory());
-    channel = security.channelTo(server.toString())
-        .eventLoopGroup(eventLoop)
-        .channelType(NioSocketChannel.class)
-        .maxInboundMessageSize(MAX_MESSAGE_BYTES)
-        .build();
-  }
-
-  /**
-   * Makes one call that has one answer.
-   *
-   * @throws Failure the aggregator cannot be reached, or rejects the call
-   */
-  public <T> T ask(Function<OomEventsBlockingStub, T> call) throws Failure {
-    try {
-      return call.apply(
-          OomEventsGrpc.newBlockingStub(channel).withDeadlineAfter(CALL_TIMEOUT_SECONDS, TimeUnit.SECONDS));
-    } catch (StatusRuntimeException e) {
-      throw failure(e.getStatus());
+    /** Does not connect yet. */
+    public AggregatorClient(HostPort server, ClientSecurity security) {
+        this.server = server;
+        this.security = security;
+        eventLoop = new MultiThreadIoEventLoopGroup(
+                1, new DefaultThreadFactory("exit137-client", true), NioIoHandler.newFactory());
+        channel = security.channelTo(server.toString())
+                .eventLoopGroup(eventLoop)
+                .channelType(NioSocketChannel.class)
+                .maxInboundMessageSize(MAX_MESSAGE_BYTES)
+                .build();
     }
-  }
 
-  /** The stub for streams. An attempt after a failure connects at once, without gRPC's wait of up to two minutes. */
-  OomEventsBlockingV2Stub streams() {
-    channel.resetConnectBackoff();
-    return OomEventsGrpc.newBlockingV2Stub(channel);
-  }
-
-  /** Makes the next call on a new connection, which uses the file's current certificate. */
-  void leaveConnection() {
-    channel.enterIdle();
-  }
-
-  /** One line for a person. */
-  Failure failure(Status status) {
-    StatusException cause = status.asException();
-    String said = said(status);
-    return switch (status.getCode()) {
-      case UNAVAILABLE -> new Failure("cannot reach the aggregator at " + server + ": " + security.reason(status)
-          + (Reasons.isOfTls(status) ? "" : "; is it running? (--server)"), Failure.EXIT_CODE_FAILED, cause);
-      case DEADLINE_EXCEEDED -> new Failure("the aggregator at " + server + " did not answer within "
-          + CALL_TIMEOUT_SECONDS + " s", Failure.EXIT_CODE_FAILED, cause);
-      case UNIMPLEMENTED -> new Failure("what listens at " + server + " is not an aggregator of exit137, or one of "
-          + "another version: " + said + " (--server)", Failure.EXIT_CODE_FAILED, cause);
-      case INVALID_ARGUMENT -> new Failure("the aggregator at " + server + " refused: " + said,
-          Failure.EXIT_CODE_USAGE, cause);
-      default -> new Failure("the aggregator at " + server + " refused: " + said + " (" + status.getCode() + ")",
-          Failure.EXIT_CODE_FAILED, cause);
-    };
-  }
-
-  /** One line for a person about a stream that had been open. */
-  String lost(Status status) {
-    return "lost the aggregator at " + server + ": " + Reasons.of(status);
-  }
-
-  private static String said(Status status) {
-    return status.getDescription() == null ? "no reason given" : status.getDescription();
-  }
-
-  @Override
-  public void close() {
-    channel.shutdownNow();
-    try {
-      channel.awaitTermination(CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
+    /**
+     * Makes one call that has one answer.
+     *
+     * @throws Failure the aggregator cannot be reached, or rejects the call
+     */
+    public <T> T ask(Function<OomEventsBlockingStub, T> call) throws Failure {
+        try {
+            return call.apply(
+                    OomEventsGrpc.newBlockingStub(channel).withDeadlineAfter(CALL_TIMEOUT_SECONDS, TimeUnit.SECONDS));
+        } catch (StatusRuntimeException e) {
+            throw failure(e.getStatus());
+        }
     }
-    eventLoop.shutdownGracefully(0, CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS);
-  }
+
+    /** The stub for streams. An attempt after a failure connects at once, without gRPC's wait of up to two minutes. */
+    OomEventsBlockingV2Stub streams() {
+        channel.resetConnectBackoff();
+        return OomEventsGrpc.newBlockingV2Stub(channel);
+    }
+
+    /** Makes the next call on a new connection, which uses the file's current certificate. */
+    void leaveConnection() {
+        channel.enterIdle();
+    }
+
+    /** One line for a person. */
+    Failure failure(Status status) {
+        StatusException cause = status.asException();
+        String said = said(status);
+        return switch (status.getCode()) {
+            case UNAVAILABLE ->
+                new Failure(
+                        "cannot reach the aggregator at " + server + ": " + security.reason(status)
+                                + (Reasons.isOfTls(status) ? "" : "; is it running? (--server)"),
+                        Failure.EXIT_CODE_FAILED,
+                        cause);
+            case DEADLINE_EXCEEDED ->
+                new Failure(
+                        "the aggregator at " + server + " did not answer within " + CALL_TIMEOUT_SECONDS + " s",
+                        Failure.EXIT_CODE_FAILED,
+                        cause);
+            case UNIMPLEMENTED ->
+                new Failure(
+                        "what listens at " + server + " is not an aggregator of exit137, or one of "
+                                + "another version: " + said + " (--server)",
+                        Failure.EXIT_CODE_FAILED,
+                        cause);
+            case INVALID_ARGUMENT ->
+                new Failure("the aggregator at " + server + " refused: " + said, Failure.EXIT_CODE_USAGE, cause);
+            default ->
+                new Failure(
+                        "the aggregator at " + server + " refused: " + said + " (" + status.getCode() + ")",
+                        Failure.EXIT_CODE_FAILED,
+                        cause);
+        };
+    }
+
+    /** One line for a person about a stream that had been open. */
+    String lost(Status status) {
+        return "lost the aggregator at " + server + ": " + Reasons.of(status);
+    }
+
+    private static String said(Status status) {
+        return status.getDescription() == null ? "no reason given" : status.getDescription();
+    }
+
+    @Override
+    public void close() {
+        channel.shutdownNow();
+        try {
+            channel.awaitTermination(CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        eventLoop.shutdownGracefully(0, CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS);
+    }
 }

@@ -24,192 +24,196 @@ import org.jspecify.annotations.Nullable;
  * from any.
  */
 public final class EventStream implements AutoCloseable {
-  /** Three missing heartbeats: the other side is gone without closing the connection. */
-  private static final Duration SILENCE_LIMIT = Duration.ofSeconds(30);
+    /** Three missing heartbeats: the other side is gone without closing the connection. */
+    private static final Duration SILENCE_LIMIT = Duration.ofSeconds(30);
 
-  private static final Duration MAX_BACKOFF = Duration.ofSeconds(10);
+    private static final Duration MAX_BACKOFF = Duration.ofSeconds(10);
 
-  private final AggregatorClient client;
-  private final Terminal terminal;
-  private final Duration firstBackoff;
-  private WatchEventsRequest request;
-  private Duration backoff = Duration.ZERO;
-  private Timestamp lastHeard = Timestamp.getDefaultInstance();
-  private @Nullable WatchEventsResponse pending;
-  private boolean heard;
-  private volatile @Nullable BlockingClientCall<?, WatchEventsResponse> call;
+    private final AggregatorClient client;
+    private final Terminal terminal;
+    private final Duration firstBackoff;
+    private WatchEventsRequest request;
+    private Duration backoff = Duration.ZERO;
+    private Timestamp lastHeard = Timestamp.getDefaultInstance();
+    private @Nullable WatchEventsResponse pending;
+    private boolean heard;
+    private volatile @Nullable BlockingClientCall<?, WatchEventsResponse> call;
 
-  /**
-   * Does not connect yet.
-   *
-   * @param request filter and start; heartbeats at their default interval
-   * @param firstBackoff wait before the first attempt to reconnect; each further wait is twice as long, up to 10 s
-   */
-  public EventStream(
-      AggregatorClient client, Terminal terminal, WatchEventsRequest request, Duration firstBackoff) {
-    this.client = client;
-    this.terminal = terminal;
-    this.request = request;
-    this.firstBackoff = firstBackoff;
-    terminal.stop().onRequest(this::close);
-  }
-
-  /**
-   * Connects and waits until the aggregator has answered. The stream has every event that is stored from then on.
-   *
-   * @throws Failure the aggregator cannot be reached, or rejects the request
-   */
-  public void connect() throws Failure, InterruptedException {
-    try {
-      open();
-      read(SILENCE_LIMIT);
-    } catch (StatusException e) {
-      if (!terminal.stop().isRequested()) {
-        throw client.failure(e.getStatus());
-      }
+    /**
+     * Does not connect yet.
+     *
+     * @param request filter and start; heartbeats at their default interval
+     * @param firstBackoff wait before the first attempt to reconnect; each further wait is twice as long, up to 10 s
+     */
+    public EventStream(AggregatorClient client, Terminal terminal, WatchEventsRequest request, Duration firstBackoff) {
+        this.client = client;
+        this.terminal = terminal;
+        this.request = request;
+        this.firstBackoff = firstBackoff;
+        terminal.stop().onRequest(this::close);
     }
-  }
 
-  /**
-   * The next event, after as many reconnections as it takes.
-   *
-   * @return empty after the time, or after the terminal's stop signal
-   * @throws Failure the aggregator rejects the stream
-   */
-  public Optional<OomKillEvent> next(Duration patience) throws Failure, InterruptedException {
-    long start = System.nanoTime();
-    while (!terminal.stop().isRequested()) {
-      if (pending != null) {
-        return Optional.of(take(pending));
-      }
-      Duration left = patience.minusNanos(System.nanoTime() - start);
-      if (!left.isPositive()) {
+    /**
+     * Connects and waits until the aggregator has answered. The stream has every event that is stored from then on.
+     *
+     * @throws Failure the aggregator cannot be reached, or rejects the request
+     */
+    public void connect() throws Failure, InterruptedException {
+        try {
+            open();
+            read(SILENCE_LIMIT);
+        } catch (StatusException e) {
+            if (!terminal.stop().isRequested()) {
+                throw client.failure(e.getStatus());
+            }
+        }
+    }
+
+    /**
+     * The next event, after as many reconnections as it takes.
+     *
+     * @return empty after the time, or after the terminal's stop signal
+     * @throws Failure the aggregator rejects the stream
+     */
+    public Optional<OomKillEvent> next(Duration patience) throws Failure, InterruptedException {
+        long start = System.nanoTime();
+        while (!terminal.stop().isRequested()) {
+            if (pending != null) {
+                return Optional.of(take(pending));
+            }
+            Duration left = patience.minusNanos(System.nanoTime() - start);
+            if (!left.isPositive()) {
+                return Optional.empty();
+            }
+            try {
+                if (call == null) {
+                    terminal.stop().await(min(backoff, left));
+                    open();
+                }
+                read(left);
+            } catch (StatusException e) {
+                if (!terminal.stop().isRequested()) {
+                    disconnect(e);
+                }
+            } catch (RuntimeException e) {
+                // A defect: a caller that goes on after it makes a new call, and not at once.
+                drop();
+                throw e;
+            }
+        }
         return Optional.empty();
-      }
-      try {
-        if (call == null) {
-          terminal.stop().await(min(backoff, left));
-          open();
+    }
+
+    /** The token for a later stream that continues after the last event taken; empty before the first message. */
+    public String resumeToken() {
+        return request.getResumeToken();
+    }
+
+    /** Moves the token only now, so that an event that was received and not taken comes again in a later stream. */
+    private OomKillEvent take(WatchEventsResponse response) {
+        goOnAfter(response);
+        pending = null;
+        return response.getEvent();
+    }
+
+    private void goOnAfter(WatchEventsResponse response) {
+        request = request.toBuilder().setResumeToken(response.getResumeToken()).build();
+    }
+
+    private void open() {
+        heard = false;
+        call = client.streams().watchEvents(request);
+        if (terminal.stop().isRequested()) {
+            close();
         }
-        read(left);
-      } catch (StatusException e) {
-        if (!terminal.stop().isRequested()) {
-          disconnect(e);
+    }
+
+    /** Takes one message, if one comes in that time. */
+    private void read(Duration patience) throws StatusException, InterruptedException {
+        @Nullable WatchEventsResponse response;
+        try {
+            response = Objects.requireNonNull(call)
+                    .read(min(patience, SILENCE_LIMIT).toNanos(), TimeUnit.NANOSECONDS);
+        } catch (TimeoutException e) {
+            if (patience.compareTo(SILENCE_LIMIT) < 0) {
+                return;
+            }
+            throw Status.UNAVAILABLE
+                    .withDescription("silent for " + SILENCE_LIMIT.toSeconds() + " s")
+                    .asException();
         }
-      } catch (RuntimeException e) {
-        // A defect: a caller that goes on after it makes a new call, and not at once.
+        if (response == null) {
+            throw Status.UNAVAILABLE.withDescription("it ended the stream").asException();
+        }
+        heard = true;
+        if (!backoff.isZero()) {
+            terminal.say("connected again");
+            backoff = Duration.ZERO;
+        }
+        if (response.hasEvent()) {
+            lastHeard = response.getEvent().getObservedTime();
+            pending = response;
+        } else {
+            lastHeard = response.getHeartbeat().getTime();
+            goOnAfter(response);
+        }
+    }
+
+    private void disconnect(StatusException cause) throws Failure {
+        Status status = cause.getStatus();
+        boolean first = backoff.isZero();
         drop();
-        throw e;
-      }
-    }
-    return Optional.empty();
-  }
-
-  /** The token for a later stream that continues after the last event taken; empty before the first message. */
-  public String resumeToken() {
-    return request.getResumeToken();
-  }
-
-  /** Moves the token only now, so that an event that was received and not taken comes again in a later stream. */
-  private OomKillEvent take(WatchEventsResponse response) {
-    goOnAfter(response);
-    pending = null;
-    return response.getEvent();
-  }
-
-  private void goOnAfter(WatchEventsResponse response) {
-    request = request.toBuilder().setResumeToken(response.getResumeToken()).build();
-  }
-
-  private void open() {
-    heard = false;
-    call = client.streams().watchEvents(request);
-    if (terminal.stop().isRequested()) {
-      close();
-    }
-  }
-
-  /** Takes one message, if one comes in that time. */
-  private void read(Duration patience) throws StatusException, InterruptedException {
-    @Nullable WatchEventsResponse response;
-    try {
-      response = Objects.requireNonNull(call).read(min(patience, SILENCE_LIMIT).toNanos(), TimeUnit.NANOSECONDS);
-    } catch (TimeoutException e) {
-      if (patience.compareTo(SILENCE_LIMIT) < 0) {
-        return;
-      }
-      throw Status.UNAVAILABLE.withDescription("silent for " + SILENCE_LIMIT.toSeconds() + " s").asException();
-    }
-    if (response == null) {
-      throw Status.UNAVAILABLE.withDescription("it ended the stream").asException();
-    }
-    heard = true;
-    if (!backoff.isZero()) {
-      terminal.say("connected again");
-      backoff = Duration.ZERO;
-    }
-    if (response.hasEvent()) {
-      lastHeard = response.getEvent().getObservedTime();
-      pending = response;
-    } else {
-      lastHeard = response.getHeartbeat().getTime();
-      goOnAfter(response);
-    }
-  }
-
-  private void disconnect(StatusException cause) throws Failure {
-    Status status = cause.getStatus();
-    boolean first = backoff.isZero();
-    drop();
-    switch (status.getCode()) {
-      case UNAUTHENTICATED -> goOnWithNewProof(status);
-      case INVALID_ARGUMENT, NOT_FOUND, PERMISSION_DENIED, UNIMPLEMENTED -> throw client.failure(status);
-      case OUT_OF_RANGE -> goOnElsewhere(cause.getTrailers());
-      default -> {
-        if (first) {
-          terminal.say(client.lost(status) + "; trying again until it is back");
+        switch (status.getCode()) {
+            case UNAUTHENTICATED -> goOnWithNewProof(status);
+            case INVALID_ARGUMENT, NOT_FOUND, PERMISSION_DENIED, UNIMPLEMENTED -> throw client.failure(status);
+            case OUT_OF_RANGE -> goOnElsewhere(cause.getTrailers());
+            default -> {
+                if (first) {
+                    terminal.say(client.lost(status) + "; trying again until it is back");
+                }
+            }
         }
-      }
     }
-  }
 
-  private void drop() {
-    close();
-    call = null;
-    backoff = backoff.isZero() ? firstBackoff : min(backoff.multipliedBy(2), MAX_BACKOFF);
-  }
-
-  /** Continues with a new certificate or token, if the old one has expired after a good start of the stream. */
-  private void goOnWithNewProof(Status status) throws Failure {
-    if (!heard) {
-      throw client.failure(status);
+    private void drop() {
+        close();
+        call = null;
+        backoff = backoff.isZero() ? firstBackoff : min(backoff.multipliedBy(2), MAX_BACKOFF);
     }
-    terminal.say(client.lost(status) + "; trying again with what the files of this side hold now");
-    client.leaveConnection();
-  }
 
-  private void goOnElsewhere(@Nullable Metadata trailers) {
-    String oldest = trailers == null ? null : trailers.get(OomEventsService.OLDEST_RESUME_TOKEN);
-    if (oldest != null) {
-      terminal.say("the aggregator removed events before they were read here (--retention, --max-store-bytes); going on "
-          + "with the oldest that is left");
-      request = request.toBuilder().setResumeToken(oldest).build();
-    } else {
-      terminal.say("the aggregator has another store now; going on from the last sign of life, events may come twice");
-      request = request.toBuilder().setFromTime(lastHeard).build();
+    /** Continues with a new certificate or token, if the old one has expired after a good start of the stream. */
+    private void goOnWithNewProof(Status status) throws Failure {
+        if (!heard) {
+            throw client.failure(status);
+        }
+        terminal.say(client.lost(status) + "; trying again with what the files of this side hold now");
+        client.leaveConnection();
     }
-  }
 
-  private static Duration min(Duration a, Duration b) {
-    return a.compareTo(b) < 0 ? a : b;
-  }
-
-  /** Ends the stream on both sides. */
-  @Override
-  public void close() {
-    BlockingClientCall<?, WatchEventsResponse> open = call;
-    if (open != null) {
-      open.cancel("closed by the client", null);
+    private void goOnElsewhere(@Nullable Metadata trailers) {
+        String oldest = trailers == null ? null : trailers.get(OomEventsService.OLDEST_RESUME_TOKEN);
+        if (oldest != null) {
+            terminal.say(
+                    "the aggregator removed events before they were read here (--retention, --max-store-bytes); going on "
+                            + "with the oldest that is left");
+            request = request.toBuilder().setResumeToken(oldest).build();
+        } else {
+            terminal.say(
+                    "the aggregator has another store now; going on from the last sign of life, events may come twice");
+            request = request.toBuilder().setFromTime(lastHeard).build();
+        }
     }
-  }
+
+    private static Duration min(Duration a, Duration b) {
+        return a.compareTo(b) < 0 ? a : b;
+    }
+
+    /** Ends the stream on both sides. */
+    @Override
+    public void close() {
+        BlockingClientCall<?, WatchEventsResponse> open = call;
+        if (open != null) {
+            open.cancel("closed by the client", null);
+        }
+    }
 }

@@ -18,45 +18,45 @@ import picocli.CommandLine.Option;
 /** Runs the agent until Ctrl-C. */
 @Command(name = "agent", description = "Watches this node's kernel and sends every OOM kill to an aggregator.")
 public final class AgentCommand implements Callable<Integer> {
-  private final Terminal terminal;
+    private final Terminal terminal;
 
-  @Mixin
-  private AgentOptions options;
+    @Mixin
+    private AgentOptions options;
 
-  @Option(
-      names = "--aggregator",
-      paramLabel = "HOST:PORT",
-      split = ",",
-      converter = HostPort.ToConnect.class,
-      defaultValue = "127.0.0.1:9137",
-      description = "Address of the aggregator. The agent tries several, separated by commas, in turn "
-          + "(default: ${DEFAULT-VALUE}).")
-  private List<HostPort> aggregators;
+    @Option(
+            names = "--aggregator",
+            paramLabel = "HOST:PORT",
+            split = ",",
+            converter = HostPort.ToConnect.class,
+            defaultValue = "127.0.0.1:9137",
+            description = "Address of the aggregator. The agent tries several, separated by commas, in turn "
+                    + "(default: ${DEFAULT-VALUE}).")
+    private List<HostPort> aggregators;
 
-  @Mixin
-  private ConnectionOptions connectionOptions;
+    @Mixin
+    private ConnectionOptions connectionOptions;
 
-  @Mixin
-  private HttpOptions httpOptions = new HttpOptions(9138);
+    @Mixin
+    private HttpOptions httpOptions = new HttpOptions(9138);
 
-  public AgentCommand(Terminal terminal) {
-    this.terminal = terminal;
-  }
-
-  @Override
-  public Integer call() throws Exception {
-    terminal.stop().listen();
-    AgentConfig config =
-        options.config(terminal, aggregators, connectionOptions.security(aggregators, terminal.clock()));
-    Guard guard = new Guard();
-    try (HttpSide http = HttpSide.open(httpOptions);
-        EventSink events = options.eventSink(terminal, guard);
-        Agent agent = Agent.start(config, events, terminal.clock(), guard)) {
-      terminal.log("agent watches node " + config.nodeName() + ", events go to "
-          + String.join(", ", config.aggregators()));
-      http.serve(terminal::log, guard, agent);
-      terminal.stop().await();
+    public AgentCommand(Terminal terminal) {
+        this.terminal = terminal;
     }
-    return 0;
-  }
+
+    @Override
+    public Integer call() throws Exception {
+        terminal.stop().listen();
+        AgentConfig config =
+                options.config(terminal, aggregators, connectionOptions.security(aggregators, terminal.clock()));
+        Guard guard = new Guard();
+        try (HttpSide http = HttpSide.open(httpOptions);
+                EventSink events = options.eventSink(terminal, guard);
+                Agent agent = Agent.start(config, events, terminal.clock(), guard)) {
+            terminal.log("agent watches node " + config.nodeName() + ", events go to "
+                    + String.join(", ", config.aggregators()));
+            http.serve(terminal::log, guard, agent);
+            terminal.stop().await();
+        }
+        return 0;
+    }
 }

@@ -33,105 +33,106 @@ import picocli.CommandLine.Parameters;
 
 /** Reports every OOM in a saved log. */
 @Command(
-    name = "analyze",
-    description = {
-      "Reads every OOM report of the kernel in a saved log. The log may come from /dev/kmsg, dmesg, journalctl, syslog,"
-          + " a serial console or a log collector, and from any kernel since 2.6.24.",
-      "For a compressed log: zcat messages.1.gz | exit137 analyze -"
-    })
+        name = "analyze",
+        description = {
+            "Reads every OOM report of the kernel in a saved log. The log may come from /dev/kmsg, dmesg, journalctl, syslog,"
+                    + " a serial console or a log collector, and from any kernel since 2.6.24.",
+            "For a compressed log: zcat messages.1.gz | exit137 analyze -"
+        })
 public final class AnalyzeCommand implements Callable<Integer> {
-  private static final String STDIN = "-";
+    private static final String STDIN = "-";
 
-  private final Terminal terminal;
-  private final InputStream stdin;
+    private final Terminal terminal;
+    private final InputStream stdin;
 
-  @Parameters(
-      index = "0",
-      arity = "0..1",
-      paramLabel = "FILE",
-      defaultValue = STDIN,
-      description = "The log file; - is stdin (default: ${DEFAULT-VALUE}).")
-  private String file;
+    @Parameters(
+            index = "0",
+            arity = "0..1",
+            paramLabel = "FILE",
+            defaultValue = STDIN,
+            description = "The log file; - is stdin (default: ${DEFAULT-VALUE}).")
+    private String file;
 
-  @Mixin
-  private OutputOptions outputOptions;
+    @Mixin
+    private OutputOptions outputOptions;
 
-  /** @param stdin the log if FILE is - */
-  public AnalyzeCommand(Terminal terminal, InputStream stdin) {
-    this.terminal = terminal;
-    this.stdin = stdin;
-  }
-
-  @Override
-  public Integer call() throws Exception {
-    boolean json = outputOptions.format() == OutputFormat.JSON;
-    AnalysisSummary summary = new AnalysisSummary();
-    try (InputStream in = open();
-        Progress progress = new Progress(in, file.equals(STDIN) ? -1 : Files.size(Path.of(file)), terminal.err())) {
-      LogCorrelator correlator = new LogCorrelator(incident -> {
-        progress.clear();
-        print(incident, json);
-        summary.add(incident);
-      });
-      LogReader reader = new LogReader(correlator);
-      reader.read(progress);
-      correlator.close();
-      progress.clear();
-      if (!json) {
-        LogTotals totals =
-            new LogTotals(reader.bytes(), reader.lineCount(), reader.linesCut(), correlator.reportsSuppressed());
-        printPage(out -> summary.print(totals, out));
-      }
-    } catch (UncheckedIOException e) {
-      throw e.getCause();
+    /** @param stdin the log if FILE is - */
+    public AnalyzeCommand(Terminal terminal, InputStream stdin) {
+        this.terminal = terminal;
+        this.stdin = stdin;
     }
-    return 0;
-  }
 
-  private void print(AnalyzedIncident incident, boolean json) {
-    try {
-      if (!json) {
-        printPage(out -> IncidentText.print(incident, out));
-        return;
-      }
-      for (OomKillEvent event : incident.events()) {
-        terminal.print(JsonLines.line(event));
-      }
-    } catch (OutputClosedException e) {
-      throw new UncheckedIOException(e);
+    @Override
+    public Integer call() throws Exception {
+        boolean json = outputOptions.format() == OutputFormat.JSON;
+        AnalysisSummary summary = new AnalysisSummary();
+        try (InputStream in = open();
+                Progress progress =
+                        new Progress(in, file.equals(STDIN) ? -1 : Files.size(Path.of(file)), terminal.err())) {
+            LogCorrelator correlator = new LogCorrelator(incident -> {
+                progress.clear();
+                print(incident, json);
+                summary.add(incident);
+            });
+            LogReader reader = new LogReader(correlator);
+            reader.read(progress);
+            correlator.close();
+            progress.clear();
+            if (!json) {
+                LogTotals totals = new LogTotals(
+                        reader.bytes(), reader.lineCount(), reader.linesCut(), correlator.reportsSuppressed());
+                printPage(out -> summary.print(totals, out));
+            }
+        } catch (UncheckedIOException e) {
+            throw e.getCause();
+        }
+        return 0;
     }
-  }
 
-  private void printPage(Consumer<PrintWriter> printer) throws OutputClosedException {
-    StringWriter page = new StringWriter();
-    PrintWriter out = new PrintWriter(page);
-    printer.accept(out);
-    out.flush();
-    terminal.print(page.toString().stripTrailing() + "\n");
-  }
+    private void print(AnalyzedIncident incident, boolean json) {
+        try {
+            if (!json) {
+                printPage(out -> IncidentText.print(incident, out));
+                return;
+            }
+            for (OomKillEvent event : incident.events()) {
+                terminal.print(JsonLines.line(event));
+            }
+        } catch (OutputClosedException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
 
-  private InputStream open() throws IOException, Failure {
-    if (file.equals(STDIN)) {
-      return stdin;
+    private void printPage(Consumer<PrintWriter> printer) throws OutputClosedException {
+        StringWriter page = new StringWriter();
+        PrintWriter out = new PrintWriter(page);
+        printer.accept(out);
+        out.flush();
+        terminal.print(page.toString().stripTrailing() + "\n");
     }
-    Path path = path();
-    if (Files.isDirectory(path)) {
-      throw new Failure(file + ": is a directory");
-    }
-    if (!Files.exists(path)) {
-      throw new NoSuchFileException(file);
-    }
-    if (!Files.isReadable(path)) {
-      throw new AccessDeniedException(file);
-    }
-    return new FileInputStream(file);
-  }
 
-  private Path path() throws NoSuchFileException {
-    try {
-      return Path.of(file);
-    } catch (InvalidPathException e) {
-      throw new NoSuchFileException(file);
+    private InputStream open() throws IOException, Failure {
+        if (file.equals(STDIN)) {
+            return stdin;
+        }
+        Path path = path();
+        if (Files.isDirectory(path)) {
+            throw new Failure(file + ": is a directory");
+        }
+        if (!Files.exists(path)) {
+            throw new NoSuchFileException(file);
+        }
+        if (!Files.isReadable(path)) {
+            throw new AccessDeniedException(file);
+        }
+        return new FileInputStream(file);
     }
-  }
+
+    private Path path() throws NoSuchFileException {
+        try {
+            return Path.of(file);
+        } catch (InvalidPathException e) {
+            throw new NoSuchFileException(file);
+        }
+    }
 }

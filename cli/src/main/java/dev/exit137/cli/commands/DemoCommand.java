@@ -34,133 +34,142 @@ import picocli.CommandLine.Option;
 
 /** Makes one real OOM kill and checks its event, from the kernel to a consumer's stream. */
 @Command(
-    name = "demo",
-    description = "Makes one real OOM kill in a scratch cgroup and prints its event from the aggregator's stream. "
-        + "Exits 0 only if the event is right. Needs root.")
+        name = "demo",
+        description = "Makes one real OOM kill in a scratch cgroup and prints its event from the aggregator's stream. "
+                + "Exits 0 only if the event is right. Needs root.")
 public final class DemoCommand implements Callable<Integer> {
-  private static final long LIMIT_BYTES = 32 << 20;
-  private static final String VICTIM_COMM = "tail";
+    private static final long LIMIT_BYTES = 32 << 20;
+    private static final String VICTIM_COMM = "tail";
 
-  private final Terminal terminal;
+    private final Terminal terminal;
 
-  @Mixin
-  private OutputOptions outputOptions;
+    @Mixin
+    private OutputOptions outputOptions;
 
-  @Option(
-      names = "--timeout",
-      paramLabel = "DURATION",
-      defaultValue = "30s",
-      description = "Longest wait for the kill, and then for its event (default: ${DEFAULT-VALUE}).")
-  private Duration timeout;
+    @Option(
+            names = "--timeout",
+            paramLabel = "DURATION",
+            defaultValue = "30s",
+            description = "Longest wait for the kill, and then for its event (default: ${DEFAULT-VALUE}).")
+    private Duration timeout;
 
-  /** @param terminal gets the output */
-  public DemoCommand(Terminal terminal) {
-    this.terminal = terminal;
-  }
-
-  @Override
-  public Integer call() throws Exception {
-    // The log messages of the two daemons would hide those of the demo.
-    ProgramLog.setLevel(Level.WARN);
-    if (!StateDirectory.isRoot()) {
-      throw new Failure("demo makes a cgroup and reads the kernel's log: run it as root");
+    /** @param terminal gets the output */
+    public DemoCommand(Terminal terminal) {
+        this.terminal = terminal;
     }
-    CgroupMount mount = CgroupMount.find(AgentConfig.DEFAULT_PROC_ROOT, null)
-        .orElseThrow(() -> new Failure("demo needs the cgroup memory controller, and none is mounted here"));
-    terminal.stop().listen();
-    Path state = Files.createTempDirectory("exit137-demo-");
-    try (ScratchCgroup cgroup = makeCgroup(mount);
-        LocalNode node =
-            LocalNode.start(terminal, aggregatorConfig(state), agentConfig(state), EventSink.NONE, new Guard())) {
-      terminal.say("agent and aggregator run, cgroup " + cgroup.path() + " is limited to 32 MiB");
-      ExpectedKill kill = new ExpectedKill(letTheKernelKill(cgroup), VICTIM_COMM, cgroup.path());
-      terminal.say("the kernel has killed " + kill.comm() + "(" + kill.pid() + "); waiting for the event");
-      new EventPrinter(terminal, outputOptions.format()).print(awaitEvent(node, kill));
-      terminal.say("it is the right one");
-    } finally {
-      deleteTree(state);
-    }
-    return 0;
-  }
 
-  private static ScratchCgroup makeCgroup(CgroupMount mount) throws Failure {
-    try {
-      return ScratchCgroup.make(mount, LIMIT_BYTES);
-    } catch (IOException e) {
-      throw new Failure("demo cannot make a memory cgroup below " + mount.root() + ": " + e.getMessage()
-          + " (in a container it needs a writable cgroup mount)", Failure.EXIT_CODE_FAILED, e);
-    }
-  }
-
-  private static AggregatorConfig aggregatorConfig(Path state) {
-    return new AggregatorConfig("127.0.0.1", 0, state.resolve("aggregator"));
-  }
-
-  private static AgentConfig agentConfig(Path state) {
-    return new AgentConfig(
-        "demo",
-        "",
-        state.resolve("agent"),
-        AgentConfig.DEFAULT_KMSG_PATH,
-        null,
-        AgentConfig.DEFAULT_PROC_ROOT,
-        List.of("127.0.0.1:" + AggregatorConfig.DEFAULT_LISTEN_PORT),
-        ClientSecurity.PLAINTEXT,
-        AgentConfig.DEFAULT_COUNTER_GRACE,
-        RuntimeSockets.USUAL,
-        LabelFilter.DEFAULT,
-        AgentConfig.DEFAULT_IDENTITY_TIMEOUT,
-        AgentConfig.DEFAULT_SAMPLE_INTERVAL,
-        AgentConfig.DEFAULT_SPOOL_BYTES, AgentConfig.DEFAULT_METRICS_MAX_SERIES);
-  }
-
-  /** Returns the victim's pid. */
-  private long letTheKernelKill(ScratchCgroup cgroup) throws Failure, IOException, InterruptedException {
-    // /dev/zero has no line end, so tail keeps all of it.
-    Process victim = new ProcessBuilder(
-            "sh", "-c", "echo $$ > \"$0\" && exec tail /dev/zero", cgroup.procs().toString())
-        .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-        .redirectError(ProcessBuilder.Redirect.DISCARD)
-        .start();
-    try {
-      if (!victim.waitFor(timeout.toMillis(), TimeUnit.MILLISECONDS)) {
-        throw new Failure("the kernel has not killed the demo's process within " + timeout.toMillis() + " ms");
-      }
-      // A shell and Java report a process that SIGKILL ended as 128 + 9.
-      if (victim.exitValue() != 137) {
-        throw new Failure("the demo's process was not killed, it ended with exit code " + victim.exitValue());
-      }
-      return victim.pid();
-    } finally {
-      victim.destroyForcibly().waitFor();
-    }
-  }
-
-  /** Waits for a right revision, since a better one may follow a wrong one. */
-  private OomKillEvent awaitEvent(LocalNode node, ExpectedKill kill) throws Failure, InterruptedException {
-    long start = System.nanoTime();
-    List<String> mistakes = List.of("none came");
-    while (true) {
-      Optional<OomKillEvent> event = node.stream().next(timeout.minusNanos(System.nanoTime() - start));
-      if (event.isEmpty()) {
-        throw new Failure(terminal.stop().isRequested()
-            ? "demo was interrupted"
-            : "no right event came within " + timeout.toMillis() + " ms: " + String.join(", ", mistakes));
-      }
-      if (kill.isMeantBy(event.get())) {
-        mistakes = kill.mistakes(event.get());
-        if (mistakes.isEmpty()) {
-          return event.get();
+    @Override
+    public Integer call() throws Exception {
+        // The log messages of the two daemons would hide those of the demo.
+        ProgramLog.setLevel(Level.WARN);
+        if (!StateDirectory.isRoot()) {
+            throw new Failure("demo makes a cgroup and reads the kernel's log: run it as root");
         }
-      }
+        CgroupMount mount = CgroupMount.find(AgentConfig.DEFAULT_PROC_ROOT, null)
+                .orElseThrow(() -> new Failure("demo needs the cgroup memory controller, and none is mounted here"));
+        terminal.stop().listen();
+        Path state = Files.createTempDirectory("exit137-demo-");
+        try (ScratchCgroup cgroup = makeCgroup(mount);
+                LocalNode node = LocalNode.start(
+                        terminal, aggregatorConfig(state), agentConfig(state), EventSink.NONE, new Guard())) {
+            terminal.say("agent and aggregator run, cgroup " + cgroup.path() + " is limited to 32 MiB");
+            ExpectedKill kill = new ExpectedKill(letTheKernelKill(cgroup), VICTIM_COMM, cgroup.path());
+            terminal.say("the kernel has killed " + kill.comm() + "(" + kill.pid() + "); waiting for the event");
+            new EventPrinter(terminal, outputOptions.format()).print(awaitEvent(node, kill));
+            terminal.say("it is the right one");
+        } finally {
+            deleteTree(state);
+        }
+        return 0;
     }
-  }
 
-  private static void deleteTree(Path directory) throws IOException {
-    try (Stream<Path> files = Files.walk(directory)) {
-      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-        Files.delete(file);
-      }
+    private static ScratchCgroup makeCgroup(CgroupMount mount) throws Failure {
+        try {
+            return ScratchCgroup.make(mount, LIMIT_BYTES);
+        } catch (IOException e) {
+            throw new Failure(
+                    "demo cannot make a memory cgroup below " + mount.root() + ": " + e.getMessage()
+                            + " (in a container it needs a writable cgroup mount)",
+                    Failure.EXIT_CODE_FAILED,
+                    e);
+        }
     }
-  }
+
+    private static AggregatorConfig aggregatorConfig(Path state) {
+        return new AggregatorConfig("127.0.0.1", 0, state.resolve("aggregator"));
+    }
+
+    private static AgentConfig agentConfig(Path state) {
+        return new AgentConfig(
+                "demo",
+                "",
+                state.resolve("agent"),
+                AgentConfig.DEFAULT_KMSG_PATH,
+                null,
+                AgentConfig.DEFAULT_PROC_ROOT,
+                List.of("127.0.0.1:" + AggregatorConfig.DEFAULT_LISTEN_PORT),
+                ClientSecurity.PLAINTEXT,
+                AgentConfig.DEFAULT_COUNTER_GRACE,
+                RuntimeSockets.USUAL,
+                LabelFilter.DEFAULT,
+                AgentConfig.DEFAULT_IDENTITY_TIMEOUT,
+                AgentConfig.DEFAULT_SAMPLE_INTERVAL,
+                AgentConfig.DEFAULT_SPOOL_BYTES,
+                AgentConfig.DEFAULT_METRICS_MAX_SERIES);
+    }
+
+    /** Returns the victim's pid. */
+    private long letTheKernelKill(ScratchCgroup cgroup) throws Failure, IOException, InterruptedException {
+        // /dev/zero has no line end, so tail keeps all of it.
+        Process victim = new ProcessBuilder(
+                        "sh",
+                        "-c",
+                        "echo $$ > \"$0\" && exec tail /dev/zero",
+                        cgroup.procs().toString())
+                .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                .redirectError(ProcessBuilder.Redirect.DISCARD)
+                .start();
+        try {
+            if (!victim.waitFor(timeout.toMillis(), TimeUnit.MILLISECONDS)) {
+                throw new Failure("the kernel has not killed the demo's process within " + timeout.toMillis() + " ms");
+            }
+            // A shell and Java report a process that SIGKILL ended as 128 + 9.
+            if (victim.exitValue() != 137) {
+                throw new Failure("the demo's process was not killed, it ended with exit code " + victim.exitValue());
+            }
+            return victim.pid();
+        } finally {
+            victim.destroyForcibly().waitFor();
+        }
+    }
+
+    /** Waits for a right revision, since a better one may follow a wrong one. */
+    private OomKillEvent awaitEvent(LocalNode node, ExpectedKill kill) throws Failure, InterruptedException {
+        long start = System.nanoTime();
+        List<String> mistakes = List.of("none came");
+        while (true) {
+            Optional<OomKillEvent> event = node.stream().next(timeout.minusNanos(System.nanoTime() - start));
+            if (event.isEmpty()) {
+                throw new Failure(
+                        terminal.stop().isRequested()
+                                ? "demo was interrupted"
+                                : "no right event came within " + timeout.toMillis() + " ms: "
+                                        + String.join(", ", mistakes));
+            }
+            if (kill.isMeantBy(event.get())) {
+                mistakes = kill.mistakes(event.get());
+                if (mistakes.isEmpty()) {
+                    return event.get();
+                }
+            }
+        }
+    }
+
+    private static void deleteTree(Path directory) throws IOException {
+        try (Stream<Path> files = Files.walk(directory)) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(file);
+            }
+        }
+    }
 }

@@ -21,62 +21,62 @@ import picocli.CommandLine.Spec;
 /** Lists stored events, newest first. */
 @Command(name = "list", description = "Lists the events that an aggregator has stored, newest first.")
 public final class ListCommand implements Callable<Integer> {
-  private static final int MAX_PAGE_SIZE = 200;
+    private static final int MAX_PAGE_SIZE = 200;
 
-  private final Terminal terminal;
+    private final Terminal terminal;
 
-  @Spec
-  private CommandSpec command;
+    @Spec
+    private CommandSpec command;
 
-  @Mixin
-  private ServerOptions serverOptions;
+    @Mixin
+    private ServerOptions serverOptions;
 
-  @Option(
-      names = "--limit",
-      paramLabel = "N",
-      defaultValue = "100",
-      description = "Largest number of events, 1 or more (default: ${DEFAULT-VALUE}).")
-  private int limit;
+    @Option(
+            names = "--limit",
+            paramLabel = "N",
+            defaultValue = "100",
+            description = "Largest number of events, 1 or more (default: ${DEFAULT-VALUE}).")
+    private int limit;
 
-  @Mixin
-  private FilterOptions filterOptions;
+    @Mixin
+    private FilterOptions filterOptions;
 
-  @Mixin
-  private OutputOptions outputOptions;
+    @Mixin
+    private OutputOptions outputOptions;
 
-  public ListCommand(Terminal terminal) {
-    this.terminal = terminal;
-  }
-
-  @Override
-  public Integer call() throws Exception {
-    if (limit < 1) {
-      throw new ParameterException(command.commandLine(), "--limit must be 1 or more, and is " + limit);
+    public ListCommand(Terminal terminal) {
+        this.terminal = terminal;
     }
-    EventFilter filter = filterOptions.filter();
-    EventPrinter printer = new EventPrinter(terminal, outputOptions.format());
-    try (AggregatorClient client = serverOptions.client(terminal.clock())) {
-      int left = limit;
-      String token = "";
-      do {
-        ListEventsRequest request = ListEventsRequest.newBuilder()
-            .setFilter(filter)
-            .setPageSize(Math.min(left, MAX_PAGE_SIZE))
-            .setPageToken(token)
-            .build();
-        ListEventsResponse page = client.ask(stub -> stub.listEvents(request));
-        for (OomKillEvent event : page.getEventsList()) {
-          printer.printRow(event);
+
+    @Override
+    public Integer call() throws Exception {
+        if (limit < 1) {
+            throw new ParameterException(command.commandLine(), "--limit must be 1 or more, and is " + limit);
         }
-        left -= page.getEventsCount();
-        token = page.getNextPageToken();
-      } while (left > 0 && !token.isEmpty());
-      if (left == limit) {
-        terminal.say("no events match");
-      } else if (!token.isEmpty()) {
-        terminal.say("there are more; --limit " + limit + " was reached");
-      }
+        EventFilter filter = filterOptions.filter();
+        EventPrinter printer = new EventPrinter(terminal, outputOptions.format());
+        try (AggregatorClient client = serverOptions.client(terminal.clock())) {
+            int left = limit;
+            String token = "";
+            do {
+                ListEventsRequest request = ListEventsRequest.newBuilder()
+                        .setFilter(filter)
+                        .setPageSize(Math.min(left, MAX_PAGE_SIZE))
+                        .setPageToken(token)
+                        .build();
+                ListEventsResponse page = client.ask(stub -> stub.listEvents(request));
+                for (OomKillEvent event : page.getEventsList()) {
+                    printer.printRow(event);
+                }
+                left -= page.getEventsCount();
+                token = page.getNextPageToken();
+            } while (left > 0 && !token.isEmpty());
+            if (left == limit) {
+                terminal.say("no events match");
+            } else if (!token.isEmpty()) {
+                terminal.say("there are more; --limit " + limit + " was reached");
+            }
+        }
+        return 0;
     }
-    return 0;
-  }
 }

@@ -25,80 +25,78 @@ import org.jspecify.annotations.Nullable;
  * the loopback. The stream is open before the agent starts, so it carries every event of the agent.
  */
 public final class LocalNode implements AutoCloseable {
-  private static final Set<String> WILDCARD_ADDRESSES = Set.of("0.0.0.0", "::", "*");
-  private static final Duration FIRST_BACKOFF = Duration.ofMillis(200);
+    private static final Set<String> WILDCARD_ADDRESSES = Set.of("0.0.0.0", "::", "*");
+    private static final Duration FIRST_BACKOFF = Duration.ofMillis(200);
 
-  private final Aggregator aggregator;
-  private final AggregatorClient client;
-  private final EventStream stream;
-  private final HostPort address;
-  private @Nullable Agent agent;
+    private final Aggregator aggregator;
+    private final AggregatorClient client;
+    private final EventStream stream;
+    private final HostPort address;
+    private @Nullable Agent agent;
 
-  private LocalNode(Terminal terminal, AggregatorConfig config, Guard guard) throws IOException {
-    aggregator = Aggregator.start(config, terminal.clock(), guard);
-    String host = WILDCARD_ADDRESSES.contains(config.listenHost()) ? "127.0.0.1" : config.listenHost();
-    address = new HostPort(host, aggregator.port());
-    client = new AggregatorClient(address, ClientSecurity.PLAINTEXT);
-    stream = new EventStream(client, terminal, WatchEventsRequest.getDefaultInstance(), FIRST_BACKOFF);
-  }
-
-  /**
-   * Starts all three.
-   *
-   * @param agentConfig the agent's settings; its aggregator is replaced by the one here
-   * @param events gets each event of the agent; the caller closes it
-   * @param guard the guard of this process
-   * @throws IOException one of them cannot start
-   * @throws Failure the stream cannot be opened
-   */
-  public static LocalNode start(
-      Terminal terminal,
-      AggregatorConfig aggregatorConfig,
-      AgentConfig agentConfig,
-      EventSink events,
-      Guard guard)
-      throws IOException, Failure, InterruptedException {
-    LocalNode node = new LocalNode(terminal, aggregatorConfig, guard);
-    try {
-      node.stream.connect();
-      node.agent =
-          Agent.start(
-              agentConfig.sendingTo(node.address.toString()), events, terminal.clock(), guard);
-      return node;
-    } catch (Throwable e) {
-      node.close();
-      throw e;
+    private LocalNode(Terminal terminal, AggregatorConfig config, Guard guard) throws IOException {
+        aggregator = Aggregator.start(config, terminal.clock(), guard);
+        String host = WILDCARD_ADDRESSES.contains(config.listenHost()) ? "127.0.0.1" : config.listenHost();
+        address = new HostPort(host, aggregator.port());
+        client = new AggregatorClient(address, ClientSecurity.PLAINTEXT);
+        stream = new EventStream(client, terminal, WatchEventsRequest.getDefaultInstance(), FIRST_BACKOFF);
     }
-  }
 
-  /** The aggregator's stream. */
-  public EventStream stream() {
-    return stream;
-  }
-
-  /** The agent, for probes and metrics. */
-  Observed agent() {
-    return Objects.requireNonNull(agent);
-  }
-
-  /** The aggregator, for probes and metrics. */
-  Observed aggregator() {
-    return aggregator;
-  }
-
-  /** The address of the aggregator on this machine. */
-  public HostPort address() {
-    return address;
-  }
-
-  /** Closes the producers before the consumers. */
-  @Override
-  public void close() {
-    if (agent != null) {
-      agent.close();
+    /**
+     * Starts all three.
+     *
+     * @param agentConfig the agent's settings; its aggregator is replaced by the one here
+     * @param events gets each event of the agent; the caller closes it
+     * @param guard the guard of this process
+     * @throws IOException one of them cannot start
+     * @throws Failure the stream cannot be opened
+     */
+    public static LocalNode start(
+            Terminal terminal,
+            AggregatorConfig aggregatorConfig,
+            AgentConfig agentConfig,
+            EventSink events,
+            Guard guard)
+            throws IOException, Failure, InterruptedException {
+        LocalNode node = new LocalNode(terminal, aggregatorConfig, guard);
+        try {
+            node.stream.connect();
+            node.agent = Agent.start(agentConfig.sendingTo(node.address.toString()), events, terminal.clock(), guard);
+            return node;
+        } catch (Throwable e) {
+            node.close();
+            throw e;
+        }
     }
-    stream.close();
-    client.close();
-    aggregator.close();
-  }
+
+    /** The aggregator's stream. */
+    public EventStream stream() {
+        return stream;
+    }
+
+    /** The agent, for probes and metrics. */
+    Observed agent() {
+        return Objects.requireNonNull(agent);
+    }
+
+    /** The aggregator, for probes and metrics. */
+    Observed aggregator() {
+        return aggregator;
+    }
+
+    /** The address of the aggregator on this machine. */
+    public HostPort address() {
+        return address;
+    }
+
+    /** Closes the producers before the consumers. */
+    @Override
+    public void close() {
+        if (agent != null) {
+            agent.close();
+        }
+        stream.close();
+        client.close();
+        aggregator.close();
+    }
 }

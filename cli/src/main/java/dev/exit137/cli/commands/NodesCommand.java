@@ -20,47 +20,49 @@ import picocli.CommandLine.Mixin;
 /** Lists all agents. */
 @Command(name = "nodes", description = "Lists the agents with a recent report, the state of each, and its losses.")
 public final class NodesCommand implements Callable<Integer> {
-  private final Terminal terminal;
+    private final Terminal terminal;
 
-  @Mixin
-  private ServerOptions serverOptions;
+    @Mixin
+    private ServerOptions serverOptions;
 
-  @Mixin
-  private OutputOptions outputOptions;
+    @Mixin
+    private OutputOptions outputOptions;
 
-  public NodesCommand(Terminal terminal) {
-    this.terminal = terminal;
-  }
-
-  @Override
-  public Integer call() throws Exception {
-    try (AggregatorClient client = serverOptions.client(terminal.clock())) {
-      List<NodeState> nodes = new ArrayList<>();
-      ListNodesResponse page = ListNodesResponse.getDefaultInstance();
-      do {
-        ListNodesRequest next = ListNodesRequest.newBuilder().setPageToken(page.getNextPageToken()).build();
-        page = client.ask(stub -> stub.listNodes(next));
-        nodes.addAll(page.getNodesList());
-      } while (!page.getNextPageToken().isEmpty());
-      print(nodes);
-      List<String> errors = NodeTable.internalErrors(page.getInternalErrorsMap());
-      if (!errors.isEmpty()) {
-        terminal.say("the aggregator itself: " + String.join("; ", errors) + "; see its log");
-      }
+    public NodesCommand(Terminal terminal) {
+        this.terminal = terminal;
     }
-    return 0;
-  }
 
-  private void print(List<NodeState> nodes) throws OutputClosedException {
-    if (nodes.isEmpty()) {
-      terminal.say("no agent has reported yet");
-      return;
+    @Override
+    public Integer call() throws Exception {
+        try (AggregatorClient client = serverOptions.client(terminal.clock())) {
+            List<NodeState> nodes = new ArrayList<>();
+            ListNodesResponse page = ListNodesResponse.getDefaultInstance();
+            do {
+                ListNodesRequest next = ListNodesRequest.newBuilder()
+                        .setPageToken(page.getNextPageToken())
+                        .build();
+                page = client.ask(stub -> stub.listNodes(next));
+                nodes.addAll(page.getNodesList());
+            } while (!page.getNextPageToken().isEmpty());
+            print(nodes);
+            List<String> errors = NodeTable.internalErrors(page.getInternalErrorsMap());
+            if (!errors.isEmpty()) {
+                terminal.say("the aggregator itself: " + String.join("; ", errors) + "; see its log");
+            }
+        }
+        return 0;
     }
-    List<String> lines = outputOptions.format() == OutputFormat.JSON
-        ? nodes.stream().map(JsonLines::line).toList()
-        : NodeTable.of(nodes, terminal.clock().instant());
-    for (String line : lines) {
-      terminal.print(line);
+
+    private void print(List<NodeState> nodes) throws OutputClosedException {
+        if (nodes.isEmpty()) {
+            terminal.say("no agent has reported yet");
+            return;
+        }
+        List<String> lines = outputOptions.format() == OutputFormat.JSON
+                ? nodes.stream().map(JsonLines::line).toList()
+                : NodeTable.of(nodes, terminal.clock().instant());
+        for (String line : lines) {
+            terminal.print(line);
+        }
     }
-  }
 }

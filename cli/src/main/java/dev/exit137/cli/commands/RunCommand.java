@@ -20,52 +20,52 @@ import picocli.CommandLine.Mixin;
 
 /** Runs agent and aggregator on one machine until Ctrl-C. */
 @Command(
-    name = "run",
-    description = "Runs agent and aggregator in one process, and prints every OOM kill on this machine.")
+        name = "run",
+        description = "Runs agent and aggregator in one process, and prints every OOM kill on this machine.")
 public final class RunCommand implements Callable<Integer> {
-  private final Terminal terminal;
+    private final Terminal terminal;
 
-  @Mixin
-  private AggregatorOptions aggregatorOptions;
+    @Mixin
+    private AggregatorOptions aggregatorOptions;
 
-  @Mixin
-  private AgentOptions agentOptions;
+    @Mixin
+    private AgentOptions agentOptions;
 
-  @Mixin
-  private HttpOptions httpOptions = new HttpOptions(9139);
+    @Mixin
+    private HttpOptions httpOptions = new HttpOptions(9139);
 
-  @Mixin
-  private OutputOptions outputOptions;
+    @Mixin
+    private OutputOptions outputOptions;
 
-  public RunCommand(Terminal terminal) {
-    this.terminal = terminal;
-  }
-
-  @Override
-  public Integer call() throws Exception {
-    terminal.stop().listen();
-    // Every setting is checked before a port is taken or a store made.
-    AggregatorConfig aggregator = aggregatorOptions.config(terminal, AccessConfig.OPEN);
-    AgentConfig agent = agentOptions.config(
-        terminal,
-        List.of(new HostPort(aggregator.listenHost(), aggregator.listenPort())),
-        ClientSecurity.PLAINTEXT);
-    Guard guard = new Guard();
-    try (HttpSide http = HttpSide.open(httpOptions);
-        EventSink events = agentOptions.eventSink(terminal, guard);
-        LocalNode node = LocalNode.start(terminal, aggregator, agent, events, guard)) {
-      terminal.say("watching this machine for OOM kills; each is printed here as it comes (Ctrl-C ends)");
-      terminal.say("in another terminal: bin/exit137 watch --server " + node.address());
-      terminal.say("or: grpcurl -plaintext " + node.address() + " exit137.v1.OomEvents/WatchEvents");
-      http.serve(terminal::say, guard, node.agent(), node.aggregator());
-      if (agentOptions.logsEvents()) {
-        // stdout is the agent's.
-        node.stream().close();
-        terminal.stop().await();
-      } else {
-        new EventPrinter(terminal, outputOptions.format()).printAll(node.stream(), guard);
-      }
+    public RunCommand(Terminal terminal) {
+        this.terminal = terminal;
     }
-    return 0;
-  }
+
+    @Override
+    public Integer call() throws Exception {
+        terminal.stop().listen();
+        // Every setting is checked before a port is taken or a store made.
+        AggregatorConfig aggregator = aggregatorOptions.config(terminal, AccessConfig.OPEN);
+        AgentConfig agent = agentOptions.config(
+                terminal,
+                List.of(new HostPort(aggregator.listenHost(), aggregator.listenPort())),
+                ClientSecurity.PLAINTEXT);
+        Guard guard = new Guard();
+        try (HttpSide http = HttpSide.open(httpOptions);
+                EventSink events = agentOptions.eventSink(terminal, guard);
+                LocalNode node = LocalNode.start(terminal, aggregator, agent, events, guard)) {
+            terminal.say("watching this machine for OOM kills; each is printed here as it comes (Ctrl-C ends)");
+            terminal.say("in another terminal: bin/exit137 watch --server " + node.address());
+            terminal.say("or: grpcurl -plaintext " + node.address() + " exit137.v1.OomEvents/WatchEvents");
+            http.serve(terminal::say, guard, node.agent(), node.aggregator());
+            if (agentOptions.logsEvents()) {
+                // stdout is the agent's.
+                node.stream().close();
+                terminal.stop().await();
+            } else {
+                new EventPrinter(terminal, outputOptions.format()).printAll(node.stream(), guard);
+            }
+        }
+        return 0;
+    }
 }

@@ -5,15 +5,16 @@ import picocli.CommandLine.Option;
 
 /** The flag for the format of the results. */
 public final class OutputOptions {
-  @Option(
-      names = {"-o", "--output"},
-      paramLabel = "text|json",
-      defaultValue = "text",
-      description = "Output format: text for people, or json with one object per line (default: ${DEFAULT-VALUE}).")
-  private OutputFormat format;
+    @Option(
+            names = {"-o", "--output"},
+            paramLabel = "text|json",
+            defaultValue = "text",
+            description =
+                    "Output format: text for people, or json with one object per line (default: ${DEFAULT-VALUE}).")
+    private OutputFormat format;
 
-  /** The format of the results. */
-  public OutputFormat format() {
-    return format;
-  }
+    /** The format of the results. */
+    public OutputFormat format() {
+        return format;
+    }
 }

@@ -11,25 +11,25 @@ import picocli.CommandLine.ParameterException;
 
 /** The flags that select the aggregator of a client command. */
 public final class ServerOptions {
-  @Option(
-      names = "--server",
-      paramLabel = "HOST:PORT",
-      converter = HostPort.ToConnect.class,
-      defaultValue = "127.0.0.1:9137",
-      description = "Address of the aggregator (default: ${DEFAULT-VALUE}).")
-  private HostPort server;
+    @Option(
+            names = "--server",
+            paramLabel = "HOST:PORT",
+            converter = HostPort.ToConnect.class,
+            defaultValue = "127.0.0.1:9137",
+            description = "Address of the aggregator (default: ${DEFAULT-VALUE}).")
+    private HostPort server;
 
-  @Mixin
-  private ConnectionOptions connectionOptions;
+    @Mixin
+    private ConnectionOptions connectionOptions;
 
-  /**
-   * A client of this aggregator; the caller closes it.
-   *
-   * @param clock the wall clock
-   * @throws ParameterException flags exclude or need each other
-   * @throws UnusableFileException a file of certificates, keys or tokens cannot be used
-   */
-  public AggregatorClient client(InstantSource clock) throws UnusableFileException {
-    return new AggregatorClient(server, connectionOptions.security(List.of(server), clock));
-  }
+    /**
+     * A client of this aggregator; the caller closes it.
+     *
+     * @param clock the wall clock
+     * @throws ParameterException flags exclude or need each other
+     * @throws UnusableFileException a file of certificates, keys or tokens cannot be used
+     */
+    public AggregatorClient client(InstantSource clock) throws UnusableFileException {
+        return new AggregatorClient(server, connectionOptions.security(List.of(server), clock));
+    }
 }

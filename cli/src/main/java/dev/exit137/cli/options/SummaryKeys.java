@@ -14,53 +14,54 @@ import picocli.CommandLine.TypeConversionException;
  * @param labels keys that are labels, by their names
  */
 public record SummaryKeys(List<Dimension> dimensions, List<String> labels) {
-  /** The keys in their written form, for help and messages. */
-  public static final String NAMES = "namespace, pod, container, unit, node, scope, limit-owner, label:NAME";
+    /** The keys in their written form, for help and messages. */
+    public static final String NAMES = "namespace, pod, container, unit, node, scope, limit-owner, label:NAME";
 
-  private static final String LABEL = "label:";
-  private static final Map<String, Dimension> DIMENSIONS = Map.of(
-      "namespace", Dimension.NAMESPACE,
-      "pod", Dimension.POD,
-      "container", Dimension.CONTAINER,
-      "unit", Dimension.UNIT,
-      "node", Dimension.NODE,
-      "scope", Dimension.SCOPE,
-      "limit-owner", Dimension.LIMIT_OWNER);
+    private static final String LABEL = "label:";
+    private static final Map<String, Dimension> DIMENSIONS = Map.of(
+            "namespace", Dimension.NAMESPACE,
+            "pod", Dimension.POD,
+            "container", Dimension.CONTAINER,
+            "unit", Dimension.UNIT,
+            "node", Dimension.NODE,
+            "scope", Dimension.SCOPE,
+            "limit-owner", Dimension.LIMIT_OWNER);
 
-  /**
-   * The keys that the text names, separated by commas.
-   *
-   * @throws IllegalArgumentException a name is not a key, or is given twice; the message contains the name
-   */
-  public static SummaryKeys parse(String text) {
-    List<Dimension> dimensions = new ArrayList<>();
-    List<String> labels = new ArrayList<>();
-    for (String name : text.equals("none") ? new String[0] : text.split(",", -1)) {
-      boolean added;
-      if (name.startsWith(LABEL) && name.length() > LABEL.length()) {
-        String label = name.substring(LABEL.length());
-        added = !labels.contains(label) && labels.add(label);
-      } else if (DIMENSIONS.containsKey(name)) {
-        added = !dimensions.contains(DIMENSIONS.get(name)) && dimensions.add(DIMENSIONS.get(name));
-      } else {
-        throw new IllegalArgumentException("'" + name + "' is nothing to count by: give " + NAMES + ", or none");
-      }
-      if (!added) {
-        throw new IllegalArgumentException("'" + name + "' is given twice");
-      }
+    /**
+     * The keys that the text names, separated by commas.
+     *
+     * @throws IllegalArgumentException a name is not a key, or is given twice; the message contains the name
+     */
+    public static SummaryKeys parse(String text) {
+        List<Dimension> dimensions = new ArrayList<>();
+        List<String> labels = new ArrayList<>();
+        for (String name : text.equals("none") ? new String[0] : text.split(",", -1)) {
+            boolean added;
+            if (name.startsWith(LABEL) && name.length() > LABEL.length()) {
+                String label = name.substring(LABEL.length());
+                added = !labels.contains(label) && labels.add(label);
+            } else if (DIMENSIONS.containsKey(name)) {
+                added = !dimensions.contains(DIMENSIONS.get(name)) && dimensions.add(DIMENSIONS.get(name));
+            } else {
+                throw new IllegalArgumentException(
+                        "'" + name + "' is nothing to count by: give " + NAMES + ", or none");
+            }
+            if (!added) {
+                throw new IllegalArgumentException("'" + name + "' is given twice");
+            }
+        }
+        return new SummaryKeys(dimensions, labels);
     }
-    return new SummaryKeys(dimensions, labels);
-  }
 
-  /** Converts the option's text. */
-  public static final class Converter implements ITypeConverter<SummaryKeys> {
-    @Override
-    public SummaryKeys convert(String text) {
-      try {
-        return parse(text);
-      } catch (IllegalArgumentException e) {
-        throw new TypeConversionException(e.getMessage());
-      }
+    /** Converts the option's text. */
+    public static final class Converter implements ITypeConverter<SummaryKeys> {
+        @Override
+        public SummaryKeys convert(String text) {
+            try {
+                return parse(text);
+            } catch (IllegalArgumentException e) {
+                throw new TypeConversionException(e.getMessage());
+            }
+        }
     }
-  }
 }

@@ -14,41 +14,42 @@ import org.slf4j.LoggerFactory;
  * the agent by one second, once. Events that it does not accept are counted, and the aggregator gets them nevertheless.
  */
 public final class EventLog implements EventSink {
-  private static final Logger LOG = LoggerFactory.getLogger(EventLog.class);
-  /** Size of serialized events; in memory they are several times larger. */
-  private static final long ROOM_BYTES = 256 << 10;
-  private static final long STANDSTILL_NANOS = TimeUnit.SECONDS.toNanos(1);
+    private static final Logger LOG = LoggerFactory.getLogger(EventLog.class);
+    /** Size of serialized events; in memory they are several times larger. */
+    private static final long ROOM_BYTES = 256 << 10;
 
-  private final LineWriter lines;
-  private long droppedBefore;
+    private static final long STANDSTILL_NANOS = TimeUnit.SECONDS.toNanos(1);
 
-  /** @param guard the guard of this process */
-  public EventLog(Terminal terminal, Guard guard) {
-    lines = new LineWriter("event-log", terminal.out(), ROOM_BYTES, guard);
-  }
+    private final LineWriter lines;
+    private long droppedBefore;
 
-  @Override
-  public void add(OomKillEvent event) {
-    lines.addPatiently(event.getSerializedSize(), () -> JsonLines.line(event), STANDSTILL_NANOS);
-    logDropped();
-  }
-
-  private void logDropped() {
-    long dropped = dropped();
-    if (dropped > droppedBefore) {
-      droppedBefore = dropped;
-      LOG.warn("{} events of --log-events are not on stdout; the aggregator gets them", dropped);
+    /** @param guard the guard of this process */
+    public EventLog(Terminal terminal, Guard guard) {
+        lines = new LineWriter("event-log", terminal.out(), ROOM_BYTES, guard);
     }
-  }
 
-  @Override
-  public long dropped() {
-    return lines.dropped();
-  }
+    @Override
+    public void add(OomKillEvent event) {
+        lines.addPatiently(event.getSerializedSize(), () -> JsonLines.line(event), STANDSTILL_NANOS);
+        logDropped();
+    }
 
-  @Override
-  public void close() {
-    lines.close();
-    logDropped();
-  }
+    private void logDropped() {
+        long dropped = dropped();
+        if (dropped > droppedBefore) {
+            droppedBefore = dropped;
+            LOG.warn("{} events of --log-events are not on stdout; the aggregator gets them", dropped);
+        }
+    }
+
+    @Override
+    public long dropped() {
+        return lines.dropped();
+    }
+
+    @Override
+    public void close() {
+        lines.close();
+        logDropped();
+    }
 }

@@ -6,16 +6,16 @@ import com.google.protobuf.util.JsonFormat;
 
 /** The protobuf JSON mapping with its default settings, a message to a line. */
 public final class JsonLines {
-  private static final JsonFormat.Printer PRINTER = JsonFormat.printer().omittingInsignificantWhitespace();
+    private static final JsonFormat.Printer PRINTER = JsonFormat.printer().omittingInsignificantWhitespace();
 
-  private JsonLines() {}
+    private JsonLines() {}
 
-  /** The message as one line, without the newline. */
-  public static String line(MessageOrBuilder message) {
-    try {
-      return PRINTER.print(message);
-    } catch (InvalidProtocolBufferException e) {
-      throw new AssertionError("only messages with an Any can fail, and exit137.v1 has none", e);
+    /** The message as one line, without the newline. */
+    public static String line(MessageOrBuilder message) {
+        try {
+            return PRINTER.print(message);
+        } catch (InvalidProtocolBufferException e) {
+            throw new AssertionError("only messages with an Any can fail, and exit137.v1 has none", e);
+        }
     }
-  }
 }

@@ -4,7 +4,7 @@ import java.io.IOException;
 
 /** Stdout was closed, as in {@code exit137 watch | head -1}: the command ends without an error. */
 public final class OutputClosedException extends IOException {
-  OutputClosedException() {
-    super("stdout was closed");
-  }
+    OutputClosedException() {
+        super("stdout was closed");
+    }
 }

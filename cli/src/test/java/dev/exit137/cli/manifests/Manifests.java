@@ -33,74 +33,88 @@ import java.util.stream.Stream;
 
 /** What a kustomization applies, as the types of the Kubernetes API. */
 record Manifests(List<HasMetadata> objects) {
-  private static final List<Class<? extends HasMetadata>> KINDS = List.of(
-      Namespace.class, ServiceAccount.class, Service.class, ConfigMap.class, Secret.class, ResourceQuota.class,
-      Pod.class, DaemonSet.class, StatefulSet.class, PodDisruptionBudget.class, NetworkPolicy.class,
-      PrometheusRule.class, ServiceMonitor.class, PodMonitor.class);
+    private static final List<Class<? extends HasMetadata>> KINDS = List.of(
+            Namespace.class,
+            ServiceAccount.class,
+            Service.class,
+            ConfigMap.class,
+            Secret.class,
+            ResourceQuota.class,
+            Pod.class,
+            DaemonSet.class,
+            StatefulSet.class,
+            PodDisruptionBudget.class,
+            NetworkPolicy.class,
+            PrometheusRule.class,
+            ServiceMonitor.class,
+            PodMonitor.class);
 
-  private static final YAMLMapper YAML = mapper();
+    private static final YAMLMapper YAML = mapper();
 
-  /** As strict as the API server: no key twice, no number or boolean where a string belongs, nor a string for one. */
-  private static YAMLMapper mapper() {
-    YAMLMapper.Builder builder = YAMLMapper.builder()
-        .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-        .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS);
-    for (var shape : List.of(CoercionInputShape.Boolean, CoercionInputShape.Integer, CoercionInputShape.Float)) {
-      builder.withCoercionConfig(LogicalType.Textual, textual -> textual.setCoercion(shape, CoercionAction.Fail));
+    /** As strict as the API server: no key twice, no number or boolean where a string belongs, nor a string for one. */
+    private static YAMLMapper mapper() {
+        YAMLMapper.Builder builder = YAMLMapper.builder()
+                .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS);
+        for (var shape : List.of(CoercionInputShape.Boolean, CoercionInputShape.Integer, CoercionInputShape.Float)) {
+            builder.withCoercionConfig(LogicalType.Textual, textual -> textual.setCoercion(shape, CoercionAction.Fail));
+        }
+        return builder.build();
     }
-    return builder.build();
-  }
 
-  /** Those of k8s/base or of an overlay. */
-  static Manifests of(String name) {
-    return of(Kustomize.K8S.resolve(name));
-  }
-
-  static Manifests of(Path directory) {
-    return parse(Kustomize.render(directory));
-  }
-
-  static Manifests parse(String yaml) {
-    List<HasMetadata> objects = new ArrayList<>();
-    try (var documents = YAML.readerFor(JsonNode.class).<JsonNode>readValues(yaml)) {
-      while (documents.hasNext()) {
-        objects.add(typed(documents.next()));
-      }
-    } catch (IOException e) {
-      throw new AssertionError(e.getMessage(), e);
+    /** Those of k8s/base or of an overlay. */
+    static Manifests of(String name) {
+        return of(Kustomize.K8S.resolve(name));
     }
-    return new Manifests(objects);
-  }
 
-  private static HasMetadata typed(JsonNode object) throws JsonProcessingException {
-    String kind = object.path("kind").asText();
-    String apiVersion = object.path("apiVersion").asText();
-    for (Class<? extends HasMetadata> type : KINDS) {
-      if (HasMetadata.getKind(type).equals(kind) && HasMetadata.getApiVersion(type).equals(apiVersion)) {
-        return YAML.treeToValue(object, type);
-      }
+    static Manifests of(Path directory) {
+        return parse(Kustomize.render(directory));
     }
-    throw new AssertionError("no type is known here for " + apiVersion + " " + kind);
-  }
 
-  <T extends HasMetadata> Stream<T> all(Class<T> type) {
-    return objects.stream().filter(type::isInstance).map(type::cast);
-  }
+    static Manifests parse(String yaml) {
+        List<HasMetadata> objects = new ArrayList<>();
+        try (var documents = YAML.readerFor(JsonNode.class).<JsonNode>readValues(yaml)) {
+            while (documents.hasNext()) {
+                objects.add(typed(documents.next()));
+            }
+        } catch (IOException e) {
+            throw new AssertionError(e.getMessage(), e);
+        }
+        return new Manifests(objects);
+    }
 
-  DaemonSet agent() {
-    return all(DaemonSet.class).findFirst().orElseThrow();
-  }
+    private static HasMetadata typed(JsonNode object) throws JsonProcessingException {
+        String kind = object.path("kind").asText();
+        String apiVersion = object.path("apiVersion").asText();
+        for (Class<? extends HasMetadata> type : KINDS) {
+            if (HasMetadata.getKind(type).equals(kind)
+                    && HasMetadata.getApiVersion(type).equals(apiVersion)) {
+                return YAML.treeToValue(object, type);
+            }
+        }
+        throw new AssertionError("no type is known here for " + apiVersion + " " + kind);
+    }
 
-  StatefulSet aggregator() {
-    return all(StatefulSet.class).findFirst().orElseThrow();
-  }
+    <T extends HasMetadata> Stream<T> all(Class<T> type) {
+        return objects.stream().filter(type::isInstance).map(type::cast);
+    }
 
-  /** The pods of both daemons. */
-  List<PodTemplateSpec> pods() {
-    return List.of(agent().getSpec().getTemplate(), aggregator().getSpec().getTemplate());
-  }
+    DaemonSet agent() {
+        return all(DaemonSet.class).findFirst().orElseThrow();
+    }
 
-  List<Container> containers() {
-    return pods().stream().flatMap(pod -> pod.getSpec().getContainers().stream()).toList();
-  }
+    StatefulSet aggregator() {
+        return all(StatefulSet.class).findFirst().orElseThrow();
+    }
+
+    /** The pods of both daemons. */
+    List<PodTemplateSpec> pods() {
+        return List.of(agent().getSpec().getTemplate(), aggregator().getSpec().getTemplate());
+    }
+
+    List<Container> containers() {
+        return pods().stream()
+                .flatMap(pod -> pod.getSpec().getContainers().stream())
+                .toList();
+    }
 }

@@ -10,16 +10,18 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class TestCaTest {
-  @ParameterizedTest
-  @ValueSource(strings = {"2049-12-31T23:59:59Z", "2050-01-01T00:00:00Z", "2051-06-07T08:09:10Z"})
-  void aCertificateEndsWhenItWasToldToAlsoAfterTheTimesOfTwoDigits(String time) throws Exception {
-    Instant end = Instant.parse(time);
+    @ParameterizedTest
+    @ValueSource(strings = {"2049-12-31T23:59:59Z", "2050-01-01T00:00:00Z", "2051-06-07T08:09:10Z"})
+    void aCertificateEndsWhenItWasToldToAlsoAfterTheTimesOfTwoDigits(String time) throws Exception {
+        Instant end = Instant.parse(time);
 
-    byte[] der = new TestCa("the cluster's CA").issue(TestCa.keys("EC"), "worker-1", end).certificate();
+        byte[] der = new TestCa("the cluster's CA")
+                .issue(TestCa.keys("EC"), "worker-1", end)
+                .certificate();
 
-    X509Certificate certificate =
-        (X509Certificate) CertificateFactory.getInstance("X.509").generateCertificate(new ByteArrayInputStream(der));
-    assertThat(certificate.getNotAfter()).isEqualTo(end);
-    assertThat(certificate.getNotBefore()).isEqualTo(end.minusSeconds(172_800));
-  }
+        X509Certificate certificate = (X509Certificate)
+                CertificateFactory.getInstance("X.509").generateCertificate(new ByteArrayInputStream(der));
+        assertThat(certificate.getNotAfter()).isEqualTo(end);
+        assertThat(certificate.getNotBefore()).isEqualTo(end.minusSeconds(172_800));
+    }
 }

@@ -11,34 +11,34 @@ import java.util.concurrent.TimeUnit;
  * timers.
  */
 public final class GuardedThread extends ScheduledThreadPoolExecutor {
-  private final String place;
-  private final Guard guard;
+    private final String place;
+    private final Guard guard;
 
-  /**
-   * @param factory creates the thread at the first task
-   * @param place of the tasks in the guard's counts
-   */
-  public GuardedThread(ThreadFactory factory, String place, Guard guard) {
-    super(1, factory);
-    this.place = place;
-    this.guard = guard;
-    setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
-    setRemoveOnCancelPolicy(true);
-  }
+    /**
+     * @param factory creates the thread at the first task
+     * @param place of the tasks in the guard's counts
+     */
+    public GuardedThread(ThreadFactory factory, String place, Guard guard) {
+        super(1, factory);
+        this.place = place;
+        this.guard = guard;
+        setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
+        setRemoveOnCancelPolicy(true);
+    }
 
-  // execute() and submit() call this method, too.
-  @Override
-  public ScheduledFuture<?> schedule(Runnable task, long delay, TimeUnit unit) {
-    return super.schedule(guard.guarded(place, task), delay, unit);
-  }
+    // execute() and submit() call this method, too.
+    @Override
+    public ScheduledFuture<?> schedule(Runnable task, long delay, TimeUnit unit) {
+        return super.schedule(guard.guarded(place, task), delay, unit);
+    }
 
-  @Override
-  public ScheduledFuture<?> scheduleAtFixedRate(Runnable task, long initialDelay, long period, TimeUnit unit) {
-    return super.scheduleAtFixedRate(guard.guarded(place, task), initialDelay, period, unit);
-  }
+    @Override
+    public ScheduledFuture<?> scheduleAtFixedRate(Runnable task, long initialDelay, long period, TimeUnit unit) {
+        return super.scheduleAtFixedRate(guard.guarded(place, task), initialDelay, period, unit);
+    }
 
-  @Override
-  public ScheduledFuture<?> scheduleWithFixedDelay(Runnable task, long initialDelay, long delay, TimeUnit unit) {
-    return super.scheduleWithFixedDelay(guard.guarded(place, task), initialDelay, delay, unit);
-  }
+    @Override
+    public ScheduledFuture<?> scheduleWithFixedDelay(Runnable task, long initialDelay, long delay, TimeUnit unit) {
+        return super.scheduleWithFixedDelay(guard.guarded(place, task), initialDelay, delay, unit);
+    }
 }

@@ -8,12 +8,12 @@ import java.util.List;
  * database or a thread of a pool: a probe that waits makes the kubelet restart a healthy daemon.
  */
 public interface Observed {
-  /** Whether its threads run. A condition that a restart does not cure fails no check. */
-  List<Check> alive();
+    /** Whether its threads run. A condition that a restart does not cure fails no check. */
+    List<Check> alive();
 
-  /** Whether it does its work, and the state of its dependencies. */
-  List<Check> ready();
+    /** Whether it does its work, and the state of its dependencies. */
+    List<Check> ready();
 
-  /** Returns its counters and its current state, from memory. */
-  MetricSnapshots metrics();
+    /** Returns its counters and its current state, from memory. */
+    MetricSnapshots metrics();
 }

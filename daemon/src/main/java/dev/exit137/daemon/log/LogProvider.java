@@ -19,32 +19,32 @@ import org.slf4j.spi.SLF4JServiceProvider;
  * counts the lines it drops, while slf4j-simple writes to stderr on the calling thread and blocks when stderr does.
  */
 public final class LogProvider implements SLF4JServiceProvider {
-  private final ConcurrentMap<String, Logger> loggers = new ConcurrentHashMap<>();
-  private final IMarkerFactory markers = new BasicMarkerFactory();
-  private final MDCAdapter context = new NOPMDCAdapter();
+    private final ConcurrentMap<String, Logger> loggers = new ConcurrentHashMap<>();
+    private final IMarkerFactory markers = new BasicMarkerFactory();
+    private final MDCAdapter context = new NOPMDCAdapter();
 
-  @Override
-  public ILoggerFactory getLoggerFactory() {
-    return name -> loggers.computeIfAbsent(name, ProgramLogger::new);
-  }
+    @Override
+    public ILoggerFactory getLoggerFactory() {
+        return name -> loggers.computeIfAbsent(name, ProgramLogger::new);
+    }
 
-  @Override
-  public IMarkerFactory getMarkerFactory() {
-    return markers;
-  }
+    @Override
+    public IMarkerFactory getMarkerFactory() {
+        return markers;
+    }
 
-  @Override
-  public MDCAdapter getMDCAdapter() {
-    return context;
-  }
+    @Override
+    public MDCAdapter getMDCAdapter() {
+        return context;
+    }
 
-  @Override
-  public String getRequestedApiVersion() {
-    return "2.0.99";
-  }
+    @Override
+    public String getRequestedApiVersion() {
+        return "2.0.99";
+    }
 
-  @Override
-  public void initialize() {
-    // The log exists before the first message.
-  }
+    @Override
+    public void initialize() {
+        // The log exists before the first message.
+    }
 }

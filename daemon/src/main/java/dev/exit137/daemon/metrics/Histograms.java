@@ -5,31 +5,31 @@ import io.prometheus.metrics.model.registry.PrometheusRegistry;
 
 /** Histograms with fixed buckets. */
 public final class Histograms {
-  private static final double[] LATENCY_SECONDS = {
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600
-  };
+    private static final double[] LATENCY_SECONDS = {
+        0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600
+    };
 
-  private Histograms() {}
+    private Histograms() {}
 
-  /**
-   * A histogram of the time from a kill to a step of its event, in seconds; all such histograms have the same buckets.
-   */
-  public static Histogram latency(PrometheusRegistry registry, String name, String help) {
-    return register(registry, name, help, LATENCY_SECONDS);
-  }
+    /**
+     * A histogram of the time from a kill to a step of its event, in seconds; all such histograms have the same buckets.
+     */
+    public static Histogram latency(PrometheusRegistry registry, String name, String help) {
+        return register(registry, name, help, LATENCY_SECONDS);
+    }
 
-  /**
-   * A histogram with the given buckets.
-   *
-   * @param upperBounds of the buckets, ascending, without infinity
-   */
-  public static Histogram register(PrometheusRegistry registry, String name, String help, double[] upperBounds) {
-    return Histogram.builder()
-        .name(name)
-        .help(help)
-        .classicOnly()
-        .classicUpperBounds(upperBounds)
-        .withoutExemplars()
-        .register(registry);
-  }
+    /**
+     * A histogram with the given buckets.
+     *
+     * @param upperBounds of the buckets, ascending, without infinity
+     */
+    public static Histogram register(PrometheusRegistry registry, String name, String help, double[] upperBounds) {
+        return Histogram.builder()
+                .name(name)
+                .help(help)
+                .classicOnly()
+                .classicUpperBounds(upperBounds)
+                .withoutExemplars()
+                .register(registry);
+    }
 }

@@ -11,32 +11,31 @@ import java.util.Optional;
  * @param startedAfterBoot start time, since boot
  */
 public record ProcStat(boolean isKernelThread, Duration cpuTime, Duration startedAfterBoot) {
-  // USER_HZ is 100 on every architecture that Java supports.
-  private static final long MILLIS_PER_TICK = 10;
-  // PF_KTHREAD of include/linux/sched.h, the same since 2.6.27.
-  private static final long KERNEL_THREAD = 0x0020_0000;
-  // Fields, counted from the field after the name; that is the third field of the file.
-  private static final int FLAGS = 9 - 3;
-  private static final int UTIME = 14 - 3;
-  private static final int STIME = 15 - 3;
-  private static final int START_TIME = 22 - 3;
+    // USER_HZ is 100 on every architecture that Java supports.
+    private static final long MILLIS_PER_TICK = 10;
+    // PF_KTHREAD of include/linux/sched.h, the same since 2.6.27.
+    private static final long KERNEL_THREAD = 0x0020_0000;
+    // Fields, counted from the field after the name; that is the third field of the file.
+    private static final int FLAGS = 9 - 3;
+    private static final int UTIME = 14 - 3;
+    private static final int STIME = 15 - 3;
+    private static final int START_TIME = 22 - 3;
 
-  /** Parses the content of a stat file; empty if it is malformed. */
-  public static Optional<ProcStat> parse(String stat) {
-    // 4711 (java) S 1 4711 …: the name may contain any character, spaces and parentheses included.
-    String[] fields = stat.substring(stat.lastIndexOf(')') + 1).strip().split(" ", 0);
-    try {
-      return Optional.of(
-          new ProcStat(
-              (Long.parseLong(fields[FLAGS]) & KERNEL_THREAD) != 0,
-              ticks(fields[UTIME]).plus(ticks(fields[STIME])),
-              ticks(fields[START_TIME])));
-    } catch (NumberFormatException | IndexOutOfBoundsException e) {
-      return Optional.empty();
+    /** Parses the content of a stat file; empty if it is malformed. */
+    public static Optional<ProcStat> parse(String stat) {
+        // 4711 (java) S 1 4711 …: the name may contain any character, spaces and parentheses included.
+        String[] fields = stat.substring(stat.lastIndexOf(')') + 1).strip().split(" ", 0);
+        try {
+            return Optional.of(new ProcStat(
+                    (Long.parseLong(fields[FLAGS]) & KERNEL_THREAD) != 0,
+                    ticks(fields[UTIME]).plus(ticks(fields[STIME])),
+                    ticks(fields[START_TIME])));
+        } catch (NumberFormatException | IndexOutOfBoundsException e) {
+            return Optional.empty();
+        }
     }
-  }
 
-  private static Duration ticks(String field) {
-    return Duration.ofMillis(Long.parseLong(field) * MILLIS_PER_TICK);
-  }
+    private static Duration ticks(String field) {
+        return Duration.ofMillis(Long.parseLong(field) * MILLIS_PER_TICK);
+    }
 }

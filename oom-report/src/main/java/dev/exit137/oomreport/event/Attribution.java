@@ -13,23 +13,23 @@ import java.util.List;
  * @param sources the evidence
  */
 public record Attribution(String path, List<String> candidates, List<Evidence> sources) {
-  /** In place of the path of a cgroup that was created and removed between two scans. */
-  public static final String UNSEEN = "";
+    /** In place of the path of a cgroup that was created and removed between two scans. */
+    public static final String UNSEEN = "";
 
-  /** No evidence names the cgroup. */
-  public static final Attribution UNKNOWN = new Attribution("", List.of(), List.of());
+    /** No evidence names the cgroup. */
+    public static final Attribution UNKNOWN = new Attribution("", List.of(), List.of());
 
-  /**
-   * The cgroup of the kernel's summary line. That line is about the chosen process, and no other process of its group.
-   */
-  public static Attribution ofSummary(OomIncident incident, OomLine killed) {
-    return incident.isChosen(killed)
-        ? new Attribution(incident.taskMemcg().toString(), List.of(), List.of(Evidence.KMSG_SUMMARY))
-        : UNKNOWN;
-  }
+    /**
+     * The cgroup of the kernel's summary line. That line is about the chosen process, and no other process of its group.
+     */
+    public static Attribution ofSummary(OomIncident incident, OomLine killed) {
+        return incident.isChosen(killed)
+                ? new Attribution(incident.taskMemcg().toString(), List.of(), List.of(Evidence.KMSG_SUMMARY))
+                : UNKNOWN;
+    }
 
-  /** Whether the path is certain. */
-  public boolean isKnown() {
-    return !path.isEmpty();
-  }
+    /** Whether the path is certain. */
+    public boolean isKnown() {
+        return !path.isEmpty();
+    }
 }

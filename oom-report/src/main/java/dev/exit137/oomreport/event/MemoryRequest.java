@@ -10,26 +10,30 @@ import dev.exit137.proto.v1.Victim;
  * {@code 1000 - (1000 * memoryRequest) / memoryCapacity}, at least 3 (2 before 1.22), at most 999.
  */
 public final class MemoryRequest {
-  private static final int LEAST = 3;
-  private static final int MOST = 999;
+    private static final int LEAST = 3;
+    private static final int MOST = 999;
 
-  private MemoryRequest() {}
+    private MemoryRequest() {}
 
-  /**
-   * Adds the estimate, where there is one.
-   *
-   * @param nodeMemoryBytes 0 where it is not known
-   */
-  public static void estimate(OomKillEvent.Builder event, long nodeMemoryBytes) {
-    Victim victim = event.getVictim();
-    boolean inContainer = !event.getContainer().getId().isEmpty();
-    if (!inContainer || event.getContainer().getQosClass() != QosClass.QOS_CLASS_BURSTABLE || nodeMemoryBytes <= 0
-        || !victim.hasOomScoreAdj() || victim.getOomScoreAdj() <= LEAST || victim.getOomScoreAdj() > MOST) {
-      return;
+    /**
+     * Adds the estimate, where there is one.
+     *
+     * @param nodeMemoryBytes 0 where it is not known
+     */
+    public static void estimate(OomKillEvent.Builder event, long nodeMemoryBytes) {
+        Victim victim = event.getVictim();
+        boolean inContainer = !event.getContainer().getId().isEmpty();
+        if (!inContainer
+                || event.getContainer().getQosClass() != QosClass.QOS_CLASS_BURSTABLE
+                || nodeMemoryBytes <= 0
+                || !victim.hasOomScoreAdj()
+                || victim.getOomScoreAdj() <= LEAST
+                || victim.getOomScoreAdj() > MOST) {
+            return;
+        }
+        long thousandth = nodeMemoryBytes / 1000;
+        event.getContainerBuilder()
+                .setMemoryRequestEstimateBytes((1000 - victim.getOomScoreAdj()) * thousandth)
+                .setMemoryRequestErrorBytes(thousandth);
     }
-    long thousandth = nodeMemoryBytes / 1000;
-    event.getContainerBuilder()
-        .setMemoryRequestEstimateBytes((1000 - victim.getOomScoreAdj()) * thousandth)
-        .setMemoryRequestErrorBytes(thousandth);
-  }
 }

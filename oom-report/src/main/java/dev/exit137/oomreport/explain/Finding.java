@@ -8,15 +8,15 @@ package dev.exit137.oomreport.explain;
  * @param evidence the numbers and names that support the advice
  */
 record Finding(String sentence, String advice, String evidence) {
-  static Finding sentence(String sentence) {
-    return new Finding(sentence, "", "");
-  }
+    static Finding sentence(String sentence) {
+        return new Finding(sentence, "", "");
+    }
 
-  static Finding advice(String advice, String evidence) {
-    return new Finding("", advice, evidence);
-  }
+    static Finding advice(String advice, String evidence) {
+        return new Finding("", advice, evidence);
+    }
 
-  String recommendation() {
-    return advice + Explainer.EVIDENCE_FOLLOWS + evidence;
-  }
+    String recommendation() {
+        return advice + Explainer.EVIDENCE_FOLLOWS + evidence;
+    }
 }

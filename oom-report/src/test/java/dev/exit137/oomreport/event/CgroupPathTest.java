@@ -9,16 +9,13 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class CgroupPathTest {
-  private static final String ID = "4f0c".repeat(16);
-  private static final String INNER = "a1b2".repeat(16);
-  private static final String UID = "0f6f9a2c-1111-2222-3333-444455556666";
-  private static final String ESCAPED = UID.replace('-', '_');
+    private static final String ID = "4f0c".repeat(16);
+    private static final String INNER = "a1b2".repeat(16);
+    private static final String UID = "0f6f9a2c-1111-2222-3333-444455556666";
+    private static final String ESCAPED = UID.replace('-', '_');
 
-  @ParameterizedTest
-  @CsvSource(
-      delimiter = '|',
-      textBlock =
-          """
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
           /                                                                                         | NODE
           /kubepods.slice                                                                           | NODE_ALLOCATABLE
           /kubepods                                                                                 | NODE_ALLOCATABLE
@@ -52,61 +49,63 @@ class CgroupPathTest {
           /anything                                                                                 | CGROUP
           /system.slice/docker-{I}.scope/init.scope                                                 | UNIT
           """)
-  void whoseCgroupItIs(String path, Owner owner) {
-    assertThat(CgroupPath.parse(expand(path)).owner()).isEqualTo(owner);
-  }
-
-  @Test
-  void aPodsContainerIsKnownWithAllThatThePathSays() {
-    CgroupPath path =
-        CgroupPath.parse(
-            expand(
-                "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{E}.slice"
-                    + "/cri-containerd-{I}.scope"));
-
-    assertThat(path.container()).contains(new CgroupPath.ContainerRef("containerd", ID));
-    assertThat(path.podUid()).isEqualTo(UID);
-    assertThat(path.qosClass()).isEqualTo(QosClass.QOS_CLASS_BURSTABLE);
-    assertThat(path.unit()).isEmpty();
-  }
-
-  @Test
-  void aPodWithoutAQosLevelIsGuaranteed() {
-    assertThat(CgroupPath.parse(expand("/kubepods.slice/kubepods-pod{E}.slice")).qosClass())
-        .isEqualTo(QosClass.QOS_CLASS_GUARANTEED);
-  }
-
-  @Test
-  void aCgroupWithinAContainerIsStillOfThatContainer() {
-    assertThat(CgroupPath.parse(expand("/docker/{I}/init.scope")).container())
-        .contains(new CgroupPath.ContainerRef("docker", ID));
-  }
-
-  @Test
-  void aPodsContainerOnANodeThatIsAContainerItselfIsThePodsAndNotTheNode() {
-    for (String kind : new String[] {
-      "/docker/{I}/kubelet/kubepods/burstable/pod{U}/{J}",
-      "/docker/{I}/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice"
-          + "/kubelet-kubepods-burstable-pod{E}.slice/cri-containerd-{J}.scope"
-    }) {
-      CgroupPath path = CgroupPath.parse(expand(kind));
-
-      assertThat(path.container()).map(CgroupPath.ContainerRef::id).contains(INNER);
-      assertThat(path.podUid()).isEqualTo(UID);
-      assertThat(path.qosClass()).isEqualTo(QosClass.QOS_CLASS_BURSTABLE);
+    void whoseCgroupItIs(String path, Owner owner) {
+        assertThat(CgroupPath.parse(expand(path)).owner()).isEqualTo(owner);
     }
-  }
 
-  @Test
-  void aNameThatOnlyLooksLikeAPodOrAContainerIsNeither() {
-    CgroupPath path = CgroupPath.parse("/user.slice/pod0f6f9a2c-1111-2222-3333-444455556666/" + ID);
+    @Test
+    void aPodsContainerIsKnownWithAllThatThePathSays() {
+        CgroupPath path =
+                CgroupPath.parse(expand("/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{E}.slice"
+                        + "/cri-containerd-{I}.scope"));
 
-    assertThat(path.podUid()).isEmpty();
-    assertThat(path.container()).isEmpty();
-    assertThat(path.owner()).isEqualTo(Owner.CGROUP);
-  }
+        assertThat(path.container()).contains(new CgroupPath.ContainerRef("containerd", ID));
+        assertThat(path.podUid()).isEqualTo(UID);
+        assertThat(path.qosClass()).isEqualTo(QosClass.QOS_CLASS_BURSTABLE);
+        assertThat(path.unit()).isEmpty();
+    }
 
-  private static String expand(String path) {
-    return path.replace("{E}", ESCAPED).replace("{U}", UID).replace("{I}", ID).replace("{J}", INNER);
-  }
+    @Test
+    void aPodWithoutAQosLevelIsGuaranteed() {
+        assertThat(CgroupPath.parse(expand("/kubepods.slice/kubepods-pod{E}.slice"))
+                        .qosClass())
+                .isEqualTo(QosClass.QOS_CLASS_GUARANTEED);
+    }
+
+    @Test
+    void aCgroupWithinAContainerIsStillOfThatContainer() {
+        assertThat(CgroupPath.parse(expand("/docker/{I}/init.scope")).container())
+                .contains(new CgroupPath.ContainerRef("docker", ID));
+    }
+
+    @Test
+    void aPodsContainerOnANodeThatIsAContainerItselfIsThePodsAndNotTheNode() {
+        for (String kind : new String[] {
+            "/docker/{I}/kubelet/kubepods/burstable/pod{U}/{J}",
+            "/docker/{I}/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice"
+                    + "/kubelet-kubepods-burstable-pod{E}.slice/cri-containerd-{J}.scope"
+        }) {
+            CgroupPath path = CgroupPath.parse(expand(kind));
+
+            assertThat(path.container()).map(CgroupPath.ContainerRef::id).contains(INNER);
+            assertThat(path.podUid()).isEqualTo(UID);
+            assertThat(path.qosClass()).isEqualTo(QosClass.QOS_CLASS_BURSTABLE);
+        }
+    }
+
+    @Test
+    void aNameThatOnlyLooksLikeAPodOrAContainerIsNeither() {
+        CgroupPath path = CgroupPath.parse("/user.slice/pod0f6f9a2c-1111-2222-3333-444455556666/" + ID);
+
+        assertThat(path.podUid()).isEmpty();
+        assertThat(path.container()).isEmpty();
+        assertThat(path.owner()).isEqualTo(Owner.CGROUP);
+    }
+
+    private static String expand(String path) {
+        return path.replace("{E}", ESCAPED)
+                .replace("{U}", UID)
+                .replace("{I}", ID)
+                .replace("{J}", INNER);
+    }
 }

@@ -15,18 +15,17 @@ import org.junit.jupiter.api.Test;
 
 /** What a person reads. */
 class IncidentTextTest {
-  private static String text(AnalyzedIncident incident) {
-    StringWriter text = new StringWriter();
-    PrintWriter out = new PrintWriter(text);
-    IncidentText.print(incident, out);
-    out.flush();
-    return text.toString();
-  }
+    private static String text(AnalyzedIncident incident) {
+        StringWriter text = new StringWriter();
+        PrintWriter out = new PrintWriter(text);
+        IncidentText.print(incident, out);
+        out.flush();
+        return text.toString();
+    }
 
-  @Test
-  void aPodAtItsLimit() {
-    assertEquals(
-        """
+    @Test
+    void aPodAtItsLimit() {
+        assertEquals("""
         OOM at Jul 13 12:00:01, line 812, memory cgroup: killed java (22268)
           The kernel killed java (pid 22268) in container a874b4a74b84, which held 3.8 GiB, because pod
           233b806c-04ce-433c-9e64-cf4c323e6c16, above it, reached its memory limit of 4.0 GiB. Anonymous
@@ -56,14 +55,12 @@ class IncidentTextTest {
           trigger  java (22268) asked for 1 page (order 0, 4.0 KiB), gfp 0xcc0 GFP_KERNEL, oom_score_adj 985
           kernel   5.15.0-1087-azure
 
-        """,
-        text(analyzed("Jul 13 12:00:01", 812, Reports.pod())));
-  }
+        """, text(analyzed("Jul 13 12:00:01", 812, Reports.pod())));
+    }
 
-  @Test
-  void aNodeWithoutMemory() {
-    assertEquals(
-        """
+    @Test
+    void aNodeWithoutMemory() {
+        assertEquals("""
         OOM at 12345.678901, line 3, node: killed chrome (815)
           The kernel killed chrome (pid 815) in session-2.scope, which held 6.0 GiB, because the node ran
           out of memory when sed (pid 29481) asked for memory. 13.0 GiB (84 % of RAM) was anonymous memory;
@@ -103,18 +100,16 @@ class IncidentTextTest {
                    __GFP_COLD
           kernel   3.10.0-514.6.1.el7.x86_64
 
-        """,
-        text(analyzed("12345.678901", 3, Reports.node())));
-  }
+        """, text(analyzed("12345.678901", 3, Reports.node())));
+    }
 
-  @Test
-  void aGroupOfWhichOnlyTheKillsAreThere() {
-    OomKillEvent.Builder first = Reports.tail(11, "init");
-    OomKillEvent.Builder second = Reports.tail(12, "nginx");
-    first.getIncidentBuilder().setGroupKill(true).setKillsSoFar(2);
-    second.getIncidentBuilder().setGroupKill(true).setKillsSoFar(2);
-    assertEquals(
-        """
+    @Test
+    void aGroupOfWhichOnlyTheKillsAreThere() {
+        OomKillEvent.Builder first = Reports.tail(11, "init");
+        OomKillEvent.Builder second = Reports.tail(12, "nginx");
+        first.getIncidentBuilder().setGroupKill(true).setKillsSoFar(2);
+        second.getIncidentBuilder().setGroupKill(true).setKillsSoFar(2);
+        assertEquals("""
         OOM, line 1, memory cgroup: killed init (11), nginx (12)
           The kernel killed init (pid 11), which held 20.0 MiB, and 1 more of its cgroup (memory.oom.group)
           because a memory cgroup reached its memory limit.
@@ -125,17 +120,19 @@ class IncidentTextTest {
           missing  who asked for memory, whose limit it was, the limit's size, where the memory was, the
                    task table
 
-        """,
-        text(analyzed("", 1, first, second)));
-  }
+        """, text(analyzed("", 1, first, second)));
+    }
 
-  @Test
-  void aHeadWhoseVersionIsNotKnown() {
-    OomKillEvent.Builder event =
-        OomKillEvent.newBuilder().setScope(Scope.UNKNOWN).setOutcome(Outcome.KILL_NOT_SEEN);
-    event.getIncidentBuilder().getTriggerBuilder().setComm("sshd").setGfpMask("0x2000d0").setOrder(1);
-    assertEquals(
-        """
+    @Test
+    void aHeadWhoseVersionIsNotKnown() {
+        OomKillEvent.Builder event =
+                OomKillEvent.newBuilder().setScope(Scope.UNKNOWN).setOutcome(Outcome.KILL_NOT_SEEN);
+        event.getIncidentBuilder()
+                .getTriggerBuilder()
+                .setComm("sshd")
+                .setGfpMask("0x2000d0")
+                .setOrder(1);
+        assertEquals("""
         OOM, line 7: kill not seen
           The OOM killer ran when sshd asked for memory; the log does not say whom it killed.
           trigger  sshd asked for 2 pages (order 1), gfp 0x2000d0 (not decoded, for the bits of this kernel
@@ -143,22 +140,21 @@ class IncidentTextTest {
           missing  what ran out, the kill, where the memory was, the task table, 70 reports before this,
                    left out by the kernel
 
-        """,
-        text(new AnalyzedIncident(analyzed("", 7, event).events(), "", 7, 9, 70)));
-  }
-
-  /** A name that a process gave itself does not reach the terminal as it is. */
-  @Test
-  void controlCharactersAreShown() {
-    assertTrue(text(analyzed("", 1, Reports.tail(5, "\033[2J"))).lines().noneMatch(line -> line.contains("\033")));
-  }
-
-  @Test
-  void noLineIsLongerThanAHundredColumns() {
-    for (OomKillEvent.Builder event : List.of(Reports.pod(), Reports.node(), Reports.tail(1, "a"))) {
-      event.setScope(Scope.MEMCG).getIncidentBuilder().getLimitBuilder().setCgroup("/" + "long-name/".repeat(40));
-      event.getIncidentBuilder().getTriggerBuilder().setGfpMask("0xcc0(" + "GFP_KERNEL|".repeat(30) + ")");
-      text(analyzed("", 1, event)).lines().forEach(line -> assertTrue(line.length() <= 100, line));
+        """, text(new AnalyzedIncident(analyzed("", 7, event).events(), "", 7, 9, 70)));
     }
-  }
+
+    /** A name that a process gave itself does not reach the terminal as it is. */
+    @Test
+    void controlCharactersAreShown() {
+        assertTrue(text(analyzed("", 1, Reports.tail(5, "\033[2J"))).lines().noneMatch(line -> line.contains("\033")));
+    }
+
+    @Test
+    void noLineIsLongerThanAHundredColumns() {
+        for (OomKillEvent.Builder event : List.of(Reports.pod(), Reports.node(), Reports.tail(1, "a"))) {
+            event.setScope(Scope.MEMCG).getIncidentBuilder().getLimitBuilder().setCgroup("/" + "long-name/".repeat(40));
+            event.getIncidentBuilder().getTriggerBuilder().setGfpMask("0xcc0(" + "GFP_KERNEL|".repeat(30) + ")");
+            text(analyzed("", 1, event)).lines().forEach(line -> assertTrue(line.length() <= 100, line));
+        }
+    }
 }
