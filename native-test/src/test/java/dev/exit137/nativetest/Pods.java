@@ -229,20 +229,20 @@ final class Pods implements AutoCloseable {
     /** Removes the pod with all its containers, in any state. */
     void remove(Pod pod) {
         // Like kubelet, it tries again if containerd fails on a container that is about to end.
-        Bed.await("the end of pod " + pod.name(), LIMIT, () -> stop(pod), failure -> failure == null);
-        containerd
-                .cri()
-                .removePodSandbox(RemovePodSandboxRequest.newBuilder()
-                        .setPodSandboxId(pod.sandbox())
-                        .build());
+        Bed.await("the end of pod " + pod.name(), LIMIT, () -> tryToRemove(pod), failure -> failure == null);
         made.remove(pod);
     }
 
-    private StatusRuntimeException stop(Pod pod) {
+    private StatusRuntimeException tryToRemove(Pod pod) {
         try {
             containerd
                     .cri()
                     .stopPodSandbox(StopPodSandboxRequest.newBuilder()
+                            .setPodSandboxId(pod.sandbox())
+                            .build());
+            containerd
+                    .cri()
+                    .removePodSandbox(RemovePodSandboxRequest.newBuilder()
                             .setPodSandboxId(pod.sandbox())
                             .build());
             return null;
