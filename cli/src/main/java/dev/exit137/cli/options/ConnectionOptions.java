@@ -63,7 +63,7 @@ public final class ConnectionOptions {
         if (authorities.isEmpty()) {
             check(
                     certificate.isEmpty() && serverName.isEmpty(),
-                    "--tls-cert and --tls-server-name need TLS: say with --tls-ca whose certificates to believe");
+                    "--tls-cert and --tls-server-name need TLS: give the authorities with --tls-ca");
             Optional<HostPort> remote =
                     servers.stream().filter(server -> !server.isLoopback()).findFirst();
             if (remote.isPresent()) {
