@@ -4,6 +4,7 @@ import com.google.protobuf.Timestamp;
 import dev.exit137.aggregator.query.OomEventsService;
 import dev.exit137.cli.terminal.Failure;
 import dev.exit137.cli.terminal.Terminal;
+import dev.exit137.daemon.retry.Backoff;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.WatchEventsRequest;
 import dev.exit137.proto.v1.WatchEventsResponse;
@@ -14,6 +15,7 @@ import io.grpc.stub.BlockingClientCall;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
@@ -31,9 +33,11 @@ public final class EventStream implements AutoCloseable {
 
     private final AggregatorClient client;
     private final Terminal terminal;
-    private final Duration firstBackoff;
+    private final Backoff backoff;
     private WatchEventsRequest request;
-    private Duration backoff = Duration.ZERO;
+    /** The wait before the next attempt; zero while connected. */
+    private Duration wait = Duration.ZERO;
+
     private Timestamp lastHeard = Timestamp.getDefaultInstance();
     private @Nullable WatchEventsResponse pending;
     private boolean heard;
@@ -43,13 +47,16 @@ public final class EventStream implements AutoCloseable {
      * Does not connect yet.
      *
      * @param request filter and start; heartbeats at their default interval
-     * @param firstBackoff wait before the first attempt to reconnect; each further wait is twice as long, up to 10 s
+     * @param firstBackoff bound of the wait before the first attempt to reconnect; it doubles with each, up to 10 s
      */
     public EventStream(AggregatorClient client, Terminal terminal, WatchEventsRequest request, Duration firstBackoff) {
         this.client = client;
         this.terminal = terminal;
         this.request = request;
-        this.firstBackoff = firstBackoff;
+        backoff = new Backoff(
+                new Backoff.Policy(firstBackoff, MAX_BACKOFF, Duration.ZERO, Backoff.Jitter.EQUAL),
+                System::nanoTime,
+                new SplittableRandom());
         terminal.stop().onRequest(this::close);
     }
 
@@ -87,7 +94,7 @@ public final class EventStream implements AutoCloseable {
             }
             try {
                 if (call == null) {
-                    terminal.stop().await(min(backoff, left));
+                    terminal.stop().await(min(wait, left));
                     open();
                 }
                 read(left);
@@ -146,9 +153,10 @@ public final class EventStream implements AutoCloseable {
             throw Status.UNAVAILABLE.withDescription("it ended the stream").asException();
         }
         heard = true;
-        if (!backoff.isZero()) {
+        backoff.succeeded();
+        if (!wait.isZero()) {
             terminal.say("connected again");
-            backoff = Duration.ZERO;
+            wait = Duration.ZERO;
         }
         if (response.hasEvent()) {
             lastHeard = response.getEvent().getObservedTime();
@@ -161,7 +169,7 @@ public final class EventStream implements AutoCloseable {
 
     private void disconnect(StatusException cause) throws Failure {
         Status status = cause.getStatus();
-        boolean first = backoff.isZero();
+        boolean first = wait.isZero();
         drop();
         switch (status.getCode()) {
             case UNAUTHENTICATED -> goOnWithNewProof(status);
@@ -178,7 +186,7 @@ public final class EventStream implements AutoCloseable {
     private void drop() {
         close();
         call = null;
-        backoff = backoff.isZero() ? firstBackoff : min(backoff.multipliedBy(2), MAX_BACKOFF);
+        wait = Duration.ofNanos(backoff.failed());
     }
 
     /** Continues with a new certificate or token, if the old one has expired after a good start of the stream. */
