@@ -33,6 +33,12 @@ class SummaryTest {
     }
 
     @Test
+    void aBucketThatIsTooLongForALongOfNanosecondsIsLeftToTheAggregatorsRule() {
+        assertThat(run("summary", "--bucket", "999999999d")).isZero();
+        assertThat(aggregator.summaries.getFirst().getBucket().getSeconds()).isEqualTo(999_999_999L * 86_400);
+    }
+
+    @Test
     void whatAPersonAsksForReachesTheAggregator() {
         assertThat(run(
                         "summary",

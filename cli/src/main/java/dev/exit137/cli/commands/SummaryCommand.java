@@ -1,6 +1,5 @@
 package dev.exit137.cli.commands;
 
-import com.google.protobuf.util.Durations;
 import dev.exit137.cli.client.AggregatorClient;
 import dev.exit137.cli.options.FilterOptions;
 import dev.exit137.cli.options.OutputOptions;
@@ -100,7 +99,7 @@ public final class SummaryCommand implements Callable<Integer> {
             if (length.toSeconds() < 1) {
                 throw new ParameterException(command.commandLine(), "--bucket must be 1s or more");
             }
-            request.setBucket(Durations.fromNanos(length.toNanos()));
+            request.getBucketBuilder().setSeconds(length.toSeconds()).setNanos(length.toNanosPart());
         });
         return request.build();
     }
