@@ -3,7 +3,7 @@ package dev.exit137.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.Timestamp;
-import dev.exit137.cli.options.FilterOptions;
+import dev.exit137.oomreport.event.EventFactory;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.Container;
 import dev.exit137.proto.v1.EventFilter;
@@ -100,7 +100,7 @@ class QueryTest {
     }
 
     private static Timestamp timestamp(Instant instant) {
-        return FilterOptions.timestamp(instant);
+        return EventFactory.timestamp(instant);
     }
 
     @Test

@@ -8,6 +8,7 @@ import dev.exit137.cli.options.ServerOptions;
 import dev.exit137.cli.render.EventPrinter;
 import dev.exit137.cli.terminal.Failure;
 import dev.exit137.cli.terminal.Terminal;
+import dev.exit137.oomreport.event.EventFactory;
 import dev.exit137.proto.v1.WatchEventsRequest;
 import java.time.Duration;
 import java.time.Instant;
@@ -64,7 +65,7 @@ public final class WatchCommand implements Callable<Integer> {
                     command.commandLine(), "--from and --resume-token exclude each other: give one");
         }
         WatchEventsRequest.Builder request = WatchEventsRequest.newBuilder().setFilter(filterOptions.filter());
-        from.map(FilterOptions::timestamp).ifPresent(request::setFromTime);
+        from.map(EventFactory::timestamp).ifPresent(request::setFromTime);
         resumeToken.ifPresent(request::setResumeToken);
         terminal.stop().listen();
         try (AggregatorClient client = serverOptions.client(terminal.clock());

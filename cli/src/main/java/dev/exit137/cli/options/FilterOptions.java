@@ -1,6 +1,6 @@
 package dev.exit137.cli.options;
 
-import com.google.protobuf.Timestamp;
+import dev.exit137.oomreport.event.EventFactory;
 import dev.exit137.proto.v1.EventFilter;
 import dev.exit137.proto.v1.OomKillEvent;
 import java.time.Instant;
@@ -68,24 +68,16 @@ public final class FilterOptions {
         }
         filter.addAllScopes(scopes);
         if (since != null) {
-            filter.setSince(timestamp(since));
+            filter.setSince(EventFactory.timestamp(since));
         }
         if (until != null) {
-            filter.setUntil(timestamp(until));
+            filter.setUntil(EventFactory.timestamp(until));
         }
         if (since != null && until != null && !since.isBefore(until)) {
             throw new ParameterException(
                     command.commandLine(), "--since (" + since + ") must be earlier than --until (" + until + ")");
         }
         return filter.build();
-    }
-
-    /** The protobuf form of an instant. */
-    public static Timestamp timestamp(Instant instant) {
-        return Timestamp.newBuilder()
-                .setSeconds(instant.getEpochSecond())
-                .setNanos(instant.getNano())
-                .build();
     }
 
     /**
