@@ -61,7 +61,7 @@ class HouseTest {
                         .map(JavaClass::getPackageName)
                         .map(name -> name.split("\\.")[2])
                         .distinct())
-                .containsExactlyInAnyOrder("proto", "oomreport", "daemon", "agent", "aggregator", "cli");
+                .containsExactlyInAnyOrder("proto", "oomreport", "exitreport", "daemon", "agent", "aggregator", "cli");
     }
 
     @Test
@@ -75,14 +75,20 @@ class HouseTest {
     }
 
     @Test
-    void theReportUsesTheContractAlone() {
+    void theReportsUseTheContractAlone() {
         mayUse("dev.exit137.oomreport..", "dev.exit137.proto.v1..").check(PROGRAM);
+        mayUse("dev.exit137.exitreport..", "dev.exit137.proto.v1..").check(PROGRAM);
     }
 
     @Test
     void bothDaemonsShareTheContractAndWhatTheyBothNeed() {
         mayUse("dev.exit137.daemon..", "dev.exit137.proto..").check(PROGRAM);
-        mayUse("dev.exit137.agent..", "dev.exit137.proto..", "dev.exit137.daemon..", "dev.exit137.oomreport..")
+        mayUse(
+                        "dev.exit137.agent..",
+                        "dev.exit137.proto..",
+                        "dev.exit137.daemon..",
+                        "dev.exit137.oomreport..",
+                        "dev.exit137.exitreport..")
                 .check(PROGRAM);
         mayUse("dev.exit137.aggregator..", "dev.exit137.proto..", "dev.exit137.daemon..")
                 .check(PROGRAM);
@@ -100,13 +106,14 @@ class HouseTest {
     }
 
     @Test
-    void theReportIsPure() {
+    void theReportsArePure() {
         classes()
                 .that()
-                .resideInAPackage("dev.exit137.oomreport..")
+                .resideInAnyPackage("dev.exit137.oomreport..", "dev.exit137.exitreport..")
                 .should()
                 .onlyDependOnClassesThat(are(resideInAnyPackage(
                         "dev.exit137.oomreport..",
+                        "dev.exit137.exitreport..",
                         "dev.exit137.proto.v1..",
                         "com.google.protobuf..",
                         "java.lang..",
@@ -122,7 +129,7 @@ class HouseTest {
                 .check(PROGRAM);
         noClasses()
                 .that()
-                .resideInAPackage("dev.exit137.oomreport..")
+                .resideInAnyPackage("dev.exit137.oomreport..", "dev.exit137.exitreport..")
                 .should()
                 .dependOnClassesThat()
                 .areAssignableTo(Thread.class)

@@ -1,0 +1,36 @@
+package dev.exit137.exitreport.facts;
+
+import java.time.Duration;
+import java.time.Instant;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An entry of a runtime's own record of a container: an event of Docker Engine, or a line of containerd's log.
+ *
+ * @param time the runtime's
+ * @param signal number of the signal that a KILL sends; null for other kinds
+ * @param grace that a client gave with a stop; null if not known
+ */
+public record RuntimeAction(
+        Kind kind,
+        Instant time,
+        @Nullable Integer signal,
+        @Nullable Duration grace) {
+    /** What happened. */
+    public enum Kind {
+        /** Docker sends a signal to the container. */
+        KILL,
+        /** A stop that a client asked for is complete (Docker), or begins (CRI, with its grace period). */
+        STOP,
+        /** The container's main process ended. */
+        DIE,
+        /** The kernel killed a process of the container for memory. */
+        OOM,
+        /** The container was removed. */
+        DESTROY,
+        /** The container was started again by request. */
+        RESTART,
+        /** The container's processes are frozen. */
+        PAUSE
+    }
+}
