@@ -1,0 +1,222 @@
+package dev.exit137.exitreport.cause;
+
+import com.google.protobuf.Timestamp;
+import com.google.protobuf.util.Durations;
+import com.google.protobuf.util.Timestamps;
+import dev.exit137.exitreport.facts.End;
+import dev.exit137.exitreport.facts.RuntimeAction;
+import dev.exit137.exitreport.facts.SentSignal;
+import dev.exit137.exitreport.facts.TraceState;
+import dev.exit137.exitreport.facts.UnitState;
+import dev.exit137.proto.v1.ExitEvent;
+import dev.exit137.proto.v1.OomKillEvent;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/** An end with all evidence about it, and the facts that several rules ask for. */
+final class ExitFacts {
+    static final int SIGTERM = 15;
+    static final int SIGKILL = 9;
+    /** A shell and the runtimes report the end by a signal as this plus its number. */
+    static final int SIGNAL_BASE = 128;
+    /** Kills after the main process's end belong to that end for this time. */
+    private static final Duration AFTERMATH = Duration.ofMillis(500);
+    /** A runtime may stamp an end a little before the kernel's record of the kill. */
+    private static final Duration SKEW = Duration.ofMillis(500);
+
+    private final End end;
+    private final List<SentSignal> signals;
+    private final List<OomKillEvent> ooms;
+    private final TraceState trace;
+
+    ExitFacts(End end, List<SentSignal> signals, List<OomKillEvent> ooms, TraceState trace) {
+        this.end = end;
+        this.signals = signals;
+        this.ooms = ooms;
+        this.trace = trace;
+    }
+
+    ExitEvent reported() {
+        return end.reported();
+    }
+
+    TraceState trace() {
+        return trace;
+    }
+
+    List<OomKillEvent> ooms() {
+        return ooms;
+    }
+
+    boolean isContainer() {
+        return reported().getSubject() == ExitEvent.Subject.CONTAINER;
+    }
+
+    @Nullable
+    UnitState unit() {
+        return end.unit();
+    }
+
+    /** Returns the exit code; -1 if it is not known. */
+    int code() {
+        return reported().hasExitCode() ? reported().getExitCode() : -1;
+    }
+
+    /** Returns whether the subject ran at all. */
+    boolean started() {
+        return reported().hasStartedAt();
+    }
+
+    Instant endedAt() {
+        Timestamp time = reported().getTime();
+        return Instant.ofEpochSecond(time.getSeconds(), time.getNanos());
+    }
+
+    /** Returns the signal that ended the main process, from a source that says so; 0 if none does. */
+    int knownSignal() {
+        if (reported().hasSignal()) {
+            return reported().getSignal();
+        }
+        return kill().isPresent() ? SIGKILL : 0;
+    }
+
+    /** Returns the signal that the exit code stands for, unless the program chose that code itself; 0 if none. */
+    int signalOfCode() {
+        int number = code() - SIGNAL_BASE;
+        return number >= 1 && number <= 64 ? number : 0;
+    }
+
+    /** Returns whether the end looks like one by that signal. */
+    boolean endedBy(int signal) {
+        return knownSignal() == signal || (!reported().hasSignal() && signalOfCode() == signal);
+    }
+
+    private boolean isMain(SentSignal signal) {
+        return reported().getProcess().hasPid()
+                && signal.victimPid() == reported().getProcess().getPid();
+    }
+
+    /** Returns the SIGKILL that ended the main process: the first one that the kernel delivered to it. */
+    Optional<SentSignal> kill() {
+        return signals.stream()
+                .filter(signal -> signal.number() == SIGKILL && signal.delivered() && isMain(signal))
+                .filter(signal -> !signal.time().isAfter(endedAt().plus(SKEW)))
+                .findFirst();
+    }
+
+    /** Returns the SIGKILL of a process of the subject, if the main process got none. */
+    Optional<SentSignal> childKill() {
+        return signals.stream()
+                .filter(signal ->
+                        signal.number() == SIGKILL && signal.delivered() && !isMain(signal) && !isShim(signal))
+                .filter(signal -> !signal.time().isAfter(endedAt()))
+                .findFirst();
+    }
+
+    /** Returns the last SIGTERM to the main process before the kill, or before the end. */
+    Optional<SentSignal> term() {
+        Instant before = kill().map(SentSignal::time).orElse(endedAt().plus(SKEW));
+        return signals.stream()
+                .filter(signal -> signal.number() == SIGTERM && isMain(signal))
+                .filter(signal -> !signal.time().isAfter(before))
+                .reduce((_, last) -> last);
+    }
+
+    /** Returns the SIGKILL of the container's shim, its parent, shortly before the end. */
+    Optional<SentSignal> shimKill() {
+        return signals.stream()
+                .filter(signal -> signal.number() == SIGKILL && signal.delivered() && isShim(signal))
+                .findFirst();
+    }
+
+    private static boolean isShim(SentSignal signal) {
+        return signal.victimComm().startsWith("containerd-shim")
+                || signal.victimComm().startsWith("conmon");
+    }
+
+    /** Returns the kills that followed from the end. */
+    List<SentSignal> aftermath() {
+        Instant begin = kill().map(SentSignal::time).orElse(endedAt().minus(SKEW));
+        return signals.stream()
+                .filter(signal -> signal.number() == SIGKILL && !isMain(signal) && !isShim(signal))
+                .filter(signal ->
+                        !signal.time().isBefore(begin) && !signal.time().isAfter(begin.plus(AFTERMATH)))
+                .toList();
+    }
+
+    /** Returns the OOM kill of the main process. */
+    Optional<OomKillEvent> oomOfMain() {
+        return ooms.stream()
+                .filter(oom -> oom.getVictim().getIsContainerInit()
+                        || (oom.getVictim().hasPid()
+                                && reported().getProcess().hasPid()
+                                && oom.getVictim().getPid()
+                                        == reported().getProcess().getPid()))
+                .findFirst();
+    }
+
+    SenderKind senderOf(SentSignal signal) {
+        return SenderKind.of(
+                signal.sender(),
+                signal.victimCgroup(),
+                reported().getContainer().getId());
+    }
+
+    List<RuntimeAction> actions() {
+        return end.actions();
+    }
+
+    boolean has(RuntimeAction.Kind kind) {
+        return action(kind).isPresent();
+    }
+
+    Optional<RuntimeAction> action(RuntimeAction.Kind kind) {
+        return end.actions().stream().filter(action -> action.kind() == kind).findFirst();
+    }
+
+    /** Returns the runtime's own record that it sent a signal; the last one before the end. */
+    Optional<RuntimeAction> sent(int signal) {
+        return end.actions().stream()
+                .filter(action -> action.kind() == RuntimeAction.Kind.KILL
+                        && action.signal() != null
+                        && action.signal() == signal)
+                .filter(action -> !action.time().isAfter(endedAt().plusSeconds(1)))
+                .reduce((_, last) -> last);
+    }
+
+    /** Returns when it was asked to end, by the trace or the runtime's record. */
+    Optional<Instant> askedToEnd() {
+        return term().map(SentSignal::time).or(() -> sent(SIGTERM).map(RuntimeAction::time));
+    }
+
+    /** Returns the time from the request to end to the kill, or to the end. */
+    Optional<Duration> waited() {
+        Instant until = kill().map(SentSignal::time)
+                .or(() -> sent(SIGKILL).map(RuntimeAction::time))
+                .orElse(endedAt());
+        return askedToEnd().map(begin -> Duration.between(begin, until)).filter(time -> !time.isNegative());
+    }
+
+    /** Returns the grace period that a client or the settings gave. */
+    Optional<Duration> grace() {
+        Optional<Duration> given = end.actions().stream()
+                .map(RuntimeAction::grace)
+                .filter(grace -> grace != null)
+                .reduce((_, last) -> last);
+        return given.or(() -> reported().getSettings().hasStopGrace()
+                ? Optional.of(Duration.ofNanos(
+                        Durations.toNanos(reported().getSettings().getStopGrace())))
+                : Optional.empty());
+    }
+
+    /** Returns how long the subject ran. */
+    Optional<Duration> ran() {
+        return started()
+                ? Optional.of(Duration.ofNanos(Durations.toNanos(
+                        Timestamps.between(reported().getStartedAt(), reported().getTime()))))
+                : Optional.empty();
+    }
+}

@@ -1,0 +1,88 @@
+package dev.exit137.exitreport.cause;
+
+import dev.exit137.proto.v1.Sender;
+import java.util.Set;
+
+/**
+ * What kind of process sent a signal. Its executable and its cgroup decide, which a process cannot choose; its comm
+ * does not: any process can call itself {@code runc}.
+ */
+enum SenderKind {
+    /** runc and its like, or the runtime's daemons: the messenger of a client. */
+    RUNTIME,
+    /** Process 1 of the host. */
+    SYSTEMD,
+    /** A daemon that kills before the kernel does. */
+    PRESSURE_KILLER,
+    /** A process of the victim's own container or service. */
+    SAME_CONTAINER,
+    /** A process of another container. */
+    OTHER_CONTAINER,
+    /** A process of the host that a person started: it has a terminal or a login. */
+    PERSON,
+    /** Any other process of the host. */
+    PROGRAM,
+    /** It was gone before it could be read. */
+    UNKNOWN;
+
+    private static final Set<String> RUNTIMES = Set.of(
+            "runc",
+            "crun",
+            "youki",
+            "kata-runtime",
+            "runsc",
+            "docker-runc",
+            "containerd-shim-runc-v2",
+            "containerd-shim-runc-v1",
+            "containerd-shim",
+            "containerd",
+            "dockerd",
+            "conmon",
+            "conmonrs",
+            "crio");
+    private static final Set<String> PRESSURE_KILLERS = Set.of("systemd-oomd", "earlyoom", "oomd");
+    /** A script: its executable is the interpreter, so its unit decides. */
+    private static final Set<String> PRESSURE_UNITS = Set.of(
+            "systemd-oomd.service", "earlyoom.service", "oomd.service", "nohang.service", "nohang-desktop.service");
+
+    /**
+     * Classifies a sender.
+     *
+     * @param victimCgroup cgroup of the victim, or empty
+     * @param container id of the victim's container, or empty
+     */
+    static SenderKind of(Sender sender, String victimCgroup, String container) {
+        boolean inside = !sender.getCgroup().isEmpty() && isBelow(sender.getCgroup(), victimCgroup);
+        if (inside || (!container.isEmpty() && sender.getContainer().getId().equals(container))) {
+            return SAME_CONTAINER;
+        }
+        if (!sender.getContainer().getId().isEmpty()) {
+            return OTHER_CONTAINER;
+        }
+        String program = program(sender.getExe());
+        if (PRESSURE_KILLERS.contains(program) || PRESSURE_UNITS.contains(sender.getUnit())) {
+            return PRESSURE_KILLER;
+        }
+        if (RUNTIMES.contains(program)) {
+            return RUNTIME;
+        }
+        if (sender.getPid() == 1) {
+            return SYSTEMD;
+        }
+        if (program.isEmpty()) {
+            return UNKNOWN;
+        }
+        return sender.getTty().isEmpty() && !sender.hasLoginuid() ? PROGRAM : PERSON;
+    }
+
+    /** Whether a cgroup is the given one or below it; nothing is below the root alone. */
+    private static boolean isBelow(String cgroup, String other) {
+        return other.length() > 1 && (cgroup.equals(other) || cgroup.startsWith(other + "/"));
+    }
+
+    /** Returns the base name of an executable; the kernel marks one that was replaced with {@code (deleted)}. */
+    static String program(String exe) {
+        String path = exe.endsWith(" (deleted)") ? exe.substring(0, exe.length() - " (deleted)".length()) : exe;
+        return path.substring(path.lastIndexOf('/') + 1);
+    }
+}
