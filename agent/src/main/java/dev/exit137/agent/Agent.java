@@ -10,6 +10,7 @@ import dev.exit137.agent.delivery.CheckpointFile;
 import dev.exit137.agent.delivery.EventSink;
 import dev.exit137.agent.delivery.OomEventMapper;
 import dev.exit137.agent.delivery.spool.Spool;
+import dev.exit137.agent.exit.SignalBook;
 import dev.exit137.agent.history.Workloads;
 import dev.exit137.agent.linux.ProcMeminfo;
 import dev.exit137.agent.metrics.KillMetrics;
@@ -94,6 +95,7 @@ public final class Agent implements Observed, AutoCloseable {
             Identities identities =
                     new Identities(config.runtimeSockets(), config.podLabels(), config.procRoot(), guard);
             closing.push(identities::close);
+            SignalBook signals = new SignalBook();
             Node node = node(config);
             Optional<Checkpoint> last = checkpointFile.read();
             // Sequence numbers, inodes and counters of another boot have no meaning; unacknowledged events are still to
@@ -115,7 +117,9 @@ public final class Agent implements Observed, AutoCloseable {
                     config.security(),
                     last.orElse(Checkpoint.getDefaultInstance()),
                     before,
+                    node,
                     identities,
+                    signals,
                     new OomEventMapper(
                             identities,
                             processes,

@@ -3,19 +3,26 @@ package dev.exit137.agent.delivery;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
 import dev.exit137.agent.container.Identities;
+import dev.exit137.agent.container.Identity;
 import dev.exit137.agent.correlate.KillReport;
 import dev.exit137.agent.delivery.spool.Spool;
 import dev.exit137.agent.delivery.uplink.Uplink;
+import dev.exit137.agent.exit.ExitJoiner;
+import dev.exit137.agent.exit.SignalBook;
 import dev.exit137.agent.metrics.KillMetrics;
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.daemon.guard.GuardedThread;
 import dev.exit137.daemon.retry.Backoff;
 import dev.exit137.daemon.tls.ClientSecurity;
+import dev.exit137.exitreport.facts.End;
 import dev.exit137.proto.state.v1.Checkpoint;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.EventAck;
+import dev.exit137.proto.v1.ExitEvent;
 import dev.exit137.proto.v1.Losses;
+import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.PublishEventsRequest;
 import io.grpc.Status;
 import java.io.IOException;
 import java.time.Duration;
@@ -59,6 +66,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
     private final RefusedEvents refusedEvents;
     private final OomEventMapper mapper;
     private final KillMetrics metrics;
+    private final ExitJoiner exits;
     private final NameWait names;
     private final EventSink sink;
     private final InstantSource clock;
@@ -81,6 +89,8 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
     /**
      * @param last the checkpoint of an earlier run, if there was one; maybe of another boot
      * @param before losses of earlier runs in this boot
+     * @param node in each event
+     * @param signals of the node, for the causes of ends
      * @param identityTimeout how long an event waits for its container's name
      * @param sink receives each event as it goes out
      * @param clock the node's wall clock
@@ -93,7 +103,9 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
             ClientSecurity security,
             Checkpoint last,
             Losses before,
+            Node node,
             Identities identities,
+            SignalBook signals,
             OomEventMapper mapper,
             KillMetrics metrics,
             Duration identityTimeout,
@@ -118,8 +130,24 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
                 guard);
         this.mapper = mapper;
         this.metrics = metrics;
+        exits = new ExitJoiner(
+                node,
+                signals,
+                id -> identities.find(id).map(Identity::container),
+                this::sendExit,
+                thread,
+                clock,
+                guard);
         names = new NameWait(
-                identities, mapper, identityTimeout, outbox, metrics, thread, this::scheduleFlush, sink, guard);
+                identities,
+                mapper,
+                identityTimeout,
+                outbox,
+                metrics,
+                thread,
+                this::scheduleFlush,
+                this::wentOut,
+                guard);
         this.sink = sink;
         this.clock = clock;
         this.guard = guard;
@@ -199,6 +227,21 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
         }
     }
 
+    /** Takes the end of a container or a service. Any thread; never blocks. */
+    public void submit(End end) {
+        thread.execute(() -> exits.onEnd(end));
+    }
+
+    private void wentOut(OomKillEvent event) {
+        sink.add(event);
+        exits.onOom(event);
+    }
+
+    private void sendExit(ExitEvent exit) {
+        outbox.add(exit);
+        scheduleFlush();
+    }
+
     // ---- to the disk, and out
 
     /** Schedules one write, behind one sync, for all events that have come by then. */
@@ -232,12 +275,14 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
     }
 
     @Override
-    public @Nullable OomKillEvent pollUnsent() {
+    public @Nullable PublishEventsRequest pollUnsent() {
         for (KeptEvent next = outbox.pollUnsent(); next != null; next = outbox.pollUnsent()) {
             try {
-                OomKillEvent event = OomKillEvent.parseFrom(next.event);
-                guard.run("kill-metrics", () -> metrics.sent(event, clock.instant()));
-                return event;
+                PublishEventsRequest message = next.message();
+                if (message.hasEvent()) {
+                    guard.run("kill-metrics", () -> metrics.sent(message.getEvent(), clock.instant()));
+                }
+                return message;
             } catch (InvalidProtocolBufferException e) {
                 outbox.setAside(next);
                 setAside(next, "it cannot be read: " + e.getMessage());

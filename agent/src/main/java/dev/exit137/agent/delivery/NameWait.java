@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -49,7 +50,7 @@ final class NameWait {
     private final KillMetrics metrics;
     private final ScheduledExecutorService worker;
     private final Runnable ready;
-    private final EventSink sink;
+    private final Consumer<OomKillEvent> sink;
     private final Guard guard;
     private final Map<String, Waiting> waiting = new LinkedHashMap<>();
     /** Revisions made here, added to those that come from the kernel's own evidence. */
@@ -68,7 +69,7 @@ final class NameWait {
             KillMetrics metrics,
             ScheduledExecutorService worker,
             Runnable ready,
-            EventSink sink,
+            Consumer<OomKillEvent> sink,
             Guard guard) {
         this.identities = identities;
         this.mapper = mapper;
@@ -193,7 +194,7 @@ final class NameWait {
     }
 
     private void show(OomKillEvent event) {
-        guard.run("event-sink", () -> sink.add(event));
+        guard.run("event-sink", () -> sink.accept(event));
     }
 
     private void makeRoom() {

@@ -6,6 +6,7 @@ import dev.exit137.daemon.collect.BoundedMap;
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.state.v1.SpoolSegment;
 import dev.exit137.proto.v1.EventAck;
+import dev.exit137.proto.v1.ExitEvent;
 import dev.exit137.proto.v1.Losses;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.SourceStatus;
@@ -98,18 +99,28 @@ final class Outbox {
      * @return whether the event may be sent only from now on
      */
     boolean add(OomKillEvent event) {
-        boolean wasHeld = held.contains(event.getEventId());
+        return add(KeptEvent.of(event));
+    }
+
+    /** As {@link #add(OomKillEvent)}. */
+    boolean add(ExitEvent event) {
+        return add(KeptEvent.of(event));
+    }
+
+    private boolean add(KeptEvent event) {
+        boolean wasHeld = held.contains(event.id());
         if (keep(event, wasHeld)) {
-            held.remove(event.getEventId());
+            held.remove(event.id());
             return true;
         }
-        return release(event.getEventId());
+        return release(event.id());
     }
 
     /** Keeps an event, but does not send it before it is added or released. */
     void hold(OomKillEvent event) {
-        if (keep(event, held.contains(event.getEventId()))) {
-            held.add(event.getEventId());
+        KeptEvent kept = KeptEvent.of(event);
+        if (keep(kept, held.contains(kept.id()))) {
+            held.add(kept.id());
         }
     }
 
@@ -122,16 +133,14 @@ final class Outbox {
         return wasHeld;
     }
 
-    private boolean keep(OomKillEvent event, boolean mayReplaceItsRevision) {
-        EventKey key = EventKey.of(event);
-        Newest known = newest.get(key.id());
-        if (known != null && known.revision >= key.revision() + (mayReplaceItsRevision ? 1 : 0)) {
+    private boolean keep(KeptEvent event, boolean mayReplaceItsRevision) {
+        Newest known = newest.get(event.id());
+        if (known != null && known.revision >= event.key.revision() + (mayReplaceItsRevision ? 1 : 0)) {
             return false;
         }
-        KeptEvent kept = new KeptEvent(key, event.toByteString());
-        setNewest(key, null);
-        KeptEvent outdated = pending.put(key.id(), kept);
-        pendingBytes += kept.event.size() - (outdated == null ? 0 : outdated.event.size());
+        setNewest(event.key, null);
+        KeptEvent outdated = pending.put(event.id(), event);
+        pendingBytes += event.event.size() - (outdated == null ? 0 : outdated.event.size());
         return true;
     }
 

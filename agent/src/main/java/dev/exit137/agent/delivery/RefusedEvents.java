@@ -5,7 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import com.google.gson.JsonObject;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.util.JsonFormat;
-import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.PublishEventsRequest;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -52,7 +52,10 @@ final class RefusedEvents {
 
     private static String json(KeptEvent refused) {
         try {
-            return JsonFormat.printer().omittingInsignificantWhitespace().print(OomKillEvent.parseFrom(refused.event));
+            PublishEventsRequest message = refused.message();
+            return JsonFormat.printer()
+                    .omittingInsignificantWhitespace()
+                    .print(message.hasExit() ? message.getExit() : message.getEvent());
         } catch (InvalidProtocolBufferException e) {
             JsonObject undecoded = new JsonObject();
             undecoded.addProperty("eventId", refused.id());

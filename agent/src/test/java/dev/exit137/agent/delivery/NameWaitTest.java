@@ -74,8 +74,7 @@ class NameWaitTest {
     /** A mapper without workloads and runtimes names nothing. */
     private NameWait names(Identities identities, Duration patience) {
         OomEventMapper mapper = new OomEventMapper(null, null, null, null, null, guard);
-        return new NameWait(
-                identities, mapper, patience, outbox, new KillMetrics(1), worker, () -> {}, EventSink.NONE, guard);
+        return new NameWait(identities, mapper, patience, outbox, new KillMetrics(1), worker, () -> {}, _ -> {}, guard);
     }
 
     private void onWorker(Runnable task) throws Exception {

@@ -42,6 +42,9 @@ public final class ExitRules {
 
     private static final int SIGSYS = 31;
 
+    /** Docker says so for a container whose shim is gone, as nobody waited for its main process. */
+    private static final int CODE_WITHOUT_SHIM = 255;
+
     private static final List<Function<ExitFacts, Optional<Verdict>>> TABLE = List.of(
             ExitRules::notStarted,
             ExitRules::oomKill,
@@ -50,7 +53,7 @@ public final class ExitRules {
             ExitRules::killBySender,
             ExitRules::killByRuntimesRecord,
             ExitRules::unitResult,
-            ExitRules::killWithoutRecord,
+            ExitRules::sigkillWithoutASender,
             ExitRules::stopped,
             ExitRules::crash,
             ExitRules::ownExit);
@@ -202,7 +205,12 @@ public final class ExitRules {
     }
 
     private static Optional<Verdict> shim(ExitFacts facts) {
-        if (facts.shimKill().isEmpty()) {
+        boolean afterIt = facts.code() == CODE_WITHOUT_SHIM
+                || (facts.kill()
+                                .filter(kill -> facts.senderOf(kill) == SenderKind.RUNTIME)
+                                .isPresent()
+                        && facts.sent(SIGKILL).isEmpty());
+        if (facts.shimKill().isEmpty() || !afterIt) {
             return Optional.empty();
         }
         SentSignal kill = facts.shimKill().get();
@@ -433,12 +441,12 @@ public final class ExitRules {
                 .inferred();
     }
 
-    private static Optional<Verdict> killWithoutRecord(ExitFacts facts) {
-        if (facts.signalOfCode() != SIGKILL || facts.kill().isPresent()) {
+    private static Optional<Verdict> sigkillWithoutASender(ExitFacts facts) {
+        if (!facts.endedBy(SIGKILL)) {
             return Optional.empty();
         }
         String what = ExitWords.subject(facts.reported());
-        if (facts.reported().getSignal() == SIGKILL || !facts.trace().whole()) {
+        if (facts.knownSignal() == SIGKILL || !facts.trace().whole()) {
             return Optional.of(unknown(facts));
         }
         String child = facts.childKill()
@@ -556,12 +564,16 @@ public final class ExitRules {
     }
 
     private static Verdict unknown(ExitFacts facts) {
-        String missing = facts.trace().missing();
+        String missing = facts.kill().isPresent() ? "" : facts.trace().missing();
+        String sender = facts.kill()
+                .filter(ExitRules::isFromSystemCall)
+                .map(kill -> "; its sender, pid " + kill.sender().getPid() + ", was gone before it could be read")
+                .orElse("; no source says who sent it");
         return new Verdict(
                 Cause.UNKNOWN,
                 ExitWords.subject(facts.reported()) + " ended"
                         + (facts.code() < 0 ? "" : " with code " + facts.code())
-                        + (facts.endedBy(SIGKILL) ? " by SIGKILL; no source says who sent it" : "; no source says why")
+                        + (facts.endedBy(SIGKILL) ? " by SIGKILL" + sender : "; no source says why")
                         + (missing.isEmpty() ? "." : " (no trace of signals: " + missing + ")."));
     }
 }

@@ -6,7 +6,6 @@ import dev.exit137.daemon.tls.ClientSecurity;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.EventAck;
 import dev.exit137.proto.v1.EventIngestGrpc;
-import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.PublishEventsRequest;
 import dev.exit137.proto.v1.PublishEventsResponse;
 import io.grpc.ManagedChannel;
@@ -55,7 +54,7 @@ public final class Uplink implements AutoCloseable {
 
         /** Returns the next event for this stream; null if there is none, or enough are in flight. */
         @Nullable
-        OomKillEvent pollUnsent();
+        PublishEventsRequest pollUnsent();
 
         /** Returns the number of events sent on this stream and not acknowledged. */
         int inFlight();
@@ -242,14 +241,14 @@ public final class Uplink implements AutoCloseable {
         private void pump() {
             while (stream == this && call.isReady()) {
                 boolean idle = source.inFlight() == 0;
-                OomKillEvent event = source.pollUnsent();
-                if (event == null) {
+                PublishEventsRequest message = source.pollUnsent();
+                if (message == null) {
                     return;
                 }
                 if (idle) {
                     progressNanos = System.nanoTime();
                 }
-                call.onNext(PublishEventsRequest.newBuilder().setEvent(event).build());
+                call.onNext(message);
             }
         }
 

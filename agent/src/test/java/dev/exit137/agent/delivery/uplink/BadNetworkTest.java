@@ -353,13 +353,17 @@ class BadNetworkTest {
         }
 
         @Override
-        public OomKillEvent pollUnsent() {
+        public PublishEventsRequest pollUnsent() {
             String next = unsent.pollFirst();
             inFlight += next == null ? 0 : 1;
             if (next != null) {
                 failIfAsked("pollUnsent");
             }
-            return next == null ? null : known.get(next);
+            return next == null
+                    ? null
+                    : PublishEventsRequest.newBuilder()
+                            .setEvent(known.get(next))
+                            .build();
         }
 
         @Override

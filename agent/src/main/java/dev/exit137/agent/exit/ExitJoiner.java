@@ -1,0 +1,228 @@
+package dev.exit137.agent.exit;
+
+import com.google.protobuf.Timestamp;
+import dev.exit137.daemon.collect.BoundedMap;
+import dev.exit137.daemon.guard.Guard;
+import dev.exit137.exitreport.cause.ExitRules;
+import dev.exit137.exitreport.facts.End;
+import dev.exit137.exitreport.facts.SentSignal;
+import dev.exit137.proto.v1.Container;
+import dev.exit137.proto.v1.ExitEvent;
+import dev.exit137.proto.v1.ExitEvent.Cause;
+import dev.exit137.proto.v1.Node;
+import dev.exit137.proto.v1.OomKillEvent;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Joins an end with the signals and the OOM kills that may explain it. An end without a cause waits a moment for them;
+ * later evidence makes a new revision. The first delivered SIGKILL of the main process wins. Agent-worker thread.
+ */
+public final class ExitJoiner {
+    private static final String PLACE = "exits";
+    private static final int MAX_RECENT = 256;
+    /** Records and reports of a kill come within this time; after each step the end is looked at again. */
+    private static final List<Duration> WAITS =
+            List.of(Duration.ofMillis(30), Duration.ofMillis(120), Duration.ofMillis(400));
+    /** The runtime's stamp of an end and the kernel's of its cause differ by less. */
+    private static final Duration SKEW = Duration.ofSeconds(1);
+    /** A stop with a long grace period began this long ago at most. */
+    private static final Duration LONGEST_STOP = Duration.ofHours(1);
+
+    private static final Duration SHIM_TO_END = Duration.ofSeconds(5);
+
+    private static final class Known {
+        private End end;
+        private @Nullable ExitEvent out;
+        private int waits;
+
+        Known(End end) {
+            this.end = end;
+        }
+    }
+
+    private final Node node;
+    private final SignalBook signals;
+    private final Function<String, Optional<Container>> containers;
+    private final Consumer<ExitEvent> out;
+    private final ScheduledExecutorService worker;
+    private final InstantSource clock;
+    private final Instant startedAt;
+    private final Guard guard;
+    private final Map<String, Known> recent = BoundedMap.byInsertion(MAX_RECENT);
+    private final Map<String, OomKillEvent> ooms = BoundedMap.byInsertion(MAX_RECENT);
+
+    /**
+     * @param containers finds a container by its id, without asking a runtime
+     * @param out takes each revision
+     * @param worker the agent-worker thread
+     * @param clock the node's wall clock; an end before now is recovered
+     * @param guard of this process
+     */
+    public ExitJoiner(
+            Node node,
+            SignalBook signals,
+            Function<String, Optional<Container>> containers,
+            Consumer<ExitEvent> out,
+            ScheduledExecutorService worker,
+            InstantSource clock,
+            Guard guard) {
+        this.node = node;
+        this.signals = signals;
+        this.containers = containers;
+        this.out = out;
+        this.worker = worker;
+        this.clock = clock;
+        this.guard = guard;
+        startedAt = clock.instant();
+    }
+
+    /** Takes an end, or one that was taken before with more of the runtime's record. */
+    public void onEnd(End end) {
+        guard.run(PLACE, () -> {
+            String id = eventId(end.reported());
+            Known known = recent.computeIfAbsent(id, _ -> new Known(end));
+            known.end = end;
+            look(id, known);
+        });
+    }
+
+    /** Takes each revision of an OOM kill: it may explain an end that is known already. */
+    public void onOom(OomKillEvent event) {
+        guard.run(PLACE, () -> {
+            ooms.put(event.getEventId(), withoutTables(event));
+            for (Map.Entry<String, Known> entry : List.copyOf(recent.entrySet())) {
+                if (isOf(event, entry.getValue().end.reported())) {
+                    look(entry.getKey(), entry.getValue());
+                }
+            }
+        });
+    }
+
+    private static OomKillEvent withoutTables(OomKillEvent event) {
+        OomKillEvent.Builder small = event.toBuilder().clearAfterKill().clearWorkloadHistory();
+        small.getIncidentBuilder()
+                .clearTasks()
+                .clearMemory()
+                .clearNodeMemory()
+                .clearMemcgStats()
+                .clearSlabCaches();
+        return small.build();
+    }
+
+    private void look(String id, Known known) {
+        ExitEvent event = explain(id, known);
+        ExitEvent before = known.out;
+        if (before == null && event.getCause() == Cause.UNKNOWN && known.waits < WAITS.size()) {
+            Duration wait = WAITS.get(known.waits++);
+            worker.schedule(
+                    () -> guard.run(PLACE, () -> {
+                        if (known.out == null) {
+                            look(id, known);
+                        }
+                    }),
+                    wait.toMillis(),
+                    TimeUnit.MILLISECONDS);
+            return;
+        }
+        if (before == null) {
+            known.out = event.toBuilder().setRevision(1).build();
+        } else {
+            ExitEvent same = event.toBuilder()
+                    .setRevision(before.getRevision())
+                    .setObservedTime(before.getObservedTime())
+                    .build();
+            if (same.equals(before)) {
+                return;
+            }
+            known.out = event.toBuilder().setRevision(before.getRevision() + 1).build();
+        }
+        out.accept(known.out);
+    }
+
+    private ExitEvent explain(String id, Known known) {
+        ExitEvent reported = known.end.reported();
+        Instant endedAt = instant(reported.getTime());
+        List<SentSignal> about = signals.find(signal -> isAbout(signal, reported, endedAt));
+        List<OomKillEvent> inIt =
+                ooms.values().stream().filter(oom -> isOf(oom, reported)).toList();
+        ExitEvent.Builder event = ExitRules.explain(known.end, about, inIt, signals.stateFor(endedAt)).toBuilder();
+        event.setEventId(id)
+                .setNode(node)
+                .setObservedTime(timestamp(clock.instant()))
+                .setRecovered(endedAt.isBefore(startedAt));
+        String sendersContainer = event.getSender().getContainer().getId();
+        if (!sendersContainer.isEmpty()) {
+            containers.apply(sendersContainer).ifPresent(event.getSenderBuilder()::setContainer);
+        }
+        return event.build();
+    }
+
+    private static boolean isAbout(SentSignal signal, ExitEvent reported, Instant endedAt) {
+        if (signal.time().isAfter(endedAt.plus(SKEW)) || signal.time().isBefore(endedAt.minus(LONGEST_STOP))) {
+            return false;
+        }
+        if (reported.hasStartedAt()
+                && signal.time().isBefore(instant(reported.getStartedAt()).minus(SKEW))) {
+            return false;
+        }
+        if (reported.getProcess().hasPid()
+                && signal.victimPid() == reported.getProcess().getPid()) {
+            return true;
+        }
+        String container = reported.getContainer().getId();
+        if (!container.isEmpty()) {
+            boolean ofShim = signal.victimComm().startsWith("containerd-shim")
+                    && signal.time().isAfter(endedAt.minus(SHIM_TO_END));
+            return ofShim || signal.victimCgroup().contains(container);
+        }
+        String unit = reported.getUnit();
+        return !unit.isEmpty() && (signal.victimCgroup() + "/").contains("/" + unit + "/");
+    }
+
+    private static boolean isOf(OomKillEvent oom, ExitEvent reported) {
+        String container = reported.getContainer().getId();
+        boolean same = container.isEmpty()
+                ? !reported.getUnit().isEmpty() && oom.getUnit().equals(reported.getUnit())
+                : oom.getContainer().getId().equals(container);
+        if (!same || !oom.hasTime()) {
+            return same && !oom.hasTime();
+        }
+        Instant time = instant(oom.getTime());
+        return !time.isAfter(instant(reported.getTime()).plus(SKEW))
+                && !(reported.hasStartedAt()
+                        && time.isBefore(instant(reported.getStartedAt()).minus(SKEW)));
+    }
+
+    private String eventId(ExitEvent reported) {
+        String subject = switch (reported.getSubject()) {
+            case CONTAINER -> reported.getContainer().getId();
+            case UNIT -> reported.getUnit();
+            case PROCESS, SUBJECT_UNSPECIFIED, UNRECOGNIZED ->
+                Integer.toString(reported.getProcess().getPid());
+        };
+        return node.getBootId() + "/exit/" + reported.getSubject().name().toLowerCase(Locale.ROOT) + "/" + subject + "/"
+                + instant(reported.getTime()).toEpochMilli();
+    }
+
+    private static Instant instant(Timestamp time) {
+        return Instant.ofEpochSecond(time.getSeconds(), time.getNanos());
+    }
+
+    private static Timestamp timestamp(Instant time) {
+        return Timestamp.newBuilder()
+                .setSeconds(time.getEpochSecond())
+                .setNanos(time.getNano())
+                .build();
+    }
+}
