@@ -10,12 +10,21 @@ import org.jspecify.annotations.Nullable;
  * @param time the runtime's
  * @param signal number of the signal that a KILL sends; null for other kinds
  * @param grace that a client gave with a stop; null if not known
+ * @param exitCode that a DIE names; null for other kinds. Docker says 255 when it lost the shim, whatever the process's own
+ *     code is
  */
 public record RuntimeAction(
         Kind kind,
         Instant time,
         @Nullable Integer signal,
-        @Nullable Duration grace) {
+        @Nullable Duration grace,
+        @Nullable Integer exitCode) {
+
+    /** An entry that names no exit code. */
+    public RuntimeAction(Kind kind, Instant time, @Nullable Integer signal, @Nullable Duration grace) {
+        this(kind, time, signal, grace, null);
+    }
+
     /** What happened. */
     public enum Kind {
         /** Docker sends a signal to the container. */
