@@ -1,9 +1,9 @@
 package dev.exit137.agent.container;
 
+import dev.exit137.agent.exit.ContainerEnd;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.function.Consumer;
 
 /**
  * A container runtime behind a socket. No method except {@link #close} blocks. Every answer comes or fails within a
@@ -17,10 +17,16 @@ interface ContainerRuntime extends AutoCloseable {
     CompletableFuture<Optional<Identity>> ask(String id);
 
     /**
-     * Reports containers that start, until the stream ends, which completes the result. A failure means that this runtime
-     * has no such stream.
+     * Returns what the runtime keeps of a container's last end, with an exit code only while the container has not
+     * started again; empty if the runtime does not know the container, or no end of it.
      */
-    CompletableFuture<Void> watch(Consumer<String> started);
+    CompletableFuture<Optional<ContainerEnd>> askEnd(String id);
+
+    /**
+     * Reports what happens to containers, until the stream ends, which completes the result. A failure means that this
+     * runtime has no such stream.
+     */
+    CompletableFuture<Void> watch(RuntimeWatcher watcher);
 
     /** Ends the connection, and waits for a moment until no callback comes any more. Not on the agent-identity thread. */
     @Override

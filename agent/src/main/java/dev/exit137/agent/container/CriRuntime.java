@@ -1,11 +1,12 @@
 package dev.exit137.agent.container;
 
 import com.google.gson.stream.JsonReader;
+import dev.exit137.agent.exit.ContainerEnd;
 import dev.exit137.proto.cri.v1.Container;
 import dev.exit137.proto.cri.v1.ContainerEventResponse;
-import dev.exit137.proto.cri.v1.ContainerEventType;
 import dev.exit137.proto.cri.v1.ContainerFilter;
 import dev.exit137.proto.cri.v1.ContainerState;
+import dev.exit137.proto.cri.v1.ContainerStatus;
 import dev.exit137.proto.cri.v1.ContainerStatusRequest;
 import dev.exit137.proto.cri.v1.ContainerStatusResponse;
 import dev.exit137.proto.cri.v1.GetEventsRequest;
@@ -18,21 +19,16 @@ import dev.exit137.proto.cri.v1.PodSandboxState;
 import dev.exit137.proto.cri.v1.RuntimeServiceGrpc;
 import dev.exit137.proto.cri.v1.RuntimeServiceGrpc.RuntimeServiceStub;
 import dev.exit137.proto.cri.v1.VersionRequest;
+import dev.exit137.proto.v1.ExitEvent.Evidence;
+import dev.exit137.proto.v1.ExitSettings;
 import dev.exit137.proto.v1.Pod;
-import io.grpc.Grpc;
-import io.grpc.InsecureChannelCredentials;
-import io.grpc.ManagedChannel;
 import io.grpc.Status;
-import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
-import io.grpc.netty.shaded.io.netty.channel.EventLoopGroup;
-import io.grpc.netty.shaded.io.netty.channel.MultiThreadIoEventLoopGroup;
-import io.grpc.netty.shaded.io.netty.channel.epoll.EpollIoHandler;
-import io.grpc.netty.shaded.io.netty.util.concurrent.DefaultThreadFactory;
 import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.io.StringReader;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -41,19 +37,13 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** containerd or CRI-O through the Container Runtime Interface. Bytes move on the agent-cri thread. */
 final class CriRuntime implements ContainerRuntime {
-    /** The same limit as kubelet's: on a node with many pods a list is larger than gRPC's 4 MiB. */
-    private static final int MAX_MESSAGE_BYTES = 16 << 20;
-
     private final LabelFilter labels;
     private final Duration deadline;
-    private final EventLoopGroup group = new MultiThreadIoEventLoopGroup(
-            1, new DefaultThreadFactory("agent-cri", true), EpollIoHandler.newFactory());
-    private final ManagedChannel channel;
+    private final UnixChannel socket;
     private final RuntimeServiceStub cri;
     private String runtimeName = "";
 
@@ -64,24 +54,14 @@ final class CriRuntime implements ContainerRuntime {
     CriRuntime(Path socket, LabelFilter labels, Duration deadline, Executor thread) {
         this.labels = labels;
         this.deadline = deadline;
-        // The unix resolver brings its own channel type, but also a thread for each processor. Some servers reject a
-        // path
-        // as the authority.
-        NettyChannelBuilder builder = (NettyChannelBuilder)
-                Grpc.newChannelBuilder("unix://" + socket.toAbsolutePath(), InsecureChannelCredentials.create());
-        channel = builder.eventLoopGroup(group)
-                .overrideAuthority("localhost")
-                .executor(thread)
-                .maxInboundMessageSize(MAX_MESSAGE_BYTES)
-                .disableRetry()
-                .build();
-        cri = RuntimeServiceGrpc.newStub(channel);
+        this.socket = new UnixChannel(socket, "agent-cri", thread);
+        cri = RuntimeServiceGrpc.newStub(this.socket.channel());
     }
 
     @Override
     public CompletableFuture<List<Identity>> list() {
         // After a failure gRPC would wait for up to two minutes before it tries to connect again.
-        channel.resetConnectBackoff();
+        socket.channel().resetConnectBackoff();
         return this.call(
                         RuntimeServiceStub::version,
                         VersionRequest.newBuilder().setVersion("v1").build())
@@ -226,14 +206,60 @@ final class CriRuntime implements ContainerRuntime {
     }
 
     @Override
-    public CompletableFuture<Void> watch(Consumer<String> started) {
+    public CompletableFuture<Optional<ContainerEnd>> askEnd(String id) {
+        return status(id).thenApply(status -> status.flatMap(answer -> end(answer.getStatus())));
+    }
+
+    /** Returns the end that a status tells of; empty if the container has not ended. */
+    private Optional<ContainerEnd> end(ContainerStatus status) {
+        if (status.getState() != ContainerState.CONTAINER_EXITED || status.getFinishedAt() <= 0) {
+            return Optional.empty();
+        }
+        dev.exit137.proto.v1.Container container = dev.exit137.proto.v1.Container.newBuilder()
+                .setRuntime(runtimeName)
+                .setId(status.getId())
+                .setName(status.getMetadata().getName())
+                .setAttempt(status.getMetadata().getAttempt())
+                .setImage(reference(status.getImage()))
+                .build();
+        ExitSettings.Builder settings = ExitSettings.newBuilder();
+        if (status.hasResources() && status.getResources().hasLinux()) {
+            long limit = status.getResources().getLinux().getMemoryLimitInBytes();
+            settings.setMemoryLimitBytes(limit <= 0 ? -1 : limit)
+                    .setOomScoreAdj((int) status.getResources().getLinux().getOomScoreAdj());
+        }
+        Instant ended = Instant.ofEpochSecond(0, status.getFinishedAt());
+        return Optional.of(new ContainerEnd(
+                Evidence.CRI,
+                container,
+                ended,
+                ended,
+                status.getStartedAt() <= 0 ? null : Instant.ofEpochSecond(0, status.getStartedAt()),
+                status.getExitCode(),
+                null,
+                status.getReason().equals("OOMKilled"),
+                settings.build()));
+    }
+
+    @Override
+    public CompletableFuture<Void> watch(RuntimeWatcher watcher) {
         CompletableFuture<Void> ended = new CompletableFuture<>();
         cri.getContainerEvents(GetEventsRequest.getDefaultInstance(), new StreamObserver<>() {
             @Override
             public void onNext(ContainerEventResponse event) {
-                if (event.getContainerEventType() == ContainerEventType.CONTAINER_CREATED_EVENT
-                        || event.getContainerEventType() == ContainerEventType.CONTAINER_STARTED_EVENT) {
-                    started.accept(event.getContainerId());
+                String id = event.getContainerId();
+                switch (event.getContainerEventType()) {
+                    case CONTAINER_CREATED_EVENT, CONTAINER_STARTED_EVENT -> watcher.onAppeared(id);
+                    case CONTAINER_STOPPED_EVENT ->
+                        event.getContainersStatusesList().stream()
+                                // The stop of a sandbox comes with the ends of all its containers.
+                                .filter(status -> status.getId().equals(id))
+                                .findFirst()
+                                .flatMap(CriRuntime.this::end)
+                                .ifPresent(watcher::onEnded);
+                    case CONTAINER_DELETED_EVENT, UNRECOGNIZED -> {
+                        // It says nothing about an end.
+                    }
                 }
             }
 
@@ -282,12 +308,6 @@ final class CriRuntime implements ContainerRuntime {
 
     @Override
     public void close() {
-        channel.shutdownNow();
-        try {
-            channel.awaitTermination(1, TimeUnit.SECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
-        group.shutdownGracefully(0, 1, TimeUnit.SECONDS);
+        socket.close();
     }
 }

@@ -3,7 +3,10 @@ package dev.exit137.agent.container;
 import com.google.gson.Gson;
 import com.google.gson.JsonParseException;
 import com.google.gson.annotations.SerializedName;
+import dev.exit137.agent.exit.ContainerEnd;
 import dev.exit137.proto.v1.Container;
+import dev.exit137.proto.v1.ExitEvent.Evidence;
+import dev.exit137.proto.v1.ExitSettings;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
@@ -38,6 +41,7 @@ import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -46,7 +50,6 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -55,6 +58,10 @@ final class DockerRuntime implements ContainerRuntime {
     private static final int MAX_BODY_BYTES = 16 << 20;
     private static final int MAX_EVENT_BYTES = 64 << 10;
     private static final String COMPOSE_LABELS = "com.docker.compose.";
+    /** 2^64-1, as ExitSettings has it. */
+    private static final long UNLIMITED = -1;
+
+    private static final int DEFAULT_STOP_TIMEOUT_SECONDS = 10;
     private static final Gson GSON = new Gson();
 
     /** Answer of {@code GET /containers/json}; other fields are skipped. */
@@ -69,26 +76,44 @@ final class DockerRuntime implements ContainerRuntime {
     record Inspected(
             @SerializedName("Id") @Nullable String id,
             @SerializedName("Name") @Nullable String name,
+            @SerializedName("Created") @Nullable String created,
+            @SerializedName("Path") @Nullable String path,
             @SerializedName("Config") @Nullable Config config,
+            @SerializedName("HostConfig") @Nullable HostConfig hostConfig,
             @SerializedName("State") @Nullable State state) {}
 
     /** The container's configuration at its creation. */
     record Config(
             @SerializedName("Image") @Nullable String image,
-            @SerializedName("Labels") @Nullable Map<String, String> labels) {}
+            @SerializedName("Labels") @Nullable Map<String, String> labels,
+            @SerializedName("StopTimeout") @Nullable Integer stopTimeoutSeconds) {}
 
-    /** The container's present life, or its last one. */
+    /** The container's settings on this host. */
+    record HostConfig(
+            @SerializedName("Memory") long memoryBytes,
+            @SerializedName("MemorySwap") long memorySwapBytes,
+            @SerializedName("RestartPolicy") @Nullable RestartPolicy restartPolicy,
+            @SerializedName("OomKillDisable") @Nullable Boolean oomKillDisable,
+            @SerializedName("OomScoreAdj") int oomScoreAdj,
+            @SerializedName("Init") @Nullable Boolean init) {}
+
+    /** {@code no}, {@code always}, {@code unless-stopped} or {@code on-failure}, with the most retries; 0 for no limit. */
+    record RestartPolicy(
+            @SerializedName("Name") @Nullable String name,
+            @SerializedName("MaximumRetryCount") int maximumRetryCount) {}
+
+    /** The container's present life, or its last one; the last end stays while a new life runs. */
     record State(
             @SerializedName("Status") @Nullable String status,
             @SerializedName("Pid") int pid,
-            @SerializedName("StartedAt") @Nullable String startedAt) {}
+            @SerializedName("ExitCode") int exitCode,
+            @SerializedName("OOMKilled") boolean oomKilled,
+            @SerializedName("Error") @Nullable String error,
+            @SerializedName("StartedAt") @Nullable String startedAt,
+            @SerializedName("FinishedAt") @Nullable String finishedAt) {}
 
-    /** Line of {@code GET /events}: {@code {"Type":"container","Action":"start","Actor":{"ID":"4f0c…"}}}. */
-    record Event(@SerializedName("Actor") @Nullable Actor actor) {}
-
-    /** The object of an event. */
-    record Actor(@SerializedName("ID") @Nullable String id) {}
-
+    private final DockerEvents events = new DockerEvents();
+    private final Instant eventsSince;
     private final DomainSocketAddress address;
     private final Duration deadline;
     private final Executor thread;
@@ -96,10 +121,12 @@ final class DockerRuntime implements ContainerRuntime {
             1, new DefaultThreadFactory("agent-docker", true), EpollIoHandler.newFactory());
 
     /**
+     * @param eventsSince earlier events than this are not asked for
      * @param thread runs every callback
      * @param deadline for each request
      */
-    DockerRuntime(Path socket, Duration deadline, Executor thread) {
+    DockerRuntime(Path socket, Instant eventsSince, Duration deadline, Executor thread) {
+        this.eventsSince = eventsSince;
         this.address = new DomainSocketAddress(socket.toFile());
         this.deadline = deadline;
         this.thread = thread;
@@ -197,22 +224,100 @@ final class DockerRuntime implements ContainerRuntime {
     }
 
     @Override
-    public CompletableFuture<Void> watch(Consumer<String> started) {
+    public CompletableFuture<Optional<ContainerEnd>> askEnd(String id) {
+        return get("/containers/" + id + "/json")
+                .thenApplyAsync(body -> body.flatMap(json -> end(parse(json, Inspected.class))), thread);
+    }
+
+    /** Returns the last end; empty if there was none. A container that failed to start has never ended, but is as one. */
+    private static Optional<ContainerEnd> end(Inspected inspected) {
+        State state = inspected.state();
+        if (state == null) {
+            return Optional.empty();
+        }
+        Instant started = known(state.startedAt());
+        Instant finished = known(state.finishedAt());
+        boolean neverStarted = started == null
+                && state.exitCode() != 0
+                && !orEmpty(state.error()).isEmpty();
+        Instant ended = neverStarted && finished == null ? known(inspected.created()) : finished;
+        if (ended == null) {
+            return Optional.empty();
+        }
+        boolean lives = state.pid() > 0;
+        Config config = inspected.config();
+        return Optional.of(new ContainerEnd(
+                Evidence.DOCKER,
+                container(inspected.id(), inspected.name(), config == null ? "" : config.image()),
+                ended,
+                ended,
+                lives ? null : started,
+                lives ? null : state.exitCode(),
+                null,
+                !lives && state.oomKilled(),
+                settings(inspected)));
+    }
+
+    private static ExitSettings settings(Inspected inspected) {
+        ExitSettings.Builder settings = ExitSettings.newBuilder();
+        HostConfig host = inspected.hostConfig();
+        if (host != null) {
+            settings.setMemoryLimitBytes(host.memoryBytes() <= 0 ? UNLIMITED : host.memoryBytes())
+                    .setOomKillDisabled(Boolean.TRUE.equals(host.oomKillDisable()))
+                    .setOomScoreAdj(host.oomScoreAdj())
+                    .setRestartPolicy(words(host.restartPolicy()));
+            if (host.memorySwapBytes() != 0 || host.memoryBytes() <= 0) {
+                settings.setMemorySwapLimitBytes(host.memorySwapBytes() <= 0 ? UNLIMITED : host.memorySwapBytes());
+            }
+        }
+        Config config = inspected.config();
+        if (config != null) {
+            Integer seconds = config.stopTimeoutSeconds();
+            settings.setStopGrace(com.google.protobuf.Duration.newBuilder()
+                    .setSeconds(seconds == null ? DEFAULT_STOP_TIMEOUT_SECONDS : seconds));
+        }
+        String path = orEmpty(inspected.path());
+        return settings.setInitProgram(
+                        host != null && Boolean.TRUE.equals(host.init())
+                                ? "docker-init"
+                                : path.substring(path.lastIndexOf('/') + 1))
+                .build();
+    }
+
+    private static String words(@Nullable RestartPolicy policy) {
+        if (policy == null || orEmpty(policy.name()).isEmpty()) {
+            return "no";
+        }
+        return policy.maximumRetryCount() > 0
+                ? policy.name() + ":" + policy.maximumRetryCount()
+                : orEmpty(policy.name());
+    }
+
+    /** Returns null for Docker's zero time, {@code 0001-01-01T00:00:00Z}, too. */
+    private static @Nullable Instant known(@Nullable String rfc3339) {
+        Instant time = time(rfc3339);
+        return time.equals(Instant.MAX) || time.isBefore(Instant.EPOCH) ? null : time;
+    }
+
+    @Override
+    public CompletableFuture<Void> watch(RuntimeWatcher watcher) {
         QueryStringEncoder path = new QueryStringEncoder("/events");
-        path.addParam("filters", "{\"type\":[\"container\"],\"event\":[\"start\"]}");
+        path.addParam("filters", DockerEvents.FILTERS);
+        Instant since = events.resumeAt(eventsSince);
+        if (since.isBefore(Instant.MAX)) {
+            path.addParam("since", since.getEpochSecond() + "." + String.format(Locale.ROOT, "%09d", since.getNano()));
+        }
         CompletableFuture<Void> ended = new CompletableFuture<>();
         ChannelHandler lines = new SimpleChannelInboundHandler<ByteBuf>() {
             @Override
             protected void channelRead0(ChannelHandlerContext context, ByteBuf line) {
-                Event event = parse(line.toString(StandardCharsets.UTF_8), Event.class);
-                String id = event.actor() == null ? null : event.actor().id();
-                if (id != null) {
-                    thread.execute(() -> started.accept(id));
-                }
+                String text = line.toString(StandardCharsets.UTF_8);
+                thread.execute(() -> events.read(text, watcher));
             }
 
             @Override
             public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
+                thread.execute(() -> watcher.onNonsense("its events: " + cause.getMessage()));
                 context.close();
             }
         };

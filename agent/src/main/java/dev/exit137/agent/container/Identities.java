@@ -3,9 +3,12 @@ package dev.exit137.agent.container;
 import static java.util.stream.Collectors.joining;
 import static java.util.stream.Collectors.toSet;
 
+import dev.exit137.agent.exit.ContainerEnd;
+import dev.exit137.agent.exit.EndListener;
 import dev.exit137.agent.linux.ProcessFiles;
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.daemon.guard.GuardedThread;
+import dev.exit137.exitreport.facts.RuntimeAction;
 import dev.exit137.proto.v1.SourceStatus;
 import dev.exit137.proto.v1.SourceStatus.State;
 import java.nio.file.Path;
@@ -18,11 +21,13 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -92,22 +97,53 @@ public final class Identities implements AutoCloseable {
     private final List<RuntimeLink> links = new ArrayList<>();
     private final Map<String, Ask> asks = new LinkedHashMap<>();
     private final AtomicInteger submitted = new AtomicInteger();
+    private final List<ContainerdEvents> containerds = new ArrayList<>();
+    private final EndWatch endWatch;
     private int out;
 
     /**
+     * Identities alone.
+     *
      * @param procRoot the host's procfs
      * @param guard of this process
      */
     public Identities(RuntimeSockets sockets, LabelFilter labels, Path procRoot, Guard guard) {
-        this(sockets, labels, procRoot, Pace.USUAL, guard);
+        this(sockets, labels, procRoot, EndListener.NONE, Instant.MAX, guard);
     }
 
-    Identities(RuntimeSockets sockets, LabelFilter labels, Path procRoot, Pace pace, Guard guard) {
+    /**
+     * Identities, and the ends of containers.
+     *
+     * @param procRoot the host's procfs
+     * @param listener of the ends of containers
+     * @param endsSince the first time of interest: ends between it and the start of this agent are reported as far as the
+     *     runtimes keep them
+     * @param guard of this process
+     */
+    public Identities(
+            RuntimeSockets sockets,
+            LabelFilter labels,
+            Path procRoot,
+            EndListener listener,
+            Instant endsSince,
+            Guard guard) {
+        this(sockets, labels, procRoot, listener, endsSince, Pace.USUAL, guard);
+    }
+
+    Identities(
+            RuntimeSockets sockets,
+            LabelFilter labels,
+            Path procRoot,
+            EndListener ends,
+            Instant endsSince,
+            Pace pace,
+            Guard guard) {
         this.pace = pace;
         this.guard = guard;
         processes = new ProcessFiles(procRoot);
         thread = new GuardedThread(
                 Thread.ofPlatform().name("agent-identity").daemon().factory(), PLACE, guard);
+        endWatch = new EndWatch(ends, this::find, this::lookUp, endsSince, thread, guard);
         RuntimeLink.Listener listener = new RuntimeLink.Listener() {
             @Override
             public void onListed(RuntimeLink link, List<Identity> identities) {
@@ -115,18 +151,64 @@ public final class Identities implements AutoCloseable {
             }
 
             @Override
-            public void onStarted(String id) {
-                warm(id);
+            public RuntimeWatcher watcher(RuntimeLink link) {
+                return warming(endWatch.watcher(link));
             }
         };
         for (Path socket : sockets.cri()) {
             links.add(new RuntimeLink(
                     "cri", socket, path -> new CriRuntime(path, labels, pace.deadline(), thread), listener, guard));
+            containerds.add(new ContainerdEvents(socket, this::watcherOf, thread, guard));
         }
         for (Path socket : sockets.docker()) {
             links.add(new RuntimeLink(
-                    "docker", socket, path -> new DockerRuntime(path, pace.deadline(), thread), listener, guard));
+                    "docker",
+                    socket,
+                    path -> new DockerRuntime(path, endsSince, pace.deadline(), thread),
+                    listener,
+                    guard));
         }
+    }
+
+    /** Returns the receiver of containerd's events of a namespace. */
+    private RuntimeWatcher watcherOf(String namespace) {
+        if (ContainerdEvents.isOfKubernetes(namespace)) {
+            return endWatch.kubernetes();
+        }
+        boolean dockerTells = namespace.equals(ContainerdEvents.DOCKER)
+                && links.stream().anyMatch(link -> link.kind().equals("docker") && link.isPresent());
+        return dockerTells ? endWatch.pidsAlone() : endWatch.containerdAlone();
+    }
+
+    /** Asks about each container that appears. */
+    private RuntimeWatcher warming(RuntimeWatcher watcher) {
+        return new RuntimeWatcher() {
+            @Override
+            public void onAppeared(String id) {
+                warm(id);
+                watcher.onAppeared(id);
+            }
+
+            @Override
+            public void onStarted(String id, Instant time, @Nullable Integer pid) {
+                watcher.onStarted(id, time, pid);
+            }
+
+            @Override
+            public void onAction(String id, RuntimeAction action) {
+                watcher.onAction(id, action);
+            }
+
+            @Override
+            public void onEnded(ContainerEnd end) {
+                watcher.onEnded(end);
+            }
+
+            @Override
+            public void onNonsense(String what) {
+                watcher.onNonsense(what);
+            }
+        };
     }
 
     /** Starts to look for runtimes, and to list their containers. */
@@ -186,7 +268,15 @@ public final class Identities implements AutoCloseable {
         return identity.isInit(victimPid, killedAt, mainLives);
     }
 
-    /** Returns the state of the runtimes: one entry for each kind that has a socket, or one entry if none has. */
+    /** Returns the thread on which the listener of ends is called, for other sources of ends. */
+    public Executor thread() {
+        return thread;
+    }
+
+    /**
+     * Returns the state of the runtimes: one entry for each kind that has a socket, or one entry if none has; and of their
+     * event streams, where there are any.
+     */
     public List<SourceStatus> status() {
         List<SourceStatus> all = new ArrayList<>();
         for (String kind : links.stream().map(RuntimeLink::kind).distinct().toList()) {
@@ -209,6 +299,14 @@ public final class Identities implements AutoCloseable {
                             + "): containers are named by their ids")
                     .build());
         }
+        links.stream()
+                .filter(link -> link.kind().equals("docker"))
+                .flatMap(link -> link.eventStatus().stream())
+                .forEach(all::add);
+        containerds.stream()
+                .flatMap(events -> events.status().stream())
+                .min((a, b) -> a.getState().compareTo(b.getState()))
+                .ifPresent(all::add);
         return all;
     }
 
@@ -234,6 +332,7 @@ public final class Identities implements AutoCloseable {
 
     private void tick() {
         links.forEach(link -> guard.run(PLACE, link::tick));
+        containerds.forEach(events -> guard.run(PLACE, events::tick));
         goAll();
     }
 
@@ -252,6 +351,7 @@ public final class Identities implements AutoCloseable {
             }
         }
         goAll();
+        endWatch.onListed(link, identities);
     }
 
     private Identity learn(RuntimeLink link, Identity identity) {
@@ -382,14 +482,27 @@ public final class Identities implements AutoCloseable {
                         ask.answer::complete, () -> ask.answer.completeExceptionally(new RuntimeFailure(reason)));
     }
 
+    private List<AutoCloseable> endAll() {
+        return Stream.<AutoCloseable>concat(
+                        links.stream().flatMap(link -> link.end().stream()),
+                        containerds.stream().flatMap(events -> events.end().stream()))
+                .toList();
+    }
+
+    private static void close(AutoCloseable connection) {
+        try {
+            connection.close();
+        } catch (Exception e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
     @Override
     public void close() {
         try {
-            List<ContainerRuntime> open = thread.submit(() ->
-                            links.stream().flatMap(link -> link.end().stream()).toList())
-                    .get(CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS);
+            List<AutoCloseable> open = thread.submit(this::endAll).get(CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS);
             // The last failures come to the thread, which must still run.
-            open.forEach(runtime -> guard.run(PLACE, runtime::close));
+            open.forEach(connection -> guard.run(PLACE, () -> close(connection)));
             thread.submit(() -> List.copyOf(asks.values()).forEach(ask -> giveUp(ask, "the agent ends")));
             thread.shutdown();
             thread.awaitTermination(CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS);

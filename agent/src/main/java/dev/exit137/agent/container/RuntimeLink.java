@@ -1,9 +1,12 @@
 package dev.exit137.agent.container;
 
+import dev.exit137.agent.exit.ContainerEnd;
 import dev.exit137.daemon.guard.Guard;
+import dev.exit137.exitreport.facts.RuntimeAction;
 import dev.exit137.proto.v1.SourceStatus;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -32,8 +35,8 @@ final class RuntimeLink {
         /** The runtime answers, perhaps for the first time in a while; these are all of its containers. */
         void onListed(RuntimeLink link, List<Identity> identities);
 
-        /** A container started. */
-        void onStarted(String id);
+        /** Returns the receiver of what the runtime says from now on; a new one for each stream. */
+        RuntimeWatcher watcher(RuntimeLink link);
     }
 
     private final String kind;
@@ -53,6 +56,8 @@ final class RuntimeLink {
     private volatile @Nullable String problem;
 
     private volatile boolean everAnswered;
+    private volatile boolean streams;
+    private volatile long notUnderstood;
 
     /**
      * @param kind name of the source: {@code cri}, {@code docker}
@@ -152,16 +157,41 @@ final class RuntimeLink {
         return asked(() -> Objects.requireNonNull(runtime).ask(id));
     }
 
+    /** Asks about a container's end, as {@link ContainerRuntime#askEnd}; fails while there is no {@link #runtime}. */
+    CompletableFuture<Optional<ContainerEnd>> askEnd(String id) {
+        ContainerRuntime present = runtime();
+        return present == null
+                ? CompletableFuture.failedFuture(RuntimeFailure.outage("it does not answer"))
+                : asked(() -> present.askEnd(id));
+    }
+
     private void watch(ContainerRuntime present) {
         if (watching || hasNoEvents) {
             return;
         }
         watching = true;
-        asked(() -> present.watch(id -> guard.run(PLACE, () -> listener.onStarted(id))))
-                .whenComplete((ended, failure) -> {
-                    watching = false;
-                    hasNoEvents = failure != null && counted(failure) instanceof RuntimeFailure;
-                });
+        streams = true;
+        asked(() -> present.watch(new Guarded(listener.watcher(this)))).whenComplete((ended, failure) -> {
+            watching = false;
+            streams = false;
+            hasNoEvents = failure != null && counted(failure) instanceof RuntimeFailure;
+        });
+    }
+
+    /** A question about an end failed, so that less is known of it. */
+    void endFailed(Throwable failure) {
+        Throwable cause = counted(failure);
+        if (cause instanceof RuntimeFailure known && !known.isOutage()) {
+            lost(known);
+        } else {
+            failed(cause);
+        }
+    }
+
+    @SuppressWarnings("NonAtomicVolatileUpdate") // One thread writes.
+    private void lost(RuntimeFailure failure) {
+        notUnderstood++;
+        guard.caught(PLACE, failure);
     }
 
     /** A request failed. */
@@ -215,6 +245,56 @@ final class RuntimeLink {
         return status.setState(everAnswered ? SourceStatus.State.DEGRADED : SourceStatus.State.UNAVAILABLE)
                 .setDetail(socket + ": " + now)
                 .build();
+    }
+
+    /** Returns the state of the event stream; empty while there is no socket. */
+    Optional<SourceStatus> eventStatus() {
+        if (!isPresent()) {
+            return Optional.empty();
+        }
+        long lost = notUnderstood;
+        String detail = !streams
+                ? socket + ": no event stream: ends are found by a list every few seconds"
+                : lost > 0 ? socket + ": " + lost + " events or answers were not understood" : "";
+        return Optional.of(SourceStatus.newBuilder()
+                .setName(kind + "-events")
+                .setState(detail.isEmpty() ? SourceStatus.State.ACTIVE : SourceStatus.State.DEGRADED)
+                .setDetail(detail)
+                .build());
+    }
+
+    /** A receiver whose exceptions do not end the stream. */
+    private final class Guarded implements RuntimeWatcher {
+        private final RuntimeWatcher watcher;
+
+        Guarded(RuntimeWatcher watcher) {
+            this.watcher = watcher;
+        }
+
+        @Override
+        public void onAppeared(String id) {
+            guard.run(PLACE, () -> watcher.onAppeared(id));
+        }
+
+        @Override
+        public void onStarted(String id, Instant time, @Nullable Integer pid) {
+            guard.run(PLACE, () -> watcher.onStarted(id, time, pid));
+        }
+
+        @Override
+        public void onAction(String id, RuntimeAction action) {
+            guard.run(PLACE, () -> watcher.onAction(id, action));
+        }
+
+        @Override
+        public void onEnded(ContainerEnd end) {
+            guard.run(PLACE, () -> watcher.onEnded(end));
+        }
+
+        @Override
+        public void onNonsense(String what) {
+            lost(new RuntimeFailure(kind + " at " + socket + ": " + what));
+        }
     }
 
     /** Stops all requests; the caller must close the returned runtime. */

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.exit137.agent.Await;
 import dev.exit137.agent.PidNamespace;
 import dev.exit137.agent.container.Identities.Pace;
+import dev.exit137.agent.exit.EndListener;
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.v1.Container;
 import dev.exit137.proto.v1.SourceStatus.State;
@@ -61,6 +62,8 @@ class DockerRuntimeTest {
                 new RuntimeSockets(List.of(), List.of(socket)),
                 LabelFilter.DEFAULT,
                 directory,
+                EndListener.NONE,
+                Instant.MAX,
                 new Pace(
                         Duration.ofMillis(20),
                         Duration.ofSeconds(5),

@@ -1,5 +1,8 @@
 package dev.exit137.agent.container;
 
+import dev.exit137.proto.containerd.v1.Envelope;
+import dev.exit137.proto.containerd.v1.EventsGrpc;
+import dev.exit137.proto.containerd.v1.SubscribeRequest;
 import dev.exit137.proto.cri.v1.Container;
 import dev.exit137.proto.cri.v1.ContainerEventResponse;
 import dev.exit137.proto.cri.v1.ContainerEventType;
@@ -32,6 +35,8 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -47,6 +52,9 @@ public final class FakeCri implements AutoCloseable {
     private final AtomicInteger statuses = new AtomicInteger();
     private final AtomicInteger unanswered = new AtomicInteger();
     private final EventLoopGroup group = new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
+    private final Map<String, ContainerStatus> exited = new ConcurrentHashMap<>();
+    private final Set<StreamObserver<Envelope>> subscribers = ConcurrentHashMap.newKeySet();
+    private volatile boolean isContainerd;
     private volatile boolean silent;
     private volatile boolean hasEvents;
     private Server server;
@@ -64,6 +72,7 @@ public final class FakeCri implements AutoCloseable {
                     .channelType(EpollServerDomainSocketChannel.class)
                     .directExecutor()
                     .addService(new Service())
+                    .addService(new Events())
                     .build()
                     .start();
         } catch (IOException e) {
@@ -138,11 +147,66 @@ public final class FakeCri implements AutoCloseable {
         sandboxes.remove(id);
     }
 
-    void tell(ContainerEventType type, String id) {
+    void tell(ContainerEventType type, String id, ContainerStatus... ofItsPod) {
         watchers.forEach(watcher -> watcher.onNext(ContainerEventResponse.newBuilder()
                 .setContainerId(id)
                 .setContainerEventType(type)
+                .addAllContainersStatuses(List.of(ofItsPod))
                 .build()));
+    }
+
+    /** From now on the container has ended. @return what the runtime says of it */
+    ContainerStatus exits(String id, int code, String reason, Instant finished) {
+        Container ended = containers.get(id).toBuilder()
+                .setState(ContainerState.CONTAINER_EXITED)
+                .build();
+        ContainerStatus status = status(ended).toBuilder()
+                .setMetadata(ended.getMetadata())
+                .setStartedAt(nanos(finished) - 1_000_000_000)
+                .setFinishedAt(nanos(finished))
+                .setExitCode(code)
+                .setReason(reason)
+                .build();
+        exited.put(id, status);
+        containers.put(id, ended);
+        return status;
+    }
+
+    private static long nanos(Instant time) {
+        return time.getEpochSecond() * 1_000_000_000 + time.getNano();
+    }
+
+    private static ContainerStatus status(Container container) {
+        return ContainerStatus.newBuilder()
+                .setId(container.getId())
+                .setState(container.getState())
+                .setImage(ImageSpec.newBuilder()
+                        .setImage("docker.io/library/" + container.getMetadata().getName()))
+                .build();
+    }
+
+    /** As containerd: it has events of its own, too. */
+    void serveContainerdEvents() {
+        isContainerd = true;
+    }
+
+    int subscribers() {
+        return subscribers.size();
+    }
+
+    void tell(Envelope event) {
+        subscribers.forEach(subscriber -> subscriber.onNext(event));
+    }
+
+    private final class Events extends EventsGrpc.EventsImplBase {
+        @Override
+        public void subscribe(SubscribeRequest request, StreamObserver<Envelope> observer) {
+            if (isContainerd) {
+                subscribers.add(observer);
+            } else {
+                observer.onError(Status.UNIMPLEMENTED.asRuntimeException());
+            }
+        }
     }
 
     private final class Service extends RuntimeServiceGrpc.RuntimeServiceImplBase {
@@ -193,12 +257,7 @@ public final class FakeCri implements AutoCloseable {
             answer(
                     observer,
                     ContainerStatusResponse.newBuilder()
-                            .setStatus(ContainerStatus.newBuilder()
-                                    .setId(container.getId())
-                                    .setState(container.getState())
-                                    .setImage(ImageSpec.newBuilder()
-                                            .setImage("docker.io/library/"
-                                                    + container.getMetadata().getName())))
+                            .setStatus(exited.getOrDefault(container.getId(), status(container)))
                             .putInfo("info", infos.get(container.getId()))
                             .build());
         }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.exit137.agent.Await;
 import dev.exit137.agent.PidNamespace;
 import dev.exit137.agent.container.Identities.Pace;
+import dev.exit137.agent.exit.EndListener;
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.cri.v1.ContainerEventType;
 import dev.exit137.proto.cri.v1.ContainerState;
@@ -15,6 +16,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -52,6 +54,8 @@ class IdentitiesTest {
                 new RuntimeSockets(List.of(socket), List.of()),
                 LabelFilter.DEFAULT,
                 directory,
+                EndListener.NONE,
+                Instant.MAX,
                 new Pace(Duration.ofMillis(20), Duration.ofMillis(500), Duration.ofMillis(5), patience, LONG),
                 new Guard());
     }

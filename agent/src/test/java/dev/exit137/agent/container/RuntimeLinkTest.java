@@ -2,6 +2,7 @@ package dev.exit137.agent.container;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.exit137.agent.exit.ContainerEnd;
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.v1.Container;
 import dev.exit137.proto.v1.SourceStatus.State;
@@ -14,7 +15,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.function.Consumer;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -54,9 +54,14 @@ class RuntimeLinkTest {
                     }
 
                     @Override
-                    public void onStarted(String id) {
-                        throwIfSet(listenerFails);
-                        started.add(id);
+                    public RuntimeWatcher watcher(RuntimeLink link) {
+                        return new FakeWatcher() {
+                            @Override
+                            public void onAppeared(String id) {
+                                throwIfSet(listenerFails);
+                                started.add(id);
+                            }
+                        };
                     }
                 },
                 guard);
@@ -109,13 +114,13 @@ class RuntimeLinkTest {
         tick(1);
         assertThat(guard.counts()).containsEntry("container-runtime", 1L);
         assertThat(runtime.watcher).as("it is watched all the same").isNotNull();
-        runtime.watcher.accept(ID);
+        runtime.watcher.onAppeared(ID);
         assertThat(guard.counts()).containsEntry("container-runtime", 2L);
 
         listenerFails = null;
         tick(5);
         assertThat(listed).containsExactly(ID);
-        runtime.watcher.accept(ID);
+        runtime.watcher.onAppeared(ID);
         assertThat(started).containsExactly(ID);
     }
 
@@ -163,7 +168,7 @@ class RuntimeLinkTest {
         private Throwable failsWith;
         private RuntimeException watchThrows;
         private CompletableFuture<Void> watchEnds = new CompletableFuture<>();
-        private Consumer<String> watcher;
+        private RuntimeWatcher watcher;
 
         @Override
         public CompletableFuture<List<Identity>> list() {
@@ -180,9 +185,14 @@ class RuntimeLinkTest {
         }
 
         @Override
-        public CompletableFuture<Void> watch(Consumer<String> started) {
+        public CompletableFuture<Optional<ContainerEnd>> askEnd(String id) {
+            return CompletableFuture.completedFuture(Optional.empty());
+        }
+
+        @Override
+        public CompletableFuture<Void> watch(RuntimeWatcher receiver) {
             throwIfSet(watchThrows);
-            watcher = started;
+            watcher = receiver;
             return watchEnds;
         }
 
