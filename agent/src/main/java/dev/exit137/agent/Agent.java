@@ -92,12 +92,19 @@ public final class Agent implements Observed, AutoCloseable {
             Long nodeMemoryBytes = ProcMeminfo.totalBytes(config.procRoot()).orElse(null);
             ContainerProcesses processes = new ContainerProcesses(config.procRoot(), nodeMemoryBytes, clock, guard);
             closing.push(processes::close);
-            Identities identities =
-                    new Identities(config.runtimeSockets(), config.podLabels(), config.procRoot(), guard);
+            Optional<Checkpoint> last = checkpointFile.read();
+            // The worker needs the identities, and comes later.
+            CompletableFuture<AgentWorker> takesEnds = new CompletableFuture<>();
+            Identities identities = new Identities(
+                    config.runtimeSockets(),
+                    config.podLabels(),
+                    config.procRoot(),
+                    end -> takesEnds.thenAccept(taker -> taker.submit(end)),
+                    lastExit(last.orElse(Checkpoint.getDefaultInstance())).orElseGet(clock::instant),
+                    guard);
             closing.push(identities::close);
             SignalBook signals = new SignalBook();
             Node node = node(config);
-            Optional<Checkpoint> last = checkpointFile.read();
             // Sequence numbers, inodes and counters of another boot have no meaning; unacknowledged events are still to
             // be
             // sent.
@@ -133,6 +140,7 @@ public final class Agent implements Observed, AutoCloseable {
                     clock,
                     guard);
             closing.push(worker::close);
+            takesEnds.complete(worker);
             EvidenceLoop loop = new EvidenceLoop(
                     config, node, identities, processes, worker, ofThisBoot.orElse(null), clock, guard);
             closing.push(loop::close);
@@ -145,6 +153,13 @@ public final class Agent implements Observed, AutoCloseable {
             closeAll(closing, guard);
             throw e;
         }
+    }
+
+    private static Optional<Instant> lastExit(Checkpoint last) {
+        Timestamp time = last.getLastExit();
+        return last.hasLastExit()
+                ? Optional.of(Instant.ofEpochSecond(time.getSeconds(), time.getNanos()))
+                : Optional.empty();
     }
 
     @Override

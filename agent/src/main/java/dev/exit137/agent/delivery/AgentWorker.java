@@ -2,6 +2,8 @@ package dev.exit137.agent.delivery;
 
 import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.Timestamp;
+import com.google.protobuf.util.Timestamps;
 import dev.exit137.agent.container.Identities;
 import dev.exit137.agent.container.Identity;
 import dev.exit137.agent.correlate.KillReport;
@@ -85,6 +87,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
     private boolean checkpointDue;
     private boolean checkpointFails;
     private boolean flushDue;
+    private Timestamp lastExit;
 
     /**
      * @param last the checkpoint of an earlier run, if there was one; maybe of another boot
@@ -153,6 +156,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
         this.guard = guard;
         droppedBefore = before.getLogEventsDropped();
         errorsBefore = before.getInternalErrorsMap();
+        lastExit = last.hasLastExit() ? last.getLastExit() : Timestamps.EPOCH;
         last.getUnacknowledgedList().forEach(this::takeOver);
     }
 
@@ -239,6 +243,10 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
 
     private void sendExit(ExitEvent exit) {
         outbox.add(exit);
+        if (Timestamps.compare(exit.getTime(), lastExit) > 0) {
+            lastExit = exit.getTime();
+            scheduleCheckpoint();
+        }
         scheduleFlush();
     }
 
@@ -374,6 +382,9 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
             return;
         }
         Checkpoint.Builder checkpoint = durableCut.toBuilder().addAllSpool(outbox.toRemember());
+        if (!lastExit.equals(Timestamps.EPOCH)) {
+            checkpoint.setLastExit(lastExit);
+        }
         addLosses(checkpoint.getLossesBuilder());
         checkpointFails = !guard.get("checkpoint", () -> isWritten(checkpoint.build()), false);
         if (checkpointFails) {

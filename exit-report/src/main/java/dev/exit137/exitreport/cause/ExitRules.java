@@ -25,6 +25,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
@@ -205,7 +206,9 @@ public final class ExitRules {
     }
 
     private static Optional<Verdict> shim(ExitFacts facts) {
-        boolean afterIt = facts.code() == CODE_WITHOUT_SHIM
+        boolean afterIt = facts.action(Kind.DIE)
+                        .filter(die -> Objects.equals(die.exitCode(), CODE_WITHOUT_SHIM))
+                        .isPresent()
                 || (facts.kill()
                                 .filter(kill -> facts.senderOf(kill) == SenderKind.RUNTIME)
                                 .isPresent()

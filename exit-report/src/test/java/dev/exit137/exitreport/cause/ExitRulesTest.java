@@ -279,7 +279,7 @@ class ExitRulesTest {
 
     @Test
     void aDeadShimIsTheCauseAndItsKillerTheSender() {
-        reported.setExitCode(255);
+        actions.add(new RuntimeAction(Kind.DIE, END, null, null, 255));
         signal(9, 4700, "containerd-shim", -200, SHELL, KILL);
         signal(9, INIT, "web", -170, RUNC, KILL);
         ExitEvent event = explain(TraceState.WHOLE);
