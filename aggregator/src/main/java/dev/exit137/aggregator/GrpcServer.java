@@ -5,8 +5,10 @@ import dev.exit137.aggregator.access.AccessControl;
 import dev.exit137.aggregator.ingest.ConnectedNodes;
 import dev.exit137.aggregator.ingest.IngestService;
 import dev.exit137.aggregator.limits.Peers;
+import dev.exit137.aggregator.query.ExitEventsService;
 import dev.exit137.aggregator.query.OomEventsService;
 import dev.exit137.aggregator.query.ResumeTokenHeader;
+import dev.exit137.aggregator.query.Watches;
 import dev.exit137.aggregator.server.GuardedCalls;
 import dev.exit137.aggregator.server.MalformedMessages;
 import dev.exit137.aggregator.server.Refusals;
@@ -15,6 +17,7 @@ import dev.exit137.daemon.guard.Guard;
 import dev.exit137.daemon.tls.Tls;
 import dev.exit137.daemon.tls.UnusableFileException;
 import dev.exit137.proto.v1.EventIngestGrpc;
+import dev.exit137.proto.v1.ExitEventsGrpc;
 import dev.exit137.proto.v1.OomEventsGrpc;
 import io.grpc.BindableService;
 import io.grpc.InsecureServerCredentials;
@@ -42,13 +45,14 @@ import java.net.InetSocketAddress;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 
 /**
- * The gRPC server: the two services, health and reflection, and their few threads. exit137-grpc runs the network and
+ * The gRPC server: the services, health and reflection, and their few threads. exit137-grpc runs the network and
  * the timer of the heartbeats, exit137-ingest accepts messages of agents and may wait for the disk, exit137-summary
  * runs summaries, exit137-consume answers all other calls. exit137-keys fetches the keys for tokens, if they come from
  * a URL.
@@ -61,8 +65,9 @@ public final class GrpcServer implements AutoCloseable {
     public static final int MAX_MESSAGE_BYTES = (4 << 20) - 1024;
 
     private static final int CONSUMER_THREADS = 2;
-    private static final String SUMMARIZE =
-            OomEventsGrpc.getSummarizeEventsMethod().getFullMethodName();
+    private static final Set<String> SUMMARIES = Set.of(
+            OomEventsGrpc.getSummarizeEventsMethod().getFullMethodName(),
+            ExitEventsGrpc.getSummarizeExitsMethod().getFullMethodName());
 
     // Buffer of a stream that its client does not read, bytes.
     private static final int FLOW_CONTROL_WINDOW = 256 << 10;
@@ -90,7 +95,7 @@ public final class GrpcServer implements AutoCloseable {
     private final ConnectedNodes connected = new ConnectedNodes();
     private final AccessControl accessControl;
     private final IngestService ingest;
-    private final OomEventsService consume;
+    private final Watches watches;
     private final Server server;
 
     private GrpcServer(
@@ -106,7 +111,7 @@ public final class GrpcServer implements AutoCloseable {
                 epoll ? EpollIoHandler.newFactory() : NioIoHandler.newFactory());
         Class<? extends ServerChannel> channel = epoll ? EpollServerSocketChannel.class : NioServerSocketChannel.class;
         ingest = new IngestService(store, connected, refusals, clock, guard);
-        consume = new OomEventsService(store, connected, consumerThreads, eventLoop, clock, refusals, guard);
+        watches = new Watches(store, consumerThreads, eventLoop, clock, refusals, guard);
         NettyServerBuilder builder = NettyServerBuilder.forAddress(address, credentials)
                 .bossEventLoopGroup(eventLoop)
                 .workerEventLoopGroup(eventLoop)
@@ -129,7 +134,9 @@ public final class GrpcServer implements AutoCloseable {
                 // gRPC calls the last interceptor first: a call beyond the limits is rejected before any other work.
                 .intercept(peers)
                 .addService(MalformedMessages.keptFrom(ingest, refusals))
-                .addService(MalformedMessages.keptFrom(consume, refusals))
+                .addService(
+                        MalformedMessages.keptFrom(new OomEventsService(store, connected, watches, guard), refusals))
+                .addService(MalformedMessages.keptFrom(new ExitEventsService(store, watches), refusals))
                 .addService(health.getHealthService());
         reflection().forEach(builder::addService);
         server = builder.build();
@@ -144,7 +151,7 @@ public final class GrpcServer implements AutoCloseable {
 
     private void endUnproven() {
         ingest.endUnproven();
-        consume.endUnproven();
+        watches.endUnproven();
     }
 
     public static GrpcServer start(AggregatorConfig config, EventStore store, InstantSource clock, Guard guard)
@@ -162,7 +169,7 @@ public final class GrpcServer implements AutoCloseable {
             String reason = e.getCause() == null ? e.getMessage() : e.getCause().getMessage();
             throw new IOException(where + reason + "; stop what uses it, or give another with --listen HOST:PORT", e);
         }
-        for (String service : List.of("", OomEventsGrpc.SERVICE_NAME)) {
+        for (String service : List.of("", OomEventsGrpc.SERVICE_NAME, ExitEventsGrpc.SERVICE_NAME)) {
             server.health.setStatus(service, ServingStatus.SERVING);
         }
         store.onWriteFailure(failure -> server.health.setStatus(
@@ -186,7 +193,7 @@ public final class GrpcServer implements AutoCloseable {
 
     /** Returns the number of open watches. */
     public int watches() {
-        return consume.watches();
+        return watches.size();
     }
 
     /** Returns the network's thread, for a heartbeat. */
@@ -201,7 +208,7 @@ public final class GrpcServer implements AutoCloseable {
         server.shutdown();
         accessControl.close();
         ingest.close();
-        consume.close();
+        watches.close();
         try {
             if (!server.awaitTermination(STOP_SECONDS, TimeUnit.SECONDS)) {
                 server.shutdownNow().awaitTermination(STOP_SECONDS, TimeUnit.SECONDS);
@@ -267,7 +274,7 @@ public final class GrpcServer implements AutoCloseable {
             if (EventIngestGrpc.SERVICE_NAME.equals(method.getServiceName())) {
                 return ingestThread;
             }
-            return SUMMARIZE.equals(method.getFullMethodName()) ? summaryThread : consumerThreads;
+            return SUMMARIES.contains(method.getFullMethodName()) ? summaryThread : consumerThreads;
         }
     }
 }

@@ -73,7 +73,7 @@ class AggregatorSeamsTest {
         fixture.publish(event(3));
 
         assertThat(watch.nextIds(3)).containsExactly("event-1", "event-2", "event-3");
-        assertThat(pages.get("/metrics")).contains("exit137_events_stored_total{recovered=\"false\"} 3.0");
+        assertThat(pages.get("/metrics")).contains("exit137_events_stored_total{kind=\"oom\",recovered=\"false\"} 3.0");
         assertSaysSo(Map.of("upkeep", 1L, "store", 1L));
     }
 

@@ -156,16 +156,16 @@ class AggregatorTest {
     void aStoreOfANewerVersionIsLeftAlone() throws IOException, SQLException {
         new Fixture(dataDir).close();
         try (Connection connection = DriverManager.getConnection("jdbc:sqlite:" + dataDir.resolve("events.db"))) {
-            connection.createStatement().execute("PRAGMA user_version = 4");
+            connection.createStatement().execute("PRAGMA user_version = 5");
         }
 
         assertThatThrownBy(() -> start(new AggregatorConfig("127.0.0.1", 0, dataDir)))
                 .isInstanceOf(IOException.class)
-                .hasMessageContaining("newer exit137 (schema version 4, this one knows 3)");
+                .hasMessageContaining("newer exit137 (schema version 5, this one knows 4)");
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "exit137.v1.OomEvents", "exit137.v1.EventIngest"})
+    @ValueSource(strings = {"", "exit137.v1.OomEvents", "exit137.v1.ExitEvents", "exit137.v1.EventIngest"})
     void healthSaysServing(String service) throws IOException {
         try (Fixture fixture = new Fixture(dataDir)) {
             HealthCheckResponse response = HealthGrpc.newBlockingStub(fixture.newChannel())
@@ -187,7 +187,11 @@ class AggregatorTest {
 
             assertThat(response.join().getListServicesResponse().getServiceList())
                     .extracting(ServiceResponse::getName)
-                    .contains("exit137.v1.OomEvents", "exit137.v1.EventIngest", "grpc.health.v1.Health");
+                    .contains(
+                            "exit137.v1.OomEvents",
+                            "exit137.v1.ExitEvents",
+                            "exit137.v1.EventIngest",
+                            "grpc.health.v1.Health");
         }
     }
 

@@ -6,6 +6,8 @@ import dev.exit137.aggregator.limits.PeerLimits;
 import dev.exit137.aggregator.store.Retention;
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.v1.EventIngestGrpc;
+import dev.exit137.proto.v1.ExitEvent;
+import dev.exit137.proto.v1.ExitEventsGrpc;
 import dev.exit137.proto.v1.ListEventsRequest;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomEventsGrpc;
@@ -106,6 +108,10 @@ final class Fixture implements AutoCloseable {
         return OomEventsGrpc.newBlockingStub(channel).withDeadlineAfter(DEADLINE_SECONDS, TimeUnit.SECONDS);
     }
 
+    ExitEventsGrpc.ExitEventsBlockingStub exits() {
+        return ExitEventsGrpc.newBlockingStub(channel).withDeadlineAfter(DEADLINE_SECONDS, TimeUnit.SECONDS);
+    }
+
     /** A connected agent. */
     TestAgent agent() {
         return new TestAgent(EventIngestGrpc.newStub(channel).withDeadlineAfter(DEADLINE_SECONDS, TimeUnit.SECONDS));
@@ -118,6 +124,18 @@ final class Fixture implements AutoCloseable {
             agent.send(event);
         }
         for (int i = 0; i < events.length; i++) {
+            agent.nextAck();
+        }
+        agent.finish();
+    }
+
+    /** Publishes ends and returns when all are acknowledged. */
+    void publish(ExitEvent... exits) {
+        TestAgent agent = agent();
+        for (ExitEvent exit : exits) {
+            agent.send(exit);
+        }
+        for (int i = 0; i < exits.length; i++) {
             agent.nextAck();
         }
         agent.finish();
@@ -152,6 +170,14 @@ final class Fixture implements AutoCloseable {
 
     static OomKillEvent.Builder event(String id) {
         return OomKillEvent.newBuilder()
+                .setEventId(id)
+                .setRevision(1)
+                .setNode(Node.newBuilder().setName("node-a"));
+    }
+
+    /** An end with what the rules ask for. */
+    static ExitEvent.Builder exit(String id) {
+        return ExitEvent.newBuilder()
                 .setEventId(id)
                 .setRevision(1)
                 .setNode(Node.newBuilder().setName("node-a"));

@@ -4,6 +4,7 @@ import static dev.exit137.aggregator.Fixture.event;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.abort;
 
+import dev.exit137.aggregator.store.EventFacts;
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.aggregator.store.Retention;
 import dev.exit137.aggregator.store.StoreWrite;
@@ -131,7 +132,7 @@ class FullDiskTest {
             do {
                 OomKillEvent event =
                         event(nextEvent++).toBuilder().setExplanation(FILLER).build();
-                store.submit(new StoreWrite.Event(event, event.toByteArray(), now.get(), outcomes));
+                store.submit(new StoreWrite.Event(EventFacts.of(event), event.toByteArray(), now.get(), outcomes));
             } while (outcomes.stored().take());
             assertThat(states.take()).hasValueSatisfying(why -> assertThat(why).startsWith("the disk is full"));
 

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.protobuf.util.Timestamps;
 import dev.exit137.daemon.http.Check;
 import dev.exit137.proto.v1.AgentStatus;
+import dev.exit137.proto.v1.ExitEvent;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.WatchEventsRequest;
@@ -33,17 +34,40 @@ class MetricsTest {
                     fresh("b").setRecovered(true).build());
             assertThat(metrics(fixture))
                     .contains(
-                            "exit137_events_stored_total{recovered=\"false\"} 1.0",
-                            "exit137_events_stored_total{recovered=\"true\"} 1.0",
-                            "exit137_events_repeated_total 1.0",
-                            "exit137_events_revised_total 1.0",
-                            "exit137_store_latency_seconds_count 1",
-                            "exit137_store_latency_seconds_bucket{le=\"300.0\"} 1",
+                            "exit137_events_stored_total{kind=\"oom\",recovered=\"false\"} 1.0",
+                            "exit137_events_stored_total{kind=\"oom\",recovered=\"true\"} 1.0",
+                            "exit137_events_repeated_total{kind=\"oom\"} 1.0",
+                            "exit137_events_revised_total{kind=\"oom\"} 1.0",
+                            "exit137_store_latency_seconds_count{kind=\"oom\"} 1",
+                            "exit137_store_latency_seconds_bucket{kind=\"oom\",le=\"300.0\"} 1",
                             "exit137_store_events 2.0",
                             "exit137_store_writable 1.0");
         }
         try (Fixture fixture = new Fixture(dataDir)) {
-            assertThat(metrics(fixture)).contains("exit137_store_events 2.0", "exit137_events_repeated_total 0.0");
+            assertThat(metrics(fixture))
+                    .contains("exit137_store_events 2.0", "exit137_events_repeated_total{kind=\"oom\"} 0.0");
+        }
+    }
+
+    @Test
+    void endsAreCountedApartFromKills() throws IOException {
+        try (Fixture fixture = new Fixture(dataDir)) {
+            ExitEvent end = Fixture.exit("a").setTime(Timestamps.now()).build();
+            fixture.publish(
+                    end,
+                    end,
+                    end.toBuilder().setRevision(2).build(),
+                    Fixture.exit("b").setRecovered(true).build());
+            assertThat(metrics(fixture))
+                    .contains(
+                            "exit137_events_stored_total{kind=\"exit\",recovered=\"false\"} 1.0",
+                            "exit137_events_stored_total{kind=\"exit\",recovered=\"true\"} 1.0",
+                            "exit137_events_repeated_total{kind=\"exit\"} 1.0",
+                            "exit137_events_revised_total{kind=\"exit\"} 1.0",
+                            "exit137_store_latency_seconds_count{kind=\"exit\"} 1",
+                            "exit137_events_stored_total{kind=\"oom\",recovered=\"false\"} 0.0",
+                            "exit137_store_latency_seconds_count{kind=\"oom\"} 0",
+                            "exit137_store_events 2.0");
         }
     }
 

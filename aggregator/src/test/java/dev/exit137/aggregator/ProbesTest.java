@@ -3,6 +3,7 @@ package dev.exit137.aggregator;
 import static dev.exit137.aggregator.Fixture.event;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.exit137.aggregator.store.EventFacts;
 import dev.exit137.aggregator.store.EventQuery;
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.aggregator.store.Retention;
@@ -25,7 +26,7 @@ import org.junit.jupiter.api.io.TempDir;
 class ProbesTest {
     private static final int LIMIT_SECONDS = 60;
     private static final Instant NOW = Instant.parse("2026-05-01T12:00:00Z");
-    private static final EventQuery ALL = EventQuery.of(EventFilter.getDefaultInstance());
+    private static final EventQuery<OomKillEvent> ALL = EventQuery.of(EventFilter.getDefaultInstance());
     // As many as there are connections that read.
     private static final int READERS = 3;
 
@@ -73,7 +74,7 @@ class ProbesTest {
 
     private static void store(EventStore store, OomKillEvent event) throws Exception {
         CompletableFuture<Void> stored = new CompletableFuture<>();
-        store.submit(new StoreWrite.Event(event, event.toByteArray(), NOW, new StoreWrite.Listener() {
+        store.submit(new StoreWrite.Event(EventFacts.of(event), event.toByteArray(), NOW, new StoreWrite.Listener() {
             @Override
             public void committed(List<StoreWrite> writes) {
                 stored.complete(null);

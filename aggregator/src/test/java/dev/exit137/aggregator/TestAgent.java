@@ -3,6 +3,7 @@ package dev.exit137.aggregator;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.EventAck;
 import dev.exit137.proto.v1.EventIngestGrpc.EventIngestStub;
+import dev.exit137.proto.v1.ExitEvent;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.PublishEventsRequest;
 import dev.exit137.proto.v1.PublishEventsResponse;
@@ -28,6 +29,10 @@ final class TestAgent implements StreamObserver<PublishEventsResponse> {
 
     void send(OomKillEvent event) {
         requests.onNext(PublishEventsRequest.newBuilder().setEvent(event).build());
+    }
+
+    void send(ExitEvent exit) {
+        requests.onNext(PublishEventsRequest.newBuilder().setExit(exit).build());
     }
 
     void send(AgentStatus status) {

@@ -5,11 +5,11 @@ import dev.exit137.aggregator.limits.Peer;
 import dev.exit137.aggregator.server.GuardedCalls;
 import dev.exit137.aggregator.server.Refusals;
 import dev.exit137.aggregator.server.Refusals.Reason;
+import dev.exit137.aggregator.store.EventFacts;
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.aggregator.store.StoreWrite;
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.v1.EventAck;
-import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.PublishEventsRequest;
 import dev.exit137.proto.v1.PublishEventsResponse;
 import io.grpc.Status;
@@ -113,9 +113,11 @@ final class IngestStream implements StreamObserver<Published>, StoreWrite.Listen
             return;
         }
         Instant now = clock.instant();
-        StoreWrite write = message.hasEvent()
-                ? new StoreWrite.Event(message.getEvent(), published.eventBytes(), now, this)
-                : new StoreWrite.Status(message.getStatus(), now, this);
+        StoreWrite write = switch (message.getMessageCase()) {
+            case EVENT -> event(EventFacts.of(message.getEvent()), published, now);
+            case EXIT -> event(EventFacts.of(message.getExit()), published, now);
+            case STATUS, MESSAGE_NOT_SET -> new StoreWrite.Status(message.getStatus(), now, this);
+        };
         if (!caller.mayPublishFor(write.node())) {
             refuse(
                     Reason.WRONG_NODE,
@@ -131,6 +133,10 @@ final class IngestStream implements StreamObserver<Published>, StoreWrite.Listen
             failed(List.of(write), e);
         }
         requestNext();
+    }
+
+    private StoreWrite event(EventFacts facts, Published published, Instant now) {
+        return new StoreWrite.Event(facts, published.eventBytes(), now, this);
     }
 
     @Override
@@ -175,9 +181,9 @@ final class IngestStream implements StreamObserver<Published>, StoreWrite.Listen
     private synchronized void acknowledge(List<StoreWrite> writes) {
         PublishEventsResponse.Builder response = PublishEventsResponse.newBuilder();
         for (StoreWrite write : writes) {
-            if (write instanceof StoreWrite.Event(OomKillEvent event, byte[] _, Instant _, StoreWrite.Listener _)) {
+            if (write instanceof StoreWrite.Event(EventFacts event, byte[] _, Instant _, StoreWrite.Listener _)) {
                 response.addAcks(
-                        EventAck.newBuilder().setEventId(event.getEventId()).setRevision(event.getRevision()));
+                        EventAck.newBuilder().setEventId(event.eventId()).setRevision(event.revision()));
             }
         }
         if (response.getAcksCount() > 0 && !ended) {

@@ -7,9 +7,11 @@ import com.google.protobuf.Timestamp;
 import com.google.protobuf.util.Durations;
 import com.google.protobuf.util.Timestamps;
 import dev.exit137.proto.v1.AgentStatus;
+import dev.exit137.proto.v1.ExitEvent;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.PublishEventsRequest;
+import dev.exit137.proto.v1.StopRequest;
 import dev.exit137.proto.v1.WorkloadOom;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -30,18 +32,16 @@ final class MessageRules {
     // is.
     static final int MAX_TEXT_BYTES = 64 << 10;
 
+    private static final int MAX_EXIT_CODE = 255;
+
     private MessageRules() {}
 
     /** Returns the broken rule, or empty. */
     static Optional<String> broken(Published published) {
         PublishEventsRequest message = published.message();
         return switch (message.getMessageCase()) {
-            case EVENT ->
-                broken(message.getEvent())
-                        // Only a large message can contain such a text, and few messages are large.
-                        .or(() -> published.bytes().length > MAX_TEXT_BYTES
-                                ? longText("event", message.getEvent())
-                                : Optional.empty());
+            case EVENT -> broken(message.getEvent()).or(() -> longText(published, "event", message.getEvent()));
+            case EXIT -> broken(message.getExit()).or(() -> longText(published, "exit", message.getExit()));
             case STATUS -> broken(message.getStatus());
             case MESSAGE_NOT_SET ->
                 Optional.of("message: it holds neither a status nor an event, or is none of this protocol");
@@ -49,16 +49,8 @@ final class MessageRules {
     }
 
     private static Optional<String> broken(OomKillEvent event) {
-        if (event.getEventId().isEmpty()) {
-            return Optional.of("event.event_id: it is empty; every event needs an id");
-        }
-        if (utf8Bytes(event.getEventId()) > MAX_EVENT_ID_BYTES) {
-            return Optional.of("event.event_id: it is longer than " + MAX_EVENT_ID_BYTES + " bytes");
-        }
-        if (event.getRevision() == 0) {
-            return Optional.of("event.revision: it is 0; the first revision is 1");
-        }
-        return broken("event.time", event.getTime())
+        return broken("event", event.getEventId(), event.getRevision())
+                .or(() -> broken("event.time", event.getTime()))
                 .or(() -> broken("event.observed_time", event.getObservedTime()))
                 .or(() -> broken("event.kernel_time", event.getKernelTime()))
                 .or(() -> broken(
@@ -68,10 +60,50 @@ final class MessageRules {
                 .or(() -> broken("event", event.getNode()));
     }
 
+    private static Optional<String> broken(ExitEvent exit) {
+        StopRequest stop = exit.getStopRequest();
+        return broken("exit", exit.getEventId(), exit.getRevision())
+                .or(() -> broken("exit.time", exit.getTime()))
+                .or(() -> broken("exit.observed_time", exit.getObservedTime()))
+                .or(() -> broken("exit.started_at", exit.getStartedAt()))
+                .or(() -> broken("exit.ended_at", exit.getEndedAt()))
+                .or(() -> broken("exit.stop_request.time", stop.getTime()))
+                .or(() -> broken("exit.stop_request.waited", stop.getWaited()))
+                .or(() -> broken("exit.stop_request.grace", stop.getGrace()))
+                .or(() -> broken("exit.settings.stop_grace", exit.getSettings().getStopGrace()))
+                .or(() -> brokenExitCode(exit.getExitCode()))
+                .or(() -> broken("exit", exit.getNode()));
+    }
+
+    private static Optional<String> brokenExitCode(int code) {
+        return Integer.compareUnsigned(code, MAX_EXIT_CODE) > 0
+                ? Optional.of("exit.exit_code: it is " + Integer.toUnsignedString(code) + "; an exit code is 0 to "
+                        + MAX_EXIT_CODE)
+                : Optional.empty();
+    }
+
+    private static Optional<String> broken(String event, String eventId, int revision) {
+        if (eventId.isEmpty()) {
+            return Optional.of(event + ".event_id: it is empty; every event needs an id");
+        }
+        if (utf8Bytes(eventId) > MAX_EVENT_ID_BYTES) {
+            return Optional.of(event + ".event_id: it is longer than " + MAX_EVENT_ID_BYTES + " bytes");
+        }
+        if (revision == 0) {
+            return Optional.of(event + ".revision: it is 0; the first revision is 1");
+        }
+        return Optional.empty();
+    }
+
     private static Optional<String> brokenRecent(List<WorkloadOom> recent) {
         return recent.stream()
                 .flatMap(oom -> broken("event.workload_history.recent.time", oom.getTime()).stream())
                 .findFirst();
+    }
+
+    // Only a large message can contain such a text, and few messages are large.
+    private static Optional<String> longText(Published published, String name, Message message) {
+        return published.bytes().length > MAX_TEXT_BYTES ? longText(name, message) : Optional.empty();
     }
 
     /** Returns the first text that is too long. */

@@ -16,26 +16,24 @@ import java.util.Arrays;
  * as much as parsing it.
  */
 record Published(PublishEventsRequest message, byte[] bytes) {
-    private static final int EVENT_TAG =
-            PublishEventsRequest.EVENT_FIELD_NUMBER << 3 | WireFormat.WIRETYPE_LENGTH_DELIMITED;
-
     /** The message. */
     static Published of(PublishEventsRequest message) {
         return new Published(message, message.toByteArray());
     }
 
-    /** The original bytes of its event. */
+    /** The original bytes of its event, of whichever kind. */
     byte[] eventBytes() {
+        int tag = message.getMessageCase().getNumber() << 3 | WireFormat.WIRETYPE_LENGTH_DELIMITED;
         CodedInputStream in = CodedInputStream.newInstance(bytes);
         try {
-            if (in.readTag() == EVENT_TAG && in.readRawVarint32() == bytes.length - in.getTotalBytesRead()) {
+            if (in.readTag() == tag && in.readRawVarint32() == bytes.length - in.getTotalBytesRead()) {
                 return Arrays.copyOfRange(bytes, in.getTotalBytesRead(), bytes.length);
             }
         } catch (IOException e) {
             throw new UncheckedIOException("these bytes were parsed before", e);
         }
         // The field occurs twice, or beside a field of a later version: no agent sends that today.
-        return message.getEvent().toByteArray();
+        return (message.hasExit() ? message.getExit() : message.getEvent()).toByteArray();
     }
 
     /** Parses the messages, for gRPC. */

@@ -3,6 +3,7 @@ package dev.exit137.aggregator.limits;
 import dev.exit137.aggregator.access.AccessControl;
 import dev.exit137.aggregator.server.Refusals;
 import dev.exit137.proto.v1.EventIngestGrpc;
+import dev.exit137.proto.v1.ExitEventsGrpc;
 import dev.exit137.proto.v1.OomEventsGrpc;
 import io.grpc.Context;
 import io.grpc.Contexts;
@@ -34,7 +35,9 @@ public final class Peers implements ServerInterceptor {
     private static final Map<String, PeerRule> KINDS = Map.of(
             EventIngestGrpc.getPublishEventsMethod().getFullMethodName(), PeerRule.AGENT_STREAMS,
             OomEventsGrpc.getWatchEventsMethod().getFullMethodName(), PeerRule.WATCHES,
-            OomEventsGrpc.getSummarizeEventsMethod().getFullMethodName(), PeerRule.SUMMARIES);
+            OomEventsGrpc.getSummarizeEventsMethod().getFullMethodName(), PeerRule.SUMMARIES,
+            ExitEventsGrpc.getWatchExitsMethod().getFullMethodName(), PeerRule.WATCHES,
+            ExitEventsGrpc.getSummarizeExitsMethod().getFullMethodName(), PeerRule.SUMMARIES);
 
     private final PeerLimits limits;
     private final LongSupplier nanoClock;

@@ -1,5 +1,6 @@
 package dev.exit137.aggregator.query;
 
+import com.google.protobuf.Message;
 import com.google.protobuf.util.Timestamps;
 import dev.exit137.aggregator.access.Caller;
 import dev.exit137.aggregator.server.GuardedCalls;
@@ -12,7 +13,6 @@ import dev.exit137.aggregator.store.RowsRemovedException;
 import dev.exit137.aggregator.store.StoredEvent;
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.v1.Heartbeat;
-import dev.exit137.proto.v1.WatchEventsResponse;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.stub.ServerCallStreamObserver;
@@ -30,12 +30,13 @@ import org.slf4j.LoggerFactory;
 
 /**
  * One consumer's watch: a cursor over the store's rows. History and live events are read in the same way, so no event
- * is lost between them; and a slow consumer needs no memory except its cursor.
+ * is lost between them; and a slow consumer needs no memory except its cursor. Its rows are in the order of all kinds of
+ * events; it sends those of one kind.
  *
  * <p>Any thread may {@link #signal()} that there may be work: a commit, gRPC's readiness, the timer. One thread of the
  * executor at a time does the work.
  */
-final class EventWatch {
+final class EventWatch<E extends Message, P> {
     private static final Logger LOG = LoggerFactory.getLogger(EventWatch.class);
     private static final String PLACE = "watch";
 
@@ -60,11 +61,12 @@ final class EventWatch {
 
     private final Shared shared;
     private final EventStore store;
-    private final EventQuery query;
-    private final ServerCallStreamObserver<WatchEventsResponse> responses;
+    private final EventQuery<E> query;
+    private final WatchForm<E, P> form;
+    private final ServerCallStreamObserver<P> responses;
     private final Caller caller;
     private final long heartbeatNanos;
-    private final Consumer<EventWatch> onEnd;
+    private final Consumer<EventWatch<E, P>> onEnd;
 
     private final AtomicInteger signals = new AtomicInteger();
     private volatile @Nullable Status ending;
@@ -78,17 +80,19 @@ final class EventWatch {
 
     EventWatch(
             Shared shared,
-            EventQuery query,
+            EventQuery<E> query,
             ResumeToken start,
             long heartbeatNanos,
-            ServerCallStreamObserver<WatchEventsResponse> responses,
+            WatchForm<E, P> form,
+            ServerCallStreamObserver<P> responses,
             Caller caller,
-            Consumer<EventWatch> onEnd) {
+            Consumer<EventWatch<E, P>> onEnd) {
         this.shared = shared;
         this.store = shared.store();
         this.query = query;
         this.cursor = start;
         this.heartbeatNanos = heartbeatNanos;
+        this.form = form;
         this.responses = responses;
         this.caller = caller;
         this.onEnd = onEnd;
@@ -170,10 +174,10 @@ final class EventWatch {
             Heartbeat heartbeat = Heartbeat.newBuilder()
                     .setTime(Timestamps.fromNanos(EpochNanos.of(shared.clock().instant())))
                     .build();
-            send(WatchEventsResponse.newBuilder().setHeartbeat(heartbeat));
+            send(form.heartbeat(heartbeat, cursor.encode()));
         }
         long lastRowId = store.lastRowId();
-        EventQuery wanted = query;
+        EventQuery<E> wanted = query;
         long upToRowId = lastRowId;
         if (cursor.inHistory()) {
             wanted = query.narrowedTo(cursor.historySinceNanos());
@@ -186,14 +190,14 @@ final class EventWatch {
         return cursor.rowId() < lastRowId && responses.isReady();
     }
 
-    private boolean deliver(StoredEvent stored) {
+    private boolean deliver(StoredEvent<E> stored) {
         cursor = cursor.movedTo(stored.rowId());
-        send(WatchEventsResponse.newBuilder().setEvent(stored.event()));
+        send(form.event(stored.event(), cursor.encode()));
         return responses.isReady();
     }
 
-    private void send(WatchEventsResponse.Builder response) {
-        responses.onNext(response.setResumeToken(cursor.encode()).build());
+    private void send(P response) {
+        responses.onNext(response);
         lastSentNanoTime = System.nanoTime();
     }
 

@@ -1,6 +1,7 @@
 package dev.exit137.aggregator.query;
 
 import com.google.protobuf.Duration;
+import com.google.protobuf.Message;
 import com.google.protobuf.Timestamp;
 import com.google.protobuf.util.Timestamps;
 import dev.exit137.aggregator.store.EpochNanos;
@@ -8,15 +9,17 @@ import dev.exit137.aggregator.store.EventQuery;
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.aggregator.store.PageToken;
 import dev.exit137.aggregator.store.ResumeToken;
-import dev.exit137.aggregator.store.RowRange;
 import dev.exit137.aggregator.store.SummaryQuery;
 import dev.exit137.proto.v1.EventFilter;
-import dev.exit137.proto.v1.ListEventsRequest;
+import dev.exit137.proto.v1.ExitEvent;
+import dev.exit137.proto.v1.ExitFilter;
 import dev.exit137.proto.v1.ListNodesRequest;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.SummarizeEventsRequest;
 import dev.exit137.proto.v1.SummarizeEventsRequest.Dimension;
+import dev.exit137.proto.v1.SummarizeExitsRequest;
 import dev.exit137.proto.v1.WatchEventsRequest;
+import dev.exit137.proto.v1.WatchExitsRequest;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
@@ -32,6 +35,7 @@ final class Requests {
     private static final int DEFAULT_PAGE_SIZE = 100;
     private static final int MAX_PAGE_SIZE = 1000;
     private static final int MAX_KEYS = 8;
+    private static final int MAX_EXIT_CODE = 255;
     private static final long MIN_BUCKET_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final long MAX_BUCKET_NANOS = TimeUnit.DAYS.toNanos(3650);
     // The rule of Kubernetes, without its length limits: a prefix of 253 characters, a slash, a name of 63.
@@ -42,24 +46,48 @@ final class Requests {
 
     private Requests() {}
 
-    static EventQuery query(EventFilter filter) {
+    static EventQuery<OomKillEvent> query(EventFilter filter) {
         if (filter.getScopesList().contains(OomKillEvent.Scope.UNRECOGNIZED)) {
             throw invalid("filter.scopes", "it holds a number that is no scope");
         }
         requireValid("filter.since", filter.getSince());
         requireValid("filter.until", filter.getUntil());
-        EventQuery query = EventQuery.of(filter);
-        if (filter.hasSince() && filter.hasUntil() && query.sinceNanos() >= query.untilNanos()) {
+        return ordered(EventQuery.of(filter), filter.hasSince() && filter.hasUntil());
+    }
+
+    static EventQuery<ExitEvent> query(ExitFilter filter) {
+        if (filter.getCausesList().contains(ExitEvent.Cause.UNRECOGNIZED)) {
+            throw invalid("filter.causes", "it holds a number that is no cause");
+        }
+        for (int code : filter.getExitCodesList()) {
+            if (Integer.compareUnsigned(code, MAX_EXIT_CODE) > 0) {
+                throw invalid(
+                        "filter.exit_codes",
+                        "it holds " + Integer.toUnsignedString(code) + "; an exit code is 0 to " + MAX_EXIT_CODE);
+            }
+        }
+        requireValid("filter.since", filter.getSince());
+        requireValid("filter.until", filter.getUntil());
+        return ordered(EventQuery.of(filter), filter.hasSince() && filter.hasUntil());
+    }
+
+    private static <E extends Message> EventQuery<E> ordered(EventQuery<E> query, boolean hasBoth) {
+        if (hasBoth && query.sinceNanos() >= query.untilNanos()) {
             throw invalid("filter.until", "it must be later than filter.since");
         }
         return query;
     }
 
-    static int pageSize(ListEventsRequest request) {
-        if (request.getPageSize() < 0) {
-            throw invalid("page_size", "it is " + request.getPageSize() + "; it must be 0 (for 100) or more");
+    /** Returns the maximum number of events in a page. */
+    static int pageSize(int requested) {
+        return atMost("page_size", requested);
+    }
+
+    private static int atMost(String field, int requested) {
+        if (requested < 0) {
+            throw invalid(field, "it is " + requested + "; it must be 0 (for 100) or more");
         }
-        return request.getPageSize() == 0 ? DEFAULT_PAGE_SIZE : Math.min(request.getPageSize(), MAX_PAGE_SIZE);
+        return requested == 0 ? DEFAULT_PAGE_SIZE : Math.min(requested, MAX_PAGE_SIZE);
     }
 
     /** Returns the maximum number of nodes in a page. */
@@ -84,16 +112,15 @@ final class Requests {
     }
 
     /** Returns the requested page. */
-    static PageToken page(ListEventsRequest request, EventQuery query, EventStore store) {
-        if (request.getPageToken().isEmpty()) {
+    static PageToken page(String text, EventQuery<?> query, EventStore store) {
+        if (text.isEmpty()) {
             return PageToken.first(store.id(), store.lastRowId(), query);
         }
         PageToken token;
         try {
-            token = PageToken.decode(request.getPageToken());
+            token = PageToken.decode(text);
         } catch (IllegalArgumentException e) {
-            throw invalid(
-                    "page_token", "it is not a page token; give next_page_token of a ListEvents response, or nothing");
+            throw invalid("page_token", "it is not a page token; give next_page_token of the page before, or nothing");
         }
         requireOfThisStore("page_token", token.storeId(), token.storedUpTo(), store);
         if (token.queryFingerprint() != query.fingerprint()) {
@@ -105,24 +132,34 @@ final class Requests {
     static ResumeToken start(WatchEventsRequest request, EventStore store) throws SQLException {
         return switch (request.getStartCase()) {
             case RESUME_TOKEN -> resumeToken(request.getResumeToken(), store);
-            case FROM_TIME -> {
-                requireValid("from_time", request.getFromTime());
-                long sinceNanos = EpochNanos.of(request.getFromTime());
-                long historyEndRowId = store.lastRowId();
-                RowRange history = store.rowsBetween(sinceNanos, EventQuery.ANY_UNTIL);
-                long start = history.isEmpty() ? historyEndRowId : Math.min(history.first() - 1, historyEndRowId);
-                yield new ResumeToken(store.id(), start, historyEndRowId, sinceNanos).movedTo(start);
-            }
+            case FROM_TIME -> fromTime(request.getFromTime(), store);
             case START_NOT_SET -> ResumeToken.after(store.id(), store.lastRowId());
         };
     }
 
+    static ResumeToken start(WatchExitsRequest request, EventStore store) throws SQLException {
+        return switch (request.getStartCase()) {
+            case RESUME_TOKEN -> resumeToken(request.getResumeToken(), store);
+            case FROM_TIME -> fromTime(request.getFromTime(), store);
+            case START_NOT_SET -> ResumeToken.after(store.id(), store.lastRowId());
+        };
+    }
+
+    // Before the events of every kind: the token is good for each of them.
+    private static ResumeToken fromTime(Timestamp time, EventStore store) throws SQLException {
+        requireValid("from_time", time);
+        long sinceNanos = EpochNanos.of(time);
+        long historyEndRowId = store.lastRowId();
+        long start = Math.min(store.rowBefore(sinceNanos), historyEndRowId);
+        return new ResumeToken(store.id(), start, historyEndRowId, sinceNanos).movedTo(start);
+    }
+
     /** Returns the time between heartbeats, nanoseconds. */
-    static long heartbeatNanos(WatchEventsRequest request) {
-        if (!request.hasHeartbeatInterval()) {
+    static long heartbeatNanos(boolean given, Duration interval) {
+        if (!given) {
             return DEFAULT_HEARTBEAT_NANOS;
         }
-        long nanos = nanos(request.getHeartbeatInterval());
+        long nanos = nanos(interval);
         if (nanos < MIN_HEARTBEAT_NANOS || nanos > MAX_HEARTBEAT_NANOS) {
             throw invalid("heartbeat_interval", "it must be 100 ms to 10 min");
         }
@@ -130,10 +167,31 @@ final class Requests {
     }
 
     static SummaryQuery summary(SummarizeEventsRequest request) {
+        return summary(query(request.getFilter()), request);
+    }
+
+    static SummaryQuery summary(SummarizeExitsRequest request) {
+        SummarizeEventsRequest.Builder same = SummarizeEventsRequest.newBuilder()
+                .addAllByValue(request.getByValueList())
+                .addAllByLabels(request.getByLabelsList())
+                .setMaxGroups(request.getMaxGroups());
+        if (request.hasBucket()) {
+            same.setBucket(request.getBucket());
+        }
+        return summary(query(request.getFilter()), same.build());
+    }
+
+    /** @param request how to count; its filter is not used */
+    private static SummaryQuery summary(EventQuery<?> query, SummarizeEventsRequest request) {
         List<Dimension> by = request.getByList();
         List<String> labels = request.getByLabelsList();
         if (by.contains(Dimension.UNRECOGNIZED) || by.contains(Dimension.DIMENSION_UNSPECIFIED)) {
             throw invalid("by", "it holds a number that is no dimension");
+        }
+        for (Dimension dimension : by) {
+            if (!query.kind().dimensions().contains(dimension)) {
+                throw invalid("by", "these events have no " + dimension);
+            }
         }
         if (Set.copyOf(by).size() < by.size() || Set.copyOf(labels).size() < labels.size()) {
             throw invalid("by", "one is named twice, here or in by_labels");
@@ -146,12 +204,7 @@ final class Requests {
                 throw invalid("by_labels", "'" + label + "' is not a label's name, such as app.kubernetes.io/name");
             }
         }
-        if (request.getMaxGroups() < 0) {
-            throw invalid("max_groups", "it is " + request.getMaxGroups() + "; it must be 0 (for 100) or more");
-        }
-        int maxGroups =
-                request.getMaxGroups() == 0 ? DEFAULT_PAGE_SIZE : Math.min(request.getMaxGroups(), MAX_PAGE_SIZE);
-        return new SummaryQuery(query(request.getFilter()), by, labels, bucketNanos(request), maxGroups);
+        return new SummaryQuery(query, by, labels, bucketNanos(request), atMost("max_groups", request.getMaxGroups()));
     }
 
     private static long bucketNanos(SummarizeEventsRequest request) {
@@ -193,7 +246,7 @@ final class Requests {
         } catch (IllegalArgumentException e) {
             throw invalid(
                     "resume_token",
-                    "it is not a resume token; give one of a WatchEvents response, or start at a from_time");
+                    "it is not a resume token; give one of a watch's response, or start at a from_time");
         }
         requireOfThisStore("resume_token", token.storeId(), token.highestRowId(), store);
         return token;

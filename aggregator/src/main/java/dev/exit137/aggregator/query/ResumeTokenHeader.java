@@ -2,6 +2,7 @@ package dev.exit137.aggregator.query;
 
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.aggregator.store.ResumeToken;
+import dev.exit137.proto.v1.ExitEventsGrpc;
 import dev.exit137.proto.v1.OomEventsGrpc;
 import io.grpc.ForwardingServerCall.SimpleForwardingServerCall;
 import io.grpc.Metadata;
@@ -19,6 +20,7 @@ public final class ResumeTokenHeader implements ServerInterceptor {
 
     private static final Set<String> METHODS = Set.of(
             OomEventsGrpc.getGetEventMethod().getFullMethodName(),
+            ExitEventsGrpc.getGetExitMethod().getFullMethodName(),
             OomEventsGrpc.getListNodesMethod().getFullMethodName());
 
     private final EventStore store;

@@ -90,6 +90,12 @@ final class Summaries {
             case SCOPE -> key.setScopeValue(Integer.parseInt(value));
             case LIMIT_OWNER -> key.setLimitOwnerValue(Integer.parseInt(value));
             case UNIT -> key.setUnit(value);
+            case CAUSE -> key.setCauseValue(Integer.parseInt(value));
+            case EXIT_CODE -> {
+                if (!value.isEmpty()) {
+                    key.setExitCode(Integer.parseInt(value));
+                }
+            }
             case DIMENSION_UNSPECIFIED, UNRECOGNIZED ->
                 throw new IllegalArgumentException("no dimension: " + dimension);
         }

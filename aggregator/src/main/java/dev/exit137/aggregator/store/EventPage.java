@@ -1,5 +1,6 @@
 package dev.exit137.aggregator.store;
 
+import com.google.protobuf.Message;
 import java.util.List;
 
 /**
@@ -8,4 +9,4 @@ import java.util.List;
  * @param events the events, at least one if any event matches
  * @param more whether older events match as well
  */
-public record EventPage(List<StoredEvent> events, boolean more) {}
+public record EventPage<E extends Message>(List<StoredEvent<E>> events, boolean more) {}

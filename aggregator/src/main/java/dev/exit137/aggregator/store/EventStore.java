@@ -1,11 +1,11 @@
 package dev.exit137.aggregator.store;
 
 import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.Message;
 import com.google.protobuf.util.Timestamps;
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.Node;
-import dev.exit137.proto.v1.OomKillEvent;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.io.File;
 import java.io.IOException;
@@ -221,25 +221,31 @@ public final class EventStore implements AutoCloseable {
      * @return the last row that is done: upToRowId, or the last event's row if the sink or the limit ended the scan early
      * @throws RowsRemovedException the range begins with removed rows; then the sink got no event
      */
-    public long scan(EventQuery query, long afterRowId, long upToRowId, int limit, Predicate<StoredEvent> sink)
+    public <E extends Message> long scan(
+            EventQuery<E> query, long afterRowId, long upToRowId, int limit, Predicate<StoredEvent<E>> sink)
             throws SQLException, RowsRemovedException {
         Select select = query.select(afterRowId, upToRowId, "ORDER BY row_id");
         // Both queries read the same snapshot, so rows that retention removes meanwhile are either read or reported as
         // removed.
         return readers.read(connection -> Transaction.read(connection, () -> {
             RowsRemovedException.throwIfAfter(afterRowId, StoreSchema.removedUpTo(connection));
-            return scan(connection, select, upToRowId, limit, sink);
+            return scan(connection, query.kind(), select, upToRowId, limit, sink);
         }));
     }
 
-    private static long scan(
-            Connection connection, Select select, long upToRowId, int limit, Predicate<StoredEvent> sink)
+    private static <E extends Message> long scan(
+            Connection connection,
+            EventKind<E> kind,
+            Select select,
+            long upToRowId,
+            int limit,
+            Predicate<StoredEvent<E>> sink)
             throws SQLException {
         int handedOver = 0;
         try (PreparedStatement statement = select.prepare(connection);
                 ResultSet rows = statement.executeQuery()) {
             while (rows.next()) {
-                StoredEvent event = storedEvent(rows);
+                StoredEvent<E> event = storedEvent(kind, rows);
                 if (!sink.test(event) || ++handedOver == limit) {
                     return event.rowId();
                 }
@@ -254,34 +260,50 @@ public final class EventStore implements AutoCloseable {
      * @param limit maximum number of events
      * @param maxBytes maximum sum of their sizes, bytes, though the first event may be larger
      */
-    public EventPage newestBefore(EventQuery query, long beforeRowId, int limit, int maxBytes) throws SQLException {
-        RowRange range = rowsBetween(query.sinceNanos(), query.untilNanos());
+    public <E extends Message> EventPage<E> newestBefore(EventQuery<E> query, long beforeRowId, int limit, int maxBytes)
+            throws SQLException {
+        RowRange range = rowsBetween(query.kind(), query.sinceNanos(), query.untilNanos());
         long upToRowId = Math.min(range.last(), beforeRowId - 1);
         Select select = query.select(range.first() - 1, upToRowId, "ORDER BY row_id DESC LIMIT " + (limit + 1));
-        List<StoredEvent> events = new ArrayList<>();
+        List<StoredEvent<E>> events = new ArrayList<>();
         int[] bytesLeft = {maxBytes};
         boolean more = !read(select, row -> {
-            StoredEvent event = storedEvent(row);
+            StoredEvent<E> event = storedEvent(query.kind(), row);
             bytesLeft[0] -= event.event().getSerializedSize();
             boolean fits = events.size() < limit && (bytesLeft[0] >= 0 || events.isEmpty());
             return fits && events.add(event);
         });
-        return new EventPage(events, more);
+        return new EventPage<>(events, more);
     }
 
-    /** Returns the events with an id: at most one per node. */
-    public List<OomKillEvent> withId(String eventId) throws SQLException {
-        List<OomKillEvent> events = new ArrayList<>();
-        Select select = new Select("SELECT row_id, body FROM event WHERE event_id = ?", eventId);
-        read(select, row -> events.add(storedEvent(row).event()));
+    /** Returns the events of a kind with an id: at most one per node. */
+    public <E extends Message> List<E> withId(EventKind<E> kind, String eventId) throws SQLException {
+        List<E> events = new ArrayList<>();
+        Select select =
+                new Select("SELECT row_id, body FROM event WHERE event_id = ? AND +kind = ?", eventId, kind.number());
+        read(select, row -> events.add(storedEvent(kind, row).event()));
         return events;
     }
 
     /**
-     * Returns the range of rows that contains every event with a kill in a range of times, nanoseconds since 1970. The
-     * range may contain other events too, because agents send recovered events late. Reads only an index.
+     * Returns a row before every event, of any kind, at a time or later, nanoseconds since 1970. Reads only an index.
      */
-    public RowRange rowsBetween(long sinceNanos, long untilNanos) throws SQLException {
+    public long rowBefore(long sinceNanos) throws SQLException {
+        long before = lastRowId();
+        for (EventKind<?> kind : EventKind.ALL) {
+            RowRange range = rowsBetween(kind, sinceNanos, EventQuery.ANY_UNTIL);
+            if (!range.isEmpty()) {
+                before = Math.min(before, range.first() - 1);
+            }
+        }
+        return before;
+    }
+
+    /**
+     * Returns the range of rows that contains every event of a kind in a range of times, nanoseconds since 1970. The range
+     * may contain other events too, because agents send recovered events late. Reads only an index.
+     */
+    private RowRange rowsBetween(EventKind<?> kind, long sinceNanos, long untilNanos) throws SQLException {
         if (sinceNanos == EventQuery.ANY_SINCE && untilNanos == EventQuery.ANY_UNTIL) {
             return RowRange.ALL;
         }
@@ -289,8 +311,8 @@ public final class EventStore implements AutoCloseable {
         // Without the hint SQLite scans the table itself from its first row, which may be the whole store.
         String sql = """
         SELECT min(row_id), max(row_id) FROM event INDEXED BY event_by_time
-        WHERE time_nanos >= ? AND time_nanos < ?""";
-        read(new Select(sql, sinceNanos, untilNanos), row -> {
+        WHERE kind = ? AND time_nanos >= ? AND time_nanos < ?""";
+        read(new Select(sql, kind.number(), sinceNanos, untilNanos), row -> {
             long first = row.getLong(1);
             if (!row.wasNull()) {
                 range[0] = new RowRange(first, row.getLong(2));
@@ -356,9 +378,10 @@ public final class EventStore implements AutoCloseable {
         });
     }
 
-    private static StoredEvent storedEvent(ResultSet row) throws SQLException {
+    private static <E extends Message> StoredEvent<E> storedEvent(EventKind<E> kind, ResultSet row)
+            throws SQLException {
         try {
-            return new StoredEvent(row.getLong("row_id"), OomKillEvent.parseFrom(row.getBytes("body")));
+            return new StoredEvent<>(row.getLong("row_id"), kind.parse(row.getBytes("body")));
         } catch (InvalidProtocolBufferException e) {
             throw new SQLException("row " + row.getLong("row_id") + " of the store is not an event", e);
         }

@@ -11,13 +11,13 @@ import java.util.Arrays;
 
 /**
  * The ids of all stored events and of removed ones. An id outlives its event: an agent may read an old event again from
- * the kernel's ring, and the store must not count it as new. An id is kept as a 128-bit hash of its text and its node's
- * name, a quarter of their size; among a billion ids, two have the same hash with a probability of 10^-20. Used by the
+ * the kernel's ring, and the store must not count it as new. An id is kept as a 128-bit hash of its text, its kind and
+ * its node's name, a quarter of their size; among a billion ids, two have the same hash with a probability of 10^-20. Used by the
  * writer thread alone.
  */
 final class KnownIds {
     private static final int HASH_BYTES = 16;
-    // This byte never occurs in UTF-8, so it marks the end of the node's name.
+    // This byte never occurs in UTF-8, so it marks the end of the node's name and of the kind.
     private static final byte END_OF_NAME = (byte) 0xff;
 
     private final MessageDigest sha256 = sha256();
@@ -64,10 +64,14 @@ final class KnownIds {
         put.clearBatch();
     }
 
-    /** Returns the hash of an event's id and node. */
-    byte[] hash(String eventId, String node) {
+    /** Returns the hash of an event's kind, id and node. That of a kill is the same as before there were kinds. */
+    byte[] hash(EventKind<?> kind, String eventId, String node) {
         sha256.update(node.getBytes(StandardCharsets.UTF_8));
         sha256.update(END_OF_NAME);
+        if (kind != EventKind.OOM) {
+            sha256.update((byte) kind.number());
+            sha256.update(END_OF_NAME);
+        }
         return Arrays.copyOf(sha256.digest(eventId.getBytes(StandardCharsets.UTF_8)), HASH_BYTES);
     }
 

@@ -20,7 +20,7 @@ public record PageToken(UUID storeId, long beforeRowId, long storedUpTo, long qu
     }
 
     /** Returns the first page of a list. */
-    public static PageToken first(UUID storeId, long lastRowId, EventQuery query) {
+    public static PageToken first(UUID storeId, long lastRowId, EventQuery<?> query) {
         return new PageToken(storeId, lastRowId + 1, lastRowId, query.fingerprint());
     }
 

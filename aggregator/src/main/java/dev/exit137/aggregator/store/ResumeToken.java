@@ -9,7 +9,7 @@ import java.util.UUID;
  * @param storeId the store that issued it
  * @param rowId all rows up to this one are done
  * @param historyEndRowId rows up to this one are history, and only a part of them is requested; 0 for none
- * @param historySinceNanos in the history, only kills at this time or later are requested, nanoseconds since 1970
+ * @param historySinceNanos in the history, only events at this time or later are requested, nanoseconds since 1970
  */
 public record ResumeToken(UUID storeId, long rowId, long historyEndRowId, long historySinceNanos) {
     /** Checks the values, because a client can forge a token. */

@@ -2,7 +2,6 @@ package dev.exit137.aggregator.store;
 
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.daemon.metrics.Histograms;
-import dev.exit137.proto.v1.OomKillEvent;
 import io.prometheus.metrics.core.metrics.Counter;
 import io.prometheus.metrics.core.metrics.Histogram;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
@@ -25,9 +24,9 @@ final class StoreCounts {
     private final Histogram latency;
 
     // Counts of the current batch.
-    private final List<OomKillEvent> fresh = new ArrayList<>();
-    private int revisions;
-    private int repetitions;
+    private final List<EventFacts> fresh = new ArrayList<>();
+    private final List<EventKind<?>> revisions = new ArrayList<>();
+    private final List<EventKind<?>> repetitions = new ArrayList<>();
     private int rows;
 
     private volatile long addedRows;
@@ -37,19 +36,27 @@ final class StoreCounts {
         this.clock = clock;
         this.guard = guard;
         stored = counter("exit137_events_stored_total", "Events that were stored for the first time.")
-                .labelNames("recovered")
+                .labelNames("kind", "recovered")
                 .register(registry);
-        stored.initLabelValues("false");
-        stored.initLabelValues("true");
         revised = counter("exit137_events_revised_total", "Events whose stored revision was replaced by a higher one.")
+                .labelNames("kind")
                 .register(registry);
         repeated = counter(
                         "exit137_events_repeated_total", "Events that came again in a revision that had been stored.")
+                .labelNames("kind")
                 .register(registry);
         latency = Histograms.latency(
                 registry,
                 "exit137_store_latency_seconds",
-                "From the kernel's record of a kill until its event was stored, by two machines' clocks.");
+                "From a kill or an end until its event was stored, by two machines' clocks.",
+                "kind");
+        for (EventKind<?> kind : EventKind.ALL) {
+            stored.initLabelValues(kind.name(), "false");
+            stored.initLabelValues(kind.name(), "true");
+            revised.initLabelValues(kind.name());
+            repeated.initLabelValues(kind.name());
+            latency.initLabelValues(kind.name());
+        }
     }
 
     private static Counter.Builder counter(String name, String help) {
@@ -59,24 +66,24 @@ final class StoreCounts {
     /** Starts a batch; discards the counts of a batch that was not committed. */
     void begin() {
         fresh.clear();
-        revisions = 0;
-        repetitions = 0;
+        revisions.clear();
+        repetitions.clear();
         rows = 0;
     }
 
-    void onFresh(OomKillEvent event) {
+    void onFresh(EventFacts event) {
         fresh.add(event);
         rows++;
     }
 
     /** @param removedRows 0 if retention has already removed the row of the revision before */
-    void onRevised(int removedRows) {
-        revisions++;
+    void onRevised(EventKind<?> kind, int removedRows) {
+        revisions.add(kind);
         rows += 1 - removedRows;
     }
 
-    void onRepeated() {
-        repetitions++;
+    void onRepeated(EventKind<?> kind) {
+        repetitions.add(kind);
     }
 
     /** Applies the counts after the commit; an exception here does not undo the batch. */
@@ -87,15 +94,18 @@ final class StoreCounts {
     }
 
     private void count() {
-        revised.inc(revisions);
-        repeated.inc(repetitions);
-        fresh.forEach(event ->
-                stored.labelValues(Boolean.toString(event.getRecovered())).inc());
+        revisions.forEach(kind -> revised.labelValues(kind.name()).inc());
+        repetitions.forEach(kind -> repeated.labelValues(kind.name()).inc());
+        for (EventFacts event : fresh) {
+            stored.labelValues(event.kind().name(), Boolean.toString(event.recovered()))
+                    .inc();
+        }
         Instant now = clock.instant();
-        for (OomKillEvent event : fresh) {
-            if (!event.getRecovered() && event.hasTime()) {
-                Instant killed = Instant.EPOCH.plusNanos(EpochNanos.of(event.getTime()));
-                latency.observe(Math.max(0, Duration.between(killed, now).toMillis() / 1000.0));
+        for (EventFacts event : fresh) {
+            if (!event.recovered() && event.timeNanos() != null) {
+                Instant happened = Instant.EPOCH.plusNanos(event.timeNanos());
+                latency.labelValues(event.kind().name())
+                        .observe(Math.max(0, Duration.between(happened, now).toMillis() / 1000.0));
             }
         }
     }

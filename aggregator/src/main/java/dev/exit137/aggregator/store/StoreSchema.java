@@ -19,7 +19,7 @@ final class StoreSchema {
     private static final Logger LOG = LoggerFactory.getLogger(StoreSchema.class);
 
     /** PRAGMA user_version of a file that this version of the program writes. */
-    static final int VERSION = 3;
+    static final int VERSION = 4;
 
     // A check of this size takes some seconds.
     private static final long MAX_CHECKED_BYTES = 4L << 30;
@@ -88,6 +88,43 @@ final class StoreSchema {
         """
     CREATE INDEX event_by_time ON event (time_nanos, node, scope, namespace, pod_name, container_name,
       outcome, incident, recovered, limit_owner, unit, labels)""",
+    };
+
+    // There are other kinds of events than kills: EventKind. Each index by a name has the kind as its second column, so
+    // that a search for one kind does not read the events of another. The unit, the cause and the exit code are often
+    // NULL:
+    // such a row is not in their index.
+    private static final String[] VERSION_4 = {
+        "DROP INDEX event_by_id",
+        "DROP INDEX event_by_node",
+        "DROP INDEX event_by_time",
+        "DROP INDEX event_by_namespace",
+        "DROP INDEX event_by_pod_name",
+        "DROP INDEX event_by_pod_uid",
+        "DROP INDEX event_by_container_name",
+        "DROP INDEX event_by_container_id",
+        // Of the outcome, only this was of use: 1 is KILLED.
+        "ALTER TABLE event RENAME COLUMN outcome TO killed",
+        "UPDATE event SET killed = 0 WHERE killed > 1",
+        "ALTER TABLE event ADD COLUMN kind INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE event ADD COLUMN cause INTEGER",
+        "ALTER TABLE event ADD COLUMN exit_code INTEGER",
+        // The highest row up to which what events tell of persons is removed.
+        "ALTER TABLE meta ADD COLUMN senders_removed_up_to INTEGER NOT NULL DEFAULT 0",
+        "CREATE UNIQUE INDEX event_by_id ON event (event_id, node, kind)",
+        "CREATE INDEX event_by_kind ON event (kind)",
+        "CREATE INDEX event_by_node ON event (node, kind)",
+        "CREATE INDEX event_by_namespace ON event (namespace, kind)",
+        "CREATE INDEX event_by_pod_name ON event (pod_name, kind)",
+        "CREATE INDEX event_by_pod_uid ON event (pod_uid, kind)",
+        "CREATE INDEX event_by_container_name ON event (container_name, kind)",
+        "CREATE INDEX event_by_container_id ON event (container_id, kind)",
+        "CREATE INDEX event_by_unit ON event (unit, kind) WHERE unit IS NOT NULL",
+        "CREATE INDEX event_by_cause ON event (cause) WHERE cause IS NOT NULL",
+        "CREATE INDEX event_by_exit_code ON event (exit_code) WHERE exit_code IS NOT NULL",
+        """
+    CREATE INDEX event_by_time ON event (kind, time_nanos, node, scope, namespace, pod_name, container_name,
+      killed, incident, recovered, limit_owner, unit, labels, cause, exit_code)""",
     };
 
     private StoreSchema() {}
@@ -193,35 +230,42 @@ final class StoreSchema {
             run(connection, VERSION_2);
             remember(connection);
         }
-        run(connection, VERSION_3);
-        fillSummaryColumns(connection);
+        if (fromVersion < 3) {
+            run(connection, VERSION_3);
+        }
+        run(connection, VERSION_4);
+        if (fromVersion < 3) {
+            fillSummaryColumns(connection);
+        }
         run(connection, "PRAGMA user_version = " + VERSION);
         return null;
     }
 
-    /** Adds the ids of all stored events to the known ids. */
+    /** Adds the ids of all stored events to the known ids; before version 4 all are kills. */
     private static void remember(Connection connection) throws SQLException {
         KnownIds known = new KnownIds(connection);
         try (Statement statement = connection.createStatement();
                 ResultSet rows =
                         statement.executeQuery("SELECT event_id, node, row_id, revision FROM event ORDER BY row_id")) {
             while (rows.next()) {
-                known.put(known.hash(rows.getString(1), rows.getString(2)), rows.getLong(3), rows.getLong(4));
+                known.put(
+                        known.hash(EventKind.OOM, rows.getString(1), rows.getString(2)),
+                        rows.getLong(3),
+                        rows.getLong(4));
                 known.flush();
             }
         }
     }
 
     private static void fillSummaryColumns(Connection connection) throws SQLException {
-        String sql = """
-        UPDATE event SET outcome = ?, incident = ?, recovered = ?, limit_owner = ?, unit = ?, labels = ?
-        WHERE row_id = ?""";
+        String sql = "UPDATE event SET (" + SummaryColumns.NAMES + ") = (" + SummaryColumns.PARAMETERS
+                + ") WHERE row_id = ?";
         try (Statement statement = connection.createStatement();
                 ResultSet rows = statement.executeQuery("SELECT row_id, body FROM event");
                 PreparedStatement update = connection.prepareStatement(sql)) {
             while (rows.next()) {
                 try {
-                    SummaryColumns.bind(update, 1, OomKillEvent.parseFrom(rows.getBytes(2)));
+                    SummaryColumns.bind(update, 1, EventFacts.of(OomKillEvent.parseFrom(rows.getBytes(2))));
                     update.setLong(SummaryColumns.COUNT + 1, rows.getLong(1));
                     update.executeUpdate();
                 } catch (InvalidProtocolBufferException damaged) {

@@ -1,7 +1,6 @@
 package dev.exit137.aggregator.store;
 
 import dev.exit137.proto.v1.AgentStatus;
-import dev.exit137.proto.v1.OomKillEvent;
 import java.time.Instant;
 import java.util.List;
 
@@ -22,35 +21,13 @@ public sealed interface StoreWrite {
     /**
      * An event to store, unless the store has it in this revision or a higher one.
      *
-     * @param event only the fields that fill columns or are counted. The whole event takes several times the memory of
-     *     its bytes, so the other fields do not wait in the queue
+     * @param facts what the columns hold of it
      * @param body the event's bytes, which are stored
      */
-    record Event(OomKillEvent event, byte[] body, Instant receivedAt, Listener listener) implements StoreWrite {
-        /** Takes the whole event and keeps the needed fields. */
-        public Event {
-            OomKillEvent.Builder columns = OomKillEvent.newBuilder()
-                    .setEventId(event.getEventId())
-                    .setRevision(event.getRevision())
-                    .setRecovered(event.getRecovered())
-                    .setNode(event.getNode())
-                    .setScopeValue(event.getScopeValue())
-                    .setOutcomeValue(event.getOutcomeValue())
-                    .setContainer(event.getContainer())
-                    .setUnit(event.getUnit())
-                    .putAllComposeLabels(event.getComposeLabelsMap());
-            if (event.hasTime()) {
-                columns.setTime(event.getTime());
-            }
-            columns.getIncidentBuilder()
-                    .setId(event.getIncident().getId())
-                    .setLimit(event.getIncident().getLimit());
-            event = columns.build();
-        }
-
+    record Event(EventFacts facts, byte[] body, Instant receivedAt, Listener listener) implements StoreWrite {
         @Override
         public String node() {
-            return event.getNode().getName();
+            return facts.node();
         }
 
         @Override

@@ -1,7 +1,6 @@
 package dev.exit137.aggregator.store;
 
 import dev.exit137.proto.v1.Container;
-import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.Pod;
 import java.nio.ByteBuffer;
 import java.sql.Connection;
@@ -42,9 +41,8 @@ final class StoreWriter implements AutoCloseable {
         deleteRow = connection.prepareStatement("DELETE FROM event WHERE row_id = ?");
         insertEvent = connection.prepareStatement("""
             INSERT INTO event (event_id, node, revision, time_nanos, scope,
-              namespace, pod_name, pod_uid, container_name, container_id, body, row_id,
-              outcome, incident, recovered, limit_owner, unit, labels)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""");
+              namespace, pod_name, pod_uid, container_name, container_id, body, row_id, %s)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, %s)""".formatted(SummaryColumns.NAMES, SummaryColumns.PARAMETERS));
         seenNode = connection.prepareStatement("""
             INSERT INTO node (name, last_seen_nanos) VALUES (?, ?)
             ON CONFLICT (name) DO UPDATE SET last_seen_nanos = excluded.last_seen_nanos""");
@@ -130,22 +128,22 @@ final class StoreWriter implements AutoCloseable {
      * @return the highest row id after it
      */
     private long store(StoreWrite.Event write, long lastRowId) throws SQLException {
-        OomKillEvent event = write.event();
-        long revision = Integer.toUnsignedLong(event.getRevision());
-        byte[] id = known.hash(event.getEventId(), write.node());
+        EventFacts event = write.facts();
+        long revision = Integer.toUnsignedLong(event.revision());
+        byte[] id = known.hash(event.kind(), event.eventId(), event.node());
         if (gathered.contains(ByteBuffer.wrap(id))) {
             flush();
         }
         KnownIds.Known before = known.find(id);
         if (before.revision() >= revision) {
-            counts.onRepeated();
+            counts.onRepeated(event.kind());
             return lastRowId;
         }
         if (before.rowId() == 0) {
             counts.onFresh(event);
         } else {
             deleteRow.setLong(1, before.rowId());
-            counts.onRevised(deleteRow.executeUpdate());
+            counts.onRevised(event.kind(), deleteRow.executeUpdate());
         }
         long rowId = lastRowId + 1;
         insert(write, rowId);
@@ -155,14 +153,14 @@ final class StoreWriter implements AutoCloseable {
     }
 
     private void insert(StoreWrite.Event write, long rowId) throws SQLException {
-        OomKillEvent event = write.event();
-        Container container = event.getContainer();
+        EventFacts event = write.facts();
+        Container container = event.container();
         Pod pod = container.getPod();
-        insertEvent.setString(1, event.getEventId());
-        insertEvent.setString(2, event.getNode().getName());
-        insertEvent.setLong(3, Integer.toUnsignedLong(event.getRevision()));
-        insertEvent.setObject(4, event.hasTime() ? EpochNanos.of(event.getTime()) : null);
-        insertEvent.setInt(5, event.getScopeValue());
+        insertEvent.setString(1, event.eventId());
+        insertEvent.setString(2, event.node());
+        insertEvent.setLong(3, Integer.toUnsignedLong(event.revision()));
+        insertEvent.setObject(4, event.timeNanos());
+        insertEvent.setInt(5, event.scope());
         insertEvent.setString(6, nullIfEmpty(pod.getNamespace()));
         insertEvent.setString(7, nullIfEmpty(pod.getName()));
         insertEvent.setString(8, nullIfEmpty(pod.getUid()));

@@ -1,6 +1,6 @@
 package dev.exit137.aggregator.store;
 
-import dev.exit137.proto.v1.OomKillEvent;
+import com.google.protobuf.Message;
 
 /**
  * An event and its position in the store.
@@ -8,4 +8,4 @@ import dev.exit137.proto.v1.OomKillEvent;
  * @param rowId increases with every stored event, and is never assigned twice
  * @param event the event, in its newest revision
  */
-public record StoredEvent(long rowId, OomKillEvent event) {}
+public record StoredEvent<E extends Message>(long rowId, E event) {}

@@ -15,7 +15,7 @@ import java.util.List;
  * @param maxGroups maximum number of separate groups
  */
 public record SummaryQuery(
-        EventQuery events, List<Dimension> by, List<String> labels, long bucketNanos, int maxGroups) {
+        EventQuery<?> events, List<Dimension> by, List<String> labels, long bucketNanos, int maxGroups) {
     private static final String WHOLE = "0 AS in_span, NULL AS bucket";
     private static final String SPAN = "1 AS in_span, bucket";
 
@@ -61,7 +61,8 @@ public record SummaryQuery(
         // The unary plus keeps SQLite from reading the table itself: the index by time contains all columns.
         Select select = new Select(
                 "WITH matched AS NOT MATERIALIZED (SELECT " + named + bucket()
-                        + " AS bucket, outcome = 1 AS killed, incident, recovered, time_nanos FROM event WHERE +row_id <= ?",
+                        + " AS bucket, killed, " + events.kind().oom()
+                        + " AS oom, recovered, time_nanos FROM event WHERE +row_id <= ?",
                 values.toArray());
         events.restrict(select, true);
         return select.then(ranksAndCounts(String.join(", ", names), columns.size()));
@@ -99,7 +100,7 @@ public record SummaryQuery(
     private static String counts(String rank, String span, String keys, String from) {
         return """
         SELECT %s AS shown, %s, (SELECT count(*) FROM ranked) AS groups, sum(killed) AS kills,
-          count(DISTINCT incident) AS ooms, count(*) AS events, sum(recovered) AS recovered,
+          count(DISTINCT oom) AS ooms, count(*) AS events, sum(recovered) AS recovered,
           min(time_nanos) AS first_nanos, max(time_nanos) AS last_nanos, %s
         FROM %s""".formatted(rank, span, keys, from);
     }
@@ -113,6 +114,8 @@ public record SummaryQuery(
             case SCOPE -> "scope";
             case LIMIT_OWNER -> "limit_owner";
             case UNIT -> "unit";
+            case CAUSE -> "cause";
+            case EXIT_CODE -> "exit_code";
             case DIMENSION_UNSPECIFIED, UNRECOGNIZED ->
                 throw new IllegalArgumentException("no dimension: " + dimension);
         };

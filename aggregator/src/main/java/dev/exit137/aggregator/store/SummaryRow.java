@@ -13,8 +13,8 @@ import org.jspecify.annotations.Nullable;
  * @param inSpan only those in one span of time
  * @param spanNanos when that span begins; null for the events whose time is not known
  * @param groups how many groups there are
- * @param kills processes killed
- * @param ooms distinct incidents
+ * @param kills processes killed by SIGKILL
+ * @param ooms distinct OOMs
  * @param events all events
  * @param recovered recovered ones of these
  * @param firstNanos time of the earliest; null when none is known

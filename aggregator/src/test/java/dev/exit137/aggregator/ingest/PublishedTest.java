@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.UnknownFieldSet;
+import dev.exit137.proto.v1.ExitEvent;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.PublishEventsRequest;
@@ -53,6 +54,18 @@ class PublishedTest {
         for (ByteString bytes : new ByteString[] {message(EVENT).concat(beside), beside.concat(message(EVENT))}) {
             assertThat(OomKillEvent.parseFrom(published(bytes).eventBytes())).isEqualTo(EVENT);
         }
+    }
+
+    @Test
+    void theBytesOfAnEndAreThoseThatWereSentAlsoWhereAKillStandsBeforeIt() {
+        ExitEvent exit =
+                ExitEvent.newBuilder().setEventId("exit-1").setRevision(1).build();
+        ByteString message =
+                PublishEventsRequest.newBuilder().setExit(exit).build().toByteString();
+
+        assertThat(published(message).eventBytes()).isEqualTo(exit.toByteArray());
+        assertThat(published(message(EVENT).concat(message)).eventBytes()).isEqualTo(exit.toByteArray());
+        assertThat(published(message.concat(message(EVENT))).eventBytes()).isEqualTo(EVENT.toByteArray());
     }
 
     private static ByteString message(OomKillEvent event) {

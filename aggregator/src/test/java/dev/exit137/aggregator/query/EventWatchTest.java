@@ -10,6 +10,7 @@ import dev.exit137.aggregator.access.Caller;
 import dev.exit137.aggregator.ingest.ConnectedNodes;
 import dev.exit137.aggregator.server.GuardedCalls;
 import dev.exit137.aggregator.server.Refusals;
+import dev.exit137.aggregator.store.EventFacts;
 import dev.exit137.aggregator.store.EventQuery;
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.aggregator.store.ResumeToken;
@@ -58,7 +59,7 @@ class EventWatchTest {
     private final ScheduledThreadPoolExecutor timer = new ScheduledThreadPoolExecutor(1);
     private final Refusals refusals = new Refusals();
     private final Guard guard = new Guard();
-    private final List<EventWatch> forgotten = new ArrayList<>();
+    private final List<EventWatch<OomKillEvent, WatchEventsResponse>> forgotten = new ArrayList<>();
     private final ManualCall<WatchEventsResponse> consumer = new ManualCall<>();
 
     @TempDir
@@ -82,7 +83,7 @@ class EventWatchTest {
     @Test
     void aConsumerThatIsNotReadyIsSentNothingAndLaterWhatItTakes() throws InterruptedException {
         store(1000);
-        EventWatch watch = watch();
+        EventWatch<OomKillEvent, WatchEventsResponse> watch = watch();
 
         consumer.takes(0);
         watch.open();
@@ -106,8 +107,8 @@ class EventWatchTest {
         ExecutorService threads = Executors.newFixedThreadPool(2);
         List<ManualCall<WatchEventsResponse>> consumers =
                 Stream.generate(ManualCall<WatchEventsResponse>::new).limit(50).toList();
-        try (OomEventsService service =
-                new OomEventsService(store, new ConnectedNodes(), threads, timer, CLOCK, refusals, guard)) {
+        try (Watches watches = new Watches(store, threads, timer, CLOCK, refusals, guard)) {
+            OomEventsService service = new OomEventsService(store, new ConnectedNodes(), watches, guard);
             for (ManualCall<WatchEventsResponse> stopped : consumers) {
                 service.watchEvents(WatchEventsRequest.getDefaultInstance(), stopped);
                 stopped.takes(10);
@@ -141,7 +142,7 @@ class EventWatchTest {
 
     @Test
     void aWatchThatItsConsumerLeftIsForgottenAndSendsNothingMore() throws InterruptedException {
-        EventWatch watch = watch();
+        EventWatch<OomKillEvent, WatchEventsResponse> watch = watch();
         watch.open();
         consumer.takes(1);
 
@@ -156,7 +157,7 @@ class EventWatchTest {
     @Test
     void aStoreThatCannotBeReadEndsTheWatchAsUnavailable() throws SQLException, InterruptedException {
         consumer.takes(Integer.MAX_VALUE);
-        EventWatch watch = watch();
+        EventWatch<OomKillEvent, WatchEventsResponse> watch = watch();
         watch.open();
         store(1);
         try (Connection connection = DriverManager.getConnection("jdbc:sqlite:" + dataDir.resolve("events.db"))) {
@@ -171,7 +172,7 @@ class EventWatchTest {
     @Test
     void aWatchThatRetentionOvertakesWhileItsConsumerReadsNothingEndsAndNothingIsSkipped() throws InterruptedException {
         store(3);
-        EventWatch watch = watch();
+        EventWatch<OomKillEvent, WatchEventsResponse> watch = watch();
         consumer.takes(2);
         watch.open();
         assertThat(consumer.sent().getLast().getEvent().getEventId()).isEqualTo("event-0");
@@ -191,7 +192,7 @@ class EventWatchTest {
     void aReadThatRetentionOvertakesInItsFirstMomentFails() throws InterruptedException {
         store(300, "x".repeat(100_000));
         store(1);
-        EventQuery all = EventQuery.of(EventFilter.getDefaultInstance());
+        EventQuery<OomKillEvent> all = EventQuery.of(EventFilter.getDefaultInstance());
 
         assertThatThrownBy(() -> store.scan(all, store.removedUpTo() - 1, store.lastRowId(), 1, event -> true))
                 .isInstanceOf(RowsRemovedException.class);
@@ -201,7 +202,7 @@ class EventWatchTest {
 
     @Test
     void aWatchThatEndsBeforeItIsOpenIsClosedAndForgotten() {
-        EventWatch watch = watch();
+        EventWatch<OomKillEvent, WatchEventsResponse> watch = watch();
         Status stopping = Status.UNAVAILABLE.withDescription("the aggregator is stopping");
 
         watch.end(stopping);
@@ -219,7 +220,7 @@ class EventWatchTest {
             throw new LinkageError("nobody expected this");
         };
         consumer.takes(Integer.MAX_VALUE);
-        EventWatch watch = watch(broken, Runnable::run, Caller.ANYONE);
+        EventWatch<OomKillEvent, WatchEventsResponse> watch = watch(broken, Runnable::run, Caller.ANYONE);
 
         watch.open();
 
@@ -239,7 +240,7 @@ class EventWatchTest {
             turn.run();
         };
         consumer.takes(Integer.MAX_VALUE);
-        EventWatch watch = watch(CLOCK, busy, Caller.ANYONE);
+        EventWatch<OomKillEvent, WatchEventsResponse> watch = watch(CLOCK, busy, Caller.ANYONE);
 
         watch.open();
         assertThat(consumer.sent()).isEmpty();
@@ -253,7 +254,7 @@ class EventWatchTest {
     @Test
     void aWatchOfWhichTheTimerTakesNothingMoreEndsAsInternal() {
         timer.shutdownNow();
-        EventWatch watch = watch();
+        EventWatch<OomKillEvent, WatchEventsResponse> watch = watch();
 
         watch.open();
 
@@ -264,7 +265,7 @@ class EventWatchTest {
     @Test
     void aCallThatCanNeitherBeSentToNorEndedHarmsNobodyAndItsWatchIsForgotten() throws InterruptedException {
         consumer.takes(Integer.MAX_VALUE);
-        EventWatch watch = watch();
+        EventWatch<OomKillEvent, WatchEventsResponse> watch = watch();
         watch.open();
         store(1);
         consumer.breaks();
@@ -282,7 +283,7 @@ class EventWatchTest {
         Caller caller = new Caller(
                 Set.of("on-call.example"), false, Set.of(), CLOCK.instant().plusSeconds(3600));
         List<Runnable> turns = new ArrayList<>();
-        EventWatch watch = watch(clock, turns::add, caller);
+        EventWatch<OomKillEvent, WatchEventsResponse> watch = watch(clock, turns::add, caller);
         watch.open();
         clock.advance(Duration.ofHours(1));
         watch.endIfUnproven();
@@ -301,16 +302,17 @@ class EventWatchTest {
         assertThat(refusals.count(Refusals.Reason.UNAUTHENTICATED)).isEqualTo(1);
     }
 
-    private EventWatch watch() {
+    private EventWatch<OomKillEvent, WatchEventsResponse> watch() {
         return watch(CLOCK, Runnable::run, Caller.ANYONE);
     }
 
-    private EventWatch watch(InstantSource clock, Executor executor, Caller caller) {
-        return new EventWatch(
+    private EventWatch<OomKillEvent, WatchEventsResponse> watch(InstantSource clock, Executor executor, Caller caller) {
+        return new EventWatch<>(
                 new EventWatch.Shared(store, executor, timer, clock, refusals, guard),
                 EventQuery.of(EventFilter.getDefaultInstance()),
                 ResumeToken.after(store.id(), 0),
                 TimeUnit.MINUTES.toNanos(10),
+                OomEventsService.WATCH,
                 consumer,
                 caller,
                 forgotten::add);
@@ -341,7 +343,7 @@ class EventWatchTest {
                     .setNode(node)
                     .setExplanation(filler)
                     .build();
-            store.submit(new StoreWrite.Event(event, event.toByteArray(), Instant.EPOCH, listener));
+            store.submit(new StoreWrite.Event(EventFacts.of(event), event.toByteArray(), Instant.EPOCH, listener));
         }
         assertThat(stored.await(30, TimeUnit.SECONDS)).isTrue();
     }

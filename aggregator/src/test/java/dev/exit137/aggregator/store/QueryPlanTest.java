@@ -5,6 +5,7 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import com.google.protobuf.Timestamp;
 import dev.exit137.proto.v1.EventFilter;
+import dev.exit137.proto.v1.ExitFilter;
 import dev.exit137.proto.v1.SummarizeEventsRequest.Dimension;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -45,48 +46,73 @@ class QueryPlanTest {
 
     static Stream<Arguments> filters() {
         return Stream.of(
-                arguments(EventFilter.newBuilder().setNode("n"), "event_by_node"),
-                arguments(EventFilter.newBuilder().setNamespace("n"), "event_by_namespace"),
-                arguments(EventFilter.newBuilder().setPod("p"), "event_by_pod_uid"),
-                arguments(EventFilter.newBuilder().setContainer("c"), "event_by_container_id"),
-                arguments(EventFilter.newBuilder().setSince(SOME_TIME).setUntil(SOME_TIME), "PRIMARY KEY"),
-                arguments(EventFilter.newBuilder().setNode("n").setSince(SOME_TIME), "event_by_node"));
+                arguments(kills(EventFilter.newBuilder()), "event_by_kind (kind=?"),
+                arguments(kills(EventFilter.newBuilder().setNode("n")), "event_by_node (node=? AND kind=?"),
+                arguments(
+                        kills(EventFilter.newBuilder().setNamespace("n")),
+                        "event_by_namespace (namespace=? AND kind=?"),
+                arguments(kills(EventFilter.newBuilder().setPod("p")), "event_by_pod_uid (pod_uid=? AND kind=?"),
+                arguments(
+                        kills(EventFilter.newBuilder().setContainer("c")),
+                        "event_by_container_id (container_id=? AND kind=?"),
+                arguments(
+                        kills(EventFilter.newBuilder().setSince(SOME_TIME).setUntil(SOME_TIME)),
+                        "event_by_kind (kind=?"),
+                arguments(
+                        kills(EventFilter.newBuilder().setNode("n").setSince(SOME_TIME)),
+                        "event_by_node (node=? AND kind=?"),
+                arguments(ends(ExitFilter.newBuilder().setNode("n")), "event_by_node (node=? AND kind=?"),
+                arguments(ends(ExitFilter.newBuilder().setUnit("u")), "event_by_unit (unit=? AND kind=?"),
+                arguments(ends(ExitFilter.newBuilder().addCausesValue(1)), "event_by_cause (cause=?"),
+                arguments(ends(ExitFilter.newBuilder().addExitCodes(139)), "event_by_exit_code (exit_code=?"));
     }
 
     @ParameterizedTest
     @MethodSource("filters")
-    void aFilterUsesItsIndexWithinTheRangeOfRowsAndInTheirOrder(EventFilter.Builder filter, String expectedIndex)
+    void aFilterUsesItsIndexWithinTheRangeOfRowsAndInTheirOrder(EventQuery<?> query, String expectedIndex)
             throws SQLException {
-        EventQuery query = EventQuery.of(filter.build());
-
         assertThat(plan(query.select(5, 9, "ORDER BY row_id DESC LIMIT 101")))
                 .contains(expectedIndex, "rowid>? AND rowid<?")
                 .doesNotContain("SCAN", "event_by_time");
     }
 
+    private static EventQuery<?> kills(EventFilter.Builder filter) {
+        return EventQuery.of(filter.build());
+    }
+
+    private static EventQuery<?> ends(ExitFilter.Builder filter) {
+        return EventQuery.of(filter.build());
+    }
+
     static Stream<Arguments> summaries() {
         return Stream.of(
-                arguments(EventFilter.newBuilder(), "SCAN event USING COVERING INDEX event_by_time"),
+                arguments(kills(EventFilter.newBuilder()), "SEARCH event USING COVERING INDEX event_by_time (kind=?)"),
                 arguments(
-                        EventFilter.newBuilder().setNamespace("n").setNode("n"),
-                        "SCAN event USING COVERING INDEX event_by_time"),
+                        kills(EventFilter.newBuilder().setNamespace("n").setNode("n")),
+                        "SEARCH event USING COVERING INDEX event_by_time (kind=?)"),
                 arguments(
-                        EventFilter.newBuilder()
+                        kills(EventFilter.newBuilder()
                                 .setSince(SOME_TIME)
                                 .setUntil(SOME_TIME)
-                                .setNamespace("n"),
-                        "SEARCH event USING COVERING INDEX event_by_time (time_nanos>? AND time_nanos<?)"),
-                arguments(EventFilter.newBuilder().setPod("p"), "SEARCH event USING INDEX event_by_pod_uid"));
+                                .setNamespace("n")),
+                        "SEARCH event USING COVERING INDEX event_by_time (kind=? AND time_nanos>? AND time_nanos<?)"),
+                arguments(kills(EventFilter.newBuilder().setPod("p")), "SEARCH event USING INDEX event_by_pod_uid"),
+                arguments(
+                        kills(EventFilter.newBuilder().setPod("p").setSince(SOME_TIME)),
+                        "SEARCH event USING INDEX event_by_pod_uid"),
+                arguments(
+                        ends(ExitFilter.newBuilder()
+                                .setUnit("u")
+                                .addCausesValue(1)
+                                .addExitCodes(137)),
+                        "SEARCH event USING COVERING INDEX event_by_time (kind=?)"));
     }
 
     @ParameterizedTest
     @MethodSource("summaries")
-    void aSummaryReadsAnIndexAloneAndOfPodsOnlyTheirRows(EventFilter.Builder filter, String expected)
-            throws SQLException {
-        List<Dimension> all = Stream.of(Dimension.values())
-                .filter(d -> d != Dimension.UNRECOGNIZED && d.getNumber() != 0)
-                .toList();
-        SummaryQuery query = new SummaryQuery(EventQuery.of(filter.build()), all, List.of("app"), 1_000_000_000, 10);
+    void aSummaryReadsAnIndexAloneAndOfPodsOnlyTheirRows(EventQuery<?> events, String expected) throws SQLException {
+        List<Dimension> all = List.copyOf(events.kind().dimensions());
+        SummaryQuery query = new SummaryQuery(events, all, List.of("app"), 1_000_000_000, 10);
 
         assertThat(plan(query.select(9))).contains(expected).contains("MATERIALIZE ranked");
     }

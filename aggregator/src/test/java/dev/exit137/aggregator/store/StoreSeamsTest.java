@@ -32,7 +32,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** Something is thrown into the store where others' code meets its own: it goes on, and each write has its outcome. */
 class StoreSeamsTest {
     private static final int LIMIT_SECONDS = 60;
-    private static final EventQuery ALL = EventQuery.of(EventFilter.getDefaultInstance());
+    private static final EventQuery<OomKillEvent> ALL = EventQuery.of(EventFilter.getDefaultInstance());
 
     private final Guard guard = new Guard();
     private final BlockingQueue<Instant> looksAtTheClock = new LinkedBlockingQueue<>();
@@ -250,12 +250,12 @@ class StoreSeamsTest {
 
     private StoreWrite large(int number, StoreWrite.Listener listener) {
         OomKillEvent event = event("large-" + number, "node-a");
-        return new StoreWrite.Event(event, new byte[1 << 20], now, listener);
+        return new StoreWrite.Event(EventFacts.of(event), new byte[1 << 20], now, listener);
     }
 
     private static StoreWrite write(String id, String node, Instant receivedAt, StoreWrite.Listener listener) {
         OomKillEvent event = event(id, node);
-        return new StoreWrite.Event(event, event.toByteArray(), receivedAt, listener);
+        return new StoreWrite.Event(EventFacts.of(event), event.toByteArray(), receivedAt, listener);
     }
 
     private static OomKillEvent event(String id, String node) {
@@ -286,7 +286,7 @@ class StoreSeamsTest {
         }
 
         private static String id(StoreWrite write) {
-            return ((StoreWrite.Event) write).event().getEventId();
+            return ((StoreWrite.Event) write).facts().eventId();
         }
     }
 

@@ -310,7 +310,7 @@ class StoreUpkeepTest {
 
     private StoreWrite write(OomKillEvent.Builder builder) {
         OomKillEvent event = builder.build();
-        return new StoreWrite.Event(event, event.toByteArray(), now, null);
+        return new StoreWrite.Event(EventFacts.of(event), event.toByteArray(), now, null);
     }
 
     private static OomKillEvent.Builder event(int number, int bytes) {

@@ -105,6 +105,6 @@ class StoreWriterTest {
                 .setRevision(revision)
                 .setNode(Node.newBuilder().setName("node-a"))
                 .build();
-        return new StoreWrite.Event(event, event.toByteArray(), Instant.EPOCH, null);
+        return new StoreWrite.Event(EventFacts.of(event), event.toByteArray(), Instant.EPOCH, null);
     }
 }

@@ -118,6 +118,8 @@ public final class SummaryTable {
             case SCOPE -> word(key.getScope());
             case LIMIT_OWNER -> word(key.getLimitOwner());
             case UNIT -> key.getUnit();
+            case CAUSE -> word(key.getCause());
+            case EXIT_CODE -> key.hasExitCode() ? Integer.toString(key.getExitCode()) : "";
             case DIMENSION_UNSPECIFIED, UNRECOGNIZED -> "";
         };
     }

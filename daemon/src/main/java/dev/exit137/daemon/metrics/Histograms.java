@@ -12,10 +12,11 @@ public final class Histograms {
     private Histograms() {}
 
     /**
-     * A histogram of the time from a kill to a step of its event, in seconds; all such histograms have the same buckets.
+     * A histogram of the time from what happened to a step of its event, in seconds; all such histograms have the same
+     * buckets.
      */
-    public static Histogram latency(PrometheusRegistry registry, String name, String help) {
-        return register(registry, name, help, LATENCY_SECONDS);
+    public static Histogram latency(PrometheusRegistry registry, String name, String help, String... labels) {
+        return register(registry, name, help, LATENCY_SECONDS, labels);
     }
 
     /**
@@ -23,10 +24,12 @@ public final class Histograms {
      *
      * @param upperBounds of the buckets, ascending, without infinity
      */
-    public static Histogram register(PrometheusRegistry registry, String name, String help, double[] upperBounds) {
+    public static Histogram register(
+            PrometheusRegistry registry, String name, String help, double[] upperBounds, String... labels) {
         return Histogram.builder()
                 .name(name)
                 .help(help)
+                .labelNames(labels)
                 .classicOnly()
                 .classicUpperBounds(upperBounds)
                 .withoutExemplars()
