@@ -347,13 +347,14 @@ public final class ExitRules {
     }
 
     private static Verdict asker(Verdict verdict, ExitFacts facts, String dockerCommand) {
-        if (facts.reported().getEvidenceList().contains(Evidence.DOCKER)) {
+        boolean docker = facts.reported().getEvidenceList().contains(Evidence.DOCKER);
+        if (docker && (facts.has(Kind.KILL) || facts.has(Kind.STOP))) {
             return verdict.asked(AskedBy.Kind.DOCKER_CLIENT, dockerCommand);
         }
-        boolean pod = !facts.reported().getContainer().getPod().getUid().isEmpty()
-                || !facts.reported().getContainer().getPod().getName().isEmpty();
-        // kubelet and crictl look alike here: the API server's events tell kubelet's reasons.
-        return pod ? verdict : verdict.asked(AskedBy.Kind.CONTAINERD_CLIENT, "");
+        // kubelet and crictl look alike here: the API server's events tell kubelet's reasons. Docker records what it asks.
+        return facts.reported().getContainer().hasPod()
+                ? verdict
+                : verdict.asked(AskedBy.Kind.CONTAINERD_CLIENT, "");
     }
 
     private static Optional<Verdict> killByRuntimesRecord(ExitFacts facts) {

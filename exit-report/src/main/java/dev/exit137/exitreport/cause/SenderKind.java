@@ -1,6 +1,7 @@
 package dev.exit137.exitreport.cause;
 
 import dev.exit137.proto.v1.Sender;
+import java.util.List;
 import java.util.Set;
 
 /**
@@ -25,13 +26,10 @@ enum SenderKind {
     /** It was gone before it could be read. */
     UNKNOWN;
 
-    private static final Set<String> RUNTIMES = Set.of(
-            "runc",
-            "crun",
-            "youki",
-            "kata-runtime",
-            "runsc",
-            "docker-runc",
+    /** They run for one request, started by a daemon of the runtime. */
+    private static final Set<String> MESSENGERS = Set.of("runc", "crun", "youki", "runsc", "docker-runc");
+
+    private static final Set<String> DAEMONS = Set.of(
             "containerd-shim-runc-v2",
             "containerd-shim-runc-v1",
             "containerd-shim",
@@ -40,7 +38,11 @@ enum SenderKind {
             "conmon",
             "conmonrs",
             "crio");
+    /** Where any user may put a program of any name. */
+    private static final List<String> ANYBODYS = List.of("/tmp/", "/var/tmp/", "/dev/shm/", "/home/");
+
     private static final Set<String> PRESSURE_KILLERS = Set.of("systemd-oomd", "earlyoom", "oomd");
+    private static final String SYSTEMD_PROGRAM = "/lib/systemd/systemd";
     /** A script: its executable is the interpreter, so its unit decides. */
     private static final Set<String> PRESSURE_UNITS = Set.of(
             "systemd-oomd.service", "earlyoom.service", "oomd.service", "nohang.service", "nohang-desktop.service");
@@ -63,10 +65,12 @@ enum SenderKind {
         if (PRESSURE_KILLERS.contains(program) || PRESSURE_UNITS.contains(sender.getUnit())) {
             return PRESSURE_KILLER;
         }
-        if (RUNTIMES.contains(program)) {
+        if (isDaemon(sender.getExe())
+                || (MESSENGERS.contains(program)
+                        && sender.getParentsList().stream().anyMatch(parent -> isDaemon(parent.getExe())))) {
             return RUNTIME;
         }
-        if (sender.getPid() == 1) {
+        if (sender.getPid() == 1 || SYSTEMD_PROGRAM.equals(sender.getExe().replaceFirst("^/usr", ""))) {
             return SYSTEMD;
         }
         if (program.isEmpty()) {
@@ -78,6 +82,10 @@ enum SenderKind {
     /** Whether a cgroup is the given one or below it; nothing is below the root alone. */
     private static boolean isBelow(String cgroup, String other) {
         return other.length() > 1 && (cgroup.equals(other) || cgroup.startsWith(other + "/"));
+    }
+
+    private static boolean isDaemon(String exe) {
+        return DAEMONS.contains(program(exe)) && ANYBODYS.stream().noneMatch(exe::startsWith);
     }
 
     /** Returns the base name of an executable; the kernel marks one that was replaced with {@code (deleted)}. */

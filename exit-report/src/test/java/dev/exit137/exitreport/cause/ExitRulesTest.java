@@ -59,6 +59,7 @@ class ExitRulesTest {
             .setExe("/usr/sbin/runc")
             .setUid(0)
             .setCgroup("/system.slice/docker.service")
+            .addParents(ProcessRef.newBuilder().setPid(4700).setExe("/usr/bin/containerd-shim-runc-v2"))
             .build();
     private static final Sender SHELL = Sender.newBuilder()
             .setPid(901)
@@ -195,6 +196,30 @@ class ExitRulesTest {
     void aProcessThatCallsItselfRuncIsNotBelieved() {
         signal(9, INIT, "web", -157, SHELL.toBuilder().setComm("runc").build(), KILL);
         assertIs(explain(TraceState.WHOLE), Cause.HOST_PROCESS, Certainty.CONFIRMED);
+    }
+
+    @Test
+    void aProgramOfAUserThatIsCalledRuncIsNotBelieved() {
+        Sender copy = SHELL.toBuilder()
+                .clearTty()
+                .clearLoginuid()
+                .setComm("runc")
+                .setExe("/tmp/x/runc")
+                .addParents(ProcessRef.newBuilder().setPid(1).setExe("/usr/bin/bash"))
+                .build();
+        signal(9, INIT, "web", -157, copy, KILL);
+        assertIs(explain(TraceState.WHOLE), Cause.HOST_PROCESS, Certainty.CONFIRMED);
+        signals.clear();
+        signal(9, INIT, "web", -157, copy.toBuilder().setExe("/tmp/x/containerd-shim").build(), KILL);
+        assertIs(explain(TraceState.WHOLE), Cause.HOST_PROCESS, Certainty.CONFIRMED);
+    }
+
+    @Test
+    void whatDockerDidNotRecordWasAskedOfContainerd() {
+        signal(9, INIT, "web", -157, RUNC, KILL);
+        ExitEvent event = explain(TraceState.WHOLE);
+        assertIs(event, Cause.RUNTIME_KILL, Certainty.CONFIRMED);
+        assertThat(event.getAskedBy().getKind()).isEqualTo(AskedBy.Kind.CONTAINERD_CLIENT);
     }
 
     @Test
