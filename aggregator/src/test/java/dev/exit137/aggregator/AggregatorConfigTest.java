@@ -19,7 +19,7 @@ class AggregatorConfigTest {
         assertThat(AggregatorConfig.DEFAULT_LISTEN_PORT).isEqualTo(9137);
         assertThat(AggregatorConfig.DEFAULT_DATA_DIR).hasToString("/var/lib/exit137/aggregator");
         assertThat(new AggregatorConfig("127.0.0.1", 0, DATA_DIR).retention())
-                .isEqualTo(new Retention(Duration.ofDays(30), 1 << 30, Duration.ofDays(7)));
+                .isEqualTo(new Retention(Duration.ofDays(30), 1 << 30, Duration.ofDays(7), Duration.ofDays(30)));
     }
 
     @ParameterizedTest

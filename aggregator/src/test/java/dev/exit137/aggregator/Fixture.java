@@ -15,6 +15,7 @@ import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.WatchEventsRequest;
 import dev.exit137.proto.v1.WatchEventsResponse;
 import io.grpc.Attributes;
+import io.grpc.Channel;
 import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
@@ -109,6 +110,10 @@ final class Fixture implements AutoCloseable {
     }
 
     ExitEventsGrpc.ExitEventsBlockingStub exits() {
+        return exits(channel);
+    }
+
+    static ExitEventsGrpc.ExitEventsBlockingStub exits(Channel channel) {
         return ExitEventsGrpc.newBlockingStub(channel).withDeadlineAfter(DEADLINE_SECONDS, TimeUnit.SECONDS);
     }
 

@@ -32,6 +32,7 @@ class UsageTest {
       list --server ::1:9137        | [::1]:9137                                    | list
       aggregator --listen host:65536| from 0 to 65535                               | aggregator
       aggregator --node-retention 59s | --node-retention must be 1m or more, or off, and is 59000ms | aggregator
+      aggregator --sender-retention 999ms | --sender-retention must be 1s or more, 0 for never, or off, and is 999ms | aggregator
       aggregator --peer-max-streams -1 | a peer's limit of streams is -1; it must be 1 or more, or 0 for none | aggregator
       agent --aggregator a:1,b      | 'b' is not HOST:PORT                          | agent
       aggregator --retention week   | 'week' is not a duration                      | aggregator

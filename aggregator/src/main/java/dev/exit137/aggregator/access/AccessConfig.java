@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param mayPublish names of callers that may publish; a star at the end stands for the rest. {@code node:NAME} may
  *     publish for node NAME alone, another one for all nodes
  * @param mayRead names of callers that may read; when empty, whoever has a good certificate may
+ * @param mayReadSender names of the readers that may also read who sent a signal; when empty, all of them may
  */
 public record AccessConfig(
         @Nullable FlagFile certificate,
@@ -23,17 +24,20 @@ public record AccessConfig(
         @Nullable FlagFile clientAuthorities,
         @Nullable TokenConfig tokens,
         List<String> mayPublish,
-        List<String> mayRead) {
+        List<String> mayRead,
+        List<String> mayReadSender) {
     /** Agents, each for its own node. */
     public static final List<String> DEFAULT_MAY_PUBLISH = List.of("node:*");
 
     /** Plaintext; every caller may publish and read. */
-    public static final AccessConfig OPEN = new AccessConfig(null, null, null, null, DEFAULT_MAY_PUBLISH, List.of());
+    public static final AccessConfig OPEN =
+            new AccessConfig(null, null, null, null, DEFAULT_MAY_PUBLISH, List.of(), List.of());
 
     /** @throws IllegalArgumentException names the setting and the rule */
     public AccessConfig {
         mayPublish = List.copyOf(mayPublish);
         mayRead = List.copyOf(mayRead);
+        mayReadSender = List.copyOf(mayReadSender);
         if ((certificate == null) != (key == null)) {
             throw new IllegalArgumentException("--tls-cert and --tls-key need each other: give both");
         }
@@ -41,15 +45,20 @@ public record AccessConfig(
             throw new IllegalArgumentException("--tls-client-ca needs TLS: give --tls-cert and --tls-key");
         }
         boolean knowsCallers = clientAuthorities != null || tokens != null;
-        if (!knowsCallers && !(mayRead.isEmpty() && mayPublish.equals(DEFAULT_MAY_PUBLISH))) {
+        boolean open = mayRead.isEmpty() && mayReadSender.isEmpty() && mayPublish.equals(DEFAULT_MAY_PUBLISH);
+        if (!knowsCallers && !open) {
             throw new IllegalArgumentException(
-                    "--allow-publish and --allow-read need to know who calls: give --tls-client-ca or --token-jwks");
+                    "--allow-publish, --allow-read and --allow-sender need to know who calls:"
+                            + " give --tls-client-ca or --token-jwks");
         }
         for (String name : mayPublish) {
             checkName("--allow-publish", name);
         }
         for (String name : mayRead) {
             checkName("--allow-read", name);
+        }
+        for (String name : mayReadSender) {
+            checkName("--allow-sender", name);
         }
     }
 

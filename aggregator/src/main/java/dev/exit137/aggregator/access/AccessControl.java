@@ -146,7 +146,7 @@ public final class AccessControl implements ServerInterceptor, AutoCloseable {
                 : allowed.stream()
                         .map(name -> name.substring(Caller.NODE.length()))
                         .collect(Collectors.toSet());
-        return new Caller(proofs.names, true, nodes, proofs.until);
+        return new Caller(proofs.names, true, nodes, false, proofs.until);
     }
 
     private Caller reader(Proofs proofs) throws StatusException {
@@ -161,7 +161,9 @@ public final class AccessControl implements ServerInterceptor, AutoCloseable {
                             ? "--allow-read is not given, so who has a certificate may"
                             : "--allow-read " + String.join(",", config.mayRead()));
         }
-        return new Caller(proofs.names, false, Set.of(), proofs.until);
+        boolean mayReadSender = config.mayReadSender().isEmpty()
+                || proofs.names.stream().anyMatch(name -> Caller.isAmong(config.mayReadSender(), name));
+        return new Caller(proofs.names, false, Set.of(), mayReadSender, proofs.until);
     }
 
     private static StatusException denied(Proofs proofs, String verb, String rule) {

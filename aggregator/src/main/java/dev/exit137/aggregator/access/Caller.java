@@ -14,13 +14,15 @@ import java.util.Set;
  * @param names all proven names: DNS and URI names of its certificate, node and service account of its token
  * @param mayPublish whether it may publish at all
  * @param nodes the nodes for which it may publish; empty for all
+ * @param mayReadSender whether it may read who sent a signal ({@code ExitEvent.sender})
  * @param provenUntil when its certificate or token expires
  */
-public record Caller(Set<String> names, boolean mayPublish, Set<String> nodes, Instant provenUntil) {
+public record Caller(
+        Set<String> names, boolean mayPublish, Set<String> nodes, boolean mayReadSender, Instant provenUntil) {
     static final String NODE = "node:";
 
     /** An anonymous caller, for an aggregator without authentication. */
-    public static final Caller ANYONE = new Caller(Set.of(), true, Set.of(), Instant.MAX);
+    public static final Caller ANYONE = new Caller(Set.of(), true, Set.of(), true, Instant.MAX);
 
     static final Context.Key<Caller> KEY = Context.keyWithDefault("caller", ANYONE);
 

@@ -1,13 +1,13 @@
 package dev.exit137.aggregator.query;
 
 import com.google.protobuf.Message;
+import dev.exit137.aggregator.access.Caller;
 import dev.exit137.aggregator.store.EventKind;
 import dev.exit137.aggregator.store.EventPage;
 import dev.exit137.aggregator.store.EventQuery;
 import dev.exit137.aggregator.store.EventStore;
 import dev.exit137.aggregator.store.PageToken;
 import dev.exit137.aggregator.store.ResumeToken;
-import dev.exit137.aggregator.store.StoredEvent;
 import dev.exit137.aggregator.store.SummaryQuery;
 import dev.exit137.aggregator.store.SummaryRow;
 import dev.exit137.proto.v1.GetEventRequest;
@@ -73,7 +73,9 @@ final class Answers {
         EventPage<E> page = store.newestBefore(query, token.beforeRowId(), size, MAX_PAGE_BYTES);
         String next = page.more() ? token.next(page.events().getLast().rowId()).encode() : "";
         return new Page<>(
-                page.events().stream().map(StoredEvent::event).toList(),
+                page.events().stream()
+                        .map(stored -> shown(query.kind(), stored.event()))
+                        .toList(),
                 next,
                 token.watchAfter().encode());
     }
@@ -93,7 +95,7 @@ final class Answers {
                         .withDescription("no event has the id " + request.getEventId()
                                 + (request.getNode().isEmpty() ? "" : " on node " + request.getNode()))
                         .asRuntimeException();
-            case 1 -> found.getFirst();
+            case 1 -> shown(kind, found.getFirst());
             default ->
                 throw Status.FAILED_PRECONDITION
                         .withDescription("node: several nodes have an event with this id; give one of "
@@ -105,6 +107,11 @@ final class Answers {
                                                 .toList()))
                         .asRuntimeException();
         };
+    }
+
+    /** Returns the event as the caller may read it. */
+    private static <E extends Message> E shown(EventKind<E> kind, E event) {
+        return Caller.current().mayReadSender() ? event : kind.withoutSender(event);
     }
 
     private static <E extends Message> String node(EventKind<E> kind, E event) {

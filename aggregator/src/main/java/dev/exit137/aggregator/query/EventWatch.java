@@ -192,7 +192,8 @@ final class EventWatch<E extends Message, P> {
 
     private boolean deliver(StoredEvent<E> stored) {
         cursor = cursor.movedTo(stored.rowId());
-        send(form.event(stored.event(), cursor.encode()));
+        E event = caller.mayReadSender() ? stored.event() : query.kind().withoutSender(stored.event());
+        send(form.event(event, cursor.encode()));
         return responses.isReady();
     }
 

@@ -9,6 +9,7 @@ import dev.exit137.proto.v1.SummarizeEventsRequest.Dimension;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
 
 /**
  * A kind of event, and what the store must know about it. All kinds share one table, one order of rows, one retention
@@ -31,7 +32,9 @@ public final class EventKind<E extends Message> {
                     Dimension.NODE,
                     Dimension.UNIT,
                     Dimension.LIMIT_OWNER,
-                    Dimension.SCOPE));
+                    Dimension.SCOPE),
+            UnaryOperator.identity(),
+            UnaryOperator.identity());
 
     /** Ends of containers, services and processes. Each end by the OOM killer counts as one OOM. */
     public static final EventKind<ExitEvent> EXIT = new EventKind<>(
@@ -48,7 +51,9 @@ public final class EventKind<E extends Message> {
                     Dimension.UNIT,
                     Dimension.LIMIT_OWNER,
                     Dimension.CAUSE,
-                    Dimension.EXIT_CODE));
+                    Dimension.EXIT_CODE),
+            PersonalFields::withoutSender,
+            PersonalFields::withoutExpired);
 
     /** All kinds. */
     static final List<EventKind<?>> ALL = List.of(OOM, EXIT);
@@ -59,6 +64,8 @@ public final class EventKind<E extends Message> {
     private final Function<E, EventFacts> facts;
     private final String oom;
     private final Set<Dimension> dimensions;
+    private final UnaryOperator<E> withoutSender;
+    private final UnaryOperator<E> withoutExpired;
 
     private EventKind(
             int number,
@@ -66,13 +73,17 @@ public final class EventKind<E extends Message> {
             Parser<E> parser,
             Function<E, EventFacts> facts,
             String oom,
-            Set<Dimension> dimensions) {
+            Set<Dimension> dimensions,
+            UnaryOperator<E> withoutSender,
+            UnaryOperator<E> withoutExpired) {
         this.number = number;
         this.name = name;
         this.parser = parser;
         this.facts = facts;
         this.oom = oom;
         this.dimensions = dimensions;
+        this.withoutSender = withoutSender;
+        this.withoutExpired = withoutExpired;
     }
 
     /** The number in the store's column {@code kind}. */
@@ -103,6 +114,23 @@ public final class EventKind<E extends Message> {
     /** The fields by which these events can be grouped. */
     public Set<Dimension> dimensions() {
         return dimensions;
+    }
+
+    /** Returns the event as those may read it who may not read who sent the signal. */
+    public E withoutSender(E event) {
+        return withoutSender.apply(event);
+    }
+
+    /** Returns the event without the personal fields that are kept for a shorter time; the same event if it has none. */
+    E withoutExpired(E event) {
+        return withoutExpired.apply(event);
+    }
+
+    /** The same for the bytes of an event; the same bytes if there is nothing to remove. */
+    byte[] withoutExpired(byte[] body) throws InvalidProtocolBufferException {
+        E event = parse(body);
+        E without = withoutExpired(event);
+        return without.equals(event) ? body : without.toByteArray();
     }
 
     @Override

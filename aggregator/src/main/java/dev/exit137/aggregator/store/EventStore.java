@@ -66,7 +66,7 @@ public final class EventStore implements AutoCloseable {
             losses = new NodeLosses(connection);
             upkeep = new StoreUpkeep(connection, retention, clock, losses);
             readers = new Readers(file, state);
-            StoreWriter writer = new StoreWriter(connection, counts, losses);
+            StoreWriter writer = new StoreWriter(connection, counts, losses, retention.keepsSenders());
             queue = new WriteQueue(writer, upkeep, state, reserve, StoreSchema.lastRowId(connection), guard);
             queue.keepUpEvery(retention.checkInterval());
         } catch (SQLException e) {
@@ -233,7 +233,7 @@ public final class EventStore implements AutoCloseable {
         }));
     }
 
-    private static <E extends Message> long scan(
+    private <E extends Message> long scan(
             Connection connection,
             EventKind<E> kind,
             Select select,
@@ -378,12 +378,14 @@ public final class EventStore implements AutoCloseable {
         });
     }
 
-    private static <E extends Message> StoredEvent<E> storedEvent(EventKind<E> kind, ResultSet row)
-            throws SQLException {
+    private <E extends Message> StoredEvent<E> storedEvent(EventKind<E> kind, ResultSet row) throws SQLException {
+        long rowId = row.getLong("row_id");
         try {
-            return new StoredEvent<>(row.getLong("row_id"), kind.parse(row.getBytes("body")));
+            E event = kind.parse(row.getBytes("body"));
+            // The upkeep removes the expired fields some time later.
+            return new StoredEvent<>(rowId, upkeep.hasExpiredSender(rowId) ? kind.withoutExpired(event) : event);
         } catch (InvalidProtocolBufferException e) {
-            throw new SQLException("row " + row.getLong("row_id") + " of the store is not an event", e);
+            throw new SQLException("row " + rowId + " of the store is not an event", e);
         }
     }
 

@@ -11,8 +11,11 @@ import java.util.Objects;
  *     of some MiB comes on top
  * @param nodeAge how long a node is listed after its last message, 1 min at least; {@link #ANY_AGE} for ever. A
  *     connected agent sends a message every 10 s
+ * @param senderAge how long the personal fields of a sender ({@code ExitEvent.sender}: uid, loginuid, tty, cmdline,
+ *     parents) are kept after their event was stored, 1 s at least; zero to never keep them; {@link #ANY_AGE} for as
+ *     long as the event
  */
-public record Retention(Duration maxAge, long maxBytes, Duration nodeAge) {
+public record Retention(Duration maxAge, long maxBytes, Duration nodeAge, Duration senderAge) {
     /** Events are not removed for their age. */
     public static final Duration ANY_AGE = Duration.ofSeconds(Long.MAX_VALUE);
 
@@ -35,12 +38,17 @@ public record Retention(Duration maxAge, long maxBytes, Duration nodeAge) {
     // take at most a sixth of the file.
     private static final int BYTES_PER_ID = 512;
 
-    /** A month and a gibibyte for events; a week for nodes. */
-    public static final Retention DEFAULT = new Retention(Duration.ofDays(30), 1L << 30, Duration.ofDays(7));
+    /** A month and a gibibyte for events; a week for nodes; a month for senders. */
+    public static final Retention DEFAULT = new Retention(Duration.ofDays(30), 1L << 30);
 
-    /** Applies the default for nodes. */
+    /** Applies the defaults for nodes and senders. */
     public Retention(Duration maxAge, long maxBytes) {
         this(maxAge, maxBytes, Duration.ofDays(7));
+    }
+
+    /** Applies the default for senders. */
+    public Retention(Duration maxAge, long maxBytes, Duration nodeAge) {
+        this(maxAge, maxBytes, nodeAge, Duration.ofDays(30));
     }
 
     /**
@@ -61,11 +69,21 @@ public record Retention(Duration maxAge, long maxBytes, Duration nodeAge) {
             throw new IllegalArgumentException(
                     "--node-retention must be 1m or more, or off, and is " + nodeAge.toMillis() + "ms");
         }
+        if (!senderAge.isZero() && senderAge.compareTo(MIN_AGE) < 0) {
+            throw new IllegalArgumentException("--sender-retention must be 1s or more, 0 for never, or off, and is "
+                    + senderAge.toMillis() + "ms");
+        }
     }
 
-    /** The interval between two checks for expired events. */
+    /** Whether a sender's personal fields are stored at all. */
+    boolean keepsSenders() {
+        return !senderAge.isZero();
+    }
+
+    /** The interval between two checks for what has expired. */
     Duration checkInterval() {
-        Duration interval = maxAge.dividedBy(CHECKS_PER_AGE);
+        Duration shortest = keepsSenders() && senderAge.compareTo(maxAge) < 0 ? senderAge : maxAge;
+        Duration interval = shortest.dividedBy(CHECKS_PER_AGE);
         return interval.compareTo(MIN_CHECK_INTERVAL) < 0
                 ? MIN_CHECK_INTERVAL
                 : interval.compareTo(MAX_CHECK_INTERVAL) > 0 ? MAX_CHECK_INTERVAL : interval;

@@ -201,6 +201,11 @@ final class StoreSchema {
         return number(connection, "SELECT removed_up_to FROM meta");
     }
 
+    /** Returns the highest row up to which the personal fields of senders are removed. */
+    static long sendersRemovedUpTo(Connection connection) throws SQLException {
+        return number(connection, "SELECT senders_removed_up_to FROM meta");
+    }
+
     /** Returns the number in a query's result; 0 if the result is empty. */
     private static long number(Connection connection, String query) throws SQLException {
         try (Statement statement = connection.createStatement();

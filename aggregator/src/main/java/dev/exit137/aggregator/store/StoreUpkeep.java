@@ -1,5 +1,6 @@
 package dev.exit137.aggregator.store;
 
+import com.google.protobuf.InvalidProtocolBufferException;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -7,6 +8,9 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -29,6 +33,8 @@ final class StoreUpkeep {
     private final AtomicLong removedByAge = new AtomicLong();
     private final AtomicLong removedBySize = new AtomicLong();
     private volatile long removedUpTo;
+    private volatile long expiredSendersUpTo;
+    private long sendersRemovedUpTo;
     private long expiredUpTo;
     private long forgettableUpTo;
 
@@ -40,6 +46,13 @@ final class StoreUpkeep {
         this.losses = losses;
         pageBytes = number("PRAGMA page_size");
         removedUpTo = StoreSchema.removedUpTo(connection);
+        sendersRemovedUpTo = StoreSchema.sendersRemovedUpTo(connection);
+        expiredSendersUpTo = sendersRemovedUpTo;
+    }
+
+    /** Whether the personal fields of the sender of an event have expired; for any thread. */
+    boolean hasExpiredSender(long rowId) {
+        return rowId <= expiredSendersUpTo || !retention.keepsSenders();
     }
 
     /** The highest row that was ever removed; for any thread. */
@@ -62,6 +75,10 @@ final class StoreUpkeep {
         long nowSeconds = clock.instant().getEpochSecond();
         run("INSERT OR IGNORE INTO stored_by VALUES (?, ?)", lastRowId, nowSeconds);
         expiredUpTo = lastRowOlderThan(retention.maxAge(), nowSeconds);
+        long expiredSenders =
+                retention.keepsSenders() ? lastRowOlderThan(retention.senderAge(), nowSeconds) : lastRowId;
+        // Never back: it may also be what was removed under a shorter retention.
+        expiredSendersUpTo = Math.max(expiredSendersUpTo, expiredSenders);
         long tooMany = lastRowId - Math.min(lastRowId, retention.maxIds());
         forgettableUpTo = Math.max(lastRowOlderThan(retention.idAge(), nowSeconds), tooMany);
         forgetNodes(nowSeconds);
@@ -87,7 +104,7 @@ final class StoreUpkeep {
 
     /** Does a part of the work; false if none is left. */
     boolean step() throws SQLException {
-        return removeExpired() || removeExcess() > 0 || forgetIds() || shrink();
+        return removeExpired() || removeExcess() > 0 || removeSenders() || forgetIds() || shrink();
     }
 
     /** Removes the excess, up to the written bytes: then writes do not outrun the steps. */
@@ -145,6 +162,52 @@ final class StoreUpkeep {
         removedUpTo = removed;
         counter.addAndGet(events);
         return bytes;
+    }
+
+    /** Removes the personal fields of some expired senders from the stored events, which keep their rows. */
+    private boolean removeSenders() throws SQLException {
+        long upTo = expiredSendersUpTo;
+        if (sendersRemovedUpTo >= upTo) {
+            return false;
+        }
+        long doneUpTo = upTo;
+        long bytes = 0;
+        Map<Long, byte[]> without = new LinkedHashMap<>();
+        Select some = new Select(
+                "SELECT row_id, body FROM event WHERE kind = ? AND row_id > ? AND row_id <= ? ORDER BY row_id LIMIT ?",
+                EventKind.EXIT.number(),
+                sendersRemovedUpTo,
+                upTo,
+                EVENTS_PER_STEP);
+        try (PreparedStatement statement = some.prepare(connection);
+                ResultSet rows = statement.executeQuery()) {
+            int events = 0;
+            while (bytes < EVENT_BYTES_PER_STEP && rows.next()) {
+                byte[] body = rows.getBytes(2);
+                bytes += body.length;
+                events++;
+                if (events == EVENTS_PER_STEP || bytes >= EVENT_BYTES_PER_STEP) {
+                    doneUpTo = rows.getLong(1);
+                }
+                try {
+                    byte[] rest = EventKind.EXIT.withoutExpired(body);
+                    if (!Arrays.equals(rest, body)) {
+                        without.put(rows.getLong(1), rest);
+                    }
+                } catch (InvalidProtocolBufferException damaged) {
+                    // A query of this event reports the damage.
+                }
+            }
+        }
+        long done = doneUpTo;
+        Transaction.write(connection, () -> {
+            for (Map.Entry<Long, byte[]> row : without.entrySet()) {
+                run("UPDATE event SET body = ? WHERE row_id = ?", row.getValue(), row.getKey());
+            }
+            return run("UPDATE meta SET senders_removed_up_to = ?", done);
+        });
+        sendersRemovedUpTo = done;
+        return true;
     }
 
     /** Removes some expired ids, but never the id of a stored event. */

@@ -1,5 +1,6 @@
 package dev.exit137.aggregator.store;
 
+import com.google.protobuf.InvalidProtocolBufferException;
 import dev.exit137.proto.v1.Container;
 import dev.exit137.proto.v1.Pod;
 import java.nio.ByteBuffer;
@@ -22,6 +23,7 @@ final class StoreWriter implements AutoCloseable {
     private final Connection connection;
     private final StoreCounts counts;
     private final NodeLosses losses;
+    private final boolean keepsSenders;
     private final KnownIds known;
     private final PreparedStatement deleteRow;
     private final PreparedStatement insertEvent;
@@ -33,7 +35,10 @@ final class StoreWriter implements AutoCloseable {
     private final Set<ByteBuffer> gathered = new HashSet<>();
     private long lastRowId;
 
-    StoreWriter(Connection connection, StoreCounts counts, NodeLosses losses) throws SQLException {
+    /** @param keepsSenders false: removes the personal fields of senders before it writes an event */
+    StoreWriter(Connection connection, StoreCounts counts, NodeLosses losses, boolean keepsSenders)
+            throws SQLException {
+        this.keepsSenders = keepsSenders;
         this.connection = connection;
         this.counts = counts;
         this.losses = losses;
@@ -166,10 +171,18 @@ final class StoreWriter implements AutoCloseable {
         insertEvent.setString(8, nullIfEmpty(pod.getUid()));
         insertEvent.setString(9, nullIfEmpty(container.getName()));
         insertEvent.setString(10, nullIfEmpty(container.getId()));
-        insertEvent.setBytes(11, write.body());
+        insertEvent.setBytes(11, keepsSenders ? write.body() : withoutSender(write));
         insertEvent.setLong(12, rowId);
         SummaryColumns.bind(insertEvent, 13, event);
         insertEvent.addBatch();
+    }
+
+    private static byte[] withoutSender(StoreWrite.Event write) {
+        try {
+            return write.facts().kind().withoutExpired(write.body());
+        } catch (InvalidProtocolBufferException e) {
+            throw new IllegalStateException("these bytes were parsed before", e);
+        }
     }
 
     private static @Nullable String nullIfEmpty(String value) {

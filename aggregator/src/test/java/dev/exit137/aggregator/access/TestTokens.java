@@ -41,7 +41,13 @@ public final class TestTokens {
 
     /** Takes them, and lets their service account publish for its node, and read. */
     public static AccessConfig accessConfig(String jwks) {
-        return new AccessConfig(null, null, null, config(jwks), AccessConfig.DEFAULT_MAY_PUBLISH, List.of(ACCOUNT));
+        return accessConfig(jwks, List.of());
+    }
+
+    /** The same, and these may read who sent a signal. */
+    public static AccessConfig accessConfig(String jwks, List<String> mayReadSender) {
+        return new AccessConfig(
+                null, null, null, config(jwks), AccessConfig.DEFAULT_MAY_PUBLISH, List.of(ACCOUNT), mayReadSender);
     }
 
     static TokenConfig config(String jwks) {

@@ -179,7 +179,7 @@ class IngestStreamTest {
     }
 
     private static Caller provenFor(Duration time) {
-        return new Caller(Set.of("node:node-a"), true, Set.of("node-a"), BEGIN.plus(time));
+        return new Caller(Set.of("node:node-a"), true, Set.of("node-a"), false, BEGIN.plus(time));
     }
 
     /** Sends an event for every one asked for, until no more is; returns how many. */

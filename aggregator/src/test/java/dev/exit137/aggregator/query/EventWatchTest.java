@@ -281,7 +281,11 @@ class EventWatchTest {
     void aWatchEndsWhenTheCertificateOrTokenOfItsCallerHasEndedAndThatIsCountedOnce() {
         TestClock clock = new TestClock(CLOCK.instant());
         Caller caller = new Caller(
-                Set.of("on-call.example"), false, Set.of(), CLOCK.instant().plusSeconds(3600));
+                Set.of("on-call.example"),
+                false,
+                Set.of(),
+                true,
+                CLOCK.instant().plusSeconds(3600));
         List<Runnable> turns = new ArrayList<>();
         EventWatch<OomKillEvent, WatchEventsResponse> watch = watch(clock, turns::add, caller);
         watch.open();

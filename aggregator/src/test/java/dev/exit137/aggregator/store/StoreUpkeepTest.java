@@ -6,14 +6,18 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.google.protobuf.ByteString;
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.proto.v1.AgentStatus;
+import dev.exit137.proto.v1.ExitEvent;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.ProcessRef;
+import dev.exit137.proto.v1.Sender;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DriverManager;
+import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
@@ -44,7 +48,7 @@ class StoreUpkeepTest {
     void open() throws SQLException, IOException {
         connection = StoreSchema.openWriter(dataDir.resolve("events.db"));
         losses = new NodeLosses(connection);
-        writer = new StoreWriter(connection, new StoreCounts(new PrometheusRegistry(), () -> now, new Guard()), losses);
+        writer = writer(true);
     }
 
     @AfterEach
@@ -232,7 +236,7 @@ class StoreUpkeepTest {
         }
         connection = StoreSchema.openWriter(other);
         losses = new NodeLosses(connection);
-        writer = new StoreWriter(connection, new StoreCounts(new PrometheusRegistry(), () -> now, new Guard()), losses);
+        writer = writer(true);
         store(0, 1000, 10_000);
         StoreUpkeep upkeep = upkeep(A_MONTH);
         keepUp(upkeep);
@@ -285,6 +289,122 @@ class StoreUpkeepTest {
                 AgentStatus.newBuilder().setNode(Node.newBuilder().setName(node));
         status.getLossesBuilder().setKmsgOverruns(overruns);
         return new StoreWrite.Status(status.build(), now, null);
+    }
+
+    @Test
+    void whatAnEndTellsOfAPersonGoesWhenItIsTooOldAndItsRowAndTheRestStay() throws Exception {
+        Retention aWeek = new Retention(Duration.ofDays(30), Retention.ANY_SIZE, Retention.ANY_AGE, Duration.ofDays(7));
+        StoreUpkeep upkeep = upkeep(aWeek);
+        List<StoreWrite> many = new ArrayList<>();
+        for (int i = 0; i < 1200; i++) {
+            many.add(write(end("end-" + i)));
+        }
+        writer.write(many);
+        store(0, 10, 100);
+        keepUp(upkeep);
+        pass(Duration.ofDays(7));
+        writer.write(List.of(write(end("new"))));
+        keepUp(upkeep);
+        assertThat(upkeep.hasExpiredSender(1)).as("just a week").isFalse();
+
+        pass(Duration.ofSeconds(1));
+        upkeep.begin(StoreSchema.lastRowId(connection));
+        assertThat(upkeep.hasExpiredSender(1200)).as("at once for readers").isTrue();
+        assertThat(number(WITH_A_PERSON)).isEqualTo(1201);
+        assertThat(upkeep.step()).isTrue();
+        assertThat(number(WITH_A_PERSON)).as("a step is small").isEqualTo(701);
+        keepUp(upkeep);
+
+        assertThat(number(WITH_A_PERSON)).as("the new one").isEqualTo(1);
+        assertThat(stored("end-7")).isEqualTo(withoutPerson("end-7"));
+        assertThat(ids()).hasSize(1211).startsWith("end-0").endsWith("new");
+        assertThat(upkeep(aWeek).hasExpiredSender(1200)).as("after a restart").isTrue();
+        assertThat(upkeep(aWeek).hasExpiredSender(StoreSchema.lastRowId(connection)))
+                .isFalse();
+    }
+
+    @Test
+    void aPersonIsNeverStoredWhereThatIsOff() throws Exception {
+        Retention never = new Retention(Retention.ANY_AGE, Retention.ANY_SIZE, Retention.ANY_AGE, Duration.ZERO);
+        writer.write(List.of(write(end("before the flag"))));
+        writer = writer(false);
+        writer.write(List.of(write(end("after it"))));
+        assertThat(stored("after it")).isEqualTo(withoutPerson("after it"));
+
+        StoreUpkeep upkeep = upkeep(never);
+        assertThat(upkeep.hasExpiredSender(1)).isTrue();
+        keepUp(upkeep);
+
+        assertThat(stored("before the flag")).isEqualTo(withoutPerson("before the flag"));
+        assertThat(ids()).containsExactly("before the flag", "after it");
+    }
+
+    @Test
+    void aDamagedEndKeepsNoOtherFromLosingItsPerson() throws Exception {
+        writer.write(List.of(write(end("damaged")), write(end("whole"))));
+        StoreUpkeep upkeep =
+                upkeep(new Retention(Retention.ANY_AGE, Retention.ANY_SIZE, Retention.ANY_AGE, Duration.ofSeconds(1)));
+        keepUp(upkeep);
+        try (Statement statement = connection.createStatement()) {
+            statement.execute("UPDATE event SET body = x'ff' WHERE row_id = 1");
+        }
+
+        pass(Duration.ofMinutes(1));
+        keepUp(upkeep);
+
+        assertThat(stored("whole")).isEqualTo(withoutPerson("whole"));
+    }
+
+    /** The login is in each end as these characters. */
+    private static final String WITH_A_PERSON =
+            "SELECT count(*) FROM event WHERE instr(body, CAST('/dev/pts/7' AS BLOB))";
+
+    private static ExitEvent end(String id) {
+        Sender sender = Sender.newBuilder()
+                .setPid(7)
+                .setComm("bash")
+                .setExe("/usr/bin/bash")
+                .setCmdline("kill")
+                .setUid(1000)
+                .setLoginuid(1000)
+                .setTty("/dev/pts/7")
+                .setUnit("session-3.scope")
+                .addParents(ProcessRef.newBuilder().setPid(6))
+                .build();
+        return ExitEvent.newBuilder()
+                .setEventId(id)
+                .setRevision(1)
+                .setNode(Node.newBuilder().setName("node-a"))
+                .setSender(sender)
+                .build();
+    }
+
+    private static ExitEvent withoutPerson(String id) {
+        Sender sender = Sender.newBuilder()
+                .setPid(7)
+                .setComm("bash")
+                .setExe("/usr/bin/bash")
+                .setUnit("session-3.scope")
+                .build();
+        return end(id).toBuilder().setSender(sender).build();
+    }
+
+    private StoreWrite write(ExitEvent end) {
+        return new StoreWrite.Event(EventFacts.of(end), end.toByteArray(), now, null);
+    }
+
+    private ExitEvent stored(String id) throws Exception {
+        try (PreparedStatement statement =
+                        new Select("SELECT body FROM event WHERE event_id = ?", id).prepare(connection);
+                ResultSet rows = statement.executeQuery()) {
+            assertThat(rows.next()).isTrue();
+            return ExitEvent.parseFrom(rows.getBytes(1));
+        }
+    }
+
+    private StoreWriter writer(boolean keepsSenders) throws SQLException {
+        StoreCounts counts = new StoreCounts(new PrometheusRegistry(), () -> now, new Guard());
+        return new StoreWriter(connection, counts, losses, keepsSenders);
     }
 
     private StoreUpkeep upkeep(Retention retention) throws SQLException {

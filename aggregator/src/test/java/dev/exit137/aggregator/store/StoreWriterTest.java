@@ -36,7 +36,7 @@ class StoreWriterTest {
     void open() throws SQLException, IOException {
         connection = StoreSchema.openWriter(dataDir.resolve("events.db"));
         counts = new StoreCounts(metrics, InstantSource.system(), new Guard());
-        writer = new StoreWriter(connection, counts, new NodeLosses(connection));
+        writer = new StoreWriter(connection, counts, new NodeLosses(connection), true);
     }
 
     @AfterEach

@@ -48,6 +48,15 @@ public final class AccessOptions {
     private List<String> mayRead;
 
     @Option(
+            names = "--allow-sender",
+            paramLabel = "NAME",
+            split = ",",
+            description =
+                    "Names of the readers that may also read who sent a signal, which may be a person; a star at the end "
+                            + "matches any ending (default: every reader).")
+    private List<String> mayReadSender;
+
+    @Option(
             names = "--token-jwks",
             paramLabel = "FILE|URL",
             description = "Authenticate clients by Kubernetes service account tokens that these keys have signed.")
@@ -110,7 +119,8 @@ public final class AccessOptions {
                             .orElse(null),
                     tokens,
                     mayPublish,
-                    mayRead == null ? List.of() : mayRead);
+                    mayRead == null ? List.of() : mayRead,
+                    mayReadSender == null ? List.of() : mayReadSender);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(command.commandLine(), e.getMessage(), e);
         }

@@ -65,6 +65,17 @@ public final class AggregatorOptions {
     private Duration nodeRetention;
 
     @Option(
+            names = "--sender-retention",
+            paramLabel = "DURATION",
+            converter = ToSenderAge.class,
+            defaultValue = "30d",
+            description =
+                    "Time from storing an event to the removal of what it tells about the person who sent a signal: user, "
+                            + "terminal, command line, parents; 1s or more. 0 never stores it; off keeps it as long as "
+                            + "the event (default: ${DEFAULT-VALUE}).")
+    private Duration senderRetention;
+
+    @Option(
             names = "--peer-max-streams",
             paramLabel = "N",
             defaultValue = "256",
@@ -114,7 +125,7 @@ public final class AggregatorOptions {
                     listen.host(),
                     listen.port(),
                     directory,
-                    new Retention(retention, maxStoreBytes, nodeRetention),
+                    new Retention(retention, maxStoreBytes, nodeRetention, senderRetention),
                     new PeerLimits(peerMaxStreams, peerMaxRequestsPerSecond, peerMaxEventsPerSecond),
                     access);
         } catch (IllegalArgumentException e) {
@@ -146,6 +157,14 @@ public final class AggregatorOptions {
         @Override
         public Duration convert(String text) {
             return text.equals(OFF) ? Retention.ANY_AGE : Times.duration(text);
+        }
+    }
+
+    /** A duration, off, or 0. */
+    static final class ToSenderAge implements ITypeConverter<Duration> {
+        @Override
+        public Duration convert(String text) {
+            return text.equals("0") ? Duration.ZERO : new ToAge().convert(text);
         }
     }
 

@@ -292,6 +292,7 @@ class TlsTest {
       aggregator --tls-cert . --tls-key server.key                   | --tls-cert .: it cannot be read
       aggregator --tls-cert rubbish.crt --tls-key server.key         | a certificate in it is damaged
       aggregator --allow-read reader                                 | need to know who calls
+      aggregator --allow-sender reader                               | need to know who calls
       aggregator --tls-cert server.crt --tls-key server.key --tls-client-ca ca.crt --allow-read a*b | 'a*b' of --allow-read
       agent --aggregator 127.0.0.1:1,aggregator.example:9137         | aggregator.example:9137 is not this machine
       agent --tls-ca none.crt                                        | --tls-ca none.crt: there is no such file
