@@ -31,7 +31,7 @@ class EventReferenceTest {
 
     private static String reference() throws IOException {
         try (var in = Files.newInputStream(Path.of(System.getProperty("exit137.descriptors")))) {
-            return new EventReference(FileDescriptorSet.parseFrom(in)).of("OomKillEvent", "AgentStatus");
+            return new EventReference(FileDescriptorSet.parseFrom(in)).of("OomKillEvent", "ExitEvent", "AgentStatus");
         }
     }
 }
