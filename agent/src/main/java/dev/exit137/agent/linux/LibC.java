@@ -31,6 +31,9 @@ final class LibC {
     private static final Function INOTIFY_ADD_WATCH =
             function("inotify_add_watch", Type.SINT, Type.SINT, Type.POINTER, Type.UINT);
     private static final Function INOTIFY_RM_WATCH = function("inotify_rm_watch", Type.SINT, Type.SINT, Type.SINT);
+    private static final Function MOUNT =
+            function("mount", Type.SINT, Type.POINTER, Type.POINTER, Type.POINTER, Type.ULONG, Type.POINTER);
+    private static final Function UMOUNT2 = function("umount2", Type.SINT, Type.POINTER, Type.SINT);
     private static final Function GETPAGESIZE = function("getpagesize", Type.SINT);
 
     private LibC() {}
@@ -86,6 +89,16 @@ final class LibC {
     /** inotify_rm_watch(2). */
     static int inotifyRmWatch(int fd, int watch) {
         return (int) INVOKER.invokeNNrN(INOTIFY_RM_WATCH, fd, watch);
+    }
+
+    /** mount(2), without data. */
+    static int mount(long source, long target, long type, long flags) {
+        return (int) INVOKER.invokeNNNNNrN(MOUNT, source, target, type, flags, 0);
+    }
+
+    /** umount2(2). */
+    static int umount2(long target, int flags) {
+        return (int) INVOKER.invokeNNrN(UMOUNT2, target, flags);
     }
 
     /** getpagesize(2). */

@@ -29,6 +29,13 @@ public final class Sys {
     public static final int IN_NONBLOCK = O_NONBLOCK;
     public static final int IN_CLOEXEC = O_CLOEXEC;
 
+    // <linux/mount.h>
+    private static final long MS_NOSUID = 0x2;
+    private static final long MS_NODEV = 0x4;
+    private static final long MS_NOEXEC = 0x8;
+    // <linux/fs.h>
+    private static final int MNT_DETACH = 0x2;
+
     // <asm-generic/errno.h>
     public static final int ENOENT = 2;
     private static final int EINTR = 4;
@@ -171,6 +178,26 @@ public final class Sys {
      */
     public static int inotifyRemoveWatch(int inotifyFd, int watch) {
         return check(LibC.inotifyRmWatch(inotifyFd, watch));
+    }
+
+    /**
+     * Mounts a file system of the kernel, such as {@code tracefs}, that needs no device, mount(2).
+     *
+     * @return 0, or -errno
+     */
+    public static int mount(String type, String directory) {
+        NativeMemory name = nativeString(type);
+        return check(LibC.mount(
+                name.address(), nativeString(directory).address(), name.address(), MS_NOSUID | MS_NODEV | MS_NOEXEC));
+    }
+
+    /**
+     * Takes a mount out of the tree of files; descriptors within it stay usable, umount2(2) with MNT_DETACH.
+     *
+     * @return 0, or -errno
+     */
+    public static int detach(String directory) {
+        return check(LibC.umount2(nativeString(directory).address(), MNT_DETACH));
     }
 
     /** The inode of an open file, or -errno. */
