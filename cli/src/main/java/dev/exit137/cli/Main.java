@@ -3,6 +3,7 @@ package dev.exit137.cli;
 import dev.exit137.cli.commands.AgentCommand;
 import dev.exit137.cli.commands.AggregatorCommand;
 import dev.exit137.cli.commands.AnalyzeCommand;
+import dev.exit137.cli.commands.CodesCommand;
 import dev.exit137.cli.commands.DemoCommand;
 import dev.exit137.cli.commands.GetCommand;
 import dev.exit137.cli.commands.ListCommand;
@@ -54,6 +55,7 @@ public final class Main implements Callable<Integer> {
         SUBCOMMANDS.put("get", GetCommand::new);
         SUBCOMMANDS.put("nodes", NodesCommand::new);
         SUBCOMMANDS.put("summary", SummaryCommand::new);
+        SUBCOMMANDS.put("codes", CodesCommand::new);
         SUBCOMMANDS.put("analyze", terminal -> new AnalyzeCommand(terminal, System.in));
     }
 

@@ -15,7 +15,9 @@ class UsageTest {
 
     @ParameterizedTest
     @ValueSource(
-            strings = {"run", "agent", "aggregator", "demo", "watch", "list", "get", "nodes", "summary", "analyze"})
+            strings = {
+                "run", "agent", "aggregator", "demo", "watch", "list", "get", "nodes", "summary", "codes", "analyze"
+            })
     void everySubcommandHasHelpAndAVersion(String subcommand) {
         assertThat(session.run(subcommand, "--help")).isZero();
         assertThat(session.out()).first().asString().startsWith("Usage: exit137 " + subcommand);
