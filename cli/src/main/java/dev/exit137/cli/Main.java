@@ -5,6 +5,7 @@ import dev.exit137.cli.commands.AggregatorCommand;
 import dev.exit137.cli.commands.AnalyzeCommand;
 import dev.exit137.cli.commands.CodesCommand;
 import dev.exit137.cli.commands.DemoCommand;
+import dev.exit137.cli.commands.ExitsCommand;
 import dev.exit137.cli.commands.GetCommand;
 import dev.exit137.cli.commands.ListCommand;
 import dev.exit137.cli.commands.NodesCommand;
@@ -12,10 +13,12 @@ import dev.exit137.cli.commands.RunCommand;
 import dev.exit137.cli.commands.SummaryCommand;
 import dev.exit137.cli.commands.WatchCommand;
 import dev.exit137.cli.options.EnvironmentDefaults;
+import dev.exit137.cli.options.ExitFilterOptions;
 import dev.exit137.cli.options.FilterOptions;
 import dev.exit137.cli.options.Times;
 import dev.exit137.cli.terminal.Terminal;
 import dev.exit137.daemon.log.ProgramLog;
+import dev.exit137.proto.v1.ExitEvent;
 import dev.exit137.proto.v1.OomKillEvent;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
@@ -52,6 +55,7 @@ public final class Main implements Callable<Integer> {
         SUBCOMMANDS.put("demo", DemoCommand::new);
         SUBCOMMANDS.put("watch", WatchCommand::new);
         SUBCOMMANDS.put("list", ListCommand::new);
+        SUBCOMMANDS.put("exits", ExitsCommand::new);
         SUBCOMMANDS.put("get", GetCommand::new);
         SUBCOMMANDS.put("nodes", NodesCommand::new);
         SUBCOMMANDS.put("summary", SummaryCommand::new);
@@ -118,6 +122,7 @@ public final class Main implements Callable<Integer> {
                 .registerConverter(Duration.class, Times::duration)
                 .registerConverter(Instant.class, text -> Times.instant(text, terminal.clock()))
                 .registerConverter(OomKillEvent.Scope.class, FilterOptions::scope)
+                .registerConverter(ExitEvent.Cause.class, ExitFilterOptions::cause)
                 .setOut(new PrintWriter(terminal.out(), true, StandardCharsets.UTF_8))
                 .setErr(new PrintWriter(terminal.err(), true, StandardCharsets.UTF_8));
     }

@@ -51,6 +51,10 @@ final class FakeAggregator extends OomEventsImplBase implements AutoCloseable {
     /** Whether a watch begins with a heartbeat. */
     volatile boolean greets = true;
 
+    /** Its ends. */
+    final FakeExits exits = new FakeExits();
+
+    private final boolean knowsExits;
     private final BlockingQueue<WatchEventsRequest> watches = new LinkedBlockingQueue<>();
     private final List<OomKillEvent> events = new ArrayList<>();
     private final List<StreamObserver<WatchEventsResponse>> watchers = new ArrayList<>();
@@ -61,6 +65,12 @@ final class FakeAggregator extends OomEventsImplBase implements AutoCloseable {
     private int port;
 
     FakeAggregator() {
+        this(true);
+    }
+
+    /** @param knowsExits whether it is of a version with the service ExitEvents */
+    FakeAggregator(boolean knowsExits) {
+        this.knowsExits = knowsExits;
         start();
     }
 
@@ -70,11 +80,13 @@ final class FakeAggregator extends OomEventsImplBase implements AutoCloseable {
 
     void start() {
         try {
-            server = NettyServerBuilder.forAddress(new InetSocketAddress("127.0.0.1", port))
+            NettyServerBuilder builder = NettyServerBuilder.forAddress(new InetSocketAddress("127.0.0.1", port))
                     .directExecutor()
-                    .addService(this)
-                    .build()
-                    .start();
+                    .addService(this);
+            if (knowsExits) {
+                builder.addService(exits);
+            }
+            server = builder.build().start();
             port = server.getPort();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
@@ -91,6 +103,7 @@ final class FakeAggregator extends OomEventsImplBase implements AutoCloseable {
         synchronized (this) {
             watchers.clear();
         }
+        exits.forgetWatchers();
     }
 
     /** What the next watch asked for, waited for. */

@@ -16,7 +16,18 @@ class UsageTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "run", "agent", "aggregator", "demo", "watch", "list", "get", "nodes", "summary", "codes", "analyze"
+                "run",
+                "agent",
+                "aggregator",
+                "demo",
+                "watch",
+                "list",
+                "exits",
+                "get",
+                "nodes",
+                "summary",
+                "codes",
+                "analyze"
             })
     void everySubcommandHasHelpAndAVersion(String subcommand) {
         assertThat(session.run(subcommand, "--help")).isZero();
@@ -58,6 +69,16 @@ class UsageTest {
       summary --bucket 10           | '10' is not a duration                        | summary
       summary --bucket 999ms        | --bucket must be 1s or more                   | summary
       summary --limit 1001          | --limit must be 1 to 1000, and is 1001        | summary
+      summary --kind all            | --kind must be one of oom and exit            | summary
+      summary --by cause            | --by cause and --by code count ends: give --kind exit | summary
+      summary --kind exit --scope global | --scope selects OOM kills                | summary
+      exits --code 256              | --code must be a number from 0 to 255, and is 256 | exits
+      exits --cause oomkill         | 'oomkill' is not a cause: give one or several | exits
+      exits --scope global          | '--scope'                                     | exits
+      watch --kind pressure         | pressure events are not there yet             | watch
+      watch --kind oom,exits        | 'exits' is not a kind of events: give oom, exit or all | watch
+      watch --kind exit --scope global | --scope selects OOM kills                  | watch
+      watch --resume-token oom=a,b  | 'b' has no kind: give one token               | watch
       watch -o yaml                 | '--output'                                    | watch
       watch --sever a:1             | did you mean '--server'?                      | watch
       get                           | 'ID'                                          | get

@@ -6,6 +6,7 @@ import com.google.protobuf.Timestamp;
 import dev.exit137.cli.client.AggregatorClient;
 import dev.exit137.cli.client.EventStream;
 import dev.exit137.cli.client.HostPort;
+import dev.exit137.cli.client.KillWatch;
 import dev.exit137.cli.render.EventPrinter;
 import dev.exit137.cli.render.OutputFormat;
 import dev.exit137.daemon.guard.Guard;
@@ -176,7 +177,7 @@ class WatchTest {
     void anEventThatCameButWasNotPrintedBeforeCtrlCComesAgainWithTheTokenOfThatEnd() throws Exception {
         try (AggregatorClient client =
                         new AggregatorClient(HostPort.parse(aggregator.address()), ClientSecurity.PLAINTEXT);
-                EventStream stream = stream(client, Duration.ofMillis(1))) {
+                EventStream<OomKillEvent> stream = stream(client, Duration.ofMillis(1))) {
             aggregator.greets = false;
             aggregator.store(Events.inCgroup(1).build());
             stream.connect();
@@ -222,7 +223,7 @@ class WatchTest {
         Guard guard = new Guard();
         try (AggregatorClient client =
                         new AggregatorClient(HostPort.parse(aggregator.address()), ClientSecurity.PLAINTEXT);
-                EventStream stream = stream(client, Duration.ofMillis(1))) {
+                EventStream<OomKillEvent> stream = stream(client, Duration.ofMillis(1))) {
             Thread printing = printAll(stream, guard);
             aggregator.store(unprintable(1).build());
             aggregator.store(Events.inCgroup(2).build());
@@ -236,7 +237,7 @@ class WatchTest {
     @Test
     void aDaemonTriesAgainAfterADefectOfItsStreamAndNotAtOnce() throws Exception {
         Guard guard = new Guard();
-        try (EventStream stream = stream(null, Duration.ofHours(1))) {
+        try (EventStream<OomKillEvent> stream = stream(null, Duration.ofHours(1))) {
             Thread printing = printAll(stream, guard);
             long start = System.nanoTime();
             while (guard.counts().isEmpty() || printing.getState() != Thread.State.TIMED_WAITING) {
@@ -249,15 +250,16 @@ class WatchTest {
         }
     }
 
-    private EventStream stream(AggregatorClient client, Duration firstBackoff) {
-        return new EventStream(
+    private EventStream<OomKillEvent> stream(AggregatorClient client, Duration firstBackoff) {
+        return new EventStream<>(
                 client,
                 session.terminal(),
-                WatchEventsRequest.newBuilder().setFromTime(Events.TIME).build(),
+                new KillWatch(
+                        WatchEventsRequest.newBuilder().setFromTime(Events.TIME).build()),
                 firstBackoff);
     }
 
-    private Thread printAll(EventStream stream, Guard guard) {
+    private Thread printAll(EventStream<OomKillEvent> stream, Guard guard) {
         return Thread.ofPlatform().daemon().start(() -> {
             try {
                 new EventPrinter(session.terminal(), OutputFormat.JSON).printAll(stream, guard);

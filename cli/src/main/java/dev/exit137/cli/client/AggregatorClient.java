@@ -3,6 +3,9 @@ package dev.exit137.cli.client;
 import dev.exit137.cli.terminal.Failure;
 import dev.exit137.daemon.tls.ClientSecurity;
 import dev.exit137.daemon.tls.Reasons;
+import dev.exit137.proto.v1.ExitEventsGrpc;
+import dev.exit137.proto.v1.ExitEventsGrpc.ExitEventsBlockingStub;
+import dev.exit137.proto.v1.ExitEventsGrpc.ExitEventsBlockingV2Stub;
 import dev.exit137.proto.v1.OomEventsGrpc;
 import dev.exit137.proto.v1.OomEventsGrpc.OomEventsBlockingStub;
 import dev.exit137.proto.v1.OomEventsGrpc.OomEventsBlockingV2Stub;
@@ -17,6 +20,7 @@ import io.grpc.netty.shaded.io.netty.channel.socket.nio.NioSocketChannel;
 import io.grpc.netty.shaded.io.netty.util.concurrent.DefaultThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
+import java.util.function.Supplier;
 
 /** A connection to one aggregator, with one thread of its own. Safe for use by any thread. */
 public final class AggregatorClient implements AutoCloseable {
@@ -44,23 +48,50 @@ public final class AggregatorClient implements AutoCloseable {
     }
 
     /**
-     * Makes one call that has one answer.
+     * Makes one call about OOM kills that has one answer.
      *
      * @throws Failure the aggregator cannot be reached, or rejects the call
      */
     public <T> T ask(Function<OomEventsBlockingStub, T> call) throws Failure {
+        return answer(() -> call.apply(
+                OomEventsGrpc.newBlockingStub(channel).withDeadlineAfter(CALL_TIMEOUT_SECONDS, TimeUnit.SECONDS)));
+    }
+
+    /**
+     * Makes one call about ends of containers and services. An older aggregator does not know them, and the failure then
+     * has the status UNIMPLEMENTED.
+     *
+     * @throws Failure the aggregator cannot be reached, or rejects the call
+     */
+    public <T> T askExits(Function<ExitEventsBlockingStub, T> call) throws Failure {
+        return answer(() -> call.apply(
+                ExitEventsGrpc.newBlockingStub(channel).withDeadlineAfter(CALL_TIMEOUT_SECONDS, TimeUnit.SECONDS)));
+    }
+
+    private <T> T answer(Supplier<T> call) throws Failure {
         try {
-            return call.apply(
-                    OomEventsGrpc.newBlockingStub(channel).withDeadlineAfter(CALL_TIMEOUT_SECONDS, TimeUnit.SECONDS));
+            return call.get();
         } catch (StatusRuntimeException e) {
             throw failure(e.getStatus());
         }
     }
 
+    /** Whether the aggregator, or the way to it, answered a call with this status. */
+    public static boolean hasStatus(Failure failure, Status.Code code) {
+        return failure.getCause() instanceof StatusException cause
+                && cause.getStatus().getCode() == code;
+    }
+
     /** The stub for streams. An attempt after a failure connects at once, without gRPC's wait of up to two minutes. */
-    OomEventsBlockingV2Stub streams() {
+    OomEventsBlockingV2Stub killStreams() {
         channel.resetConnectBackoff();
         return OomEventsGrpc.newBlockingV2Stub(channel);
+    }
+
+    /** The same for ends. */
+    ExitEventsBlockingV2Stub exitStreams() {
+        channel.resetConnectBackoff();
+        return ExitEventsGrpc.newBlockingV2Stub(channel);
     }
 
     /** Makes the next call on a new connection, which uses the file's current certificate. */

@@ -5,18 +5,13 @@ import dev.exit137.aggregator.query.OomEventsService;
 import dev.exit137.cli.terminal.Failure;
 import dev.exit137.cli.terminal.Terminal;
 import dev.exit137.daemon.retry.Backoff;
-import dev.exit137.proto.v1.OomKillEvent;
-import dev.exit137.proto.v1.WatchEventsRequest;
-import dev.exit137.proto.v1.WatchEventsResponse;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.StatusException;
-import io.grpc.stub.BlockingClientCall;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.SplittableRandom;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
@@ -24,8 +19,10 @@ import org.jspecify.annotations.Nullable;
  * Events as the aggregator stores them. If a connection breaks or falls silent, the stream reconnects and continues
  * after the last message. So it misses no event and repeats none. For one thread; the terminal's stop signal may come
  * from any.
+ *
+ * @param <E> the event
  */
-public final class EventStream implements AutoCloseable {
+public final class EventStream<E> implements AutoCloseable {
     /** Three missing heartbeats: the other side is gone without closing the connection. */
     private static final Duration SILENCE_LIMIT = Duration.ofSeconds(30);
 
@@ -34,25 +31,25 @@ public final class EventStream implements AutoCloseable {
     private final AggregatorClient client;
     private final Terminal terminal;
     private final Backoff backoff;
-    private WatchEventsRequest request;
+    private Watch<E> watch;
     /** The wait before the next attempt; zero while connected. */
     private Duration wait = Duration.ZERO;
 
     private Timestamp lastHeard = Timestamp.getDefaultInstance();
-    private @Nullable WatchEventsResponse pending;
+    private Watch.@Nullable Received<E> pending;
     private boolean heard;
-    private volatile @Nullable BlockingClientCall<?, WatchEventsResponse> call;
+    private volatile Watch.@Nullable Open<E> call;
 
     /**
      * Does not connect yet.
      *
-     * @param request filter and start; heartbeats at their default interval
+     * @param watch kind of the events, filter and start
      * @param firstBackoff bound of the wait before the first attempt to reconnect; it doubles with each, up to 10 s
      */
-    public EventStream(AggregatorClient client, Terminal terminal, WatchEventsRequest request, Duration firstBackoff) {
+    public EventStream(AggregatorClient client, Terminal terminal, Watch<E> watch, Duration firstBackoff) {
         this.client = client;
         this.terminal = terminal;
-        this.request = request;
+        this.watch = watch;
         backoff = new Backoff(
                 new Backoff.Policy(firstBackoff, MAX_BACKOFF, Duration.ZERO, Backoff.Jitter.EQUAL),
                 System::nanoTime,
@@ -82,11 +79,11 @@ public final class EventStream implements AutoCloseable {
      * @return empty after the time, or after the terminal's stop signal
      * @throws Failure the aggregator rejects the stream
      */
-    public Optional<OomKillEvent> next(Duration patience) throws Failure, InterruptedException {
+    public Optional<E> next(Duration patience) throws Failure, InterruptedException {
         long start = System.nanoTime();
         while (!terminal.stop().isRequested()) {
-            if (pending != null) {
-                return Optional.of(take(pending));
+            if (pending != null && pending.event() != null) {
+                return Optional.of(take(pending, pending.event()));
             }
             Duration left = patience.minusNanos(System.nanoTime() - start);
             if (!left.isPositive()) {
@@ -113,23 +110,19 @@ public final class EventStream implements AutoCloseable {
 
     /** The token for a later stream that continues after the last event taken; empty before the first message. */
     public String resumeToken() {
-        return request.getResumeToken();
+        return watch.resumeToken();
     }
 
     /** Moves the token only now, so that an event that was received and not taken comes again in a later stream. */
-    private OomKillEvent take(WatchEventsResponse response) {
-        goOnAfter(response);
+    private E take(Watch.Received<E> received, E event) {
+        watch = watch.after(received.resumeToken());
         pending = null;
-        return response.getEvent();
-    }
-
-    private void goOnAfter(WatchEventsResponse response) {
-        request = request.toBuilder().setResumeToken(response.getResumeToken()).build();
+        return event;
     }
 
     private void open() {
         heard = false;
-        call = client.streams().watchEvents(request);
+        call = watch.open(client);
         if (terminal.stop().isRequested()) {
             close();
         }
@@ -137,10 +130,10 @@ public final class EventStream implements AutoCloseable {
 
     /** Takes one message, if one comes in that time. */
     private void read(Duration patience) throws StatusException, InterruptedException {
-        @Nullable WatchEventsResponse response;
+        Watch.@Nullable Received<E> received;
         try {
-            response = Objects.requireNonNull(call)
-                    .read(min(patience, SILENCE_LIMIT).toNanos(), TimeUnit.NANOSECONDS);
+            received = Objects.requireNonNull(call)
+                    .read(min(patience, SILENCE_LIMIT).toNanos());
         } catch (TimeoutException e) {
             if (patience.compareTo(SILENCE_LIMIT) < 0) {
                 return;
@@ -149,7 +142,7 @@ public final class EventStream implements AutoCloseable {
                     .withDescription("silent for " + SILENCE_LIMIT.toSeconds() + " s")
                     .asException();
         }
-        if (response == null) {
+        if (received == null) {
             throw Status.UNAVAILABLE.withDescription("it ended the stream").asException();
         }
         heard = true;
@@ -158,12 +151,11 @@ public final class EventStream implements AutoCloseable {
             terminal.say("connected again");
             wait = Duration.ZERO;
         }
-        if (response.hasEvent()) {
-            lastHeard = response.getEvent().getObservedTime();
-            pending = response;
+        lastHeard = received.time();
+        if (received.event() != null) {
+            pending = received;
         } else {
-            lastHeard = response.getHeartbeat().getTime();
-            goOnAfter(response);
+            watch = watch.after(received.resumeToken());
         }
     }
 
@@ -204,11 +196,11 @@ public final class EventStream implements AutoCloseable {
             terminal.say(
                     "the aggregator removed events before they were read here (--retention, --max-store-bytes); going on "
                             + "with the oldest that is left");
-            request = request.toBuilder().setResumeToken(oldest).build();
+            watch = watch.after(oldest);
         } else {
             terminal.say(
                     "the aggregator has another store now; going on from the last sign of life, events may come twice");
-            request = request.toBuilder().setFromTime(lastHeard).build();
+            watch = watch.from(lastHeard);
         }
     }
 
@@ -219,9 +211,9 @@ public final class EventStream implements AutoCloseable {
     /** Ends the stream on both sides. */
     @Override
     public void close() {
-        BlockingClientCall<?, WatchEventsResponse> open = call;
+        Watch.Open<E> open = call;
         if (open != null) {
-            open.cancel("closed by the client", null);
+            open.cancel();
         }
     }
 }

@@ -6,10 +6,14 @@ import dev.exit137.cli.options.ServerOptions;
 import dev.exit137.cli.render.EventDetails;
 import dev.exit137.cli.render.JsonLines;
 import dev.exit137.cli.render.OutputFormat;
+import dev.exit137.cli.render.report.ExitText;
 import dev.exit137.cli.render.report.IncidentText;
+import dev.exit137.cli.terminal.Failure;
 import dev.exit137.cli.terminal.Terminal;
+import dev.exit137.proto.v1.ExitEvent;
 import dev.exit137.proto.v1.GetEventRequest;
 import dev.exit137.proto.v1.OomKillEvent;
+import io.grpc.Status;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -21,14 +25,13 @@ import picocli.CommandLine.Parameters;
 /** Shows one event. */
 @Command(
         name = "get",
-        description = "Shows one event in detail: the kill, its reason, advice, and the use of memory. -o json shows "
-                + "every field.")
+        description =
+                "Shows one event in detail: an OOM kill with its reason, advice and the use of memory, or the end of a "
+                        + "container or service with its cause and sender. -o json shows every field.")
 public final class GetCommand implements Callable<Integer> {
     private final Terminal terminal;
 
-    @Parameters(
-            paramLabel = "ID",
-            description = "Id of the event: the last column of list and watch, or eventId in " + "JSON.")
+    @Parameters(paramLabel = "ID", description = "Id of the event: the last column of list, or eventId in JSON.")
     private String id;
 
     @Option(
@@ -53,14 +56,35 @@ public final class GetCommand implements Callable<Integer> {
         GetEventRequest request =
                 GetEventRequest.newBuilder().setEventId(id).setNode(node).build();
         try (AggregatorClient client = serverOptions.client(terminal.clock())) {
-            OomKillEvent event = client.ask(stub -> stub.getEvent(request));
-            List<String> lines =
-                    outputOptions.format() == OutputFormat.JSON ? List.of(JsonLines.line(event)) : page(event);
-            for (String line : lines) {
+            for (String line : lines(client, request)) {
                 terminal.print(line);
             }
         }
         return 0;
+    }
+
+    private List<String> lines(AggregatorClient client, GetEventRequest request) throws Failure {
+        boolean json = outputOptions.format() == OutputFormat.JSON;
+        try {
+            OomKillEvent event = client.ask(stub -> stub.getEvent(request));
+            return json ? List.of(JsonLines.line(event)) : page(event);
+        } catch (Failure noKill) {
+            if (!AggregatorClient.hasStatus(noKill, Status.Code.NOT_FOUND)) {
+                throw noKill;
+            }
+            ExitEvent exit = exit(client, request, noKill);
+            return json ? List.of(JsonLines.line(exit)) : ExitText.page(exit, null, terminal.zone());
+        }
+    }
+
+    /** The end with the id of the request; no kill has it. */
+    private static ExitEvent exit(AggregatorClient client, GetEventRequest request, Failure noKill) throws Failure {
+        try {
+            return client.askExits(stub -> stub.getExit(request));
+        } catch (Failure noExit) {
+            // An older aggregator knows no ends: the kill's answer says all.
+            throw AggregatorClient.hasStatus(noExit, Status.Code.UNIMPLEMENTED) ? noKill : noExit;
+        }
     }
 
     private List<String> page(OomKillEvent event) {

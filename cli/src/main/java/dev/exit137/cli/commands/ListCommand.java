@@ -1,6 +1,7 @@
 package dev.exit137.cli.commands;
 
 import dev.exit137.cli.client.AggregatorClient;
+import dev.exit137.cli.client.EventPages;
 import dev.exit137.cli.options.FilterOptions;
 import dev.exit137.cli.options.OutputOptions;
 import dev.exit137.cli.options.ServerOptions;
@@ -9,7 +10,6 @@ import dev.exit137.cli.terminal.Terminal;
 import dev.exit137.proto.v1.EventFilter;
 import dev.exit137.proto.v1.ListEventsRequest;
 import dev.exit137.proto.v1.ListEventsResponse;
-import dev.exit137.proto.v1.OomKillEvent;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -21,8 +21,6 @@ import picocli.CommandLine.Spec;
 /** Lists stored events, newest first. */
 @Command(name = "list", description = "Lists the events that an aggregator has stored, newest first.")
 public final class ListCommand implements Callable<Integer> {
-    private static final int MAX_PAGE_SIZE = 200;
-
     private final Terminal terminal;
 
     @Spec
@@ -56,24 +54,21 @@ public final class ListCommand implements Callable<Integer> {
         EventFilter filter = filterOptions.filter();
         EventPrinter printer = new EventPrinter(terminal, outputOptions.format());
         try (AggregatorClient client = serverOptions.client(terminal.clock())) {
-            int left = limit;
-            String token = "";
-            do {
-                ListEventsRequest request = ListEventsRequest.newBuilder()
-                        .setFilter(filter)
-                        .setPageSize(Math.min(left, MAX_PAGE_SIZE))
-                        .setPageToken(token)
-                        .build();
-                ListEventsResponse page = client.ask(stub -> stub.listEvents(request));
-                for (OomKillEvent event : page.getEventsList()) {
-                    printer.printRow(event);
-                }
-                left -= page.getEventsCount();
-                token = page.getNextPageToken();
-            } while (left > 0 && !token.isEmpty());
-            if (left == limit) {
+            EventPages.Read read = EventPages.read(
+                    limit,
+                    (size, token) -> {
+                        ListEventsRequest request = ListEventsRequest.newBuilder()
+                                .setFilter(filter)
+                                .setPageSize(size)
+                                .setPageToken(token)
+                                .build();
+                        ListEventsResponse page = client.ask(stub -> stub.listEvents(request));
+                        return new EventPages.Page<>(page.getEventsList(), page.getNextPageToken());
+                    },
+                    printer::printRow);
+            if (read.events() == 0) {
                 terminal.say("no events match");
-            } else if (!token.isEmpty()) {
+            } else if (read.more()) {
                 terminal.say("there are more; --limit " + limit + " was reached");
             }
         }

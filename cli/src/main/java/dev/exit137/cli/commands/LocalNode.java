@@ -8,11 +8,13 @@ import dev.exit137.aggregator.AggregatorConfig;
 import dev.exit137.cli.client.AggregatorClient;
 import dev.exit137.cli.client.EventStream;
 import dev.exit137.cli.client.HostPort;
+import dev.exit137.cli.client.KillWatch;
 import dev.exit137.cli.terminal.Failure;
 import dev.exit137.cli.terminal.Terminal;
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.daemon.http.Observed;
 import dev.exit137.daemon.tls.ClientSecurity;
+import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.WatchEventsRequest;
 import java.io.IOException;
 import java.time.Duration;
@@ -30,7 +32,7 @@ public final class LocalNode implements AutoCloseable {
 
     private final Aggregator aggregator;
     private final AggregatorClient client;
-    private final EventStream stream;
+    private final EventStream<OomKillEvent> stream;
     private final HostPort address;
     private @Nullable Agent agent;
 
@@ -39,7 +41,8 @@ public final class LocalNode implements AutoCloseable {
         String host = WILDCARD_ADDRESSES.contains(config.listenHost()) ? "127.0.0.1" : config.listenHost();
         address = new HostPort(host, aggregator.port());
         client = new AggregatorClient(address, ClientSecurity.PLAINTEXT);
-        stream = new EventStream(client, terminal, WatchEventsRequest.getDefaultInstance(), FIRST_BACKOFF);
+        stream = new EventStream<>(
+                client, terminal, new KillWatch(WatchEventsRequest.getDefaultInstance()), FIRST_BACKOFF);
     }
 
     /**
@@ -70,7 +73,7 @@ public final class LocalNode implements AutoCloseable {
     }
 
     /** The aggregator's stream. */
-    public EventStream stream() {
+    public EventStream<OomKillEvent> stream() {
         return stream;
     }
 

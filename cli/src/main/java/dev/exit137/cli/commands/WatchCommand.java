@@ -1,19 +1,37 @@
 package dev.exit137.cli.commands;
 
+import com.google.protobuf.MessageOrBuilder;
 import dev.exit137.cli.client.AggregatorClient;
 import dev.exit137.cli.client.EventStream;
+import dev.exit137.cli.client.ExitWatch;
+import dev.exit137.cli.client.KillWatch;
+import dev.exit137.cli.options.EventKinds;
+import dev.exit137.cli.options.EventKinds.Kind;
 import dev.exit137.cli.options.FilterOptions;
 import dev.exit137.cli.options.OutputOptions;
+import dev.exit137.cli.options.ResumeTokens;
 import dev.exit137.cli.options.ServerOptions;
 import dev.exit137.cli.render.EventPrinter;
+import dev.exit137.cli.render.OutputFormat;
 import dev.exit137.cli.terminal.Failure;
 import dev.exit137.cli.terminal.Terminal;
 import dev.exit137.oomreport.event.EventFactory;
+import dev.exit137.proto.v1.ExitEvent;
+import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.WatchEventsRequest;
+import dev.exit137.proto.v1.WatchExitsRequest;
+import io.grpc.Status;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -24,7 +42,8 @@ import picocli.CommandLine.Spec;
 /** Follows events until Ctrl-C. */
 @Command(
         name = "watch",
-        description = "Prints the events of an aggregator as they are stored. Reconnects after a " + "failure.")
+        description = "Prints the events of an aggregator as they are stored: OOM kills, and ends of containers and "
+                + "services. Reconnects after a failure.")
 public final class WatchCommand implements Callable<Integer> {
     private static final Duration FIRST_BACKOFF = Duration.ofMillis(200);
 
@@ -37,16 +56,28 @@ public final class WatchCommand implements Callable<Integer> {
     private ServerOptions serverOptions;
 
     @Option(
+            names = "--kind",
+            paramLabel = "oom,exit|all",
+            converter = EventKinds.Converter.class,
+            description =
+                    "Kinds of events: OOM kills, ends of containers and services, or all. With it, each object of "
+                            + "JSON has a field kind (default: all as text, oom as JSON).")
+    private Optional<EventKinds> kinds;
+
+    @Option(
             names = "--from",
             paramLabel = "TIME",
-            description = "Start with stored events of kills at this time or later (default: new events only).")
+            description = "Start with stored events of this time or later (default: new events only).")
     private Optional<Instant> from;
 
     @Option(
             names = "--resume-token",
             paramLabel = "TOKEN",
-            description = "Start after the event with this token. A watch prints its token at its end.")
-    private Optional<String> resumeToken;
+            converter = ResumeTokens.Converter.class,
+            description =
+                    "Start after the event with this token. A watch prints its token at its end, or a token for each "
+                            + "kind.")
+    private Optional<ResumeTokens> resumeTokens;
 
     @Mixin
     private FilterOptions filterOptions;
@@ -60,31 +91,112 @@ public final class WatchCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        if (from.isPresent() && resumeToken.isPresent()) {
+        if (from.isPresent() && resumeTokens.isPresent()) {
             throw new ParameterException(
                     command.commandLine(), "--from and --resume-token exclude each other: give one");
         }
-        WatchEventsRequest.Builder request = WatchEventsRequest.newBuilder().setFilter(filterOptions.filter());
-        from.map(EventFactory::timestamp).ifPresent(request::setFromTime);
-        resumeToken.ifPresent(request::setResumeToken);
+        EventKinds shown = kinds.orElse(usualKinds());
+        // Both filters are checked before a connection is made.
+        WatchEventsRequest killRequest = killRequest();
+        WatchExitsRequest exitRequest = shown.has(Kind.EXIT) ? exitRequest() : WatchExitsRequest.getDefaultInstance();
         terminal.stop().listen();
         try (AggregatorClient client = serverOptions.client(terminal.clock());
-                EventStream stream = new EventStream(client, terminal, request.build(), FIRST_BACKOFF)) {
-            stream.connect();
+                EventStream<OomKillEvent> kills =
+                        new EventStream<>(client, terminal, new KillWatch(killRequest), FIRST_BACKOFF);
+                EventStream<ExitEvent> exits =
+                        new EventStream<>(client, terminal, new ExitWatch(exitRequest), FIRST_BACKOFF)) {
+            Map<Kind, EventStream<? extends MessageOrBuilder>> open = new EnumMap<>(Kind.class);
+            if (shown.has(Kind.OOM)) {
+                kills.connect();
+                open.put(Kind.OOM, kills);
+            }
+            if (shown.has(Kind.EXIT) && connect(exits, shown)) {
+                open.put(Kind.EXIT, exits);
+            }
             try {
-                new EventPrinter(terminal, outputOptions.format()).printAll(stream);
+                print(open.values());
             } catch (Failure | RuntimeException e) {
-                sayToken(stream);
+                sayTokens(open);
                 throw e;
             }
-            sayToken(stream);
+            sayTokens(open);
         }
         return 0;
     }
 
-    private void sayToken(EventStream stream) {
-        if (!stream.resumeToken().isEmpty()) {
-            terminal.say("to go on from here: --resume-token " + stream.resumeToken());
+    private EventKinds usualKinds() {
+        return outputOptions.format() == OutputFormat.JSON || filterOptions.selectsKillsOnly()
+                ? EventKinds.of(Kind.OOM)
+                : EventKinds.ALL;
+    }
+
+    private WatchEventsRequest killRequest() {
+        WatchEventsRequest.Builder request = WatchEventsRequest.newBuilder().setFilter(filterOptions.filter());
+        from.map(EventFactory::timestamp).ifPresent(request::setFromTime);
+        resumeTokens.flatMap(tokens -> tokens.of(Kind.OOM)).ifPresent(request::setResumeToken);
+        return request.build();
+    }
+
+    private WatchExitsRequest exitRequest() {
+        WatchExitsRequest.Builder request = WatchExitsRequest.newBuilder().setFilter(filterOptions.exitFilter());
+        from.map(EventFactory::timestamp).ifPresent(request::setFromTime);
+        resumeTokens.flatMap(tokens -> tokens.of(Kind.EXIT)).ifPresent(request::setResumeToken);
+        return request.build();
+    }
+
+    /** Connects, and returns whether the aggregator knows ends at all. */
+    private boolean connect(EventStream<ExitEvent> exits, EventKinds shown) throws Failure, InterruptedException {
+        try {
+            exits.connect();
+            return true;
+        } catch (Failure e) {
+            if (!shown.has(Kind.OOM) || !AggregatorClient.hasStatus(e, Status.Code.UNIMPLEMENTED)) {
+                throw e;
+            }
+            terminal.say(
+                    "this aggregator is older and knows no ends of containers and services: only OOM kills follow");
+            return false;
+        }
+    }
+
+    /** Prints each stream in a thread of its own. The end of one of them is the end of all. */
+    private void print(Collection<EventStream<? extends MessageOrBuilder>> open) throws Exception {
+        EventPrinter printer = new EventPrinter(terminal, outputOptions.format(), kinds.isPresent());
+        List<FutureTask<Void>> tasks = new ArrayList<>();
+        List<Thread> threads = new ArrayList<>();
+        for (EventStream<? extends MessageOrBuilder> stream : open) {
+            FutureTask<Void> task = new FutureTask<>(() -> {
+                try {
+                    printer.printAll(stream);
+                } finally {
+                    terminal.stop().request();
+                }
+                return null;
+            });
+            tasks.add(task);
+            threads.add(Thread.ofPlatform().name("exit137-watch").daemon().start(task));
+        }
+        for (Thread thread : threads) {
+            thread.join();
+        }
+        for (FutureTask<Void> task : tasks) {
+            try {
+                task.get();
+            } catch (ExecutionException e) {
+                throw e.getCause() instanceof Exception cause ? cause : e;
+            }
+        }
+    }
+
+    private void sayTokens(Map<Kind, EventStream<? extends MessageOrBuilder>> open) {
+        Map<Kind, String> tokens = new EnumMap<>(Kind.class);
+        open.forEach((kind, stream) -> {
+            if (!stream.resumeToken().isEmpty()) {
+                tokens.put(kind, stream.resumeToken());
+            }
+        });
+        if (!tokens.isEmpty()) {
+            terminal.say("to go on from here: --resume-token " + ResumeTokens.text(tokens));
         }
     }
 }

@@ -1,37 +1,17 @@
 package dev.exit137.cli.options;
 
-import dev.exit137.oomreport.event.EventFactory;
 import dev.exit137.proto.v1.EventFilter;
+import dev.exit137.proto.v1.ExitFilter;
 import dev.exit137.proto.v1.OomKillEvent;
-import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Spec;
 import picocli.CommandLine.TypeConversionException;
 
-/** The flags that select events. An event must match all of them. */
-public final class FilterOptions {
-    private static final String TIME = "an instant (2026-05-01T12:30:00Z) or a duration back from now (15m, 2h, 1d)";
-
-    @Spec(Spec.Target.MIXEE)
-    private CommandSpec command;
-
-    @Option(names = "--node", paramLabel = "NAME", description = "Only events of this node.")
-    private String node;
-
-    @Option(names = "--namespace", paramLabel = "NAME", description = "Only victims in this Kubernetes namespace.")
-    private String namespace;
-
-    @Option(names = "--pod", paramLabel = "NAME|UID", description = "Only victims in this pod.")
-    private String pod;
-
-    @Option(names = "--container", paramLabel = "NAME|ID", description = "Only victims in this container.")
-    private String container;
-
+/** The flags that select OOM kills, and with them other events. */
+public final class FilterOptions extends PlaceOptions {
     @Option(
             names = "--scope",
             paramLabel = "SCOPE",
@@ -41,42 +21,34 @@ public final class FilterOptions {
                             + "unknown.")
     private List<OomKillEvent.Scope> scopes = List.of();
 
-    @Option(names = "--since", paramLabel = "TIME", description = "Only kills at this time or later: " + TIME + ".")
-    private Instant since;
-
-    @Option(names = "--until", paramLabel = "TIME", description = "Only kills before this time, in the same format.")
-    private Instant until;
-
     /**
-     * These flags as the filter of a request.
+     * These flags as the filter of OOM kills.
      *
      * @throws ParameterException the time range is empty
      */
     public EventFilter filter() {
-        EventFilter.Builder filter = EventFilter.newBuilder();
-        if (node != null) {
-            filter.setNode(node);
-        }
-        if (namespace != null) {
-            filter.setNamespace(namespace);
-        }
-        if (pod != null) {
-            filter.setPod(pod);
-        }
-        if (container != null) {
-            filter.setContainer(container);
-        }
-        filter.addAllScopes(scopes);
-        if (since != null) {
-            filter.setSince(EventFactory.timestamp(since));
-        }
-        if (until != null) {
-            filter.setUntil(EventFactory.timestamp(until));
-        }
-        if (since != null && until != null && !since.isBefore(until)) {
+        EventFilter.Builder filter = EventFilter.newBuilder().addAllScopes(scopes);
+        fill(filter);
+        return filter.build();
+    }
+
+    /** Whether they select OOM kills only: an end has no scope. */
+    public boolean selectsKillsOnly() {
+        return !scopes.isEmpty();
+    }
+
+    /**
+     * These flags as the filter of ends.
+     *
+     * @throws ParameterException the time range is empty, or a scope is given
+     */
+    public ExitFilter exitFilter() {
+        if (selectsKillsOnly()) {
             throw new ParameterException(
-                    command.commandLine(), "--since (" + since + ") must be earlier than --until (" + until + ")");
+                    command.commandLine(), "--scope selects OOM kills, and --kind asks for ends: give one of them");
         }
+        ExitFilter.Builder filter = ExitFilter.newBuilder();
+        fill(filter);
         return filter.build();
     }
 

@@ -15,7 +15,16 @@ import picocli.CommandLine.TypeConversionException;
  */
 public record SummaryKeys(List<Dimension> dimensions, List<String> labels) {
     /** The keys in their written form, for help and messages. */
-    public static final String NAMES = "namespace, pod, container, unit, node, scope, limit-owner, label:NAME";
+    public static final String NAMES =
+            "namespace, pod, container, unit, node, scope, limit-owner, label:NAME, and of ends cause, code";
+
+    /** The keys of a summary of OOM kills without --by. */
+    public static final SummaryKeys OF_KILLS =
+            new SummaryKeys(List.of(Dimension.NAMESPACE, Dimension.CONTAINER), List.of());
+
+    /** The same for ends. */
+    public static final SummaryKeys OF_EXITS =
+            new SummaryKeys(List.of(Dimension.CAUSE, Dimension.EXIT_CODE), List.of());
 
     private static final String LABEL = "label:";
     private static final Map<String, Dimension> DIMENSIONS = Map.of(
@@ -25,7 +34,9 @@ public record SummaryKeys(List<Dimension> dimensions, List<String> labels) {
             "unit", Dimension.UNIT,
             "node", Dimension.NODE,
             "scope", Dimension.SCOPE,
-            "limit-owner", Dimension.LIMIT_OWNER);
+            "limit-owner", Dimension.LIMIT_OWNER,
+            "cause", Dimension.CAUSE,
+            "code", Dimension.EXIT_CODE);
 
     /**
      * The keys that the text names, separated by commas.
@@ -51,6 +62,11 @@ public record SummaryKeys(List<Dimension> dimensions, List<String> labels) {
             }
         }
         return new SummaryKeys(dimensions, labels);
+    }
+
+    /** Whether a key is one that only ends have. */
+    public boolean needsExits() {
+        return dimensions.contains(Dimension.CAUSE) || dimensions.contains(Dimension.EXIT_CODE);
     }
 
     /** Converts the option's text. */

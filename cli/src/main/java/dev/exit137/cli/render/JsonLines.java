@@ -18,4 +18,10 @@ public final class JsonLines {
             throw new AssertionError("only messages with an Any can fail, and exit137.v1 has none", e);
         }
     }
+
+    /** The same with a first field {@code kind}, for lines of several kinds of messages. */
+    public static String line(String kind, MessageOrBuilder message) {
+        String line = line(message);
+        return "{\"kind\":\"" + kind + "\"" + (line.equals("{}") ? "" : ",") + line.substring(1);
+    }
 }

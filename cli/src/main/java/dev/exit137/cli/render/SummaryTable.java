@@ -7,6 +7,7 @@ import dev.exit137.proto.v1.GroupKey;
 import dev.exit137.proto.v1.SummarizeEventsRequest;
 import dev.exit137.proto.v1.SummarizeEventsRequest.Dimension;
 import dev.exit137.proto.v1.SummarizeEventsResponse;
+import dev.exit137.proto.v1.SummarizeExitsRequest;
 import dev.exit137.proto.v1.TimeBucket;
 import java.time.Instant;
 import java.time.ZoneId;
@@ -18,26 +19,56 @@ import java.util.Locale;
 
 /** A table of counts: one line for each group, or for each time span and group, the earliest span first. */
 public final class SummaryTable {
-    private final SummarizeEventsRequest request;
+    /** The counts of the table, by the names of their columns. */
+    private enum Counts {
+        KILLS,
+        ENDS;
+
+        List<String> header() {
+            return this == KILLS ? List.of("KILLS", "OOMS") : List.of("ENDS", "SIGKILL", "OOM");
+        }
+
+        List<String> of(EventCounts counts) {
+            String kills = Long.toUnsignedString(counts.getKills());
+            String ooms = Long.toUnsignedString(counts.getOoms());
+            return this == KILLS
+                    ? List.of(kills, ooms)
+                    : List.of(Long.toUnsignedString(counts.getEvents()), kills, ooms);
+        }
+    }
+
+    private final List<Dimension> dimensions;
+    private final List<String> labels;
+    private final Counts counts;
     private final ZoneId zone;
 
-    private SummaryTable(SummarizeEventsRequest request, ZoneId zone) {
-        this.request = request;
+    private SummaryTable(List<Dimension> dimensions, List<String> labels, Counts counts, ZoneId zone) {
+        this.dimensions = dimensions;
+        this.labels = labels;
+        this.counts = counts;
         this.zone = zone;
     }
 
-    /** The lines of the table, its header first, the total last. */
+    /** The lines of a table of OOM kills, its header first, the total last. */
     public static List<String> of(SummarizeEventsRequest request, SummarizeEventsResponse summary, ZoneId zone) {
+        return new SummaryTable(request.getByList(), request.getByLabelsList(), Counts.KILLS, zone).lines(summary);
+    }
+
+    /** The lines of a table of ends. */
+    public static List<String> of(SummarizeExitsRequest request, SummarizeEventsResponse summary, ZoneId zone) {
+        return new SummaryTable(request.getByList(), request.getByLabelsList(), Counts.ENDS, zone).lines(summary);
+    }
+
+    private List<String> lines(SummarizeEventsResponse summary) {
         boolean spans = summary.getTotal().getBucketsCount() > 0;
-        SummaryTable table = new SummaryTable(request, zone);
-        List<List<String>> rows = spans ? table.spans(summary) : table.groups(summary);
-        return Columns.aligned(rows, "KILLS", "OOMS");
+        List<List<String>> rows = spans ? spans(summary) : groups(summary);
+        return Columns.aligned(rows, counts.header().toArray(String[]::new));
     }
 
     private List<List<String>> groups(SummarizeEventsResponse summary) {
         String offset = offset(summary);
         List<List<String>> rows = new ArrayList<>();
-        rows.add(row(header(), List.of("KILLS", "OOMS", "FIRST (" + offset + ")", "LAST (" + offset + ")")));
+        rows.add(row(header(), row(counts.header(), List.of("FIRST (" + offset + ")", "LAST (" + offset + ")"))));
         for (EventGroup group : shown(summary)) {
             rows.add(row(name(group, summary), whole(group.getCounts())));
         }
@@ -56,14 +87,16 @@ public final class SummaryTable {
         // The sort keeps the order of the groups within a span.
         spans.sort(Comparator.comparing(span -> Text.instant(span.bucket().getStart())));
         List<List<String>> rows = new ArrayList<>();
-        rows.add(row(List.of("FROM (" + offset(summary) + ")"), row(header(), List.of("KILLS", "OOMS"))));
+        rows.add(row(List.of("FROM (" + offset(summary) + ")"), row(header(), counts.header())));
         for (Span span : spans) {
             List<String> time =
                     List.of(span.bucket().hasStart() ? time(span.bucket().getStart()) : "-");
             rows.add(row(
-                    time, row(name(span.group(), summary), counts(span.bucket().getCounts()))));
+                    time,
+                    row(name(span.group(), summary), counts.of(span.bucket().getCounts()))));
         }
-        rows.add(row(List.of("all"), row(filled(""), counts(summary.getTotal().getCounts()))));
+        rows.add(
+                row(List.of("all"), row(filled(""), counts.of(summary.getTotal().getCounts()))));
         return rows;
     }
 
@@ -84,8 +117,8 @@ public final class SummaryTable {
 
     private List<String> header() {
         List<String> header = new ArrayList<>();
-        request.getByList().forEach(dimension -> header.add(dimension.name().replace('_', ' ')));
-        header.addAll(request.getByLabelsList());
+        dimensions.forEach(dimension -> header.add(dimension.name().replace('_', ' ')));
+        header.addAll(labels);
         return header;
     }
 
@@ -94,9 +127,8 @@ public final class SummaryTable {
             return filled(summary.getGroupsOmitted() == 1 ? "1 other" : summary.getGroupsOmitted() + " others");
         }
         List<String> name = new ArrayList<>();
-        request.getByList().forEach(dimension -> name.add(orDash(value(group.getKey(), dimension))));
-        request.getByLabelsList()
-                .forEach(label -> name.add(orDash(group.getKey().getLabelsOrDefault(label, ""))));
+        dimensions.forEach(dimension -> name.add(orDash(value(group.getKey(), dimension))));
+        labels.forEach(label -> name.add(orDash(group.getKey().getLabelsOrDefault(label, ""))));
         return name;
     }
 
@@ -118,7 +150,7 @@ public final class SummaryTable {
             case SCOPE -> word(key.getScope());
             case LIMIT_OWNER -> word(key.getLimitOwner());
             case UNIT -> key.getUnit();
-            case CAUSE -> word(key.getCause());
+            case CAUSE -> key.hasCause() ? word(key.getCause()) : "";
             case EXIT_CODE -> key.hasExitCode() ? Integer.toString(key.getExitCode()) : "";
             case DIMENSION_UNSPECIFIED, UNRECOGNIZED -> "";
         };
@@ -134,16 +166,12 @@ public final class SummaryTable {
         return value.isEmpty() ? "-" : Text.printable(value);
     }
 
-    private List<String> whole(EventCounts counts) {
+    private List<String> whole(EventCounts group) {
         return row(
-                counts(counts),
+                counts.of(group),
                 List.of(
-                        counts.hasFirstTime() ? time(counts.getFirstTime()) : "-",
-                        counts.hasLastTime() ? time(counts.getLastTime()) : "-"));
-    }
-
-    private static List<String> counts(EventCounts counts) {
-        return List.of(Long.toUnsignedString(counts.getKills()), Long.toUnsignedString(counts.getOoms()));
+                        group.hasFirstTime() ? time(group.getFirstTime()) : "-",
+                        group.hasLastTime() ? time(group.getLastTime()) : "-"));
     }
 
     private String time(Timestamp time) {
