@@ -12,6 +12,7 @@ import dev.exit137.cli.commands.NodesCommand;
 import dev.exit137.cli.commands.RunCommand;
 import dev.exit137.cli.commands.SummaryCommand;
 import dev.exit137.cli.commands.WatchCommand;
+import dev.exit137.cli.commands.WhyCommand;
 import dev.exit137.cli.options.EnvironmentDefaults;
 import dev.exit137.cli.options.ExitFilterOptions;
 import dev.exit137.cli.options.FilterOptions;
@@ -55,6 +56,7 @@ public final class Main implements Callable<Integer> {
         SUBCOMMANDS.put("demo", DemoCommand::new);
         SUBCOMMANDS.put("watch", WatchCommand::new);
         SUBCOMMANDS.put("list", ListCommand::new);
+        SUBCOMMANDS.put("why", WhyCommand::new);
         SUBCOMMANDS.put("exits", ExitsCommand::new);
         SUBCOMMANDS.put("get", GetCommand::new);
         SUBCOMMANDS.put("nodes", NodesCommand::new);

@@ -22,6 +22,7 @@ class UsageTest {
                 "demo",
                 "watch",
                 "list",
+                "why",
                 "exits",
                 "get",
                 "nodes",

@@ -1,5 +1,6 @@
 package dev.exit137.cli.render;
 
+import com.google.gson.JsonObject;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.MessageOrBuilder;
 import com.google.protobuf.util.JsonFormat;
@@ -23,5 +24,14 @@ public final class JsonLines {
     public static String line(String kind, MessageOrBuilder message) {
         String line = line(message);
         return "{\"kind\":\"" + kind + "\"" + (line.equals("{}") ? "" : ",") + line.substring(1);
+    }
+
+    /** A fact beside events, as an object of the kind {@code fact}. */
+    public static String fact(boolean certain, String text) {
+        JsonObject fact = new JsonObject();
+        fact.addProperty("kind", "fact");
+        fact.addProperty("certain", certain);
+        fact.addProperty("text", text);
+        return fact.toString();
     }
 }
