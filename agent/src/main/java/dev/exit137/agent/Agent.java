@@ -142,7 +142,7 @@ public final class Agent implements Observed, AutoCloseable {
             closing.push(worker::close);
             takesEnds.complete(worker);
             EvidenceLoop loop = new EvidenceLoop(
-                    config, node, identities, processes, worker, ofThisBoot.orElse(null), clock, guard);
+                    config, node, identities, processes, worker, signals, ofThisBoot.orElse(null), clock, guard);
             closing.push(loop::close);
             loop.start();
             worker.start();

@@ -3,6 +3,7 @@ package dev.exit137.agent;
 import dev.exit137.agent.container.LabelFilter;
 import dev.exit137.agent.container.RuntimeSockets;
 import dev.exit137.agent.delivery.spool.Spool;
+import dev.exit137.agent.trace.SenderCommand;
 import dev.exit137.daemon.tls.ClientSecurity;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -31,6 +32,8 @@ import org.jspecify.annotations.Nullable;
  *     s to 1 h, 0 for never
  * @param spoolBytes maximum size on the disk of the events that no aggregator has; the oldest are dropped first; at
  *     least 4 MiB
+ * @param trace whether the kernel's trace of signals is read
+ * @param senderCommand what is kept of the command line of a process that sends a signal
  * @param metricsMaxSeries maximum number of workloads with a series of their own, per metric; 1 or more
  */
 public record AgentConfig(
@@ -48,6 +51,8 @@ public record AgentConfig(
         Duration identityTimeout,
         Duration sampleInterval,
         long spoolBytes,
+        boolean trace,
+        SenderCommand senderCommand,
         int metricsMaxSeries) {
 
     public static final Path DEFAULT_STATE_DIR = Path.of("/var/lib/exit137");
@@ -114,6 +119,8 @@ public record AgentConfig(
                 identityTimeout,
                 sampleInterval,
                 spoolBytes,
+                trace,
+                senderCommand,
                 metricsMaxSeries);
     }
 }

@@ -9,8 +9,10 @@ import dev.exit137.agent.correlate.KernelClock;
 import dev.exit137.agent.correlate.KillBalance;
 import dev.exit137.agent.correlate.KillReport;
 import dev.exit137.agent.delivery.AgentWorker;
+import dev.exit137.agent.exit.SignalBook;
 import dev.exit137.agent.kmsg.KmsgFollower;
 import dev.exit137.agent.kmsg.KmsgSource;
+import dev.exit137.agent.trace.TraceSource;
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.daemon.retry.Backoff;
 import dev.exit137.oomreport.incident.IncidentAssembler;
@@ -19,6 +21,7 @@ import dev.exit137.proto.state.v1.Checkpoint;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.Losses;
 import dev.exit137.proto.v1.Node;
+import dev.exit137.proto.v1.SourceStatus;
 import io.netty.channel.IoEventLoop;
 import io.netty.channel.IoRegistration;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
@@ -30,7 +33,10 @@ import io.netty.util.concurrent.Future;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
@@ -52,6 +58,7 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
     private static final int BASELINE_TRIES = 20;
     private static final long SETTLED = Long.MAX_VALUE;
     private static final int MAX_GRACES = 10;
+    private static final String TRACE_OFF = "it is off (--trace); without it, the sender of a signal is not known";
     private static final Backoff.Policy REOPEN = new Backoff.Policy(
             Duration.ofSeconds(1), Duration.ofMinutes(1), Duration.ofMinutes(1), Backoff.Jitter.EQUAL);
 
@@ -66,6 +73,8 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
     private final KillBalance balance;
     private final @Nullable CgroupWatcher watcher;
     private final KmsgFollower kmsg;
+    private final @Nullable TraceSource trace;
+    private final SignalBook signals;
     private final Correlator correlator;
     private final IncidentAssembler assembler;
     private final MultiThreadIoEventLoopGroup group = new MultiThreadIoEventLoopGroup(
@@ -82,8 +91,11 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
     private boolean changed;
     private long sequenceAtCut;
     private long ticks;
+    private boolean traced;
+    private long traceLost;
 
     /**
+     * @param signals takes the signals of the kernel's trace
      * @param remembered the checkpoint of this boot; null where there is none
      * @param clock the node's wall clock
      * @param guard of this process
@@ -94,6 +106,7 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
             Identities identities,
             ContainerProcesses processes,
             AgentWorker worker,
+            SignalBook signals,
             @Nullable Checkpoint remembered,
             InstantSource clock,
             Guard guard) {
@@ -101,6 +114,7 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
         this.identities = identities;
         this.processes = processes;
         this.worker = worker;
+        this.signals = signals;
         this.clock = clock;
         this.guard = guard;
         this.remembered = remembered == null ? Checkpoint.getDefaultInstance() : remembered;
@@ -129,6 +143,19 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
                 new Backoff(REOPEN, System::nanoTime, new SplittableRandom()),
                 this,
                 guard);
+        trace = config.trace()
+                ? new TraceSource(
+                        TraceSource.Settings.of(
+                                config.stateDir(),
+                                config.procRoot(),
+                                config.senderCommand(),
+                                this.remembered.getLosses().getTraceRecordsOverwritten()),
+                        (signal, _) -> signals.add(signal),
+                        this::register,
+                        System::nanoTime,
+                        clock,
+                        guard)
+                : null;
         correlator = new Correlator(
                 node,
                 config.procRoot(),
@@ -188,6 +215,7 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
             register(watcher);
         }
         kmsg.follow();
+        beginTrace();
         if (watcher == null && kmsg.isUnavailable()) {
             throw new IllegalStateException("there is nothing to watch: " + status.problems());
         }
@@ -285,6 +313,13 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
             guard.run("cgroups", () -> cgroups.tick(now));
         }
         guard.run("correlate", correlator::tick);
+        TraceSource source = trace;
+        if (source != null) {
+            guard.run("trace", () -> {
+                source.tick();
+                lookAt(source);
+            });
+        }
         guard.run("review", () -> lookAtCounters(now));
         // A review or a cut that failed is tried again.
         if (reviewFailed || changed || assembler.isOpen()) {
@@ -293,6 +328,30 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
         if (++ticks % STATUS_EVERY_TICKS == 0) {
             guard.run("status", this::submitStatus);
         }
+    }
+
+    private void beginTrace() {
+        if (trace == null) {
+            signals.unavailable(TRACE_OFF);
+            return;
+        }
+        trace.open();
+        trace.readAll();
+        trace.follow();
+        lookAt(trace);
+    }
+
+    /** Says to whoever joins signals with ends which signals it must have. */
+    private void lookAt(TraceSource source) {
+        long lost = source.recordsLost() + source.recordsMalformed();
+        Instant since = source.since();
+        if (since == null) {
+            signals.unavailable(source.status().getDetail());
+        } else if (lost != traceLost || !traced) {
+            signals.wholeSince(traced ? clock.instant() : since);
+        }
+        traceLost = lost;
+        traced = since != null;
     }
 
     private void lookAtCounters(long now) {
@@ -411,7 +470,7 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
     }
 
     private Losses losses() {
-        return status.losses(kmsg, watcher, correlator, worker.checkpointFailures());
+        return status.losses(kmsg, watcher, correlator, trace, signals, worker.checkpointFailures());
     }
 
     /** Returns the agent's status. Any thread; never blocks. */
@@ -425,7 +484,16 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
     }
 
     private AgentStatus status() {
-        return status.status(watcher, balance, losses(), identities.status());
+        List<SourceStatus> others = new ArrayList<>(identities.status());
+        others.add(
+                trace == null
+                        ? SourceStatus.newBuilder()
+                                .setName("trace")
+                                .setState(SourceStatus.State.UNAVAILABLE)
+                                .setDetail(TRACE_OFF)
+                                .build()
+                        : trace.status());
+        return status.status(watcher, balance, losses(), others);
     }
 
     /** Ends the loop, after it has handed a last cut to the worker. */
@@ -442,6 +510,9 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
         // The loop closes the descriptors before it drops its tasks: after that no task may touch them.
         live = false;
         kmsg.close();
+        if (trace != null) {
+            trace.close();
+        }
     }
 
     private void lastCut() {

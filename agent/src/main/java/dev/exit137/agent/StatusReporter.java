@@ -6,8 +6,10 @@ import dev.exit137.agent.cgroup.CgroupMount;
 import dev.exit137.agent.cgroup.CgroupWatcher;
 import dev.exit137.agent.correlate.Correlator;
 import dev.exit137.agent.correlate.KillBalance;
+import dev.exit137.agent.exit.SignalBook;
 import dev.exit137.agent.kmsg.KmsgFollower;
 import dev.exit137.agent.kmsg.KmsgSource;
+import dev.exit137.agent.trace.TraceSource;
 import dev.exit137.oomreport.event.EventFactory;
 import dev.exit137.proto.state.v1.CgroupAccount;
 import dev.exit137.proto.state.v1.Checkpoint;
@@ -93,7 +95,13 @@ final class StatusReporter {
         backpressurePauses++;
     }
 
-    Losses losses(KmsgFollower kmsg, @Nullable CgroupWatcher watcher, Correlator correlator, long checkpointFailures) {
+    Losses losses(
+            KmsgFollower kmsg,
+            @Nullable CgroupWatcher watcher,
+            Correlator correlator,
+            @Nullable TraceSource trace,
+            SignalBook signals,
+            long checkpointFailures) {
         KmsgSource source = kmsg.source();
         Losses.Builder losses = before.toBuilder()
                 .setKmsgRecordsOverwritten(before.getKmsgRecordsOverwritten() + source.overwritten())
@@ -105,11 +113,17 @@ final class StatusReporter {
             losses.setInotifyOverflows(before.getInotifyOverflows() + watcher.overflows())
                     .setInotifyWatchesRefused(before.getInotifyWatchesRefused() + watcher.watchesRefused());
         }
+        if (trace != null) {
+            // The source itself goes on from the count of earlier runs: the kernel's buffers outlive them.
+            losses.setTraceRecordsOverwritten(trace.recordsLost())
+                    .setTraceRecordsMalformed(before.getTraceRecordsMalformed() + trace.recordsMalformed());
+        }
         return losses.setKillsWithoutRecord(
                         before.getKillsWithoutRecord() + correlator.surplus().killsWithoutRecord())
                 .setKillsAmbiguous(before.getKillsAmbiguous() + correlator.ambiguous())
                 .setKillsUnattributed(before.getKillsUnattributed() + correlator.unattributed())
                 .setReportBytesOmitted(before.getReportBytesOmitted() + correlator.reportBytesOmitted())
+                .setSignalsDropped(before.getSignalsDropped() + signals.dropped())
                 .setBackpressurePauses(before.getBackpressurePauses() + backpressurePauses)
                 .setCheckpointFailures(before.getCheckpointFailures() + checkpointFailures)
                 .build();

@@ -3,6 +3,7 @@ package dev.exit137.agent;
 import dev.exit137.agent.container.LabelFilter;
 import dev.exit137.agent.container.RuntimeSockets;
 import dev.exit137.agent.delivery.EventSink;
+import dev.exit137.agent.trace.SenderCommand;
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.daemon.http.Observed;
 import dev.exit137.daemon.tls.ClientSecurity;
@@ -87,6 +88,8 @@ abstract class AgentBed {
                         AgentConfig.DEFAULT_IDENTITY_TIMEOUT,
                         AgentConfig.DEFAULT_SAMPLE_INTERVAL,
                         AgentConfig.DEFAULT_SPOOL_BYTES,
+                        false,
+                        new SenderCommand(false),
                         AgentConfig.DEFAULT_METRICS_MAX_SERIES),
                 told,
                 clock,

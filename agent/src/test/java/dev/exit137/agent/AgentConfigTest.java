@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 
 import dev.exit137.agent.container.LabelFilter;
 import dev.exit137.agent.container.RuntimeSockets;
+import dev.exit137.agent.trace.SenderCommand;
 import dev.exit137.daemon.tls.ClientSecurity;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -29,6 +30,8 @@ class AgentConfigTest {
                 AgentConfig.DEFAULT_IDENTITY_TIMEOUT,
                 AgentConfig.DEFAULT_SAMPLE_INTERVAL,
                 AgentConfig.DEFAULT_SPOOL_BYTES,
+                false,
+                new SenderCommand(false),
                 AgentConfig.DEFAULT_METRICS_MAX_SERIES);
     }
 

@@ -3,6 +3,7 @@ package dev.exit137.agent;
 import dev.exit137.agent.container.LabelFilter;
 import dev.exit137.agent.container.RuntimeSockets;
 import dev.exit137.agent.delivery.EventSink;
+import dev.exit137.agent.trace.SenderCommand;
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.daemon.tls.ClientSecurity;
 import java.io.IOException;
@@ -52,6 +53,8 @@ final class AgentProcess {
                         AgentConfig.DEFAULT_IDENTITY_TIMEOUT,
                         AgentConfig.DEFAULT_SAMPLE_INTERVAL,
                         AgentConfig.DEFAULT_SPOOL_BYTES,
+                        false,
+                        new SenderCommand(false),
                         AgentConfig.DEFAULT_METRICS_MAX_SERIES),
                 EventSink.NONE,
                 InstantSource.system(),

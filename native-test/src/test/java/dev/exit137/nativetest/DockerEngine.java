@@ -166,7 +166,8 @@ final class DockerEngine implements AutoCloseable {
         launch();
     }
 
-    private String docker(String... arguments) {
+    /** Runs a command of the client, and returns the first line of its output. It must succeed. */
+    String docker(String... arguments) {
         List<String> command = new ArrayList<>(List.of("docker", "-H", "unix://" + socket()));
         command.addAll(List.of(arguments));
         List<String> lines = run(command.toArray(String[]::new)).outLines();
@@ -179,6 +180,18 @@ final class DockerEngine implements AutoCloseable {
             throw new AssertionError(String.join(" ", command) + ": " + finished.errText());
         }
         return finished;
+    }
+
+    /** Runs a command of the client that may fail. */
+    int tryDocker(String... arguments) {
+        List<String> command = new ArrayList<>(List.of("docker", "-H", "unix://" + socket()));
+        command.addAll(List.of(arguments));
+        return command(command.toArray(String[]::new)).status();
+    }
+
+    /** The socket of the engine's own containerd. */
+    Path containerdSocket() {
+        return directory.resolve("exec/containerd/containerd.sock");
     }
 
     private Bed.Finished command(String... command) {

@@ -44,7 +44,7 @@ class DockerTest {
         }
     }
 
-    private static void skipWhereDockerCannotRun() {
+    static void skipWhereDockerCannotRun() {
         String bed = "containers of a Docker Engine";
         if (!System.getProperty("user.name").equals("root")) {
             Bed.skip(bed, "not root, so an engine cannot run here");

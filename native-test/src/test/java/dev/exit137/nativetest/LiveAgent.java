@@ -2,6 +2,10 @@ package dev.exit137.nativetest;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.exit137.proto.v1.ExitEvent;
+import dev.exit137.proto.v1.ExitEventsGrpc;
+import dev.exit137.proto.v1.ExitFilter;
+import dev.exit137.proto.v1.ListExitsRequest;
 import dev.exit137.proto.v1.ListNodesRequest;
 import dev.exit137.proto.v1.OomEventsGrpc;
 import dev.exit137.proto.v1.OomKillEvent;
@@ -20,6 +24,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 
@@ -130,6 +135,28 @@ final class LiveAgent implements AutoCloseable {
                         .filter(event -> event.getCgroupPath().startsWith(cgroup))
                         .toList(),
                 events -> events.stream().anyMatch(wanted));
+    }
+
+    /** Returns the ends of a container that the aggregator has, each in its highest revision. */
+    List<ExitEvent> exits(String container) {
+        return ExitEventsGrpc.newBlockingStub(channel)
+                .withDeadlineAfter(10, TimeUnit.SECONDS)
+                .listExits(ListExitsRequest.newBuilder()
+                        .setFilter(ExitFilter.newBuilder().setContainer(container))
+                        .build())
+                .getExitsList();
+    }
+
+    /** Returns the state of a source of the agent, once it has reported one. */
+    Optional<SourceStatus> source(String name) {
+        return OomEventsGrpc.newBlockingStub(channel)
+                .withDeadlineAfter(10, TimeUnit.SECONDS)
+                .listNodes(ListNodesRequest.getDefaultInstance())
+                .getNodesList()
+                .stream()
+                .flatMap(node -> node.getStatus().getSourcesList().stream())
+                .filter(source -> source.getName().equals(name))
+                .findFirst();
     }
 
     /** Waits until Prometheus would find this value of a series; labels in the order of their names. */

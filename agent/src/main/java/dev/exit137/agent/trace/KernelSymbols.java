@@ -154,7 +154,7 @@ final class KernelSymbols {
                         if (next == ' ') {
                             column = 1;
                         } else {
-                            address = address << HEX_BITS | Character.digit(next, 1 << HEX_BITS) & 0xf;
+                            address = (address << HEX_BITS) | (Character.digit(next, 1 << HEX_BITS) & 0xf);
                         }
                     } else if (column == 1) {
                         isFunction = next == 't' || next == 'T' || next == 'w' || next == 'W';

@@ -161,7 +161,7 @@ public final class SenderCommand {
                 words.add(argument);
                 found++;
             }
-            if (found == MAX_SUBCOMMANDS || found > 0 && !subcommands.contains(argument)) {
+            if (found == MAX_SUBCOMMANDS || (found > 0 && !subcommands.contains(argument))) {
                 return;
             }
         }

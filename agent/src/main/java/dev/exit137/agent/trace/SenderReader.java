@@ -142,8 +142,8 @@ final class SenderReader {
      * (Documentation/admin-guide/devices.txt).
      */
     static String terminal(int number) {
-        int major = number >>> 8 & 0xfff;
-        int minor = number & 0xff | number >>> 12 & 0xfff00;
+        int major = (number >>> 8) & 0xfff;
+        int minor = (number & 0xff) | ((number >>> 12) & 0xfff00);
         return switch (major) {
             case 0 -> "";
             case 4 -> minor < 64 ? "/dev/tty" + minor : "/dev/ttyS" + (minor - 64);

@@ -29,6 +29,7 @@ final class TracePageFlyweight {
     private static final int WORD = Integer.BYTES;
     /** The upper bits of the commit are flags: RB_MISSED_EVENTS, RB_MISSED_STORED (kernel/trace/ring_buffer.c). */
     private static final long COMMIT_MASK = 0xf_ffff;
+
     private static final long MISSED_EVENTS = 1L << 31;
     /** A time in a record has 59 bits; the others are those of the time before. */
     private static final long TIME_STAMP_BITS = (1L << 59) - 1;
@@ -77,7 +78,7 @@ final class TracePageFlyweight {
         while (at + WORD <= end) {
             int head = page.getInt(at);
             int type = head & TYPE_MASK;
-            long delta = head >>> TYPE_BITS;
+            int delta = head >>> TYPE_BITS;
             at += WORD;
             if (type == TYPE_PADDING && delta == 0) {
                 at = end;
@@ -95,7 +96,7 @@ final class TracePageFlyweight {
                 }
                 case TYPE_TIME_STAMP -> {
                     timestampNanos =
-                            timestampNanos & ~TIME_STAMP_BITS | Integer.toUnsignedLong(word) << DELTA_BITS | delta;
+                            (timestampNanos & ~TIME_STAMP_BITS) | (Integer.toUnsignedLong(word) << DELTA_BITS) | delta;
                     at += WORD;
                 }
                 default -> {

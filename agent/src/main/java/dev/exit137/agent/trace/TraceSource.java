@@ -14,7 +14,6 @@ import dev.exit137.proto.v1.SourceStatus.State;
 import io.netty.channel.IoRegistration;
 import io.netty.channel.epoll.EpollIoHandle;
 import java.io.IOException;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -44,7 +43,7 @@ import org.slf4j.LoggerFactory;
 public final class TraceSource implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(TraceSource.class);
     private static final String NAME = "trace";
-    private static final String REMEDY = "; without the trace, the sender of a signal is not known";
+    private static final String CONSEQUENCE = "; without the trace, the sender of a signal is not known";
     private static final int RETRY_TICKS = 60;
     private static final int STATS_BYTES = 1024;
 
@@ -154,15 +153,9 @@ public final class TraceSource implements AutoCloseable {
     }
 
     private static String reason(Exception e) {
-        // FileSystemException has the file and the kernel's reason.
-        boolean named = e instanceof FileSystemException && e.getMessage() != null || e.getClass() == IOException.class;
-        return (named ? kind(e) + e.getMessage() : e.toString()) + REMEDY;
-    }
-
-    private static String kind(Exception e) {
-        return e.getClass() == IOException.class || e.getClass() == FileSystemException.class
-                ? ""
-                : e.getClass().getSimpleName() + ": ";
+        // Ours have the whole reason; those of the file system have the file, and maybe the kernel's words.
+        String reason = e.getClass() == IOException.class ? e.getMessage() : e.toString();
+        return reason + CONSEQUENCE;
     }
 
     private void openAll() throws IOException {
@@ -192,7 +185,7 @@ public final class TraceSource implements AutoCloseable {
     /** The processors in use: one that never was has no buffer, and its file is not to be polled. */
     private List<Integer> onlineCpus() throws IOException {
         List<Integer> online = new ArrayList<>();
-        for (String range : Files.readString(settings.onlineCpus()).strip().split(",")) {
+        for (String range : Files.readString(settings.onlineCpus()).strip().split(",", -1)) {
             String[] ends = range.split("-", 2);
             int last = Integer.parseInt(ends[ends.length - 1]);
             for (int cpu = Integer.parseInt(ends[0]); cpu <= last; cpu++) {

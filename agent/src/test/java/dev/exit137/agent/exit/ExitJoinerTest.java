@@ -157,7 +157,10 @@ class ExitJoinerTest {
     @Test
     void anEndThatIsReportedAgainMakesARevisionWhereItSaysMoreAndNoSecondEvent() throws Exception {
         signals.wholeSince(START);
-        Sender runc = Sender.newBuilder().setPid(9).setExe("/usr/bin/containerd-shim-runc-v2").build();
+        Sender runc = Sender.newBuilder()
+                .setPid(9)
+                .setExe("/usr/bin/containerd-shim-runc-v2")
+                .build();
         signals.add(kill(INIT, "/docker/" + ID, END.minusMillis(150), runc));
         RuntimeAction kill = new RuntimeAction(RuntimeAction.Kind.KILL, END.minusMillis(152), 9, null);
         take(end(137, kill));

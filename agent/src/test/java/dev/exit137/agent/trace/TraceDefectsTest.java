@@ -119,8 +119,9 @@ class TraceDefectsTest {
         assertThat(tracefs.signals).as("before its stack").isEmpty();
         tracefs.pages(pages[1]);
         source.readAll();
-        assertThat(tracefs.signals).singleElement().satisfies(signal -> assertThat(signal.kernelPath())
-                .contains("__x64_sys_kill"));
+        assertThat(tracefs.signals)
+                .singleElement()
+                .satisfies(signal -> assertThat(signal.kernelPath()).contains("__x64_sys_kill"));
     }
 
     @Test
@@ -132,8 +133,9 @@ class TraceDefectsTest {
         tracefs.pages(pages[1]);
         tracefs.nowNanos = page(pages[0]).getLong(0) + 1000;
         source.readAll();
-        assertThat(tracefs.signals).singleElement().satisfies(signal -> assertThat(signal.kernelPath())
-                .isEmpty());
+        assertThat(tracefs.signals)
+                .singleElement()
+                .satisfies(signal -> assertThat(signal.kernelPath()).isEmpty());
     }
 
     @Test

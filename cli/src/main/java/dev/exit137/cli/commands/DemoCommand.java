@@ -5,6 +5,7 @@ import dev.exit137.agent.cgroup.CgroupMount;
 import dev.exit137.agent.container.LabelFilter;
 import dev.exit137.agent.container.RuntimeSockets;
 import dev.exit137.agent.delivery.EventSink;
+import dev.exit137.agent.trace.SenderCommand;
 import dev.exit137.aggregator.AggregatorConfig;
 import dev.exit137.cli.demo.ExpectedKill;
 import dev.exit137.cli.demo.ScratchCgroup;
@@ -115,7 +116,7 @@ public final class DemoCommand implements Callable<Integer> {
                 AgentConfig.DEFAULT_IDENTITY_TIMEOUT,
                 AgentConfig.DEFAULT_SAMPLE_INTERVAL,
                 AgentConfig.DEFAULT_SPOOL_BYTES,
-                AgentConfig.DEFAULT_METRICS_MAX_SERIES);
+                false, new SenderCommand(false), AgentConfig.DEFAULT_METRICS_MAX_SERIES);
     }
 
     /** Returns the victim's pid. */

@@ -4,6 +4,7 @@ import dev.exit137.agent.AgentConfig;
 import dev.exit137.agent.container.LabelFilter;
 import dev.exit137.agent.container.RuntimeSockets;
 import dev.exit137.agent.delivery.EventSink;
+import dev.exit137.agent.trace.SenderCommand;
 import dev.exit137.cli.client.HostPort;
 import dev.exit137.cli.render.EventLog;
 import dev.exit137.cli.terminal.Terminal;
@@ -127,6 +128,28 @@ public final class AgentOptions {
                     + "${DEFAULT-VALUE}).")
     private long spoolBytes;
 
+    private enum Switch {
+        ON,
+        OFF
+    }
+
+    @Option(
+            names = "--trace",
+            paramLabel = "on|off",
+            defaultValue = "on",
+            description = "Read the kernel's trace of SIGKILL and SIGTERM, which names the sender (default: ${DEFAULT-VALUE}). "
+                    + "Without it the sender of a signal is not known.")
+    private Switch trace;
+
+    @Option(
+            names = "--sender-cmdline",
+            paramLabel = "on|off",
+            defaultValue = "off",
+            description = "Keep the command line of a process that sends a signal, without the values of passwords, tokens "
+                    + "and keys. If off, only the program's name and the subcommand of known tools (default: "
+                    + "${DEFAULT-VALUE}).")
+    private Switch senderCmdline;
+
     @Option(
             names = "--log-events",
             description = "Print each event as a line of JSON on stdout, for log collectors. 'exit137 run' then prints "
@@ -179,6 +202,8 @@ public final class AgentOptions {
                     identityTimeout,
                     sampleInterval,
                     spoolBytes,
+                    trace == Switch.ON,
+                    new SenderCommand(senderCmdline == Switch.ON),
                     metricsMaxSeries);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(command.commandLine(), e.getMessage(), e);

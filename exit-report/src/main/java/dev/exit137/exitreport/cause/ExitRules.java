@@ -351,10 +351,9 @@ public final class ExitRules {
         if (docker && (facts.has(Kind.KILL) || facts.has(Kind.STOP))) {
             return verdict.asked(AskedBy.Kind.DOCKER_CLIENT, dockerCommand);
         }
-        // kubelet and crictl look alike here: the API server's events tell kubelet's reasons. Docker records what it asks.
-        return facts.reported().getContainer().hasPod()
-                ? verdict
-                : verdict.asked(AskedBy.Kind.CONTAINERD_CLIENT, "");
+        // kubelet and crictl look alike here: the API server's events tell kubelet's reasons. Docker records what it
+        // asks.
+        return facts.reported().getContainer().hasPod() ? verdict : verdict.asked(AskedBy.Kind.CONTAINERD_CLIENT, "");
     }
 
     private static Optional<Verdict> killByRuntimesRecord(ExitFacts facts) {

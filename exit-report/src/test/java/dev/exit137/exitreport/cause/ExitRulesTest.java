@@ -210,7 +210,13 @@ class ExitRulesTest {
         signal(9, INIT, "web", -157, copy, KILL);
         assertIs(explain(TraceState.WHOLE), Cause.HOST_PROCESS, Certainty.CONFIRMED);
         signals.clear();
-        signal(9, INIT, "web", -157, copy.toBuilder().setExe("/tmp/x/containerd-shim").build(), KILL);
+        signal(
+                9,
+                INIT,
+                "web",
+                -157,
+                copy.toBuilder().setExe("/tmp/x/containerd-shim").build(),
+                KILL);
         assertIs(explain(TraceState.WHOLE), Cause.HOST_PROCESS, Certainty.CONFIRMED);
     }
 
