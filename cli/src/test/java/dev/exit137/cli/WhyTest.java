@@ -77,7 +77,10 @@ class WhyTest {
         aggregator.exits.store(inPod("cart-0", "app").build());
         assertThat(why("shop/cart-0", "--last", "1")).isZero();
         assertThat(session.out())
-                .startsWith("pod:shop/cart-0: its last end")
+                .startsWith(
+                        "pod:shop/cart-0: its last end",
+                        "",
+                        "shop/cart-0/app on node-1: ended 2026-05-01 12:30:00.125, exit code 137")
                 .contains("OOM kills in it, newest first", "  2026-05-01 12:30:00.125  The kernel killed java.")
                 .noneMatch(line -> line.contains("tail"));
     }

@@ -265,12 +265,26 @@ public final class LocalHistory {
                     .filter(end::covers)
                     .map(kill -> end.isEndedBy(kill) ? ofMain(kill) : kill)
                     .toList();
-            exits.add(ExitRules.explain(end.end(), List.of(), ofLife, NO_TRACE));
+            exits.add(asCertainAs(ofLife, ExitRules.explain(end.end(), List.of(), ofLife, NO_TRACE)));
         }
         if (!ends.isEmpty()) {
             addHost(facts, ends.getLast(), isDocker);
         }
         return new WhyAnswer(name, exits, newest(kills, last), facts, unread, restarted);
+    }
+
+    /**
+     * An OOM kill of the main process is certain if the kernel's report shows no other process there. Otherwise the name
+     * and the time of the victim speak for it, and nothing says it.
+     */
+    private static ExitEvent asCertainAs(List<OomKillEvent> kills, ExitEvent exit) {
+        boolean alone = kills.stream()
+                .filter(kill -> kill.getVictim().getIsContainerInit())
+                .anyMatch(kill -> kill.getIncident().getTasksCount() == 1
+                        && !kill.getIncident().hasTasksOmitted());
+        return exit.getCause() == ExitEvent.Cause.OOM_KILL && !alone
+                ? exit.toBuilder().setCertainty(ExitEvent.Certainty.INFERRED).build()
+                : exit;
     }
 
     private static OomKillEvent ofMain(OomKillEvent kill) {

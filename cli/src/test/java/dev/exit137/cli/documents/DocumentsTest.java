@@ -12,6 +12,7 @@ import dev.exit137.cli.options.EnvironmentDefaults;
 import dev.exit137.cli.terminal.StopSignal;
 import dev.exit137.cli.terminal.Terminal;
 import dev.exit137.proto.v1.ListEventsRequest;
+import dev.exit137.proto.v1.ListExitsRequest;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
@@ -19,6 +20,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.InstantSource;
 import java.time.ZoneOffset;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -36,8 +38,9 @@ import picocli.CommandLine.Model.OptionSpec;
 
 /** What the documents tell people to type is there, and so is what they point to. */
 class DocumentsTest {
-    private static final ServiceDescriptor SERVICE =
-            ListEventsRequest.getDescriptor().getFile().findServiceByName("OomEvents");
+    private static final List<ServiceDescriptor> SERVICES = List.of(
+            ListEventsRequest.getDescriptor().getFile().findServiceByName("OomEvents"),
+            ListExitsRequest.getDescriptor().getFile().findServiceByName("ExitEvents"));
     private static final Pattern FLAG = Pattern.compile("^(--[a-z][a-z-]+)(?:[ =].*)?$");
     private static final Pattern VARIABLE = Pattern.compile("EXIT137_[A-Z0-9_]+");
     private static final Pattern LINK = Pattern.compile("\\]\\(([^)\\s]+)\\)");
@@ -63,8 +66,8 @@ class DocumentsTest {
                             .filter(link -> link.contains("#"))
                             .toList());
 
-    /** @param method {@code Service/Method} */
-    private record GrpcCall(String method, String request) {}
+    /** @param method its name alone */
+    private record GrpcCall(ServiceDescriptor service, String method, String request) {}
 
     static List<Document> documents() throws IOException {
         return Document.all();
@@ -184,7 +187,7 @@ class DocumentsTest {
     @MethodSource("documents")
     void everyCallOfGrpcurlFitsTheContract(Document document) {
         for (GrpcCall call : grpcCalls(document)) {
-            MethodDescriptor method = SERVICE.findMethodByName(call.method);
+            MethodDescriptor method = call.service.findMethodByName(call.method);
             assertThat(method).as("%s: %s", document.file(), call.method).isNotNull();
             assertThatCode(() ->
                             JsonFormat.parser().merge(call.request, DynamicMessage.newBuilder(method.getInputType())))
@@ -194,14 +197,17 @@ class DocumentsTest {
     }
 
     private static List<GrpcCall> grpcCalls(Document document) {
-        String prefix = SERVICE.getFullName() + "/";
-        return document.calls("grpcurl").stream()
-                .flatMap(call -> call.stream()
+        List<GrpcCall> calls = new ArrayList<>();
+        for (List<String> call : document.calls("grpcurl")) {
+            String request = call.contains("-d") ? call.get(call.indexOf("-d") + 1) : "{}";
+            for (ServiceDescriptor service : SERVICES) {
+                String prefix = service.getFullName() + "/";
+                call.stream()
                         .filter(word -> word.startsWith(prefix))
-                        .map(word -> new GrpcCall(
-                                word.substring(prefix.length()),
-                                call.contains("-d") ? call.get(call.indexOf("-d") + 1) : "{}")))
-                .toList();
+                        .forEach(word -> calls.add(new GrpcCall(service, word.substring(prefix.length()), request)));
+            }
+        }
+        return calls;
     }
 
     @ParameterizedTest

@@ -115,6 +115,8 @@ class LocalDockerTest {
         ExitEvent end = answer.exits().getFirst();
         assertThat(end.getCause()).isEqualTo(ExitEvent.Cause.OOM_KILL);
         assertThat(end.getOomEventIdsCount()).isEqualTo(1);
+        // The report has no task table: nothing says that no other process of that name was there.
+        assertThat(end.getCertainty()).isEqualTo(ExitEvent.Certainty.INFERRED);
         assertThat(answer.kills()).hasSize(1);
         assertThat(answer.facts()).anyMatch(fact -> fact.text().startsWith("Docker says OOMKilled"));
     }

@@ -52,11 +52,13 @@ public final class ExitText {
         page.entry("image", event.getContainer().getImage());
         page.entry("evidence", evidence(event));
         page.list("missing", event.getEvidenceMissingList());
-        page.list("OOM kills", event.getOomEventIdsList());
+        page.list("OOMs", event.getOomEventIdsList());
         page.list("to do", event.getRecommendationsList());
+        // Not wrapped, so that it can be copied.
         page.entry(
                 "event",
-                event.getEventId() + (event.getRevision() > 1 ? " (revision " + event.getRevision() + ")" : ""));
+                List.of(event.getEventId()
+                        + (event.getRevision() > 1 ? " (revision " + event.getRevision() + ")" : "")));
         out.flush();
         return text.toString().lines().toList();
     }

@@ -21,7 +21,8 @@ public final class WhyText {
         PrintWriter out = new PrintWriter(text);
         Page page = new Page(out);
         page.title(answer.name() + ": " + headline(answer));
-        for (ExitEvent exit : answer.exits()) {
+        // One end alone is on its page.
+        for (ExitEvent exit : answer.exits().size() > 1 ? answer.exits() : List.<ExitEvent>of()) {
             page.paragraph(ExitLine.time(exit.getTime(), zone) + "  "
                     + (exit.getExplanation().isEmpty() ? ExitLine.cause(exit.getCause()) : exit.getExplanation()));
         }
