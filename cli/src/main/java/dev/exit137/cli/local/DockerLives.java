@@ -46,7 +46,7 @@ final class DockerLives {
                 started = event.time();
             }
             case "die" -> {
-                actions.add(action(Kind.DIE, event));
+                actions.add(new RuntimeAction(Kind.DIE, event.time(), null, null, event.exitCode()));
                 lives.add(new Life(started, event.time(), event.exitCode(), actions));
                 // What follows goes into the same list until the next start.
                 started = null;
