@@ -6,6 +6,7 @@ import dev.exit137.proto.v1.Container;
 import dev.exit137.proto.v1.ExitEvent;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.Pod;
+import dev.exit137.proto.v1.ProcessRef;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -137,6 +138,18 @@ class WhyTest {
         aggregator.exits.store(Events.stopTimeout("web").build());
         assertThat(why("89ab")).isZero();
         assertThat(session.out().getFirst()).startsWith("docker:89ab ");
+    }
+
+    @Test
+    void aPidWinsOverTheBeginningOfAnId() {
+        aggregator.exits.store(Events.killedUnit("nginx.service")
+                .setProcess(ProcessRef.newBuilder().setPid(8900))
+                .build());
+        ExitEvent.Builder container = Events.stopTimeout("web");
+        container.getContainerBuilder().setId("8900abcdef");
+        aggregator.exits.store(container.build());
+        assertThat(why("8900")).isZero();
+        assertThat(session.out().getFirst()).startsWith("pid:8900 ");
     }
 
     @Test
