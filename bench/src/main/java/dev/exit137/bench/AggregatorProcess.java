@@ -28,7 +28,7 @@ final class AggregatorProcess implements AutoCloseable {
 
     private final int port;
     private final Process process;
-    private final MemoryWatch memory;
+    final MemoryWatch memory;
     private final EventLoopGroup eventLoops = new MultiThreadIoEventLoopGroup(
             2, new DefaultThreadFactory("bench-client", true), EpollIoHandler.newFactory());
     private final List<ManagedChannel> channels = new ArrayList<>();
@@ -104,11 +104,6 @@ final class AggregatorProcess implements AutoCloseable {
                 .build();
         channels.add(channel);
         return channel;
-    }
-
-    /** Returns the watch of its memory. */
-    MemoryWatch memory() {
-        return memory;
     }
 
     @Override

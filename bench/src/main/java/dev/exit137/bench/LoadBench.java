@@ -65,8 +65,7 @@ final class LoadBench {
             try (AggregatorProcess aggregator = AggregatorProcess.start(root, work)) {
                 rate = ingest(aggregator, streams);
                 figures.accept(Figure.plain("aggregator: durable events from " + streams + " agents", perSecond(rate)));
-                figures.accept(Figure.plain(
-                        "  its anonymous memory at most", aggregator.memory().maxAnonMib() + " MiB"));
+                figures.accept(Figure.plain("  its anonymous memory at most", aggregator.memory.maxAnonMib() + " MiB"));
             }
             double bare =
                     2 * EVENTS / BareInsert.seconds(AggregatorProcess.store(work), work.resolve("bare.db"), BATCH);
@@ -192,8 +191,7 @@ final class LoadBench {
                 Figure.plain(
                         "aggregator: durable events, " + CONSUMERS + " consumers, half of them slow", perSecond(rate)),
                 Figure.plain("  delivered to the " + fast.size() + " others", perSecond(delivered)),
-                Figure.plain(
-                        "  its anonymous memory at most", aggregator.memory().maxAnonMib() + " MiB"));
+                Figure.plain("  its anonymous memory at most", aggregator.memory.maxAnonMib() + " MiB"));
     }
 
     private static double quantile(double[] sorted, double q) {

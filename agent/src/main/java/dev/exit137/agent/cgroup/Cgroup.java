@@ -21,9 +21,11 @@ public final class Cgroup {
     private final long inode;
     private final String path;
     private final @Nullable Cgroup parent;
-    private final Map<String, Cgroup> children = new HashMap<>(2);
+    final Map<String, Cgroup> children = new HashMap<>(2);
     private final Descriptor directory;
-    private int[] watches = {};
+    /** The inotify watch descriptors of this cgroup. */
+    int[] watches = {};
+
     private boolean interior;
     private boolean counted;
     private boolean watched;
@@ -37,8 +39,10 @@ public final class Cgroup {
     private long oomsMovedAtNanos;
 
     private long removedAtNanos;
-    private long pidsReadAtNanos = Long.MIN_VALUE;
-    private long sampledAtNanos;
+    long pidsReadAtNanos = Long.MIN_VALUE;
+    /** CLOCK_MONOTONIC, nanoseconds, of the last attempt to sample its memory. */
+    long sampledAtNanos;
+
     private @Nullable MemorySnapshot snapshot;
 
     /** @param directory the open directory; this cgroup closes it */
@@ -64,10 +68,6 @@ public final class Cgroup {
         return parent;
     }
 
-    Map<String, Cgroup> children() {
-        return children;
-    }
-
     /** A descriptor of the directory; -EBADF after it is closed. */
     int dirFd() {
         return directory.number();
@@ -81,11 +81,6 @@ public final class Cgroup {
     /** CLOCK_MONOTONIC, nanoseconds, when the removal was detected. */
     public long removedAtNanos() {
         return removedAtNanos;
-    }
-
-    /** The inotify watch descriptors of this cgroup. */
-    int[] watches() {
-        return watches;
     }
 
     void watchAdded(int watch) {
@@ -239,14 +234,6 @@ public final class Cgroup {
         watched = false;
     }
 
-    long pidsReadAtNanos() {
-        return pidsReadAtNanos;
-    }
-
-    void pidsRead(long nowNanos) {
-        pidsReadAtNanos = nowNanos;
-    }
-
     /**
      * Its memory before a kill that no event accounts for yet, as the memory of that kill's incident. Empty where no
      * snapshot was read since the previous kill.
@@ -261,15 +248,6 @@ public final class Cgroup {
         MemorySnapshot before = snapshot;
         snapshot = newer;
         return before;
-    }
-
-    /** CLOCK_MONOTONIC, nanoseconds, of the last attempt to sample its memory. */
-    long sampledAtNanos() {
-        return sampledAtNanos;
-    }
-
-    void sampled(long nowNanos) {
-        sampledAtNanos = nowNanos;
     }
 
     /** This cgroup, or its nearest ancestor that is not removed. */

@@ -85,7 +85,7 @@ public final class CgroupTree {
         if (child == null) {
             return null;
         }
-        Cgroup before = parent.children().put(name, child);
+        Cgroup before = parent.children.put(name, child);
         if (before != null && before != child) {
             remove(before, monotonicNanos.getAsLong());
         }
@@ -140,9 +140,9 @@ public final class CgroupTree {
 
     /** Removes a cgroup and its descendants; never the root. */
     void remove(Cgroup cgroup, long nowNanos) {
-        List.copyOf(cgroup.children().values()).forEach(child -> remove(child, nowNanos));
+        List.copyOf(cgroup.children.values()).forEach(child -> remove(child, nowNanos));
         String name = cgroup.path().substring(cgroup.path().lastIndexOf('/') + 1);
-        Objects.requireNonNull(cgroup.parent()).children().remove(name, cgroup);
+        Objects.requireNonNull(cgroup.parent()).children.remove(name, cgroup);
         byInode.remove(cgroup.inode());
         cgroup.markRemoved(nowNanos);
         removed.addLast(cgroup);
@@ -172,7 +172,7 @@ public final class CgroupTree {
         while (from < path.length()) {
             int slash = path.indexOf('/', from);
             String name = path.substring(from, slash < 0 ? path.length() : slash);
-            Cgroup child = at.children().get(name);
+            Cgroup child = at.children.get(name);
             if (child == null) {
                 return at;
             }
@@ -191,7 +191,7 @@ public final class CgroupTree {
 
     private static void visit(Cgroup cgroup, Consumer<Cgroup> visitor) {
         visitor.accept(cgroup);
-        for (Cgroup child : new ArrayList<>(cgroup.children().values())) {
+        for (Cgroup child : new ArrayList<>(cgroup.children.values())) {
             visit(child, visitor);
         }
     }

@@ -129,7 +129,7 @@ public final class CgroupWatcher implements EpollIoHandle {
 
     /** The cgroup in which each process was last seen. */
     public PidIndex pids() {
-        return processes.pids();
+        return processes.pids;
     }
 
     /** Queue overflows so far; each led to a rescan. */
@@ -289,7 +289,7 @@ public final class CgroupWatcher implements EpollIoHandle {
     /** rmdir removes only the watch of the directory: the watches of its files would pin their inodes for ever. */
     private void unwatch(Cgroup removed) {
         sampler.remove(removed);
-        for (int watch : removed.watches()) {
+        for (int watch : removed.watches) {
             watches.remove(watch);
             inotify.removeWatch(watch);
         }
@@ -312,7 +312,7 @@ public final class CgroupWatcher implements EpollIoHandle {
     /** Reads a cgroup's counters and then its children's: only in this order is its vanished surplus correct. */
     public void refreshWithChildren(Cgroup cgroup) {
         counters.read(cgroup);
-        for (Cgroup child : cgroup.children().values()) {
+        for (Cgroup child : cgroup.children.values()) {
             counters.read(child);
         }
     }
@@ -324,7 +324,7 @@ public final class CgroupWatcher implements EpollIoHandle {
         }
         return v2
                 ? cgroup.treeSurplus() == 0
-                : cgroup.children().values().stream().allMatch(this::isEveryKillAccounted);
+                : cgroup.children.values().stream().allMatch(this::isEveryKillAccounted);
     }
 
     /** Reads every counter, parents before children. */
@@ -448,7 +448,7 @@ public final class CgroupWatcher implements EpollIoHandle {
             }
             return;
         }
-        Cgroup child = parent.children().get(name);
+        Cgroup child = parent.children.get(name);
         // The notification may be about an earlier cgroup of the same name.
         if (child != null && !tree.stillThere(child)) {
             tree.remove(child, monotonicNanos.getAsLong());

@@ -52,7 +52,7 @@ final class MemorySampler {
     /** Its memory.events changed: it is at its limit, or near. */
     void onEvents(Cgroup cgroup) {
         long now = monotonicNanos.getAsLong();
-        if (intervalNanos > 0 && samplesLeft > 0 && now - cgroup.sampledAtNanos() >= TICK_NANOS) {
+        if (intervalNanos > 0 && samplesLeft > 0 && now - cgroup.sampledAtNanos >= TICK_NANOS) {
             sample(cgroup, now);
         }
     }
@@ -69,14 +69,14 @@ final class MemorySampler {
                 looks--) {
             Cgroup cgroup = turns.pollFirst();
             turns.addLast(cgroup);
-            if (nowNanos - cgroup.sampledAtNanos() >= TICK_NANOS) {
+            if (nowNanos - cgroup.sampledAtNanos >= TICK_NANOS) {
                 sample(cgroup, nowNanos);
             }
         }
     }
 
     private void sample(Cgroup cgroup, long nowNanos) {
-        cgroup.sampled(nowNanos);
+        cgroup.sampledAtNanos = nowNanos;
         long limitBytes = files.limitBytes(cgroup);
         if (limitBytes < 0) {
             cgroup.swapSnapshot(null);

@@ -16,7 +16,7 @@ final class ProcessScan {
     private record Young(Cgroup cgroup, long sinceNanos) {}
 
     private final LongSupplier monotonicNanos;
-    private final PidIndex pids = new PidIndex();
+    final PidIndex pids = new PidIndex();
     private final ArrayDeque<Young> young = new ArrayDeque<>();
     private final FileReader file = new FileReader(64 * 1024);
     private final NativeMemory name = Sys.nativeString("cgroup.procs");
@@ -27,17 +27,13 @@ final class ProcessScan {
         renewedAtNanos = monotonicNanos.getAsLong();
     }
 
-    PidIndex pids() {
-        return pids;
-    }
-
     /** Scans a cgroup for a while: no notification says when it becomes populated. */
     void addYoung(Cgroup cgroup) {
         young.addLast(new Young(cgroup, monotonicNanos.getAsLong()));
     }
 
     void read(Cgroup cgroup) {
-        cgroup.pidsRead(monotonicNanos.getAsLong());
+        cgroup.pidsReadAtNanos = monotonicNanos.getAsLong();
         if (file.read(cgroup.dirFd(), name) > 0) {
             file.forEachNumber(pid -> pids.put(pid, cgroup));
         }
@@ -45,9 +41,9 @@ final class ProcessScan {
 
     /** A cgroup at its limit, or one below it, will have kills: learns its processes while they live, once a second. */
     void refresh(Cgroup cgroup) {
-        if (monotonicNanos.getAsLong() - cgroup.pidsReadAtNanos() > REFRESH_NANOS) {
+        if (monotonicNanos.getAsLong() - cgroup.pidsReadAtNanos > REFRESH_NANOS) {
             read(cgroup);
-            cgroup.children().values().forEach(this::refresh);
+            cgroup.children.values().forEach(this::refresh);
         }
     }
 

@@ -135,7 +135,7 @@ final class Attributor {
         watcher.refreshAll();
         List<Surplus> surpluses = Surplus.find(watcher);
         // A record that is read late may also be of a kill that was reported without it.
-        Collection<CountedOnly> reported = live ? List.of() : surplusBook.countedOnly();
+        Collection<CountedOnly> reported = live ? List.of() : surplusBook.countedOnly;
         if (surpluses.isEmpty() && reported.isEmpty()) {
             return CgroupAttribution.UNKNOWN;
         }

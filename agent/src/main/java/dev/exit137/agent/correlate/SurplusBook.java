@@ -14,7 +14,6 @@ import dev.exit137.proto.v1.OomKillEvent.Scope;
 import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -52,8 +51,8 @@ public final class SurplusBook {
     private final Consumer<KillReport> reports;
     private final Guard guard;
     private final List<Unplaced> unplaced = new ArrayList<>();
-    /** The oldest first. */
-    private final ArrayDeque<CountedOnly> countedOnly = new ArrayDeque<>();
+    /** The kills with a record that may still come, the oldest first. */
+    final ArrayDeque<CountedOnly> countedOnly = new ArrayDeque<>();
 
     private long killsWithoutRecord;
 
@@ -105,11 +104,6 @@ public final class SurplusBook {
                 .filter(kill -> kill.countedBy().inode() == cgroup.inode())
                 .findFirst()
                 .map(CountedOnly::report);
-    }
-
-    /** The kills with a record that may still come. */
-    Collection<CountedOnly> countedOnly() {
-        return countedOnly;
     }
 
     /** The record of a kill that was reported without one has come and was reported. */

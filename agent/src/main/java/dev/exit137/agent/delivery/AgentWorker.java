@@ -121,7 +121,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
         // The last tasks before a shutdown do the work of the tasks queued after them.
         thread.setRejectedExecutionHandler(new DiscardPolicy());
         outbox = new Outbox(spool, last.getSpoolList(), before, guard);
-        refusedEvents = new RefusedEvents(checkpointFile.directory());
+        refusedEvents = new RefusedEvents(checkpointFile.directory);
         uplink = new Uplink(
                 aggregators,
                 security,
@@ -204,7 +204,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
         thread.execute(() -> {
             // A later event is read again after a crash, and counted then.
             cut = newCut.toBuilder()
-                    .addAllWorkloads(mapper.workloads().histories())
+                    .addAllWorkloads(mapper.workloads.histories())
                     .build();
             scheduleCheckpoint();
             submitStatus(newStatus);

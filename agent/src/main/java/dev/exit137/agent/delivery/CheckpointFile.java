@@ -37,7 +37,7 @@ import org.slf4j.LoggerFactory;
 public final class CheckpointFile implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(CheckpointFile.class);
 
-    private final Path directory;
+    final Path directory;
     private final Path file;
     private final Path aside;
     private final @Nullable FileChannel lockChannel;
@@ -85,11 +85,6 @@ public final class CheckpointFile implements AutoCloseable {
                             + "; give a directory that this user may write to",
                     e);
         }
-    }
-
-    /** Returns the directory. */
-    Path directory() {
-        return directory;
     }
 
     /** Reads the last checkpoint. A damaged one is logged and renamed: the agent then starts as if for the first time. */

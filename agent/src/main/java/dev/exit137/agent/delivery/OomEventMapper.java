@@ -31,7 +31,7 @@ public final class OomEventMapper {
     private final ContainerProcesses processes;
     private final TaskCgroups taskCgroups;
     private final @Nullable Long nodeMemoryBytes;
-    private final Workloads workloads;
+    final Workloads workloads;
     private final Guard guard;
 
     /**
@@ -51,10 +51,6 @@ public final class OomEventMapper {
         this.nodeMemoryBytes = nodeMemoryBytes;
         this.workloads = workloads;
         this.guard = guard;
-    }
-
-    Workloads workloads() {
-        return workloads;
     }
 
     /** Maps a report to an event, without the fields that only the container's runtime knows: {@link #name} adds them. */

@@ -9,7 +9,7 @@ import java.nio.ByteOrder;
  */
 public final class NativeMemory {
     private final ByteBuffer bytes;
-    private final long address;
+    final long address;
 
     NativeMemory(int size) {
         bytes = ByteBuffer.allocateDirect(size).order(ByteOrder.nativeOrder());
@@ -18,10 +18,6 @@ public final class NativeMemory {
 
     int size() {
         return bytes.capacity();
-    }
-
-    long address() {
-        return address;
     }
 
     int getInt(int offset) {

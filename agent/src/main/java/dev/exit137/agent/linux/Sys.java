@@ -102,7 +102,7 @@ public final class Sys {
             }
             int result;
             do {
-                result = check(LibC.open(SCRATCH.address(), flags));
+                result = check(LibC.open(SCRATCH.address, flags));
             } while (result == -EINTR);
             return result;
         }
@@ -116,7 +116,7 @@ public final class Sys {
     public static int openAt(int dirFd, NativeMemory name, int flags) {
         int result;
         do {
-            result = check(LibC.openat(dirFd, name.address(), flags));
+            result = check(LibC.openat(dirFd, name.address, flags));
         } while (result == -EINTR);
         return result;
     }
@@ -139,7 +139,7 @@ public final class Sys {
         Objects.checkFromIndexSize(offset, count, buffer.size());
         int result;
         do {
-            result = check((int) LibC.read(fd, buffer.address() + offset, count));
+            result = check((int) LibC.read(fd, buffer.address + offset, count));
         } while (result == -EINTR);
         return result;
     }
@@ -167,7 +167,7 @@ public final class Sys {
      */
     public static int inotifyAddWatch(int inotifyFd, String path, int mask) {
         synchronized (SCRATCH) {
-            return hasPath(path) ? check(LibC.inotifyAddWatch(inotifyFd, SCRATCH.address(), mask)) : -ENAMETOOLONG;
+            return hasPath(path) ? check(LibC.inotifyAddWatch(inotifyFd, SCRATCH.address, mask)) : -ENAMETOOLONG;
         }
     }
 
@@ -216,7 +216,7 @@ public final class Sys {
     }
 
     private static int statx(int fd) {
-        return check(LibC.statx(fd, EMPTY_PATH.address(), AT_EMPTY_PATH, STATX_NLINK_AND_INO, SCRATCH.address()));
+        return check(LibC.statx(fd, EMPTY_PATH.address, AT_EMPTY_PATH, STATX_NLINK_AND_INO, SCRATCH.address));
     }
 
     /** {@code ENOENT (No such file or directory)} for {@code -2}. */

@@ -43,13 +43,13 @@ class ComingAndGoingTest {
         Files.createDirectory(root.resolve("a"));
         Files.writeString(root.resolve("a/cgroup.events"), "populated 1\n");
         watcher.start(List.of());
-        int watches = watcher.tree().find("/a").watches().length;
+        int watches = watcher.tree().find("/a").watches.length;
         for (int second = 0; second < 100; second++) {
             nowNanos += 1_000_000_000L;
             watcher.tick(nowNanos);
         }
 
-        assertThat(watcher.tree().find("/a").watches()).hasSize(watches);
+        assertThat(watcher.tree().find("/a").watches).hasSize(watches);
     }
 
     @Test
@@ -86,6 +86,6 @@ class ComingAndGoingTest {
         watcher.drain();
 
         assertThat(watcher.tree().find("/unit").inode()).isNotEqualTo(before);
-        assertThat(watcher.tree().find("/unit").watches()).isNotEmpty();
+        assertThat(watcher.tree().find("/unit").watches).isNotEmpty();
     }
 }

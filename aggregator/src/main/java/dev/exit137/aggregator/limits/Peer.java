@@ -25,7 +25,7 @@ public final class Peer {
     Peer(String name, Peers peers) {
         this.name = name;
         this.peers = peers;
-        PeerLimits limits = peers.limits();
+        PeerLimits limits = peers.limits;
         requests = new TokenBucket(limits.requestsPerSecond(), PeerLimits.REQUESTS_BURST_SECONDS, peers.nowNanos());
         events = new TokenBucket(limits.eventsPerSecond(), PeerLimits.EVENTS_BURST_SECONDS, peers.nowNanos());
     }
@@ -46,7 +46,7 @@ public final class Peer {
         if (!requests.take(1, peers.nowNanos())) {
             return Optional.of(refuse(PeerRule.REQUESTS));
         }
-        int limit = kind.limit(peers.limits());
+        int limit = kind.limit(peers.limits);
         if (limit > 0 && open.getOrDefault(kind, 0) >= limit) {
             return Optional.of(refuse(kind));
         }
@@ -64,8 +64,8 @@ public final class Peer {
     }
 
     private Status refuse(PeerRule rule) {
-        String broken = name + " " + rule.words(peers.limits());
-        peers.refusals().add(Refusals.Reason.PEER_LIMIT, broken);
+        String broken = name + " " + rule.words(peers.limits);
+        peers.refusals.add(Refusals.Reason.PEER_LIMIT, broken);
         return Status.RESOURCE_EXHAUSTED.withDescription(broken);
     }
 }

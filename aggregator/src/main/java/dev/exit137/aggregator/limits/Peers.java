@@ -39,9 +39,9 @@ public final class Peers implements ServerInterceptor {
             ExitEventsGrpc.getWatchExitsMethod().getFullMethodName(), PeerRule.WATCHES,
             ExitEventsGrpc.getSummarizeExitsMethod().getFullMethodName(), PeerRule.SUMMARIES);
 
-    private final PeerLimits limits;
     private final LongSupplier nanoClock;
-    private final Refusals refusals;
+    final PeerLimits limits;
+    final Refusals refusals;
     private final Map<String, Peer> known = new HashMap<>();
 
     /**
@@ -93,16 +93,8 @@ public final class Peers implements ServerInterceptor {
         };
     }
 
-    PeerLimits limits() {
-        return limits;
-    }
-
     long nowNanos() {
         return nanoClock.getAsLong();
-    }
-
-    Refusals refusals() {
-        return refusals;
     }
 
     private Peer named(String name) {

@@ -182,7 +182,7 @@ public final class EventStore implements AutoCloseable {
 
     /** Returns the thread that writes, for a heartbeat. */
     public Executor writerThread() {
-        return queue.thread();
+        return queue.thread;
     }
 
     /** Returns how many events retention has removed since the store was opened. */

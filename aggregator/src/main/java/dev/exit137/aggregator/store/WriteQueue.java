@@ -10,7 +10,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.Executor;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
@@ -38,7 +37,7 @@ final class WriteQueue implements AutoCloseable {
     private final Guard guard;
     private final Queue<StoreWrite> queue = new ConcurrentLinkedQueue<>();
     private final Semaphore freeBytes = new Semaphore(MAX_QUEUED_BYTES);
-    private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(
+    final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(
             Thread.ofPlatform().name("exit137-store").daemon().factory());
     private final UpkeepSchedule upkeep;
     private volatile long lastRowId;
@@ -65,11 +64,6 @@ final class WriteQueue implements AutoCloseable {
     /** The highest row id ever assigned and committed. */
     long lastRowId() {
         return lastRowId;
-    }
-
-    /** Returns the thread that writes. */
-    Executor thread() {
-        return thread;
     }
 
     /** Blocks while the queue is full. */

@@ -30,20 +30,24 @@ final class KernelText {
 
     private final Prefix prefix = new Prefix();
     private final byte[] plain = new byte[MAX_LINE_BYTES];
-    private byte[] line = {};
-    private int start;
-    private int from;
-    private int end;
-    private int head;
     private int places;
-    private boolean certain;
-    private long kernelMicros;
     private long caller;
     private int hostFrom;
     private int hostTo;
-
     /** Position of the marker in the previous line: most lines of a log have it at the same place. */
     private int usualMarker;
+    /** The line, without colours. */
+    byte[] line = {};
+    /** The start of the line. */
+    int start;
+    /** The start of the kernel's text. */
+    int from;
+    /** The end of the kernel's text, without trailing blanks. */
+    int end;
+    /** Whether a part was there that only the kernel's lines have. */
+    boolean certain;
+    /** printk's time, microseconds since boot; -1 for none. */
+    long kernelMicros;
 
     /** Looks for the first place in line[from, to); false when the line is certainly not the kernel's. */
     boolean find(byte[] buffer, int lineFrom, int lineTo) {
@@ -63,12 +67,11 @@ final class KernelText {
     boolean findFirst() {
         places = 1;
         prefix.read(line, start, end);
-        certain = prefix.isCertain();
-        head = start;
+        certain = prefix.certain;
         if (!accept()) {
             return false;
         }
-        return certain || findMarker(from) || !prefix.isForeign();
+        return certain || findMarker(from) || !prefix.foreign;
     }
 
     /**
@@ -116,15 +119,15 @@ final class KernelText {
     /** Looks right of {@code left} for a part that only the kernel's lines have. */
     private boolean findMarker(int left) {
         if (places == 1 && start + usualMarker > left && start + usualMarker < end && isMarker(start + usualMarker)) {
-            return acceptMarker(start + usualMarker);
+            return acceptMarker();
         }
         int limit = Math.min(end, start + MAX_PREFIX_BYTES);
         for (int i = left; i < limit; i++) {
             if (isMarker(i)) {
                 usualMarker = i - start;
-                return acceptMarker(i);
+                return acceptMarker();
             }
-            if (prefix.isForeign()) {
+            if (prefix.foreign) {
                 return false;
             }
         }
@@ -139,16 +142,12 @@ final class KernelText {
             return false;
         }
         prefix.read(line, i, end);
-        return prefix.isCertain()
-                && !prefix.isForeign()
-                && (!prefix.isNamed() || isHostAndTime(i))
-                && !hasTag(start, i);
+        return prefix.certain && !prefix.foreign && (!prefix.named || isHostAndTime(i)) && !hasTag(start, i);
     }
 
-    private boolean acceptMarker(int i) {
+    private boolean acceptMarker() {
         places++;
         certain = true;
-        head = i;
         return accept();
     }
 
@@ -180,13 +179,13 @@ final class KernelText {
     }
 
     private boolean accept() {
-        from = prefix.position();
-        kernelMicros = prefix.kernelMicros();
-        caller = prefix.caller();
+        from = prefix.position;
+        kernelMicros = prefix.kernelMicros;
+        caller = prefix.caller;
         // A host's name follows a time: elsewhere it is a word of another program.
-        hostFrom = prefix.hostFrom();
-        hostTo = PrintedTime.findClock(line, start, hostFrom) < 0 ? hostFrom : prefix.hostTo();
-        return !prefix.isForeign() && !hasTag(from, Math.min(end, from + 48));
+        hostFrom = prefix.hostFrom;
+        hostTo = PrintedTime.findClock(line, start, hostFrom) < 0 ? hostFrom : prefix.hostTo;
+        return !prefix.foreign && !hasTag(from, Math.min(end, from + 48));
     }
 
     /** Whether {@code name[123]: } stands in [left, right), where the name is not the kernel's own. */
@@ -206,41 +205,6 @@ final class KernelText {
             }
         }
         return false;
-    }
-
-    /** The line, without colours. */
-    byte[] line() {
-        return line;
-    }
-
-    /** The start of the line. */
-    int start() {
-        return start;
-    }
-
-    /** The start of the kernel's text. */
-    int from() {
-        return from;
-    }
-
-    /** The end of the kernel's text, without trailing blanks. */
-    int to() {
-        return end;
-    }
-
-    /** The start of the parts that only the kernel's lines have. */
-    int head() {
-        return head;
-    }
-
-    /** Whether such a part was there. */
-    boolean isCertain() {
-        return certain;
-    }
-
-    /** printk's time, microseconds since boot; -1 for none. */
-    long kernelMicros() {
-        return kernelMicros;
     }
 
     /** The number of the line's source: lines with another number are from another task or another host. */

@@ -53,7 +53,7 @@ public final class LogCorrelator implements LogReader.Lines {
     public void onLine(byte[] buffer, int from, int to, long number) {
         boolean each = wantsEach();
         if (line.read(buffer, from, to, number)) {
-            parse(line.text());
+            parse(line.text);
             switch (parsed.kind()) {
                 case NONE -> onOtherLine(each);
                 case CALLBACKS_SUPPRESSED -> {
@@ -67,17 +67,17 @@ public final class LogCorrelator implements LogReader.Lines {
     }
 
     private void parse(KernelText text) {
-        parser.parse(text.line(), text.from(), text.to(), parsed);
-        if (parsed.kind() == OomLine.Kind.NONE && AnchorScan.find(text.line(), text.from(), text.to()) >= 0) {
+        parser.parse(text.line, text.from, text.end, parsed);
+        if (parsed.kind() == OomLine.Kind.NONE && AnchorScan.find(text.line, text.from, text.end) >= 0) {
             boolean found;
             do {
                 found = text.findNext();
-                parser.parse(text.line(), text.from(), text.to(), parsed);
+                parser.parse(text.line, text.from, text.end, parsed);
             } while (found && parsed.kind() == OomLine.Kind.NONE);
             if (!found) {
                 text.findFirst();
-                if (text.isCertain()) {
-                    parser.parseCutTrigger(text.line(), text.from(), text.to(), parsed);
+                if (text.certain) {
+                    parser.parseCutTrigger(text.line, text.from, text.end, parsed);
                 }
             }
         }
@@ -94,13 +94,13 @@ public final class LogCorrelator implements LogReader.Lines {
     private void onReportLine() {
         long hash = line.hash();
         // Two collectors that write to one file tell each line twice.
-        boolean repeated = hash == lastHash && line.number() == lastNumber + 1;
+        boolean repeated = hash == lastHash && line.number == lastNumber + 1;
         lastHash = hash;
         if (repeated) {
             return;
         }
         for (int i = 0; i < reportCount; i++) {
-            reports[i].closeIfQuiet(line.number());
+            reports[i].closeIfQuiet(line.number);
         }
         boolean begins = parsed.kind() == OomLine.Kind.INVOKED;
         firstReport(indexOfReport()).onReportLine(parsed, line, hash, begins ? suppressed : 0);
@@ -109,13 +109,13 @@ public final class LogCorrelator implements LogReader.Lines {
 
     /** Index of the report of the line; {@link #reportCount} for none. */
     private int indexOfReport() {
-        if (!line.text().isCertain()) {
+        if (!line.text.certain) {
             // No mark of the kernel's: it is the rest of a record of several lines.
             return 0;
         }
         int i = 0;
-        long source = line.text().source();
-        while (i < reportCount && reports[i].source() != source) {
+        long source = line.text.source();
+        while (i < reportCount && reports[i].source != source) {
             i++;
         }
         return i;
@@ -128,7 +128,7 @@ public final class LogCorrelator implements LogReader.Lines {
         if (index < reportCount) {
             report = reports[index];
         } else {
-            report = new OpenReport(incidents, line.text().source());
+            report = new OpenReport(incidents, line.text.source());
             if (reportCount < MAX_OPEN_REPORTS) {
                 reportCount++;
             } else {

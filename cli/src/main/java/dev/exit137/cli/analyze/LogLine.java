@@ -4,12 +4,14 @@ import dev.exit137.oomreport.event.EventFactory;
 
 /** The current line of the log: its position, time and source. */
 final class LogLine {
-    private final KernelText text = new KernelText();
     private final PrintedTime printed = new PrintedTime();
     private byte[] buffer = {};
     private int from;
     private int to;
-    private long number;
+    /** The position of the kernel's text in it. */
+    final KernelText text = new KernelText();
+    /** Number of the line, from 1. */
+    long number;
 
     /** Reads line[from, to); returns whether it may be the kernel's. */
     boolean read(byte[] buffer, int from, int to, long number) {
@@ -18,16 +20,6 @@ final class LogLine {
         this.to = to;
         this.number = number;
         return text.find(buffer, from, to);
-    }
-
-    /** The position of the kernel's text in it. */
-    KernelText text() {
-        return text;
-    }
-
-    /** Number of the line, from 1. */
-    long number() {
-        return number;
     }
 
     /** FNV-1a hash of the whole line, 63 bits: the same line always gives the same id. */
@@ -41,7 +33,7 @@ final class LogLine {
 
     /** printk's time, microseconds since boot; -1 for none. */
     long kernelMicros() {
-        return text.kernelMicros();
+        return text.kernelMicros;
     }
 
     /** The printed time of day, microseconds; -1 for none. */
@@ -65,7 +57,7 @@ final class LogLine {
     }
 
     private PrintedTime printed() {
-        printed.read(text.line(), text.start(), text.from());
+        printed.read(text.line, text.start, text.from);
         return printed;
     }
 }

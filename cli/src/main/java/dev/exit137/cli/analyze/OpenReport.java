@@ -33,7 +33,9 @@ final class OpenReport implements IncidentAssembler.Sink {
     private static final byte[] ALLOCATION_FAILURE = Bytes.ascii(": page allocation failure");
 
     private final Consumer<AnalyzedIncident> incidents;
-    private final long source;
+    /** The number of the source of these lines. */
+    final long source;
+
     private final IncidentAssembler assembler = new IncidentAssembler(this);
     private final LogClock clock = new LogClock();
     private final List<OomKillEvent.Builder> events = new ArrayList<>();
@@ -64,11 +66,6 @@ final class OpenReport implements IncidentAssembler.Sink {
     OpenReport(Consumer<AnalyzedIncident> incidents, long source) {
         this.incidents = incidents;
         this.source = source;
-    }
-
-    /** The number of the source of these lines. */
-    long source() {
-        return source;
     }
 
     /** Whether the line with that number is wanted, whatever its content, because it may be part of a block. */
@@ -105,15 +102,15 @@ final class OpenReport implements IncidentAssembler.Sink {
         if (!assembler.isOpen()) {
             return;
         }
-        lastNumber = line.number();
-        KernelText text = line.text();
+        lastNumber = line.number;
+        KernelText text = line.text;
         if (assembler.isInHead()) {
-            blocks().onLine(text.line(), text.from(), text.to()); // the cgroup's lines are of both
+            blocks().onLine(text.line, text.from, text.end); // the cgroup's lines are of both
         }
         if (kind == OomLine.Kind.TRIGGER_CPU && assembler.incident().triggerPid() == parsed.pid()) {
-            kernelRelease = KernelRelease.of(text.line(), text.from(), text.to());
+            kernelRelease = KernelRelease.of(text.line, text.from, text.end);
         }
-        wantedUntil = assembler.isInHead() ? line.number() + MAX_OTHER_LINES : 0;
+        wantedUntil = assembler.isInHead() ? line.number + MAX_OTHER_LINES : 0;
         if (events.size() == MAX_KILLS) {
             assembler.close();
         }
@@ -121,19 +118,19 @@ final class OpenReport implements IncidentAssembler.Sink {
 
     /** Handles any other line, which may be part of a block or not. */
     void onOtherLine(LogLine line) {
-        KernelText text = line.text();
+        KernelText text = line.text;
         if (!assembler.isInHead()) {
-            if (Bytes.find(text.line(), text.from(), text.to(), ALLOCATION_FAILURE) >= 0) {
+            if (Bytes.find(text.line, text.from, text.end, ALLOCATION_FAILURE) >= 0) {
                 // It shows the node's memory, too.
-                othersUntil = line.number() + MAX_OTHER_LINES;
+                othersUntil = line.number + MAX_OTHER_LINES;
                 blocks = null;
             }
-            if (line.number() <= othersUntil) {
+            if (line.number <= othersUntil) {
                 return;
             }
         }
-        if (blocks().onLine(text.line(), text.from(), text.to())) {
-            wantedUntil = line.number() + MAX_OTHER_LINES;
+        if (blocks().onLine(text.line, text.from, text.end)) {
+            wantedUntil = line.number + MAX_OTHER_LINES;
             clock.advance(line);
         }
     }
@@ -147,10 +144,10 @@ final class OpenReport implements IncidentAssembler.Sink {
 
     @Override
     public void onBegun(OomIncident incident) {
-        firstNumber = line.number();
+        firstNumber = line.number;
         firstTimes = line.times();
         printedTime = line.printedTime();
-        host = line.text().host();
+        host = line.text.host();
         suppressed = suppressedBefore;
         kernelRelease = "";
         if (kind == OomLine.Kind.INVOKED) {

@@ -52,14 +52,22 @@ final class Prefix {
 
     private byte[] line = {};
     private int end;
-    private int position;
-    private boolean certain;
-    private boolean foreign;
-    private boolean named;
-    private long kernelMicros;
-    private long caller;
-    private int hostFrom;
-    private int hostTo;
+    /** The start of the text after the parts. */
+    int position;
+    /** Whether one of the parts shows that the line is the kernel's. */
+    boolean certain;
+    /** Whether one of the parts shows that the line is from another program. */
+    boolean foreign;
+    /** {@code kernel: } was there. */
+    boolean named;
+    /** printk's time, microseconds since boot; -1 for none. */
+    long kernelMicros;
+    /** The task ({@code T123}) or processor ({@code C1}) that printed the line, as a number; 0 for none. */
+    long caller;
+    /** The start of the host's name before {@code kernel: }; {@link #hostTo} for none. */
+    int hostFrom;
+    /** The end of the host's name. */
+    int hostTo;
 
     private static byte[][] words(String... words) {
         byte[][] bytes = new byte[words.length][];
@@ -86,46 +94,6 @@ final class Prefix {
             before = position;
             part();
         } while (position > before);
-    }
-
-    /** The start of the text after the parts. */
-    int position() {
-        return position;
-    }
-
-    /** Whether one of the parts shows that the line is the kernel's. */
-    boolean isCertain() {
-        return certain;
-    }
-
-    /** Whether one of the parts shows that the line is from another program. */
-    boolean isForeign() {
-        return foreign;
-    }
-
-    /** {@code kernel: } was there. */
-    boolean isNamed() {
-        return named;
-    }
-
-    /** printk's time, microseconds since boot; -1 for none. */
-    long kernelMicros() {
-        return kernelMicros;
-    }
-
-    /** The task ({@code T123}) or processor ({@code C1}) that printed the line, as a number; 0 for none. */
-    long caller() {
-        return caller;
-    }
-
-    /** The start of the host's name before {@code kernel: }; {@link #hostTo} for none. */
-    int hostFrom() {
-        return hostFrom;
-    }
-
-    /** The end of the host's name. */
-    int hostTo() {
-        return hostTo;
     }
 
     private void part() {

@@ -30,11 +30,12 @@ public final class LocalNode implements AutoCloseable {
     private static final Set<String> WILDCARD_ADDRESSES = Set.of("0.0.0.0", "::", "*");
     private static final Duration FIRST_BACKOFF = Duration.ofMillis(200);
 
-    private final Aggregator aggregator;
     private final AggregatorClient client;
     private final EventStream<OomKillEvent> stream;
     private final HostPort address;
     private @Nullable Agent agent;
+    /** For probes and metrics. */
+    final Aggregator aggregator;
 
     private LocalNode(Terminal terminal, AggregatorConfig config, Guard guard) throws IOException {
         aggregator = Aggregator.start(config, terminal.clock(), guard);
@@ -80,11 +81,6 @@ public final class LocalNode implements AutoCloseable {
     /** The agent, for probes and metrics. */
     Observed agent() {
         return Objects.requireNonNull(agent);
-    }
-
-    /** The aggregator, for probes and metrics. */
-    Observed aggregator() {
-        return aggregator;
     }
 
     /** The address of the aggregator on this machine. */

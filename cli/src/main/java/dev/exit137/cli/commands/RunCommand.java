@@ -57,7 +57,7 @@ public final class RunCommand implements Callable<Integer> {
             terminal.say("watching this machine for OOM kills; each is printed here as it comes (Ctrl-C ends)");
             terminal.say("in another terminal: bin/exit137 watch --server " + node.address());
             terminal.say("or: grpcurl -plaintext " + node.address() + " exit137.v1.OomEvents/WatchEvents");
-            http.serve(terminal::say, guard, node.agent(), node.aggregator());
+            http.serve(terminal::say, guard, node.agent(), node.aggregator);
             if (agentOptions.logsEvents()) {
                 // stdout is the agent's.
                 node.stream().close();

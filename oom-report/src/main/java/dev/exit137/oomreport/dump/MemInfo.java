@@ -178,7 +178,7 @@ final class MemInfo {
     }
 
     void addTo(NodeMemory.Builder memory, PageSize pageSize) {
-        counters.asMap().forEach((name, pages) -> pageSize.ifBytes(pages, bytes -> memory.putCounters(name, bytes)));
+        counters.values.forEach((name, pages) -> pageSize.ifBytes(pages, bytes -> memory.putCounters(name, bytes)));
         pageSize.ifBytes(total("pagecache"), memory::setPagecacheBytes);
         pageSize.ifBytes(total("swap cache"), memory::setSwapCacheBytes);
         pageSize.ifBytes(total("RAM"), memory::setRamBytes);

@@ -239,9 +239,8 @@ final class MemcgStats {
 
     void addTo(Incident.Builder incident) {
         for (Cgroup cgroup : cgroups) {
-            incident.addMemcgStats(MemcgStat.newBuilder()
-                    .setCgroup(cgroup.path())
-                    .putAllStat(cgroup.stat().asMap()));
+            incident.addMemcgStats(
+                    MemcgStat.newBuilder().setCgroup(cgroup.path()).putAllStat(cgroup.stat().values));
         }
     }
 

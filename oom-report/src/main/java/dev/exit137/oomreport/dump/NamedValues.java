@@ -8,7 +8,7 @@ import java.util.OptionalLong;
 final class NamedValues {
     private static final int MAX_NAMES = 128;
 
-    private final Map<String, Long> values = new LinkedHashMap<>();
+    final Map<String, Long> values = new LinkedHashMap<>();
 
     /** Stores the value, unless the name has one already. */
     void putFirst(String name, long value) {
@@ -43,9 +43,5 @@ final class NamedValues {
 
     boolean isEmpty() {
         return values.isEmpty();
-    }
-
-    Map<String, Long> asMap() {
-        return values;
     }
 }

@@ -101,8 +101,7 @@ final class Headline {
             return "a page fault got no memory";
         }
         if (NodeRules.isConfinedToZones(oom)) {
-            return "the memory that the allocation could use ran out ("
-                    + Zones.names(oom.zones().usable()) + ")";
+            return "the memory that the allocation could use ran out (" + Zones.names(oom.zones().usable) + ")";
         }
         int order = oom.trigger().getOrder();
         return order > 0 && !oom.zones().areAllLow()

@@ -78,7 +78,7 @@ final class NodeRules {
         return oom.isNode()
                 && zones.areAllLow()
                 && zones.unusable().stream()
-                        .anyMatch(zone -> !zones.usable().stream()
+                        .anyMatch(zone -> !zones.usable.stream()
                                 .map(Zone::getName)
                                 .toList()
                                 .contains(zone.getName()))
@@ -100,7 +100,7 @@ final class NodeRules {
                 lowmem
                         ? "Use a 64-bit kernel, or have the kernel hold less (slab, page tables, buffers), for it fills lowmem"
                         : "Find the driver that asks for memory of such a zone, since processes' memory is not what was short",
-                zoneState(oom, zones.usable()) + ", " + elsewhere));
+                zoneState(oom, zones.usable) + ", " + elsewhere));
     }
 
     /** {@code Normal 1.8 MiB free of the 2.0 MiB to be kept}. */
@@ -134,11 +134,11 @@ final class NodeRules {
 
     /** The free memory is kept for movable pages. */
     static List<Finding> freeForMovableOnly(Oom oom) {
-        long cma = oom.zones().usable().stream()
+        long cma = oom.zones().usable.stream()
                 .mapToLong(zone -> zone.getSizesOrDefault("free_cma", 0))
                 .sum();
-        long free = oom.zones().usable().stream().mapToLong(Zone::getFreeBytes).sum();
-        if (!oom.isNode() || oom.zones().isMovable() || !oom.zones().areAllLow() || cma == 0 || cma < free / 2) {
+        long free = oom.zones().usable.stream().mapToLong(Zone::getFreeBytes).sum();
+        if (!oom.isNode() || oom.zones().movable || !oom.zones().areAllLow() || cma == 0 || cma < free / 2) {
             return List.of();
         }
         return List.of(new Finding(

@@ -18,25 +18,11 @@ import java.util.Optional;
 import java.util.OptionalLong;
 
 /** One OOM with the data that several rules need. */
-final class Oom {
+record Oom(OomKillEventOrBuilder event, Incident incident, Zones zones) {
     private static final long NEARLY = 50;
 
-    private final OomKillEventOrBuilder event;
-    private final Incident incident;
-    private final Zones zones;
-
     Oom(OomKillEventOrBuilder event) {
-        this.event = event;
-        incident = event.getIncident();
-        zones = Zones.of(incident);
-    }
-
-    OomKillEventOrBuilder event() {
-        return event;
-    }
-
-    Incident incident() {
-        return incident;
+        this(event, event.getIncident(), Zones.of(event.getIncident()));
     }
 
     Limit limit() {
@@ -53,10 +39,6 @@ final class Oom {
 
     Trigger trigger() {
         return incident.getTrigger();
-    }
-
-    Zones zones() {
-        return zones;
     }
 
     boolean isMemcg() {

@@ -22,9 +22,9 @@ public final class Zones {
     private static final long DEFAULT_PAGE_BYTES = 4096;
 
     private final List<Zone> all;
-    private final List<Zone> usable;
+    final List<Zone> usable;
     private final int highest;
-    private final boolean movable;
+    final boolean movable;
     private final int order;
     private final long pageBytes;
 
@@ -153,10 +153,6 @@ public final class Zones {
         return index < 0 ? 0 : reserves.get(index) * pageBytes;
     }
 
-    List<Zone> usable() {
-        return usable;
-    }
-
     /** The zones that could not have served it, however much they have free. */
     List<Zone> unusable() {
         return all.stream().filter(zone -> !usable.contains(zone)).toList();
@@ -183,9 +179,5 @@ public final class Zones {
     /** {@code DMA32, Normal}: each name once. */
     static String names(List<Zone> zones) {
         return zones.stream().map(Zone::getName).distinct().collect(Collectors.joining(", "));
-    }
-
-    boolean isMovable() {
-        return movable;
     }
 }

@@ -35,7 +35,7 @@ class ZonesTest {
         Zones zones = Zones.of(report("0xcc1(GFP_KERNEL|GFP_DMA)", fullZones()).build());
         assertEquals(64 * KIB, zones.keptBytes(fullZones().get(0)));
         assertFalse(zones.areAllLow());
-        assertEquals("DMA", Zones.names(zones.usable()));
+        assertEquals("DMA", Zones.names(zones.usable));
     }
 
     /** GFP_DMA32: of DMA, what is kept for the zone DMA32 alone. */
@@ -44,7 +44,7 @@ class ZonesTest {
         Zones zones =
                 Zones.of(report("0xcc4(GFP_KERNEL|GFP_DMA32)", fullZones()).build());
         assertEquals(64 * KIB + 2800 * 4 * KIB, zones.keptBytes(fullZones().get(0)));
-        assertEquals("DMA, DMA32", Zones.names(zones.usable()));
+        assertEquals("DMA, DMA32", Zones.names(zones.usable));
     }
 
     /** The last try before the kill is for the mark high: a report may show more than min. */

@@ -163,7 +163,7 @@ public final class AnalysisSummary {
         if (known && rate.isDrawable()) {
             lines.add("|" + rate.bars() + "| a column is " + span(rate.span()) + ", the highest is "
                     + Words.count(rate.most(), "OOM", "OOMs"));
-        } else if (known && rate.disordered() > 0) {
+        } else if (known && rate.disordered > 0) {
             lines.add("the clock goes back: the log is of more than one boot, or was put together");
         }
         return lines;
@@ -182,8 +182,8 @@ public final class AnalysisSummary {
         if (rows.size() > MAX_ROWS) {
             shown.add("and " + (rows.size() - MAX_ROWS) + " more");
         }
-        if (tally.beyond() > 0) {
-            shown.add(tally.beyond() + " others were not told apart");
+        if (tally.beyond > 0) {
+            shown.add(tally.beyond + " others were not told apart");
         }
         return shown;
     }

@@ -12,7 +12,8 @@ final class Rate {
     private long spanNanos = FIRST_SPAN.toNanos();
     private long startNanos;
     private int used;
-    private long disordered;
+    /** The count of those with a time before the first one's, so of another boot. */
+    long disordered;
 
     /** Counts one more, at a time relative to the same start as the others. */
     void add(Duration time) {
@@ -67,10 +68,5 @@ final class Rate {
     /** Whether there is something to draw, in one order of time. */
     boolean isDrawable() {
         return used > 1 && disordered == 0;
-    }
-
-    /** The count of those with a time before the first one's, so of another boot. */
-    long disordered() {
-        return disordered;
     }
 }

@@ -17,7 +17,8 @@ final class Tally {
     record Row(String name, long count, String detail) {}
 
     private final Map<String, Row> rows = new LinkedHashMap<>();
-    private long beyond;
+    /** The count of names that there was no room for. */
+    long beyond;
 
     void add(String name, String detail) {
         Row row = rows.get(name);
@@ -34,10 +35,5 @@ final class Tally {
                 .filter(row -> row.count() >= atLeast)
                 .sorted(Comparator.comparingLong(Row::count).reversed())
                 .toList();
-    }
-
-    /** The count of names that there was no room for. */
-    long beyond() {
-        return beyond;
     }
 }
