@@ -3,6 +3,7 @@ package dev.exit137.agent;
 import com.google.protobuf.Timestamp;
 import dev.exit137.agent.container.ContainerProcesses;
 import dev.exit137.agent.container.Identities;
+import dev.exit137.agent.container.Identity;
 import dev.exit137.agent.container.TaskCgroups;
 import dev.exit137.agent.delivery.AgentState;
 import dev.exit137.agent.delivery.AgentWorker;
@@ -10,6 +11,7 @@ import dev.exit137.agent.delivery.CheckpointFile;
 import dev.exit137.agent.delivery.EventSink;
 import dev.exit137.agent.delivery.OomEventMapper;
 import dev.exit137.agent.delivery.spool.Spool;
+import dev.exit137.agent.exit.ExitJoiner;
 import dev.exit137.agent.exit.SignalBook;
 import dev.exit137.agent.history.Workloads;
 import dev.exit137.agent.linux.ProcMeminfo;
@@ -19,6 +21,7 @@ import dev.exit137.daemon.http.Check;
 import dev.exit137.daemon.http.Heartbeat;
 import dev.exit137.daemon.http.Observed;
 import dev.exit137.proto.state.v1.Checkpoint;
+import dev.exit137.proto.v1.Container;
 import dev.exit137.proto.v1.Losses;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.SourceStatus;
@@ -127,6 +130,7 @@ public final class Agent implements Observed, AutoCloseable {
                     node,
                     identities,
                     signals,
+                    containers(identities, processes),
                     new OomEventMapper(
                             identities,
                             processes,
@@ -153,6 +157,20 @@ public final class Agent implements Observed, AutoCloseable {
             closeAll(closing, guard);
             throw e;
         }
+    }
+
+    private static ExitJoiner.Containers containers(Identities identities, ContainerProcesses processes) {
+        return new ExitJoiner.Containers() {
+            @Override
+            public Optional<Container> find(String id) {
+                return identities.find(id).map(Identity::container);
+            }
+
+            @Override
+            public Optional<Integer> mainPid(String id, Instant endedAt) {
+                return processes.initPid(id, endedAt);
+            }
+        };
     }
 
     private static Optional<Instant> lastExit(Checkpoint last) {

@@ -50,8 +50,8 @@ class DockerExitsTest {
             engine = DockerEngine.start(out);
             agent = LiveAgent.startWithDocker(out.resolve("agent"), engine.socket());
             agent.awaitRuntime(State.ACTIVE);
-            Optional<SourceStatus> trace = Bed.await(
-                    "the state of the trace", LIMIT, () -> agent.source("trace"), Optional::isPresent);
+            Optional<SourceStatus> trace =
+                    Bed.await("the state of the trace", LIMIT, () -> agent.source("trace"), Optional::isPresent);
             if (trace.orElseThrow().getState() != State.ACTIVE) {
                 end();
                 Bed.skip("who sent the signal", trace.orElseThrow().getDetail());
@@ -134,7 +134,8 @@ class DockerExitsTest {
     void restart() {
         engine.start("restarted", IGNORES_TERM);
         engine.docker("restart", "--time", "1", "restarted");
-        ExitEvent end = onlyEnd("restarted", event -> event.getAskedBy().getDetail().equals("docker restart"));
+        ExitEvent end =
+                onlyEnd("restarted", event -> event.getAskedBy().getDetail().equals("docker restart"));
         assertThat(end.getCause()).isEqualTo(Cause.STOP_TIMEOUT);
         engine.docker("rm", "--force", "restarted");
     }
@@ -161,7 +162,8 @@ class DockerExitsTest {
     void removeByForce() {
         engine.start("removed", WAITS);
         engine.docker("rm", "--force", "removed");
-        ExitEvent end = onlyEnd("removed", event -> event.getAskedBy().getDetail().equals("docker rm -f"));
+        ExitEvent end =
+                onlyEnd("removed", event -> event.getAskedBy().getDetail().equals("docker rm -f"));
         assertThat(end.getCause()).isEqualTo(Cause.CLIENT_KILL);
     }
 
@@ -187,7 +189,8 @@ class DockerExitsTest {
 
     @Test
     void oomKillOfAChildAndAnExitOfItsOwn() {
-        Container parent = engine.start("parent-of-eater", "read line </bed/go; tail /dev/zero; exit 7", "--memory=16m");
+        Container parent =
+                engine.start("parent-of-eater", "read line </bed/go; tail /dev/zero; exit 7", "--memory=16m");
         parent.open();
         ExitEvent end = onlyEnd("parent-of-eater", event -> event.getOomEventIdsCount() > 0);
         assertThat(end.getCause()).isEqualTo(Cause.OWN_EXIT);
@@ -311,9 +314,7 @@ class DockerExitsTest {
     @Test
     void aCallThatTheSeccompProfileForbids() throws IOException {
         Path profile = out.resolve("seccomp.json");
-        Files.writeString(
-                profile,
-                """
+        Files.writeString(profile, """
                 {"defaultAction": "SCMP_ACT_ALLOW",
                  "syscalls": [{"names": ["sync"], "action": "SCMP_ACT_KILL_PROCESS"}]}
                 """);

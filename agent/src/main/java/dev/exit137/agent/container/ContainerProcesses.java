@@ -101,6 +101,13 @@ public final class ContainerProcesses implements AutoCloseable {
         return lives ? Optional.of(false) : Optional.empty();
     }
 
+    /** Returns the pid of the container's first process in the life that ended then; empty if it was not seen. */
+    public Optional<Integer> initPid(String id, Instant endedAt) {
+        return Optional.ofNullable(seen(id).init())
+                .filter(init -> init.startedAt().minus(TIMING).isBefore(endedAt))
+                .map(Init::pid);
+    }
+
     /** Returns the Java virtual machine that was in the container at the kill. */
     public Optional<Jvm> jvm(String id, Instant killedAt) {
         return Optional.ofNullable(seen(id).jvm())

@@ -5,7 +5,6 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Timestamp;
 import com.google.protobuf.util.Timestamps;
 import dev.exit137.agent.container.Identities;
-import dev.exit137.agent.container.Identity;
 import dev.exit137.agent.correlate.KillReport;
 import dev.exit137.agent.delivery.spool.Spool;
 import dev.exit137.agent.delivery.uplink.Uplink;
@@ -94,6 +93,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
      * @param before losses of earlier runs in this boot
      * @param node in each event
      * @param signals of the node, for the causes of ends
+     * @param containers for the names of senders, and the main processes of ends
      * @param identityTimeout how long an event waits for its container's name
      * @param sink receives each event as it goes out
      * @param clock the node's wall clock
@@ -109,6 +109,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
             Node node,
             Identities identities,
             SignalBook signals,
+            ExitJoiner.Containers containers,
             OomEventMapper mapper,
             KillMetrics metrics,
             Duration identityTimeout,
@@ -133,14 +134,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
                 guard);
         this.mapper = mapper;
         this.metrics = metrics;
-        exits = new ExitJoiner(
-                node,
-                signals,
-                id -> identities.find(id).map(Identity::container),
-                this::sendExit,
-                thread,
-                clock,
-                guard);
+        exits = new ExitJoiner(node, signals, containers, this::sendExit, thread, clock, guard);
         names = new NameWait(
                 identities,
                 mapper,

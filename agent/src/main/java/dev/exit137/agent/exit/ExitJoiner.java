@@ -21,7 +21,6 @@ import java.util.Optional;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
-import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -41,6 +40,15 @@ public final class ExitJoiner {
 
     private static final Duration SHIM_TO_END = Duration.ofSeconds(5);
 
+    /** What is known of containers, without asking a runtime. */
+    public interface Containers {
+        /** Returns the container with this id. */
+        Optional<Container> find(String id);
+
+        /** Returns the pid of the container's first process in the life that ended then. */
+        Optional<Integer> mainPid(String id, Instant endedAt);
+    }
+
     private static final class Known {
         private End end;
         private @Nullable ExitEvent out;
@@ -53,7 +61,7 @@ public final class ExitJoiner {
 
     private final Node node;
     private final SignalBook signals;
-    private final Function<String, Optional<Container>> containers;
+    private final Containers containers;
     private final Consumer<ExitEvent> out;
     private final ScheduledExecutorService worker;
     private final InstantSource clock;
@@ -63,7 +71,6 @@ public final class ExitJoiner {
     private final Map<String, OomKillEvent> ooms = BoundedMap.byInsertion(MAX_RECENT);
 
     /**
-     * @param containers finds a container by its id, without asking a runtime
      * @param out takes each revision
      * @param worker the agent-worker thread
      * @param clock the node's wall clock; an end before now is recovered
@@ -72,7 +79,7 @@ public final class ExitJoiner {
     public ExitJoiner(
             Node node,
             SignalBook signals,
-            Function<String, Optional<Container>> containers,
+            Containers containers,
             Consumer<ExitEvent> out,
             ScheduledExecutorService worker,
             InstantSource clock,
@@ -91,10 +98,28 @@ public final class ExitJoiner {
     public void onEnd(End end) {
         guard.run(PLACE, () -> {
             String id = eventId(end.reported());
-            Known known = recent.computeIfAbsent(id, _ -> new Known(end));
-            known.end = end;
+            End whole = withMainProcess(end);
+            Known known = recent.computeIfAbsent(id, _ -> new Known(whole));
+            known.end = whole;
             look(id, known);
         });
+    }
+
+    /** A runtime may not say which process was the main one, or be asked too late. */
+    private End withMainProcess(End end) {
+        ExitEvent reported = end.reported();
+        if (reported.getProcess().hasPid() || reported.getContainer().getId().isEmpty()) {
+            return end;
+        }
+        return containers
+                .mainPid(reported.getContainer().getId(), instant(reported.getTime()))
+                .map(pid -> new End(
+                        reported.toBuilder()
+                                .setProcess(reported.getProcess().toBuilder().setPid(pid))
+                                .build(),
+                        end.actions(),
+                        end.unit()))
+                .orElse(end);
     }
 
     /** Takes each revision of an OOM kill: it may explain an end that is known already. */
@@ -163,7 +188,7 @@ public final class ExitJoiner {
                 .setRecovered(endedAt.isBefore(startedAt));
         String sendersContainer = event.getSender().getContainer().getId();
         if (!sendersContainer.isEmpty()) {
-            containers.apply(sendersContainer).ifPresent(event.getSenderBuilder()::setContainer);
+            containers.find(sendersContainer).ifPresent(event.getSenderBuilder()::setContainer);
         }
         return event.build();
     }

@@ -188,7 +188,7 @@ public final class Sys {
     public static int mount(String type, String directory) {
         NativeMemory name = nativeString(type);
         return check(LibC.mount(
-                name.address(), nativeString(directory).address(), name.address(), MS_NOSUID | MS_NODEV | MS_NOEXEC));
+                name.address, nativeString(directory).address, name.address, MS_NOSUID | MS_NODEV | MS_NOEXEC));
     }
 
     /**
@@ -197,7 +197,7 @@ public final class Sys {
      * @return 0, or -errno
      */
     public static int detach(String directory) {
-        return check(LibC.umount2(nativeString(directory).address(), MNT_DETACH));
+        return check(LibC.umount2(nativeString(directory).address, MNT_DETACH));
     }
 
     /** The inode of an open file, or -errno. */

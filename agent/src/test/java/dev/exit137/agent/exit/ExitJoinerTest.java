@@ -44,10 +44,22 @@ class ExitJoinerTest {
     private final ExitJoiner joiner = new ExitJoiner(
             Node.newBuilder().setName("node-1").setBootId("boot").build(),
             signals,
-            id -> id.equals(OTHER)
-                    ? Optional.of(
-                            Container.newBuilder().setId(OTHER).setName("batch").build())
-                    : Optional.empty(),
+            new ExitJoiner.Containers() {
+                @Override
+                public Optional<Container> find(String id) {
+                    return id.equals(OTHER)
+                            ? Optional.of(Container.newBuilder()
+                                    .setId(OTHER)
+                                    .setName("batch")
+                                    .build())
+                            : Optional.empty();
+                }
+
+                @Override
+                public Optional<Integer> mainPid(String id, Instant endedAt) {
+                    return id.equals(ID) && endedAt.equals(END) ? Optional.of(INIT) : Optional.empty();
+                }
+            },
             out::add,
             worker,
             InstantSource.fixed(START),
@@ -107,6 +119,17 @@ class ExitJoinerTest {
         assertThat(event.getNode().getName()).isEqualTo("node-1");
         assertThat(event.getRecovered()).isFalse();
         assertThat(out).isEmpty();
+    }
+
+    @Test
+    void aRuntimeThatDoesNotSayTheMainPidLeavesItToTheCgroup() throws Exception {
+        signals.wholeSince(START);
+        signals.add(kill(INIT, "", END.minusMillis(150), SHELL));
+        End end = end(137);
+        take(new End(end.reported().toBuilder().clearProcess().build(), List.of(), null));
+        ExitEvent event = next();
+        assertThat(event.getCause()).isEqualTo(Cause.HOST_PROCESS);
+        assertThat(event.getProcess().getPid()).isEqualTo(INIT);
     }
 
     @Test

@@ -116,7 +116,9 @@ public final class DemoCommand implements Callable<Integer> {
                 AgentConfig.DEFAULT_IDENTITY_TIMEOUT,
                 AgentConfig.DEFAULT_SAMPLE_INTERVAL,
                 AgentConfig.DEFAULT_SPOOL_BYTES,
-                false, new SenderCommand(false), AgentConfig.DEFAULT_METRICS_MAX_SERIES);
+                false,
+                new SenderCommand(false),
+                AgentConfig.DEFAULT_METRICS_MAX_SERIES);
     }
 
     /** Returns the victim's pid. */

@@ -137,17 +137,19 @@ public final class AgentOptions {
             names = "--trace",
             paramLabel = "on|off",
             defaultValue = "on",
-            description = "Read the kernel's trace of SIGKILL and SIGTERM, which names the sender (default: ${DEFAULT-VALUE}). "
-                    + "Without it the sender of a signal is not known.")
+            description =
+                    "Read the kernel's trace of SIGKILL and SIGTERM, which names the sender (default: ${DEFAULT-VALUE}). "
+                            + "Without it the sender of a signal is not known.")
     private Switch trace;
 
     @Option(
             names = "--sender-cmdline",
             paramLabel = "on|off",
             defaultValue = "off",
-            description = "Keep the command line of a process that sends a signal, without the values of passwords, tokens "
-                    + "and keys. If off, only the program's name and the subcommand of known tools (default: "
-                    + "${DEFAULT-VALUE}).")
+            description =
+                    "Keep the command line of a process that sends a signal, without the values of passwords, tokens "
+                            + "and keys. If off, only the program's name and the subcommand of known tools (default: "
+                            + "${DEFAULT-VALUE}).")
     private Switch senderCmdline;
 
     @Option(

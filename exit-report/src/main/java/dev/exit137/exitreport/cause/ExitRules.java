@@ -576,7 +576,9 @@ public final class ExitRules {
                 Cause.UNKNOWN,
                 ExitWords.subject(facts.reported()) + " ended"
                         + (facts.code() < 0 ? "" : " with code " + facts.code())
-                        + (facts.endedBy(SIGKILL) ? " by SIGKILL" + sender : "; no source says why")
+                        + (facts.endedBy(SIGKILL)
+                                ? (facts.knownSignal() == SIGKILL ? " by SIGKILL" : ", as after SIGKILL") + sender
+                                : "; no source says why")
                         + (missing.isEmpty() ? "." : " (no trace of signals: " + missing + ")."));
     }
 }

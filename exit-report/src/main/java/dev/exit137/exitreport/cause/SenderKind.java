@@ -91,6 +91,7 @@ enum SenderKind {
     /** Returns the base name of an executable; the kernel marks one that was replaced with {@code (deleted)}. */
     static String program(String exe) {
         String path = exe.endsWith(" (deleted)") ? exe.substring(0, exe.length() - " (deleted)".length()) : exe;
-        return path.substring(path.lastIndexOf('/') + 1);
+        // runc runs a copy of itself from memory, so that no container can overwrite it (CVE-2019-5736).
+        return path.startsWith("/memfd:runc_cloned") ? "runc" : path.substring(path.lastIndexOf('/') + 1);
     }
 }
