@@ -13,6 +13,7 @@ import dev.exit137.proto.v1.ProcessRef;
 import dev.exit137.proto.v1.Sender;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -318,6 +319,11 @@ class StoreUpkeepTest {
         assertThat(number(WITH_A_PERSON)).as("the new one").isEqualTo(1);
         assertThat(stored("end-7")).isEqualTo(withoutPerson("end-7"));
         assertThat(ids()).hasSize(1211).startsWith("end-0").endsWith("new");
+        writer.write(List.of(write(end("new").toBuilder().setRevision(2).clearSender().build())));
+        upkeep.emptyLog();
+        assertThat(Files.readString(dataDir.resolve("events.db"), StandardCharsets.ISO_8859_1))
+                .as("nor in the free room of the file")
+                .doesNotContain("/dev/pts/7");
         assertThat(upkeep(aWeek).hasExpiredSender(1200)).as("after a restart").isTrue();
         assertThat(upkeep(aWeek).hasExpiredSender(StoreSchema.lastRowId(connection)))
                 .isFalse();
