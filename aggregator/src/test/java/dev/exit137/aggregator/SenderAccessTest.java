@@ -21,6 +21,10 @@ import io.grpc.stub.MetadataUtils;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Iterator;
@@ -85,6 +89,25 @@ class SenderAccessTest {
         }
         try (Fixture later = new Fixture(directory.resolve("data"))) {
             assertThat(everyAnswer(later.exits())).as("nor in the file").containsOnly(program);
+        }
+    }
+
+    @Test
+    void whatHasExpiredIsNotServedThoughItCouldNotBeRemovedFromTheFile() throws IOException, SQLException {
+        Path data = directory.resolve("data");
+        try (Fixture fixture = new Fixture(data)) {
+            fixture.publish(WITH);
+        }
+        try (Connection other = DriverManager.getConnection("jdbc:sqlite:" + data.resolve("events.db"));
+                Statement statement = other.createStatement()) {
+            statement.execute(
+                    "CREATE TRIGGER refuse BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'a defect of the test'); END");
+        }
+        Retention never = new Retention(Duration.ofDays(30), Retention.ANY_SIZE, Duration.ofDays(7), Duration.ZERO);
+
+        try (Fixture fixture = new Fixture(data, never)) {
+            assertThat(everyAnswer(fixture.exits()))
+                    .containsOnly(WITHOUT.toBuilder().setSender(BASH).build());
         }
     }
 

@@ -154,8 +154,7 @@ final class StoreSchema {
             // in a
             // storm.
             run(connection, "PRAGMA cache_size = -16384");
-            // What was removed from a page is overwritten when the page is written: a login that has expired is not left
-            // behind.
+            // What was removed from a page is overwritten when the page is written: no expired login is left behind.
             run(connection, "PRAGMA secure_delete = FAST");
             // After a storm the log shrinks to this size.
             run(connection, "PRAGMA journal_size_limit = " + MAX_IDLE_LOG_BYTES);

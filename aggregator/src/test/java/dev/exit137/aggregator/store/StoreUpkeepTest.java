@@ -319,7 +319,8 @@ class StoreUpkeepTest {
         assertThat(number(WITH_A_PERSON)).as("the new one").isEqualTo(1);
         assertThat(stored("end-7")).isEqualTo(withoutPerson("end-7"));
         assertThat(ids()).hasSize(1211).startsWith("end-0").endsWith("new");
-        writer.write(List.of(write(end("new").toBuilder().setRevision(2).clearSender().build())));
+        writer.write(List.of(
+                write(end("new").toBuilder().setRevision(2).clearSender().build())));
         upkeep.emptyLog();
         assertThat(Files.readString(dataDir.resolve("events.db"), StandardCharsets.ISO_8859_1))
                 .as("nor in the free room of the file")
