@@ -77,13 +77,7 @@ final class ExitAdvice {
     private static void sender(ExitFacts facts, List<String> advice) {
         facts.shimKill().or(facts::kill).ifPresent(kill -> {
             if (facts.senderOf(kill) == SenderKind.PERSON) {
-                advice.add("Ask the person: "
-                        + (kill.sender().hasLoginuid()
-                                ? "login uid " + kill.sender().getLoginuid()
-                                : "uid " + kill.sender().getUid())
-                        + (kill.sender().getTty().isEmpty()
-                                ? ""
-                                : " at " + kill.sender().getTty()) + ".");
+                advice.add("Ask the person who sent it: the sender has the login and the terminal.");
             } else if (facts.senderOf(kill) == SenderKind.PROGRAM) {
                 advice.add("Look at the configuration of " + kill.sender().getExe() + ", which sent the signal.");
             }

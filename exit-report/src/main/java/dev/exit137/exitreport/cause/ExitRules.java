@@ -302,8 +302,7 @@ public final class ExitRules {
     private static void ask(Verdict verdict, SenderKind kind, Sender sender) {
         String program = SenderKind.program(sender.getExe());
         switch (kind) {
-            case PERSON ->
-                verdict.asked(AskedBy.Kind.PERSON, sender.getCmdline().isEmpty() ? program : sender.getCmdline());
+            case PERSON -> verdict.asked(AskedBy.Kind.PERSON, program);
             case PROGRAM, OTHER_CONTAINER, SAME_CONTAINER, PRESSURE_KILLER ->
                 verdict.asked(AskedBy.Kind.PROGRAM, program);
             case SYSTEMD -> verdict.asked(AskedBy.Kind.SYSTEMD, "");

@@ -41,22 +41,14 @@ public final class ExitWords {
         return (namespace.isEmpty() ? "" : namespace + "/") + pod + "/" + name;
     }
 
-    /** Returns a process that sent a signal: {@code /usr/bin/bash (pid 4711, uid 0, pts/0)}. */
+    /**
+     * Returns a process that sent a signal: {@code /usr/bin/bash (pid 4711)}. It says nothing about a person: not every
+     * reader of the sentence may know who was logged in.
+     */
     public static String sender(Sender sender) {
         String program = sender.getExe().isEmpty() ? sender.getComm() : sender.getExe();
-        StringBuilder words = new StringBuilder(program.isEmpty() ? "a process" : program)
-                .append(" (pid ")
-                .append(sender.hasTgid() ? sender.getTgid() : sender.getPid());
-        if (sender.hasUid()) {
-            words.append(", uid ").append(sender.getUid());
-        }
-        if (sender.hasLoginuid()) {
-            words.append(", login uid ").append(sender.getLoginuid());
-        }
-        if (!sender.getTty().isEmpty()) {
-            words.append(", ").append(sender.getTty().replaceFirst("^/dev/", ""));
-        }
-        return words.append(')').toString();
+        return (program.isEmpty() ? "a process" : program) + " (pid "
+                + (sender.hasTgid() ? sender.getTgid() : sender.getPid()) + ")";
     }
 
     /** Returns a time span with two digits or more: {@code 350 ms}, {@code 10.1 s}, {@code 4 min}, {@code 3 h}. */

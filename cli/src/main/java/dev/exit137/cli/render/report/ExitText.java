@@ -22,6 +22,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** One end on a page: what happened when, who did it, what the statement rests on, and what to do. */
@@ -141,6 +142,7 @@ public final class ExitText {
         List<String> lines = new ArrayList<>();
         String comm = sender.getExe().isEmpty() || sender.getComm().isEmpty() ? "" : ", named " + sender.getComm();
         add(lines, ExitWords.sender(sender) + comm);
+        add(lines, person(sender));
         add(lines, sender.getCmdline().isEmpty() ? "" : "command " + sender.getCmdline());
         String in = sender.getContainer().getId().isEmpty()
                 ? sender.getUnit().isEmpty() ? "" : "unit " + sender.getUnit()
@@ -157,6 +159,16 @@ public final class ExitText {
                         .collect(Collectors.joining(" < ", "child of ", ""))
                         .replaceFirst("^child of $", ""));
         return lines;
+    }
+
+    /** {@code uid 0, login uid 1000, /dev/pts/3}; empty where the aggregator withholds it. */
+    private static String person(Sender sender) {
+        return Stream.of(
+                        sender.hasUid() ? "uid " + Integer.toUnsignedString(sender.getUid()) : "",
+                        sender.hasLoginuid() ? "login uid " + Integer.toUnsignedString(sender.getLoginuid()) : "",
+                        sender.getTty())
+                .filter(part -> !part.isEmpty())
+                .collect(Collectors.joining(", "));
     }
 
     private static void add(List<String> lines, String text) {
