@@ -76,6 +76,10 @@ final class DockerEvents {
         if (event.type() != null && !event.type().equals("container")) {
             return;
         }
+        if (event.timeNanos() <= 0) {
+            watcher.onNonsense("an event without a time");
+            return;
+        }
         if (seen.put(event.timeNanos() + event.action() + event.actor().id(), true) == null) {
             lastNanos = Math.max(lastNanos, event.timeNanos());
             read(
