@@ -11,11 +11,13 @@ import dev.exit137.agent.delivery.CheckpointFile;
 import dev.exit137.agent.delivery.EventSink;
 import dev.exit137.agent.delivery.OomEventMapper;
 import dev.exit137.agent.delivery.spool.Spool;
+import dev.exit137.agent.exit.EndListener;
 import dev.exit137.agent.exit.ExitJoiner;
 import dev.exit137.agent.exit.SignalBook;
 import dev.exit137.agent.history.Workloads;
 import dev.exit137.agent.linux.ProcMeminfo;
 import dev.exit137.agent.metrics.KillMetrics;
+import dev.exit137.agent.systemd.SystemdUnits;
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.daemon.http.Check;
 import dev.exit137.daemon.http.Heartbeat;
@@ -98,14 +100,14 @@ public final class Agent implements Observed, AutoCloseable {
             Optional<Checkpoint> last = checkpointFile.read();
             // The worker needs the identities, and comes later.
             CompletableFuture<AgentWorker> takesEnds = new CompletableFuture<>();
+            EndListener ends = end -> takesEnds.thenAccept(taker -> taker.submit(end));
+            Instant endsSince = lastExit(last.orElse(Checkpoint.getDefaultInstance())).orElseGet(clock::instant);
             Identities identities = new Identities(
-                    config.runtimeSockets(),
-                    config.podLabels(),
-                    config.procRoot(),
-                    end -> takesEnds.thenAccept(taker -> taker.submit(end)),
-                    lastExit(last.orElse(Checkpoint.getDefaultInstance())).orElseGet(clock::instant),
-                    guard);
+                    config.runtimeSockets(), config.podLabels(), config.procRoot(), ends, endsSince, guard);
             closing.push(identities::close);
+            SystemdUnits units =
+                    new SystemdUnits(config.systemdBus(), ends, endsSince, identities.thread(), clock, guard);
+            closing.push(units::close);
             SignalBook signals = new SignalBook();
             Node node = node(config);
             // Sequence numbers, inodes and counters of another boot have no meaning; unacknowledged events are still to
@@ -120,6 +122,7 @@ public final class Agent implements Observed, AutoCloseable {
             // Before all other parts: the records that the kernel's ring still holds are read at once, and need names,
             // too.
             identities.start();
+            units.start();
             AgentWorker worker = new AgentWorker(
                     checkpointFile,
                     new Spool(config.stateDir().resolve("spool"), config.spoolBytes()),
@@ -146,7 +149,7 @@ public final class Agent implements Observed, AutoCloseable {
             closing.push(worker::close);
             takesEnds.complete(worker);
             EvidenceLoop loop = new EvidenceLoop(
-                    config, node, identities, processes, worker, signals, ofThisBoot.orElse(null), clock, guard);
+                    config, node, identities, units, processes, worker, signals, ofThisBoot.orElse(null), clock, guard);
             closing.push(loop::close);
             loop.start();
             worker.start();

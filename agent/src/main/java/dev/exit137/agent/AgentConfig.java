@@ -3,6 +3,7 @@ package dev.exit137.agent;
 import dev.exit137.agent.container.LabelFilter;
 import dev.exit137.agent.container.RuntimeSockets;
 import dev.exit137.agent.delivery.spool.Spool;
+import dev.exit137.agent.systemd.SystemdUnits;
 import dev.exit137.agent.trace.SenderCommand;
 import dev.exit137.daemon.tls.ClientSecurity;
 import java.nio.file.Path;
@@ -35,6 +36,7 @@ import org.jspecify.annotations.Nullable;
  * @param trace whether the kernel's trace of signals is read
  * @param senderCommand what is kept of the command line of a process that sends a signal
  * @param metricsMaxSeries maximum number of workloads with a series of their own, per metric; 1 or more
+ * @param systemdBus path of the system bus' socket, {@code auto} or {@code off}
  */
 public record AgentConfig(
         String nodeName,
@@ -53,7 +55,8 @@ public record AgentConfig(
         long spoolBytes,
         boolean trace,
         SenderCommand senderCommand,
-        int metricsMaxSeries) {
+        int metricsMaxSeries,
+        String systemdBus) {
 
     public static final Path DEFAULT_STATE_DIR = Path.of("/var/lib/exit137");
     public static final Path DEFAULT_KMSG_PATH = Path.of("/dev/kmsg");
@@ -63,6 +66,7 @@ public record AgentConfig(
     public static final Duration DEFAULT_SAMPLE_INTERVAL = Duration.ofSeconds(10);
     public static final long DEFAULT_SPOOL_BYTES = 64L << 20;
     public static final int DEFAULT_METRICS_MAX_SERIES = 1000;
+    public static final String DEFAULT_SYSTEMD_BUS = SystemdUnits.AUTO;
 
     private static final Duration MIN_GRACE = Duration.ofMillis(10);
     private static final Duration MAX_GRACE = Duration.ofSeconds(60);
@@ -99,6 +103,12 @@ public record AgentConfig(
         if (metricsMaxSeries < 1) {
             throw new IllegalArgumentException("--metrics-max-series must be at least 1, and is " + metricsMaxSeries);
         }
+        if (!systemdBus.equals(SystemdUnits.AUTO)
+                && !systemdBus.equals(SystemdUnits.OFF)
+                && !systemdBus.startsWith("/")) {
+            throw new IllegalArgumentException(
+                    "--systemd-bus must be the path of a socket, auto or off, and is " + systemdBus);
+        }
         aggregators = List.copyOf(aggregators);
     }
 
@@ -121,6 +131,7 @@ public record AgentConfig(
                 spoolBytes,
                 trace,
                 senderCommand,
-                metricsMaxSeries);
+                metricsMaxSeries,
+                systemdBus);
     }
 }

@@ -12,6 +12,7 @@ import dev.exit137.agent.delivery.AgentWorker;
 import dev.exit137.agent.exit.SignalBook;
 import dev.exit137.agent.kmsg.KmsgFollower;
 import dev.exit137.agent.kmsg.KmsgSource;
+import dev.exit137.agent.systemd.SystemdUnits;
 import dev.exit137.agent.trace.TraceSource;
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.daemon.retry.Backoff;
@@ -64,6 +65,7 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
 
     private final AgentConfig config;
     private final Identities identities;
+    private final SystemdUnits units;
     private final ContainerProcesses processes;
     private final AgentWorker worker;
     private final InstantSource clock;
@@ -104,6 +106,7 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
             AgentConfig config,
             Node node,
             Identities identities,
+            SystemdUnits units,
             ContainerProcesses processes,
             AgentWorker worker,
             SignalBook signals,
@@ -112,6 +115,7 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
             Guard guard) {
         this.config = config;
         this.identities = identities;
+        this.units = units;
         this.processes = processes;
         this.worker = worker;
         this.signals = signals;
@@ -485,6 +489,7 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
 
     private AgentStatus status() {
         List<SourceStatus> others = new ArrayList<>(identities.status());
+        units.status().ifPresent(others::add);
         others.add(
                 trace == null
                         ? SourceStatus.newBuilder()

@@ -90,7 +90,8 @@ abstract class AgentBed {
                         AgentConfig.DEFAULT_SPOOL_BYTES,
                         false,
                         new SenderCommand(false),
-                        AgentConfig.DEFAULT_METRICS_MAX_SERIES),
+                        AgentConfig.DEFAULT_METRICS_MAX_SERIES,
+                        "off"),
                 told,
                 clock,
                 guard);

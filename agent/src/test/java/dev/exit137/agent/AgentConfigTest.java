@@ -32,7 +32,8 @@ class AgentConfigTest {
                 AgentConfig.DEFAULT_SPOOL_BYTES,
                 false,
                 new SenderCommand(false),
-                AgentConfig.DEFAULT_METRICS_MAX_SERIES);
+                AgentConfig.DEFAULT_METRICS_MAX_SERIES,
+                AgentConfig.DEFAULT_SYSTEMD_BUS);
     }
 
     @Test
@@ -45,6 +46,7 @@ class AgentConfigTest {
         assertThat(AgentConfig.DEFAULT_SAMPLE_INTERVAL).isEqualTo(Duration.ofSeconds(10));
         assertThat(AgentConfig.DEFAULT_SPOOL_BYTES).isEqualTo(64L << 20);
         assertThat(AgentConfig.DEFAULT_METRICS_MAX_SERIES).isEqualTo(1000);
+        assertThat(AgentConfig.DEFAULT_SYSTEMD_BUS).isEqualTo("auto");
         assertThat(LabelFilter.DEFAULT.allowed()).containsExactly("app.kubernetes.io/*", "app");
         assertThat(RuntimeSockets.USUAL.cri())
                 .contains(Path.of("/run/containerd/containerd.sock"), Path.of("/run/crio/crio.sock"));

@@ -55,7 +55,8 @@ final class AgentProcess {
                         AgentConfig.DEFAULT_SPOOL_BYTES,
                         false,
                         new SenderCommand(false),
-                        AgentConfig.DEFAULT_METRICS_MAX_SERIES),
+                        AgentConfig.DEFAULT_METRICS_MAX_SERIES,
+                        "off"),
                 EventSink.NONE,
                 InstantSource.system(),
                 new Guard());

@@ -60,6 +60,7 @@ class UsageTest {
       agent --http-listen nowhere   | 'nowhere' is not HOST:PORT                    | agent
       run --http-listen h:70000     | port of 'h:70000' must be a number from 0     | run
       run --metrics-max-series 0    | --metrics-max-series must be at least 1, and is 0 | run
+      run --systemd-bus session     | --systemd-bus must be the path of a socket, auto or off, and is session | run
       list --since yesterday        | 'yesterday' is not a time                     | list
       list --scope memgc            | 'memgc' is not a scope                        | list
       list --limit 0                | --limit must be 1 or more, and is 0           | list

@@ -146,7 +146,8 @@ class DockerRuntimeTest {
     void aStartThatDockerTellsOfIsLearnt() {
         answers("/containers/json", "[]");
         answers("/containers/" + ID + "/json", INSPECTED.replace("\"Status\":\"running\"", "\"Status\":\"exited\""));
-        String event = "{\"Type\":\"container\",\"Action\":\"start\",\"Actor\":{\"ID\":\"" + ID + "\"},\"time\":1,\"timeNano\":1000000000}\n";
+        String event = "{\"Type\":\"container\",\"Action\":\"start\",\"Actor\":{\"ID\":\"" + ID
+                + "\"},\"time\":1,\"timeNano\":1000000000}\n";
         answers.put(
                 "/events",
                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + Integer.toHexString(event.length()) + "\r\n"

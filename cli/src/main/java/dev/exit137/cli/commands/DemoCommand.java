@@ -5,6 +5,7 @@ import dev.exit137.agent.cgroup.CgroupMount;
 import dev.exit137.agent.container.LabelFilter;
 import dev.exit137.agent.container.RuntimeSockets;
 import dev.exit137.agent.delivery.EventSink;
+import dev.exit137.agent.systemd.SystemdUnits;
 import dev.exit137.agent.trace.SenderCommand;
 import dev.exit137.aggregator.AggregatorConfig;
 import dev.exit137.cli.demo.ExpectedKill;
@@ -118,7 +119,8 @@ public final class DemoCommand implements Callable<Integer> {
                 AgentConfig.DEFAULT_SPOOL_BYTES,
                 false,
                 new SenderCommand(false),
-                AgentConfig.DEFAULT_METRICS_MAX_SERIES);
+                AgentConfig.DEFAULT_METRICS_MAX_SERIES,
+                SystemdUnits.OFF);
     }
 
     /** Returns the victim's pid. */

@@ -92,6 +92,14 @@ public final class AgentOptions {
     private Optional<String> dockerEndpoint;
 
     @Option(
+            names = "--systemd-bus",
+            paramLabel = "PATH|off",
+            defaultValue = "auto",
+            description = "Socket of the system bus, to learn of the ends of services; off: do not connect (default: "
+                    + "/run/dbus/system_bus_socket, where systemd is there).")
+    private String systemdBus;
+
+    @Option(
             names = "--pod-labels",
             paramLabel = "NAME",
             split = ",",
@@ -206,7 +214,8 @@ public final class AgentOptions {
                     spoolBytes,
                     trace == Switch.ON,
                     new SenderCommand(senderCmdline == Switch.ON),
-                    metricsMaxSeries);
+                    metricsMaxSeries,
+                    systemdBus);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(command.commandLine(), e.getMessage(), e);
         }

@@ -36,6 +36,9 @@ import java.util.function.Function;
  */
 public final class ExitRules {
     private static final int MAX_SECONDARY = 16;
+    /** A runtime records a signal within this time of sending it. */
+    private static final Duration SAME_MOMENT = Duration.ofSeconds(1);
+
     private static final Duration NO_GRACE = Duration.ofMillis(900);
 
     /** Signals whose default action is a core dump (signal(7)), but those that people send from a terminal. */
@@ -363,7 +366,18 @@ public final class ExitRules {
                 || (facts.kill().isEmpty() && facts.trace().whole())) {
             return Optional.empty();
         }
-        return Optional.of(runtimeKill(facts, "the runtime"));
+        Verdict verdict = runtimeKill(facts, "the runtime");
+        // Its sender was gone before it could be read, but a process sent it when the runtime says that it did.
+        boolean traced = facts.kill()
+                .filter(kill -> isFromSystemCall(kill)
+                        && facts.sent(SIGKILL)
+                                .filter(sent -> Duration.between(kill.time(), sent.time())
+                                                .abs()
+                                                .compareTo(SAME_MOMENT)
+                                        < 0)
+                                .isPresent())
+                .isPresent();
+        return Optional.of(traced ? verdict.by(Evidence.TRACE) : verdict);
     }
 
     private static Optional<Verdict> unitResult(ExitFacts facts) {

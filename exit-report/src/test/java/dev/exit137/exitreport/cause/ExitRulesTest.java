@@ -258,6 +258,16 @@ class ExitRulesTest {
     }
 
     @Test
+    void aMessengerThatWasGoneIsTheRuntimesWhereDockerRecordedTheKillAtThatMoment() {
+        sent(9, -160);
+        signal(9, INIT, "web", -157, Sender.newBuilder().setPid(900).build(), KILL);
+        assertIs(explain(TraceState.WHOLE), Cause.CLIENT_KILL, Certainty.CONFIRMED);
+        actions.clear();
+        sent(9, -5000);
+        assertIs(explain(TraceState.WHOLE), Cause.CLIENT_KILL, Certainty.SINGLE_SOURCE);
+    }
+
+    @Test
     void earlyoomIsKnownByItsExecutable() {
         Sender earlyoom = Sender.newBuilder()
                 .setPid(300)
