@@ -139,6 +139,37 @@ final class DockerEngine implements AutoCloseable {
                 .equals("true");
     }
 
+    /** Asks the container to end, and kills it after the grace. */
+    void stop(Container container, int graceSeconds) {
+        docker("stop", "--time", Integer.toString(graceSeconds), container.id());
+    }
+
+    void kill(Container container) {
+        docker("kill", container.id());
+    }
+
+    /** Returns the socket of the engine's own containerd. */
+    Path containerdSocket() {
+        return directory.resolve("exec/containerd/containerd.sock");
+    }
+
+    /** Runs a program that cannot be run. @return the id of the container, which is left */
+    String fails(String name, String program) {
+        command(
+                "docker",
+                "-H",
+                "unix://" + socket(),
+                "run",
+                "--detach",
+                "--name",
+                name,
+                "--network",
+                "none",
+                Containerd.IMAGE,
+                program);
+        return docker("inspect", "--format", "{{.Id}}", name);
+    }
+
     /** Removes the container in any state. */
     void remove(Container container) {
         docker("rm", "--force", container.id());
