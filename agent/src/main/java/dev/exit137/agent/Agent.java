@@ -98,10 +98,11 @@ public final class Agent implements Observed, AutoCloseable {
             ContainerProcesses processes = new ContainerProcesses(config.procRoot(), nodeMemoryBytes, clock, guard);
             closing.push(processes::close);
             Optional<Checkpoint> last = checkpointFile.read();
-            // The worker needs the identities, and comes later.
-            CompletableFuture<AgentWorker> takesEnds = new CompletableFuture<>();
+            // The loop needs the identities, and comes later.
+            CompletableFuture<EvidenceLoop> takesEnds = new CompletableFuture<>();
             EndListener ends = end -> takesEnds.thenAccept(taker -> taker.submit(end));
-            Instant endsSince = lastExit(last.orElse(Checkpoint.getDefaultInstance())).orElseGet(clock::instant);
+            Instant endsSince =
+                    lastExit(last.orElse(Checkpoint.getDefaultInstance())).orElseGet(clock::instant);
             Identities identities = new Identities(
                     config.runtimeSockets(), config.podLabels(), config.procRoot(), ends, endsSince, guard);
             closing.push(identities::close);
@@ -147,11 +148,11 @@ public final class Agent implements Observed, AutoCloseable {
                     clock,
                     guard);
             closing.push(worker::close);
-            takesEnds.complete(worker);
             EvidenceLoop loop = new EvidenceLoop(
                     config, node, identities, units, processes, worker, signals, ofThisBoot.orElse(null), clock, guard);
             closing.push(loop::close);
             loop.start();
+            takesEnds.complete(loop);
             worker.start();
             Agent agent = new Agent(worker, loop, kills, guard, closing);
             agent.refresh();

@@ -16,6 +16,7 @@ import dev.exit137.agent.systemd.SystemdUnits;
 import dev.exit137.agent.trace.TraceSource;
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.daemon.retry.Backoff;
+import dev.exit137.exitreport.facts.End;
 import dev.exit137.oomreport.incident.IncidentAssembler;
 import dev.exit137.oomreport.parse.KmsgRecordFlyweight;
 import dev.exit137.proto.state.v1.Checkpoint;
@@ -244,6 +245,20 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
             registration.cancel();
             throw e;
         }
+    }
+
+    /**
+     * Takes the end of a container or a service, and hands it to the worker after every signal that may have caused it.
+     * Any thread; never blocks.
+     */
+    void submit(End end) {
+        loop.execute(() -> {
+            TraceSource source = trace;
+            if (source != null && live) {
+                guard.run("trace", source::readAll);
+            }
+            worker.submit(end);
+        });
     }
 
     private void report(KillReport report) {

@@ -139,35 +139,9 @@ final class DockerEngine implements AutoCloseable {
                 .equals("true");
     }
 
-    /** Asks the container to end, and kills it after the grace. */
-    void stop(Container container, int graceSeconds) {
-        docker("stop", "--time", Integer.toString(graceSeconds), container.id());
-    }
-
-    void kill(Container container) {
-        docker("kill", container.id());
-    }
-
     /** Returns the socket of the engine's own containerd. */
     Path containerdSocket() {
         return directory.resolve("exec/containerd/containerd.sock");
-    }
-
-    /** Runs a program that cannot be run. @return the id of the container, which is left */
-    String fails(String name, String program) {
-        command(
-                "docker",
-                "-H",
-                "unix://" + socket(),
-                "run",
-                "--detach",
-                "--name",
-                name,
-                "--network",
-                "none",
-                Containerd.IMAGE,
-                program);
-        return docker("inspect", "--format", "{{.Id}}", name);
     }
 
     /** Removes the container in any state. */
@@ -218,11 +192,6 @@ final class DockerEngine implements AutoCloseable {
         List<String> command = new ArrayList<>(List.of("docker", "-H", "unix://" + socket()));
         command.addAll(List.of(arguments));
         return command(command.toArray(String[]::new)).status();
-    }
-
-    /** The socket of the engine's own containerd. */
-    Path containerdSocket() {
-        return directory.resolve("exec/containerd/containerd.sock");
     }
 
     private Bed.Finished command(String... command) {

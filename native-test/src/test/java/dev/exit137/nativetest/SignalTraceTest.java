@@ -160,7 +160,8 @@ class SignalTraceTest {
                 .extracting(ProcessRef::getPid)
                 .isEqualTo((int) ProcessHandle.current().pid());
         assertThat(sender.getParentsList().getFirst().getExe()).endsWith("/java");
-        assertThat(signal.victimComm()).isEqualTo("sleep");
+        // The victim may be killed before its exec.
+        assertThat(signal.victimComm()).isIn("sleep", "bash");
         assertThat(signal.delivered()).isTrue();
         assertThat(signal.kernelPath()).anyMatch(name -> name.contains("sys_kill"));
         assertThat(signal.time()).isBetween(before, after);

@@ -21,6 +21,9 @@ final class TraceFs implements AutoCloseable {
         this.root = root;
     }
 
+    /** Those of agents of other tests, and of this machine. */
+    private final List<Path> others = new ArrayList<>();
+
     /** Mounts it, or skips the calling test. */
     static TraceFs mount(String bed, Path out) {
         if (!System.getProperty("user.name").equals("root")) {
@@ -34,6 +37,7 @@ final class TraceFs implements AutoCloseable {
                 Bed.skip(bed, "tracefs cannot be mounted: " + mounted.errText());
             }
             TraceFs tracefs = new TraceFs(out, root);
+            tracefs.others.addAll(tracefs.instances());
             if (!Files.isDirectory(root.resolve("events/signal/signal_generate"))) {
                 tracefs.close();
                 Bed.skip(bed, "this kernel has no event signal_generate");
@@ -48,11 +52,12 @@ final class TraceFs implements AutoCloseable {
         return root;
     }
 
-    /** The instances of agents, whose names begin so. */
+    /** The instances of agents, whose names begin so; without those that were there before. */
     List<Path> instances() {
         try (DirectoryStream<Path> directories = Files.newDirectoryStream(root.resolve("instances"), "exit137-*")) {
             List<Path> instances = new ArrayList<>();
             directories.forEach(instances::add);
+            instances.removeAll(others);
             return instances;
         } catch (IOException e) {
             throw new UncheckedIOException(e);

@@ -201,8 +201,10 @@ public final class ExitJoiner {
                 && signal.time().isBefore(instant(reported.getStartedAt()).minus(SKEW))) {
             return false;
         }
+        // As sender: the kernel kills the processes of a namespace on the stack of its first process, which ends.
         if (reported.getProcess().hasPid()
-                && signal.victimPid() == reported.getProcess().getPid()) {
+                && (signal.victimPid() == reported.getProcess().getPid()
+                        || signal.sender().getPid() == reported.getProcess().getPid())) {
             return true;
         }
         String container = reported.getContainer().getId();

@@ -7,10 +7,12 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.AbstractList;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The kernel's functions by their addresses, from {@code /proc/kallsyms} (proc_kallsyms(5), kernel/kallsyms.c). The file
@@ -64,12 +66,45 @@ final class KernelSymbols {
     }
 
     /**
-     * The functions of a stack, innermost first, without those of the trace itself.
+     * The functions of a stack, innermost first, without those of the trace itself; empty if none is known. The names of a
+     * stack that is new are looked up when the list is first read: that takes a tenth of a second, and few signals are
+     * read so far.
      *
      * @param callers return addresses; the object keeps the array
-     * @return empty if none is known
      */
     List<String> path(long[] callers) {
+        return new LazyPath(callers);
+    }
+
+    private final class LazyPath extends AbstractList<String> {
+        private final long[] callers;
+        private volatile @Nullable List<String> known;
+
+        LazyPath(long[] callers) {
+            this.callers = callers;
+        }
+
+        private List<String> functions() {
+            List<String> now = known;
+            if (now == null) {
+                now = find(callers);
+                known = now;
+            }
+            return now;
+        }
+
+        @Override
+        public String get(int index) {
+            return functions().get(index);
+        }
+
+        @Override
+        public int size() {
+            return functions().size();
+        }
+    }
+
+    private synchronized List<String> find(long[] callers) {
         Stack stack = new Stack(callers);
         List<String> path = paths.get(stack);
         if (path == null) {

@@ -37,6 +37,8 @@ final class SenderReader {
     private final Map<Integer, Known> read = new HashMap<>();
 
     private boolean countsAsTheKernel;
+    private static final int WARM_UPS = 40;
+
     private int lookups;
 
     private record Known(Sender sender, Duration startedAfterBoot) {}
@@ -55,6 +57,16 @@ final class SenderReader {
     /** Looks whether the pids of this procfs are the kernel's. */
     void open() {
         countsAsTheKernel = files.countsAsTheKernel();
+    }
+
+    /** Reads a process that stays, some times: the first sender that counts may be gone in a millisecond. */
+    void warmUp(int pid) {
+        for (int i = 0; i < WARM_UPS; i++) {
+            onWakeUp();
+            sender(pid, true, clock.nowNanos());
+            victimCgroup(pid, clock.nowNanos());
+        }
+        onWakeUp();
     }
 
     /** Begins a wake-up: processes are read again. */
@@ -82,11 +94,13 @@ final class SenderReader {
         if (!mayRead()) {
             return sender.build();
         }
+        // A one-shot such as runc or kill has none of them a moment later; its executable goes first.
+        String executable = files.executable(thread).orElse("");
         String cgroup = files.cgroupPath(thread).orElse("");
         return files.stat(thread)
                 .filter(stat -> clock.wasThere(stat.startedAfterBoot(), timestampNanos))
                 .map(stat -> {
-                    fill(sender, thread, cgroup, stat, isKill ? MAX_PARENTS : MAX_PARENTS_OF_A_REQUEST);
+                    fill(sender, thread, executable, cgroup, stat, isKill ? MAX_PARENTS : MAX_PARENTS_OF_A_REQUEST);
                     Sender whole = sender.build();
                     read.put(key, new Known(whole, stat.startedAfterBoot()));
                     return whole;
@@ -112,8 +126,8 @@ final class SenderReader {
         return countsAsTheKernel && lookups++ < LOOKUPS_PER_WAKEUP;
     }
 
-    private void fill(Sender.Builder sender, int thread, String cgroup, ProcStat stat, int maxParents) {
-        String executable = files.executable(thread).orElse("");
+    private void fill(
+            Sender.Builder sender, int thread, String executable, String cgroup, ProcStat stat, int maxParents) {
         List<String> arguments = files.firstArguments(thread, COMMAND_LINE_BYTES);
         files.comm(thread).ifPresent(comm -> sender.setComm(comm.toString()));
         files.ids(thread).ifPresent(ids -> sender.setTgid(ids.tgid()).setUid(ids.uid()));

@@ -171,6 +171,7 @@ public final class TraceSource implements AutoCloseable {
         instance = opened;
         clock.adjust();
         senders.open();
+        senders.warmUp((int) ProcessHandle.current().pid());
         hasSymbols = symbols.isReadable();
         pageMemory = Sys.allocate(read.pageBytes());
         signals = new SignalReader(read, senders, symbols, clock, sink, clock.nowNanos());

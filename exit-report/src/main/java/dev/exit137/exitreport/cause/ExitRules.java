@@ -369,15 +369,17 @@ public final class ExitRules {
         Verdict verdict = runtimeKill(facts, "the runtime");
         // Its sender was gone before it could be read, but a process sent it when the runtime says that it did.
         boolean traced = facts.kill()
-                .filter(kill -> isFromSystemCall(kill)
-                        && facts.sent(SIGKILL)
-                                .filter(sent -> Duration.between(kill.time(), sent.time())
-                                                .abs()
-                                                .compareTo(SAME_MOMENT)
-                                        < 0)
-                                .isPresent())
+                .filter(kill -> isFromSystemCall(kill) && isRecorded(facts, kill))
                 .isPresent();
         return Optional.of(traced ? verdict.by(Evidence.TRACE) : verdict);
+    }
+
+    /** Whether the runtime recorded that it sent a SIGKILL at that moment. */
+    private static boolean isRecorded(ExitFacts facts, SentSignal kill) {
+        return facts.sent(SIGKILL)
+                .map(sent -> Duration.between(kill.time(), sent.time()).abs())
+                .filter(distance -> distance.compareTo(SAME_MOMENT) < 0)
+                .isPresent();
     }
 
     private static Optional<Verdict> unitResult(ExitFacts facts) {
@@ -486,7 +488,7 @@ public final class ExitRules {
         }
         String what = ExitWords.subject(facts.reported());
         Optional<SentSignal> term = facts.term();
-        if (term.isPresent()) {
+        if (term.isPresent() && facts.senderOf(term.get()) != SenderKind.UNKNOWN) {
             SenderKind kind = facts.senderOf(term.get());
             String sender = ExitWords.sender(term.get().sender());
             Verdict verdict = kind == SenderKind.RUNTIME || kind == SenderKind.SYSTEMD
@@ -499,13 +501,26 @@ public final class ExitRules {
                             sender + " asked " + what + " to end with SIGTERM, and it ended " + endedAfter(facts)
                                     + ".");
             ask(verdict, kind, term.get().sender());
-            return Optional.of(
-                    (kind == SenderKind.RUNTIME ? asker(verdict, facts, "docker stop") : verdict).by(Evidence.TRACE));
+            return Optional.of((kind == SenderKind.RUNTIME
+                            ? asker(verdict, facts, facts.has(Kind.STOP) ? "docker stop" : "docker kill -s TERM")
+                            : verdict)
+                    .by(Evidence.TRACE));
         }
         if (facts.sent(SIGTERM).isPresent()) {
             Verdict verdict = new Verdict(
                     Cause.STOPPED, what + " was asked to end with SIGTERM and ended " + endedAfter(facts) + ".");
+            if (term.isPresent()) {
+                verdict.by(Evidence.TRACE);
+            }
             return Optional.of(asker(verdict, facts, facts.has(Kind.STOP) ? "docker stop" : "docker kill -s TERM"));
+        }
+        if (term.isPresent()) {
+            return Optional.of(new Verdict(
+                            Cause.STOPPED,
+                            what + " was asked to end with SIGTERM and ended " + endedAfter(facts)
+                                    + "; the sender, pid " + term.get().sender().getPid()
+                                    + ", was gone before it could be read.")
+                    .by(Evidence.TRACE));
         }
         if (facts.knownSignal() == 0 && facts.trace().whole()) {
             return Optional.of(new Verdict(

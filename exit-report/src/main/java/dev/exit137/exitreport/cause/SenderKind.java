@@ -70,6 +70,9 @@ enum SenderKind {
                         && sender.getParentsList().stream().anyMatch(parent -> isDaemon(parent.getExe())))) {
             return RUNTIME;
         }
+        if (isLeavingMessenger(sender)) {
+            return RUNTIME;
+        }
         if (sender.getPid() == 1 || SYSTEMD_PROGRAM.equals(sender.getExe().replaceFirst("^/usr", ""))) {
             return SYSTEMD;
         }
@@ -82,6 +85,17 @@ enum SenderKind {
     /** Whether a cgroup is the given one or below it; nothing is below the root alone. */
     private static boolean isBelow(String cgroup, String other) {
         return other.length() > 1 && (cgroup.equals(other) || cgroup.startsWith(other + "/"));
+    }
+
+    /**
+     * Whether it was on its way out, without an executable, and is by its name and by its parent a messenger. A name is no
+     * proof: what follows from it is inferred.
+     */
+    static boolean isLeavingMessenger(Sender sender) {
+        return sender.getExe().isEmpty()
+                && MESSENGERS.contains(sender.getComm())
+                && sender.getParentsCount() > 0
+                && isDaemon(sender.getParents(0).getExe());
     }
 
     private static boolean isDaemon(String exe) {

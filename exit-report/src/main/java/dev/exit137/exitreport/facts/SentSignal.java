@@ -16,7 +16,8 @@ import java.util.List;
  * @param wholeProcess whether it was sent to the process rather than to one thread of it
  * @param delivered false if the kernel dropped it: the victim was dying already, or is process 1 of its namespace
  * @param inInterrupt it was sent from an interrupt: the sender is then whoever ran at that moment, and not known here
- * @param kernelPath the kernel's functions, innermost first; empty if not known
+ * @param kernelPath the kernel's functions, innermost first; empty if not known. It never changes; it may look the names up
+ *     when it is first read
  * @param sender as far as it was read; the default instance in an interrupt
  * @param victimCgroup path in the memory hierarchy, or in the unified one; empty if not read in time
  */
@@ -31,9 +32,4 @@ public record SentSignal(
         boolean inInterrupt,
         List<String> kernelPath,
         Sender sender,
-        String victimCgroup) {
-    /** Copies the mutable list. */
-    public SentSignal {
-        kernelPath = List.copyOf(kernelPath);
-    }
-}
+        String victimCgroup) {}

@@ -268,6 +268,19 @@ class ExitRulesTest {
     }
 
     @Test
+    void aMessengerOnItsWayOutIsInferredFromItsParentUnlessDockerRecordedTheKill() {
+        Sender leaving = RUNC.toBuilder().clearExe().clearCgroup().build();
+        signal(9, INIT, "web", -157, leaving, KILL);
+        assertIs(explain(TraceState.WHOLE), Cause.RUNTIME_KILL, Certainty.INFERRED);
+        sent(9, -160);
+        assertIs(explain(TraceState.WHOLE), Cause.CLIENT_KILL, Certainty.CONFIRMED);
+        signals.clear();
+        actions.clear();
+        signal(9, INIT, "web", -157, leaving.toBuilder().setComm("sh").build(), KILL);
+        assertThat(explain(TraceState.WHOLE).getCause()).isEqualTo(Cause.UNKNOWN);
+    }
+
+    @Test
     void earlyoomIsKnownByItsExecutable() {
         Sender earlyoom = Sender.newBuilder()
                 .setPid(300)
