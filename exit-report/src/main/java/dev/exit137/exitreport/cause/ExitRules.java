@@ -275,7 +275,11 @@ public final class ExitRules {
             Sender sender = kill.sender();
             SenderKind kind = facts.senderOf(kill);
             Optional<Verdict> verdict = switch (kind) {
-                case RUNTIME -> Optional.of(runtimeKill(facts, ExitWords.sender(sender)));
+                case RUNTIME -> {
+                    Verdict found = runtimeKill(facts, ExitWords.sender(sender));
+                    boolean byName = SenderKind.isLeavingMessenger(sender) && !isRecorded(facts, kill);
+                    yield Optional.of(byName ? found.inferred() : found);
+                }
                 case SYSTEMD -> Optional.of(unitResult(facts).orElseGet(() -> bySystemd(facts)));
                 case PRESSURE_KILLER ->
                     Optional.of(new Verdict(
