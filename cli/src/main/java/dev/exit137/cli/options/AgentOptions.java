@@ -93,10 +93,11 @@ public final class AgentOptions {
 
     @Option(
             names = "--systemd-bus",
-            paramLabel = "PATH|off",
+            paramLabel = "PATH|auto|off",
             defaultValue = "auto",
-            description = "Socket of the system bus, to learn of the ends of services; off: do not connect (default: "
-                    + "/run/dbus/system_bus_socket, where systemd is there).")
+            description =
+                    "Socket of the system bus, to learn of the ends of services. auto: the usual one, where systemd "
+                            + "is there; off: do not connect (default: ${DEFAULT-VALUE}).")
     private String systemdBus;
 
     @Option(
