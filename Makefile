@@ -33,7 +33,7 @@ SLOW := process | fuzz | kernel
 MODULE ?=
 check:
 	@bin/setup check
-	@$(MVN) $(if $(MODULE),-pl $(MODULE) -am) -DexcludedGroups='$(SLOW)' verify
+	@$(MVN) -T 2 $(if $(MODULE),-pl $(MODULE) -am) -DexcludedGroups='$(SLOW)' verify
 
 # Formats the sources as `make check` requires.
 format:
