@@ -23,7 +23,7 @@ class SenderCommandTest {
         assertThat(known("/usr/bin/psql", "psql", "postgres://me:" + SECRET + "@host", "stop"))
                 .isEqualTo("psql");
         assertThat(known("/usr/bin/bash", "bash", "-c", "kill -9 4711")).isEqualTo("bash");
-        assertThat(known("/usr/bin/python3.11", "python3", "/root/" + SECRET + ".py"))
+        assertThat(known("/usr/bin/python3.11", "python3", "/srv/" + SECRET + ".py"))
                 .isEqualTo("python3.11");
     }
 

@@ -27,6 +27,9 @@ final class ExitFacts {
     /** A runtime may stamp an end a little before the kernel's record of the kill. */
     private static final Duration SKEW = Duration.ofMillis(500);
 
+    /** SI_KERNEL, include/uapi/asm-generic/siginfo.h. */
+    private static final int KERNEL_CODE = 128;
+
     private final End end;
     private final List<SentSignal> signals;
     private final List<OomKillEvent> ooms;
@@ -87,6 +90,11 @@ final class ExitFacts {
     int signalOfCode() {
         int number = code() - SIGNAL_BASE;
         return number >= 1 && number <= 64 ? number : 0;
+    }
+
+    /** Returns the signal that ended it, or the one that its code stands for; 0 if there is none. */
+    int signal() {
+        return knownSignal() == 0 ? signalOfCode() : knownSignal();
     }
 
     /** Returns whether the end looks like one by that signal. */
@@ -218,5 +226,13 @@ final class ExitFacts {
                 ? Optional.of(Duration.ofNanos(Durations.toNanos(
                         Timestamps.between(reported().getStartedAt(), reported().getTime()))))
                 : Optional.empty();
+    }
+
+    /** Whether a process sent it: on all other ways the process that ran is not the sender. */
+    static boolean isFromSystemCall(SentSignal kill) {
+        KernelPath path = KernelPath.of(kill.kernelPath());
+        boolean kernels = kill.code() == KERNEL_CODE || kill.inInterrupt();
+        return !kernels
+                && (path == KernelPath.SYSTEM_CALL || path == KernelPath.CGROUP_KILL || path == KernelPath.UNKNOWN);
     }
 }
