@@ -31,7 +31,7 @@ import org.junit.jupiter.api.Timeout;
 @Tag("kernel")
 @Timeout(value = 5, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class DockerExitsTest {
-    private static final Duration LIMIT = Duration.ofSeconds(20);
+    private static final Duration LIMIT = Duration.ofMinutes(1);
     /** A later revision, or a second event, would have come by then. */
     private static final Duration QUIET = Duration.ofMillis(2500);
 

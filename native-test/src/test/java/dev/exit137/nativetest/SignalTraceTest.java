@@ -22,9 +22,10 @@ import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
@@ -51,11 +52,12 @@ class SignalTraceTest {
     /** The signals that one agent got. */
     private static final class Seen {
         private final List<SentSignal> signals = new CopyOnWriteArrayList<>();
-        private final Map<SentSignal, Boolean> recovered = new ConcurrentHashMap<>();
+        /** By identity: the hash of a signal looks the names of its stack up. */
+        private final Map<SentSignal, Boolean> recovered = Collections.synchronizedMap(new IdentityHashMap<>());
 
         private void add(SentSignal signal, boolean isRecovered) {
-            signals.add(signal);
             recovered.put(signal, isRecovered);
+            signals.add(signal);
         }
 
         private List<SentSignal> to(long pid) {
