@@ -34,8 +34,12 @@ class ExitJoinerTest {
     private static final String ID = "4f0c2d1e9a7b6c5d4e3f2a1b0c9d8e7f4f0c2d1e9a7b6c5d4e3f2a1b0c9d8e7f";
     private static final String OTHER = ID.replace('4', '5');
     private static final int INIT = 4711;
-    private static final Sender SHELL =
-            Sender.newBuilder().setPid(901).setExe("/usr/bin/bash").setUid(0).build();
+    private static final Sender SHELL = Sender.newBuilder()
+            .setPid(901)
+            .setExe("/usr/bin/bash")
+            .setUid(0)
+            .setCgroup("/user.slice")
+            .build();
 
     private final ScheduledExecutorService worker = Executors.newSingleThreadScheduledExecutor();
     private final BlockingQueue<ExitEvent> out = new LinkedBlockingQueue<>();

@@ -76,7 +76,8 @@ enum SenderKind {
         if (sender.getPid() == 1 || SYSTEMD_PROGRAM.equals(sender.getExe().replaceFirst("^/usr", ""))) {
             return SYSTEMD;
         }
-        if (program.isEmpty()) {
+        // Without its cgroup it may be of the same container as well.
+        if (program.isEmpty() || sender.getCgroup().isEmpty()) {
             return UNKNOWN;
         }
         return sender.getTty().isEmpty() && !sender.hasLoginuid() ? PROGRAM : PERSON;

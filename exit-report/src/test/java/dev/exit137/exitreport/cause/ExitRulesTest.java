@@ -258,6 +258,12 @@ class ExitRulesTest {
     }
 
     @Test
+    void aSenderWhoseCgroupWasNotReadMayBeOfTheSameContainer() {
+        signal(9, INIT, "web", -157, SHELL.toBuilder().clearCgroup().build(), KILL);
+        assertThat(explain(TraceState.WHOLE).getCause()).isEqualTo(Cause.UNKNOWN);
+    }
+
+    @Test
     void aMessengerThatWasGoneIsTheRuntimesWhereDockerRecordedTheKillAtThatMoment() {
         sent(9, -160);
         signal(9, INIT, "web", -157, Sender.newBuilder().setPid(900).build(), KILL);
