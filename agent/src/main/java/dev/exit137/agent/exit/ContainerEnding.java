@@ -4,6 +4,7 @@ import com.google.protobuf.Timestamp;
 import dev.exit137.exitreport.facts.End;
 import dev.exit137.exitreport.facts.RuntimeAction;
 import dev.exit137.exitreport.facts.RuntimeAction.Kind;
+import dev.exit137.oomreport.event.EventFactory;
 import dev.exit137.proto.v1.Container;
 import dev.exit137.proto.v1.ExitEvent;
 import dev.exit137.proto.v1.ExitEvent.Evidence;
@@ -117,7 +118,7 @@ public final class ContainerEnding {
     }
 
     private ExitEvent event(int code) {
-        Timestamp end = timestamp(endedAt);
+        Timestamp end = EventFactory.timestamp(endedAt);
         ExitEvent.Builder event = ExitEvent.newBuilder()
                 .setSubject(ExitEvent.Subject.CONTAINER)
                 .setContainer(container())
@@ -128,7 +129,7 @@ public final class ContainerEnding {
                 .addAllEvidence(evidence)
                 .setSettings(facts.settings());
         if (facts.startedAt() != null) {
-            event.setStartedAt(timestamp(facts.startedAt()));
+            event.setStartedAt(EventFactory.timestamp(facts.startedAt()));
         }
         Integer mainPid = facts.pid() != null ? facts.pid() : pid != null ? pid : subject.mainPid();
         if (mainPid != null) {
@@ -140,12 +141,5 @@ public final class ContainerEnding {
     /** What the runtime was asked before the end has the names; the report of the end may have a part of them. */
     private Container container() {
         return facts.container().toBuilder().mergeFrom(subject.container()).build();
-    }
-
-    private static Timestamp timestamp(Instant time) {
-        return Timestamp.newBuilder()
-                .setSeconds(time.getEpochSecond())
-                .setNanos(time.getNano())
-                .build();
     }
 }

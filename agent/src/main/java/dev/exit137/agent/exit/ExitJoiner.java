@@ -6,6 +6,7 @@ import dev.exit137.daemon.guard.Guard;
 import dev.exit137.exitreport.cause.ExitRules;
 import dev.exit137.exitreport.facts.End;
 import dev.exit137.exitreport.facts.SentSignal;
+import dev.exit137.oomreport.event.EventFactory;
 import dev.exit137.proto.v1.Container;
 import dev.exit137.proto.v1.ExitEvent;
 import dev.exit137.proto.v1.ExitEvent.Cause;
@@ -184,7 +185,7 @@ public final class ExitJoiner {
         ExitEvent.Builder event = ExitRules.explain(known.end, about, inIt, signals.stateFor(endedAt)).toBuilder();
         event.setEventId(id)
                 .setNode(node)
-                .setObservedTime(timestamp(clock.instant()))
+                .setObservedTime(EventFactory.timestamp(clock.instant()))
                 .setRecovered(endedAt.isBefore(startedAt));
         String sendersContainer = event.getSender().getContainer().getId();
         if (!sendersContainer.isEmpty()) {
@@ -244,12 +245,5 @@ public final class ExitJoiner {
 
     private static Instant instant(Timestamp time) {
         return Instant.ofEpochSecond(time.getSeconds(), time.getNanos());
-    }
-
-    private static Timestamp timestamp(Instant time) {
-        return Timestamp.newBuilder()
-                .setSeconds(time.getEpochSecond())
-                .setNanos(time.getNano())
-                .build();
     }
 }

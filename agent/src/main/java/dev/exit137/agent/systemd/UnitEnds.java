@@ -7,6 +7,7 @@ import dev.exit137.daemon.guard.Guard;
 import dev.exit137.exitreport.facts.End;
 import dev.exit137.exitreport.facts.JournalLine;
 import dev.exit137.exitreport.facts.UnitState;
+import dev.exit137.oomreport.event.EventFactory;
 import dev.exit137.proto.v1.ExitEvent;
 import dev.exit137.proto.v1.ExitEvent.Evidence;
 import dev.exit137.proto.v1.ProcessRef;
@@ -291,7 +292,7 @@ final class UnitEnds {
     }
 
     private static ExitEvent event(String name, Unit unit, Ending ending) {
-        Timestamp end = timestamp(ending.endedAt);
+        Timestamp end = EventFactory.timestamp(ending.endedAt);
         ExitEvent.Builder event = ExitEvent.newBuilder()
                 .setSubject(ExitEvent.Subject.UNIT)
                 .setUnit(name)
@@ -308,16 +309,9 @@ final class UnitEnds {
             event.setProcess(ProcessRef.newBuilder().setPid(ending.pid));
         }
         if (ending.startedAt != null) {
-            event.setStartedAt(timestamp(ending.startedAt));
+            event.setStartedAt(EventFactory.timestamp(ending.startedAt));
         }
         return event.build();
-    }
-
-    private static Timestamp timestamp(Instant time) {
-        return Timestamp.newBuilder()
-                .setSeconds(time.getEpochSecond())
-                .setNanos(time.getNano())
-                .build();
     }
 
     private UnitState state(Unit unit, Ending ending) {

@@ -2,7 +2,6 @@ package dev.exit137.exitreport.cause;
 
 import com.google.protobuf.Timestamp;
 import com.google.protobuf.util.Durations;
-import com.google.protobuf.util.Timestamps;
 import dev.exit137.exitreport.facts.End;
 import dev.exit137.exitreport.facts.RuntimeAction;
 import dev.exit137.exitreport.facts.SentSignal;
@@ -173,10 +172,6 @@ final class ExitFacts {
                 reported().getContainer().getId());
     }
 
-    List<RuntimeAction> actions() {
-        return end.actions();
-    }
-
     boolean has(RuntimeAction.Kind kind) {
         return action(kind).isPresent();
     }
@@ -218,14 +213,6 @@ final class ExitFacts {
                 ? Optional.of(Duration.ofNanos(
                         Durations.toNanos(reported().getSettings().getStopGrace())))
                 : Optional.empty());
-    }
-
-    /** Returns how long the subject ran. */
-    Optional<Duration> ran() {
-        return started()
-                ? Optional.of(Duration.ofNanos(Durations.toNanos(
-                        Timestamps.between(reported().getStartedAt(), reported().getTime()))))
-                : Optional.empty();
     }
 
     /** Whether a process sent it: on all other ways the process that ran is not the sender. */
