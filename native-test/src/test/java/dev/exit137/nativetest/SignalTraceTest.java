@@ -275,14 +275,14 @@ class SignalTraceTest {
 
     private void storm(Seen seen, TraceSource source, Runnable begin) throws Exception {
         Path instance = tracefs.instances().getFirst();
-        // The victim stays a zombie: its parent never waits for it.
+        // The victim stays a zombie: its parent never waits for it, once it is no shell any more.
         Process shell = new ProcessBuilder("bash", "-c", """
                 echo $$ > %s/set_event_pid
-                bash -c 'sleep 0 & echo $!; exec sleep 600' > victim & parent=$!
-                while ! [ -s victim ]; do :; done
+                bash -c 'sleep 600 & echo $!; exec sleep 600' > victim & parent=$!
+                until [[ -s victim && $(< /proc/$parent/comm) == sleep ]]; do :; done
                 read -r victim < victim
                 echo $victim; read -r go
-                for i in {1..%d}; do kill -9 $victim; done
+                for i in {1..%d}; do kill -9 $victim || exit; done
                 touch over
                 read -r end
                 kill $parent
