@@ -56,6 +56,8 @@ public final class AfterKillReader {
     private final boolean v2;
     private final NativeMemory limitName;
     private final NativeMemory swapLimitName;
+    private final NativeMemory usageName;
+    private final NativeMemory peakName;
 
     /** @param v2 whether the memory controller is that of cgroup v2 */
     public AfterKillReader(boolean v2) {
@@ -64,6 +66,8 @@ public final class AfterKillReader {
         this.v2 = v2;
         limitName = Sys.nativeString(v2 ? "memory.max" : "memory.limit_in_bytes");
         swapLimitName = Sys.nativeString(v2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
+        usageName = Sys.nativeString(v2 ? "memory.current" : "memory.usage_in_bytes");
+        peakName = Sys.nativeString(v2 ? "memory.peak" : "memory.max_usage_in_bytes");
     }
 
     /**
@@ -87,11 +91,28 @@ public final class AfterKillReader {
     /** Sets the cgroup's own limits, as far as they can be read. */
     public void readLimits(Cgroup cgroup, Limit.Builder limit) {
         // The limit was hit: where the file shows none, it was removed since.
-        readBytes(cgroup, limitName).stream()
-                .filter(bytes -> bytes != UNLIMITED)
-                .forEach(limit::setLimitBytes);
+        limitBytes(cgroup).ifPresent(limit::setLimitBytes);
         readBytes(cgroup, swapLimitName)
                 .ifPresent(bytes -> limit.setSwapLimitBytes(bytes).setSwapIncludesMemory(!v2));
+    }
+
+    /** The cgroup's own limit; empty where it has none, or where it cannot be read. */
+    OptionalLong limitBytes(Cgroup cgroup) {
+        OptionalLong bytes = readBytes(cgroup, limitName);
+        return bytes.isPresent() && bytes.getAsLong() == UNLIMITED ? OptionalLong.empty() : bytes;
+    }
+
+    /**
+     * The cgroup's usage at the kill: what it is now and what the victim held, and no more than it ever was. 0 where it
+     * cannot be read. Before Linux 5.19 v2 has no peak.
+     */
+    long usageAtKillBytes(Cgroup cgroup, long victimBytes) {
+        OptionalLong now = readBytes(cgroup, usageName);
+        return now.isEmpty()
+                ? 0
+                : Math.min(
+                        now.getAsLong() + victimBytes,
+                        readBytes(cgroup, peakName).orElse(Long.MAX_VALUE));
     }
 
     private OptionalLong readBytes(Cgroup cgroup, NativeMemory name) {

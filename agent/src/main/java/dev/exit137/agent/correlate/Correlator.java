@@ -219,7 +219,12 @@ public final class Correlator implements IncidentAssembler.Sink {
         if (countedOnly != null && limits != null) {
             limits.giveBack(countedOnly);
         }
-        findLimit(incident, killed.memcgWording() || incident.isMemcg(), attribution.certainCgroup(), killedAtNanos);
+        findLimit(
+                incident,
+                killed.memcgWording() || incident.isMemcg(),
+                attribution.certainCgroup(),
+                heldBytes(killed),
+                killedAtNanos);
         OomKillEvent.Builder event = events.kill(
                         incident, killed, sequence, attribution.attribution(), limit, times(timestampMicros, now))
                 .addAllEvidence(limitSources);
@@ -232,6 +237,11 @@ public final class Correlator implements IncidentAssembler.Sink {
         reports.accept(report);
         ofThisIncident.add(report);
         enter(report, countedOnly, killedAtNanos, now);
+    }
+
+    /** What the kill frees of its cgroup: pages of files may be charged to another. */
+    private static long heldBytes(OomLine killed) {
+        return Math.max(0, killed.anonRssBytes()) + Math.max(0, killed.shmemRssBytes());
     }
 
     /** Adds a kill to the accounts after its report was handed over. */
@@ -332,7 +342,7 @@ public final class Correlator implements IncidentAssembler.Sink {
         if (fruitless.isRepeated(incident, now)) {
             return;
         }
-        findLimit(incident, incident.isMemcg(), null, now - clock.ageNanos(incident.lastTimestampMicros(), now));
+        findLimit(incident, incident.isMemcg(), null, 0, now - clock.ageNanos(incident.lastTimestampMicros(), now));
         OomKillEvent.Builder event = events.withoutKill(incident, limit, times(incident.lastTimestampMicros(), now))
                 .addAllEvidence(limitSources);
         KillReport report = new KillReport(event.build(), null, slab.take(), null);
@@ -369,13 +379,14 @@ public final class Correlator implements IncidentAssembler.Sink {
     }
 
     /** Finds the cgroup at its limit: once for all processes of a group kill, as soon as the cgroup of one is known. */
-    private void findLimit(OomIncident incident, boolean memcg, @Nullable Cgroup victims, long killedAtNanos) {
+    private void findLimit(
+            OomIncident incident, boolean memcg, @Nullable Cgroup victims, long victimBytes, long killedAtNanos) {
         if (limitSources.isEmpty()) {
             Limit.Builder found = EventFactory.limit(incident);
             limit = found;
             LimitFinder finder = limits;
             if (memcg && finder != null && !isInBaseline(killedAtNanos)) {
-                limitSources = guard.get(PLACE, () -> finder.find(found, victims, hasBaseline), List.of());
+                limitSources = guard.get(PLACE, () -> finder.find(found, victims, victimBytes, hasBaseline), List.of());
             }
         }
     }

@@ -196,7 +196,7 @@ public final class SurplusBook {
     /** The only cgroup at or above the victim's with an {@code oom} counter that moved is the one at its limit. */
     private void addLimit(OomKillEvent.Builder event, Cgroup victims) {
         Limit.Builder limit = Limit.newBuilder();
-        List<Evidence> sources = limits == null ? List.of() : limits.find(limit, victims, true);
+        List<Evidence> sources = limits == null ? List.of() : limits.find(limit, victims, 0, true);
         if (!sources.isEmpty()) {
             EventFactory.setLimit(event.setScope(Scope.MEMCG), limit).addAllEvidence(sources);
         }

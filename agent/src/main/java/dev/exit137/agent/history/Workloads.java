@@ -2,6 +2,7 @@ package dev.exit137.agent.history;
 
 import com.google.protobuf.Timestamp;
 import dev.exit137.daemon.collect.BoundedMap;
+import dev.exit137.oomreport.event.EventFactory;
 import dev.exit137.proto.v1.AfterKill;
 import dev.exit137.proto.v1.Container;
 import dev.exit137.proto.v1.Limit;
@@ -112,7 +113,7 @@ public final class Workloads {
     /** Whether the limit is that of the victim's own container or unit. */
     private static boolean isOwn(Limit limit, String victimCgroup) {
         boolean ofOne = limit.getOwner() == Limit.Owner.CONTAINER || limit.getOwner() == Limit.Owner.UNIT;
-        return ofOne && (victimCgroup + "/").startsWith(limit.getCgroup() + "/");
+        return ofOne && (victimCgroup + "/").startsWith(EventFactory.ownerCgroup(limit) + "/");
     }
 
     /** The workload, as {@link WorkloadHistory#getWorkload} defines it; empty where it has no name of its own. */

@@ -50,6 +50,7 @@ final class FakeNode {
     final CgroupWatcher watcher;
     final Correlator correlator;
     final IncidentAssembler assembler;
+    private final boolean v2;
     private final Path cgroups;
     private final Path proc;
     private long nowNanos = 1_000_000_000_000L;
@@ -58,10 +59,19 @@ final class FakeNode {
     private final Map<String, long[]> killsAndOoms = new HashMap<>();
 
     FakeNode(Path directory) {
-        this(directory, false, List.of());
+        this(directory, CgroupMode.V2, false, List.of());
+    }
+
+    FakeNode(Path directory, CgroupMode mode) {
+        this(directory, mode, false, List.of());
     }
 
     FakeNode(Path directory, boolean hasBaseline, List<CgroupTree.Account> accounts) {
+        this(directory, CgroupMode.V2, hasBaseline, accounts);
+    }
+
+    private FakeNode(Path directory, CgroupMode mode, boolean hasBaseline, List<CgroupTree.Account> accounts) {
+        v2 = mode == CgroupMode.V2;
         closeThoseOfOtherTests(directory);
         cgroups = directory.resolve("cgroup");
         proc = directory.resolve("proc");
@@ -76,7 +86,7 @@ final class FakeNode {
             }
             balance = new KillBalance(proc);
             watcher = new CgroupWatcher(
-                    new CgroupMount(cgroups, CgroupMode.V2, ""),
+                    new CgroupMount(cgroups, mode, ""),
                     this::watcherNanos,
                     cgroup -> {},
                     (container, at) -> {},
@@ -145,8 +155,10 @@ final class FakeNode {
             procs.append(pid).append('\n');
         }
         write(directory.resolve("cgroup.procs"), procs.toString());
-        write(directory.resolve("memory.max"), "33554432\n");
-        write(directory.resolve("memory.swap.max"), "0\n");
+        limit(path, "33554432");
+        if (v2) {
+            write(directory.resolve("memory.swap.max"), "0\n");
+        }
         killsAndOoms.put(path, new long[3]);
         counters(path, 0, 0, 0);
         watcher.drain();
@@ -155,6 +167,10 @@ final class FakeNode {
 
     void counters(String path, long local, long tree, long ooms) {
         Path directory = cgroups.resolve(path.substring(1));
+        if (!v2) {
+            write(directory.resolve("memory.oom_control"), "oom_kill_disable 0\nunder_oom 0\noom_kill " + local + "\n");
+            return;
+        }
         write(
                 directory.resolve("memory.events"),
                 "low 0\nhigh 0\nmax 9\noom 0\noom_kill " + tree + "\noom_group_kill 0\n");
@@ -166,7 +182,7 @@ final class FakeNode {
     /** What it uses, all of it anonymous. */
     void uses(String path, long anonBytes) {
         Path directory = cgroups.resolve(path.substring(1));
-        write(directory.resolve("memory.current"), anonBytes + "\n");
+        write(directory.resolve(v2 ? "memory.current" : "memory.usage_in_bytes"), anonBytes + "\n");
         write(directory.resolve("memory.stat"), "anon " + anonBytes + "\nfile 0\nkernel 4096\nsock 0\nshmem 0\n");
     }
 
@@ -199,7 +215,7 @@ final class FakeNode {
     }
 
     void limit(String path, String max) {
-        write(cgroups.resolve(path.substring(1)).resolve("memory.max"), max + "\n");
+        write(cgroups.resolve(path.substring(1)).resolve(v2 ? "memory.max" : "memory.limit_in_bytes"), max + "\n");
     }
 
     void remove(String path) {

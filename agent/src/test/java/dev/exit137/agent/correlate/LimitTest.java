@@ -2,6 +2,7 @@ package dev.exit137.agent.correlate;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.exit137.proto.v1.AgentStatus.CgroupMode;
 import dev.exit137.proto.v1.Limit;
 import dev.exit137.proto.v1.Limit.Owner;
 import dev.exit137.proto.v1.OomKillEvent;
@@ -9,6 +10,7 @@ import dev.exit137.proto.v1.OomKillEvent.Certainty;
 import dev.exit137.proto.v1.OomKillEvent.Evidence;
 import dev.exit137.proto.v1.OomKillEvent.Scope;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -21,6 +23,7 @@ class LimitTest {
     private static final String ESCAPED_UID = "0f6f9a2c_1111_2222_3333_444455556666";
     private static final String POD = "/kubepods.slice/kubepods-pod" + ESCAPED_UID + ".slice";
     private static final String CONTAINER = POD + "/cri-containerd-" + ID + ".scope";
+    private static final String SIDECAR = POD + "/cri-containerd-" + "51de".repeat(16) + ".scope";
     private static final int PID = 7;
 
     @TempDir
@@ -160,6 +163,96 @@ class LimitTest {
                 .as("though it is as large as the container's")
                 .isEqualTo(Owner.POD);
     }
+
+    // ---- a pod's limit that is one container's own
+
+    /** The victim holds 32 MiB. */
+    private void podOfTwo(String ofPod, String ofApp, String ofSidecar, long usedByApp) {
+        container();
+        node.cgroup(SIDECAR);
+        node.limit(POD, ofPod);
+        node.limit(CONTAINER, ofApp);
+        node.limit(SIDECAR, ofSidecar);
+        node.uses(CONTAINER, usedByApp);
+        node.oom(POD);
+        node.kill(CONTAINER);
+        node.killed(PID);
+    }
+
+    @Test
+    void thePauseContainerMakesAPodHitItsLimitBeforeItsOnlyContainer() {
+        podOfTwo("33554432", "33554432", "max", 33_400_000);
+        assertThat(limit().getOwner()).isEqualTo(Owner.CONTAINER);
+        assertThat(limit().getCgroup()).as("the kernel's").isEqualTo(POD);
+        assertThat(limit().getOwnerCgroup()).isEqualTo(CONTAINER);
+        assertThat(limit().getLimitBytes()).isEqualTo(33554432);
+    }
+
+    @Test
+    void theMemoryOfTheVictimMayBeFreedBeforeTheFilesAreRead() {
+        podOfTwo("33554432", "33554432", "max", 4096);
+        assertThat(limit().getOwnerCgroup()).isEqualTo(CONTAINER);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "67108864, 33554432, 33554432, containers that share the sum",
+        "33554432, 33554432, 33554432, a pod with a limit of its own",
+        "33554432, max, 33554432, a victim without a limit of its own",
+        "max, max, max, a pod whose limit was removed",
+        "335544320, 335544320, max, a container that held little of it"
+    })
+    void thePodsLimitIsThePodsWhere(String ofPod, String ofApp, String ofSidecar, String story) {
+        podOfTwo(ofPod, ofApp, ofSidecar, 33_400_000);
+        assertThat(limit().getOwner()).as(story).isEqualTo(Owner.POD);
+        assertThat(limit().getOwnerCgroup()).isEmpty();
+    }
+
+    // ---- v1, which counts no OOMs, in a storm that silences the kernel's line
+
+    @Test
+    void onV1TheFullCgroupIsInferredWhereNoLineNamesIt() {
+        v1();
+        node.uses(POD, 33_500_000);
+        node.uses(CONTAINER, 33_400_000);
+        node.kill(CONTAINER);
+        node.killed(PID);
+        assertThat(limit().getInferred()).isTrue();
+        assertThat(limit().getCgroup()).isEqualTo(CONTAINER);
+        assertThat(limit().getOwner()).isEqualTo(Owner.CONTAINER);
+        assertThat(limit().getLimitBytes()).isEqualTo(33554432);
+        assertThat(last().getEvidenceList()).doesNotContain(Evidence.MEMORY_EVENTS_OOM);
+    }
+
+    @Test
+    void onV1NothingIsInferredWhereNoCgroupWasFull() {
+        v1();
+        for (String path : List.of("/kubepods.slice", POD, CONTAINER)) {
+            node.limit(path, "335544320");
+            node.uses(path, 33_400_000);
+        }
+        node.kill(CONTAINER);
+        node.killed(PID);
+        assertThat(limit()).isEqualTo(Limit.getDefaultInstance());
+    }
+
+    @Test
+    void onV1TheKernelsLineIsNoInference() {
+        v1();
+        node.uses(CONTAINER, 33_400_000);
+        node.kill(CONTAINER);
+        node.summary("/kubepods.slice", CONTAINER, PID);
+        node.killed(PID);
+        assertThat(limit().getInferred()).isFalse();
+        assertThat(limit().getCgroup()).isEqualTo("/kubepods.slice");
+    }
+
+    private void v1() {
+        node = new FakeNode(directory.resolve("v1"), CgroupMode.V1);
+        container();
+    }
+
+    // ---- more than one fits
 
     @Test
     void whichOfTwoLimitsWasHitFirstIsNotGuessed() {

@@ -1,5 +1,6 @@
 package dev.exit137.cli.render;
 
+import dev.exit137.oomreport.event.EventFactory;
 import dev.exit137.proto.v1.Container;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.Limit;
@@ -98,7 +99,7 @@ final class EventLine {
     /** Whether the previous column already shows the limit's cgroup: the limit is the victim's own, or its pod's. */
     private static boolean isSaidByWhere(OomKillEvent event) {
         Limit limit = event.getIncident().getLimit();
-        return limit.getCgroup().equals(event.getCgroupPath())
+        return EventFactory.ownerCgroup(limit).equals(event.getCgroupPath())
                 || (limit.getOwner() == Limit.Owner.POD && event.getCgroupPath().startsWith(limit.getCgroup() + "/"));
     }
 
@@ -114,7 +115,9 @@ final class EventLine {
         };
         return owner
                 + (limit.hasLimitBytes() ? " " + Text.bytes(limit.getLimitBytes()) : "")
-                + (!withCgroup || limit.getCgroup().isEmpty() ? "" : " " + Text.printable(limit.getCgroup()));
+                + (!withCgroup || limit.getCgroup().isEmpty()
+                        ? ""
+                        : " " + Text.printable(EventFactory.ownerCgroup(limit)));
     }
 
     static List<String> markers(OomKillEvent event) {

@@ -9,6 +9,7 @@ import dev.exit137.proto.v1.ChosenTask;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.IncidentOrBuilder;
 import dev.exit137.proto.v1.Limit;
+import dev.exit137.proto.v1.LimitOrBuilder;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Certainty;
@@ -263,13 +264,18 @@ public final class EventFactory {
         if (event.getScope() == Scope.GLOBAL) {
             limit.setOwner(Limit.Owner.NODE);
         } else if (!limit.getCgroup().isEmpty()) {
-            limit.setOwner(CgroupPath.parse(limit.getCgroup()).owner());
+            limit.setOwner(CgroupPath.parse(ownerCgroup(limit)).owner());
         }
         event.getIncidentBuilder().setLimit(limit);
         if (limit.getContradictedByCount() > 0 && event.getCertainty() == Certainty.CONFIRMED) {
             event.setCertainty(Certainty.SINGLE_SOURCE);
         }
         return event;
+    }
+
+    /** The cgroup whose limit it is; empty where none is known. */
+    public static String ownerCgroup(LimitOrBuilder limit) {
+        return limit.getOwnerCgroup().isEmpty() ? limit.getCgroup() : limit.getOwnerCgroup();
     }
 
     private static Certainty certainty(Attribution attribution) {

@@ -29,7 +29,7 @@ final class Headline {
             boolean counted = oom.event().getEvidenceList().contains(Evidence.MEMORY_EVENTS);
             String cgroup = oom.event().getCgroupPath();
             return "The OOM killer killed a process"
-                    + (cgroup.isEmpty() || cgroup.equals(oom.limit().getCgroup()) ? "" : in(oom, cgroup))
+                    + (cgroup.isEmpty() || cgroup.equals(oom.limitCgroup()) ? "" : in(oom, cgroup))
                     + (reason.isEmpty() ? "" : " because " + reason)
                     + (counted ? "; only a counter saw it, and no record of it was read in the kernel's log." : ".");
         }
@@ -83,17 +83,19 @@ final class Headline {
     }
 
     private static String memcg(Oom oom) {
-        Limit limit = oom.limit();
-        String owner = limit.getCgroup().isEmpty() ? "a memory cgroup" : oom.name(limit.getCgroup());
-        if (!limit.getCgroup().isEmpty()
+        String full = oom.limitCgroup();
+        String owner = full.isEmpty() ? "a memory cgroup" : oom.name(full);
+        if (!full.isEmpty()
                 && oom.isVictimElsewhere()
-                && (oom.victimCgroup() + "/")
-                        .startsWith(limit.getCgroup().equals("/") ? "/" : limit.getCgroup() + "/")) {
+                && (oom.victimCgroup() + "/").startsWith(full.equals("/") ? "/" : full + "/")) {
             owner += ", above it,";
-        } else if (limit.getCgroup().equals(oom.victimCgroup())) {
+        } else if (full.equals(oom.victimCgroup())) {
             owner += image(oom);
         }
-        return owner + " reached its " + MemcgRules.hitLimit(limit);
+        Limit limit = oom.limit();
+        return owner + " reached its " + MemcgRules.hitLimit(limit)
+                + (limit.getOwnerCgroup().isEmpty() ? "" : ", which is all of its pod's")
+                + (limit.getInferred() ? " (inferred from its usage right after the kill)" : "");
     }
 
     private static String node(Oom oom) {

@@ -93,7 +93,7 @@ final class MemcgRules {
         return List.of(new Finding(
                 sentence,
                 "Look at everything that shares the limit, not only at the victim",
-                "the limit is that of " + oom.name(oom.limit().getCgroup()) + ", " + victim));
+                "the limit is that of " + oom.name(oom.limitCgroup()) + ", " + victim));
     }
 
     /** The parts of the memory, the largest first. */

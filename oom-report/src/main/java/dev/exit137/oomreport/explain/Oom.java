@@ -1,6 +1,7 @@
 package dev.exit137.oomreport.explain;
 
 import dev.exit137.oomreport.event.CgroupPath;
+import dev.exit137.oomreport.event.EventFactory;
 import dev.exit137.proto.v1.Container;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.Limit;
@@ -181,13 +182,18 @@ record Oom(OomKillEventOrBuilder event, Incident incident, Zones zones) {
         return path.container().isPresent() || !path.unit().isEmpty();
     }
 
-    /** The victim is in another cgroup than the one at its limit. */
+    /** The cgroup whose limit it is, a container's own rather than its pod's; empty where none is known. */
+    String limitCgroup() {
+        return EventFactory.ownerCgroup(limit());
+    }
+
+    /** The victim is in another cgroup than the one whose limit it is. */
     boolean isVictimElsewhere() {
         return isMemcg()
                 && event.hasVictim()
-                && !limit().getCgroup().isEmpty()
+                && !limitCgroup().isEmpty()
                 && !victimCgroup().isEmpty()
-                && !victimCgroup().equals(limit().getCgroup());
+                && !victimCgroup().equals(limitCgroup());
     }
 
     /** A counter is charged in steps, and some of it is given back by the time of the report: 2 % are near enough. */

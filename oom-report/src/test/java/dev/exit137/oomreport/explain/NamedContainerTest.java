@@ -44,6 +44,32 @@ class NamedContainerTest {
     }
 
     @Test
+    void podsLimitThatIsTheContainersOwnIsSaidOfTheContainer() {
+        OomKillEvent.Builder event = named(at(memcg(), Reports.POD, CONTAINER));
+        event.getIncidentBuilder().getLimitBuilder().setOwnerCgroup(CONTAINER);
+        assertSays(
+                "The kernel killed mysqld (pid 4711), which held 480.0 MiB, because container app of pod shop/cart-6f7 "
+                        + "(image shop/cart:1.2) reached its memory limit of 512.0 MiB, which is all of its pod's.",
+                event);
+    }
+
+    @Test
+    void processThatIsOneOfManyInItsContainerIsNotInnocentOfThatContainersOwnLimit() {
+        OomKillEvent.Builder event = named(at(memcg(), Reports.POD, CONTAINER));
+        event.getVictimBuilder().setAnonRssBytes(4 * KIB);
+        event.getIncidentBuilder().getLimitBuilder().setOwnerCgroup(CONTAINER);
+        assertDoesNotSay("others filled the limit", event);
+        assertDoesNotSay("innocent", event);
+    }
+
+    @Test
+    void limitThatNoLineNamesIsSaidToBeInferred() {
+        OomKillEvent.Builder event = named(at(memcg(), CONTAINER, CONTAINER));
+        event.getIncidentBuilder().getLimitBuilder().setInferred(true);
+        assertSays("reached its memory limit of 512.0 MiB (inferred from its usage right after the kill).", event);
+    }
+
+    @Test
     void podsLimitWithAnInnocentVictimNamesBothInTheAdvice() {
         OomKillEvent.Builder event = named(at(memcg(), Reports.POD, CONTAINER));
         event.getVictimBuilder().setAnonRssBytes(4 * KIB);
