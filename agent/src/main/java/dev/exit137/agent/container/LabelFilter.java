@@ -11,7 +11,13 @@ import java.util.TreeMap;
  * @param allowed full names ({@code app}), or prefixes with a star at the end ({@code app.kubernetes.io/*})
  */
 public record LabelFilter(List<String> allowed) {
-    public static final LabelFilter DEFAULT = new LabelFilter(List.of("app.kubernetes.io/*", "app"));
+    public static final LabelFilter DEFAULT = new LabelFilter(List.of(
+            "app.kubernetes.io/*",
+            "app",
+            "batch.kubernetes.io/job-name",
+            "apps.kubernetes.io/pod-index",
+            "pod-template-hash",
+            "pod-template-generation"));
 
     public LabelFilter {
         allowed = List.copyOf(allowed);

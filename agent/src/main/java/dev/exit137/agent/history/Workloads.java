@@ -10,6 +10,7 @@ import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Outcome;
 import dev.exit137.proto.v1.OomKillEvent.Scope;
 import dev.exit137.proto.v1.OomKillEventOrBuilder;
+import dev.exit137.proto.v1.Pod;
 import dev.exit137.proto.v1.WorkloadHistory;
 import dev.exit137.proto.v1.WorkloadOom;
 import java.util.ArrayList;
@@ -17,6 +18,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -32,6 +34,16 @@ public final class Workloads {
             Comparator.comparingLong(Timestamp::getSeconds).thenComparingInt(Timestamp::getNanos);
     private static final String LABEL_NAME = "app.kubernetes.io/name";
     private static final String LABEL_INSTANCE = "app.kubernetes.io/instance";
+    private static final String LABEL_JOB = "batch.kubernetes.io/job-name";
+    /** Of a ReplicaSet's pod. */
+    private static final String LABEL_HASH = "pod-template-hash";
+    /** Of a StatefulSet's pod. */
+    private static final String LABEL_INDEX = "apps.kubernetes.io/pod-index";
+    /** Of a DaemonSet's pod. */
+    private static final String LABEL_GENERATION = "pod-template-generation";
+    /** Minutes since 1970: kubernetes/pkg/controller/cronjob/utils.go, getJobName(). */
+    private static final Pattern TIME_OF_CRON_JOB = Pattern.compile("-[0-9]{8,}$");
+
     private static final String COMPOSE_PROJECT = "com.docker.compose.project";
     private static final String COMPOSE_SERVICE = "com.docker.compose.service";
 
@@ -134,14 +146,15 @@ public final class Workloads {
                 && !container.getName().isEmpty();
     }
 
-    /** The name that its labels, Docker or systemd give it; empty for a pod without such a label. */
+    /** The name that its labels, its controller, Docker or systemd give it; empty for a pod without any of them. */
     public static String name(OomKillEventOrBuilder event) {
         Container container = event.getContainer();
         if (isInPod(container)) {
             Map<String, String> labels = container.getPod().getLabelsMap();
-            return labels.containsKey(LABEL_NAME)
-                    ? join(labels.get(LABEL_NAME), labels.getOrDefault(LABEL_INSTANCE, ""))
-                    : labels.getOrDefault("app", "");
+            if (labels.containsKey(LABEL_NAME)) {
+                return join(labels.get(LABEL_NAME), labels.getOrDefault(LABEL_INSTANCE, ""));
+            }
+            return labels.containsKey("app") ? labels.get("app") : controllerName(container.getPod());
         }
         if (event.containsComposeLabels(COMPOSE_PROJECT) && event.containsComposeLabels(COMPOSE_SERVICE)) {
             return join(event.getComposeLabelsOrThrow(COMPOSE_PROJECT), event.getComposeLabelsOrThrow(COMPOSE_SERVICE));
@@ -153,6 +166,27 @@ public final class Workloads {
         return Optional.of(event.getUnit())
                 .filter(unit -> unit.endsWith(".service"))
                 .orElse("");
+    }
+
+    /** The pod's name less what its controller appended, which the labels of controllers tell; empty without them. */
+    private static String controllerName(Pod pod) {
+        String name = pod.getName();
+        Map<String, String> labels = pod.getLabelsMap();
+        if (labels.containsKey(LABEL_JOB)) {
+            return TIME_OF_CRON_JOB.matcher(labels.get(LABEL_JOB)).replaceFirst("");
+        }
+        if (labels.containsKey(LABEL_INDEX)) {
+            return before(name, "-" + labels.get(LABEL_INDEX));
+        }
+        if (labels.containsKey(LABEL_HASH)) {
+            return before(name, "-" + labels.get(LABEL_HASH) + "-");
+        }
+        return labels.containsKey(LABEL_GENERATION) ? before(name, "-") : "";
+    }
+
+    private static String before(String name, String suffix) {
+        int at = name.lastIndexOf(suffix);
+        return at < 0 ? "" : name.substring(0, at);
     }
 
     private static String join(String... parts) {

@@ -10,6 +10,8 @@ import dev.exit137.proto.v1.WorkloadHistory;
 import dev.exit137.proto.v1.WorkloadOom;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class WorkloadsTest {
     private static final long MIB = 1L << 20;
@@ -36,6 +38,26 @@ class WorkloadsTest {
         assertThat(Workloads.workload(event)).isEqualTo("shop/redis/app");
         event.getContainerBuilder().getPodBuilder().putLabels("app.kubernetes.io/instance", "redis-blue");
         assertThat(Workloads.workload(event)).isEqualTo("shop/redis/redis-blue/app");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "report-x7k2p, batch.kubernetes.io/job-name, report, report",
+        "report-29933433-lhxf5, batch.kubernetes.io/job-name, report-29933433, report",
+        "cart-75b5b6bdd6-fl29w, pod-template-hash, 75b5b6bdd6, cart",
+        "db-12, apps.kubernetes.io/pod-index, 12, db",
+        "log-agent-x7k2p, pod-template-generation, 3, log-agent",
+        "renamed, pod-template-hash, 75b5b6bdd6, renamed"
+    })
+    void withoutALabelForPeopleItIsTheControllersName(String pod, String label, String value, String name) {
+        OomKillEvent.Builder event = OomKillEvent.newBuilder();
+        event.getContainerBuilder()
+                .setName("app")
+                .getPodBuilder()
+                .setNamespace("shop")
+                .setName(pod)
+                .putLabels(label, value);
+        assertThat(Workloads.workload(event)).isEqualTo("shop/" + name + "/app");
     }
 
     @Test

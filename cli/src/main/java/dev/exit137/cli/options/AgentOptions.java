@@ -104,7 +104,8 @@ public final class AgentOptions {
             names = "--pod-labels",
             paramLabel = "NAME",
             split = ",",
-            defaultValue = "app.kubernetes.io/*,app",
+            defaultValue = "app.kubernetes.io/*,app,batch.kubernetes.io/job-name,apps.kubernetes.io/pod-index,"
+                    + "pod-template-hash,pod-template-generation",
             description = "Pod labels to include in events; a star at the end matches any ending "
                     + "(default: ${DEFAULT-VALUE}).")
     private List<String> podLabels;
