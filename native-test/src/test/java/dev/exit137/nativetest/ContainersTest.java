@@ -123,7 +123,7 @@ class ContainersTest {
         app.open();
 
         OomKillEvent child = agent.await(
-                        "a child's death", app.cgroup(), e -> e.getVictim().hasIsContainerInit())
+                        "a child's death", app.cgroup(), e -> e.getVictim().hasContainerOutlived())
                 .getLast();
         assertNames(child, app);
         assertKilledAtLimit(child, app, Limit.Owner.CONTAINER, app.cgroup(), LIMIT_BYTES);

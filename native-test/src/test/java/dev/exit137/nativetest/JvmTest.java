@@ -122,7 +122,7 @@ class JvmTest {
         OomKillEvent child = killChildrenUntilAllIsKnown(main);
         assertThat(child.getVictim().getPid()).isNotEqualTo(main);
         assertThat(child.getVictim().getIsContainerInit()).isFalse();
-        assertThat(child.getExplanation()).doesNotContain("-Xmx").contains("the container lives on");
+        assertThat(child.getExplanation()).doesNotContain("-Xmx").contains("It was not the container's main process");
 
         try (OutputStream in = container.getOutputStream()) {
             in.write('\n');

@@ -108,6 +108,11 @@ public final class ContainerProcesses implements AutoCloseable {
                 .map(Init::pid);
     }
 
+    /** Whether a process is in the container now. */
+    public boolean isIn(long pid, String id) {
+        return processes.isIn(pid, id);
+    }
+
     /** Returns the Java virtual machine that was in the container at the kill. */
     public Optional<Jvm> jvm(String id, Instant killedAt) {
         return Optional.ofNullable(seen(id).jvm())

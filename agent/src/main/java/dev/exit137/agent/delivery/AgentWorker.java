@@ -30,6 +30,7 @@ import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -69,6 +70,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
     private final KillMetrics metrics;
     private final ExitJoiner exits;
     private final NameWait names;
+    private final ContainerFate fate;
     private final EventSink sink;
     private final InstantSource clock;
     private final Guard guard;
@@ -145,6 +147,10 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
                 this::scheduleFlush,
                 this::wentOut,
                 guard);
+        fate = new ContainerFate(
+                event -> guard.get("fate", () -> mapper.isContainerAlive(event), Optional.empty()),
+                (event, outlived) -> names.revise(mapper.withFate(event, outlived)),
+                thread);
         this.sink = sink;
         this.clock = clock;
         this.guard = guard;
@@ -233,6 +239,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
     private void wentOut(OomKillEvent event) {
         sink.add(event);
         exits.onOom(event);
+        fate.onSent(event);
     }
 
     private void sendExit(ExitEvent exit) {

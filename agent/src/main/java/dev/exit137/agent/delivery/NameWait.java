@@ -94,6 +94,15 @@ final class NameWait {
         }
     }
 
+    /** Sends an event that went out once more, unless it waits for a name and will come again. */
+    void revise(OomKillEvent.Builder better) {
+        if (!waiting.containsKey(better.getEventId())) {
+            revisedHere.merge(better.getEventId(), 1, Integer::sum);
+            add(better.setRevision(better.getRevision() + 1).build());
+            ready.run();
+        }
+    }
+
     private void name(OomKillEvent unnamed, boolean revised) {
         String eventId = unnamed.getEventId();
         Optional<String> container =

@@ -17,9 +17,11 @@ import dev.exit137.oomreport.explain.Explainer;
 import dev.exit137.proto.v1.Incident;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.OomKillEvent.Evidence;
+import dev.exit137.proto.v1.OomKillEventOrBuilder;
 import dev.exit137.proto.v1.Task;
 import java.time.Instant;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -111,7 +113,7 @@ public final class OomEventMapper {
         }
     }
 
-    private static Instant killedAt(OomKillEvent.Builder event) {
+    private static Instant killedAt(OomKillEventOrBuilder event) {
         Timestamp time = event.getTime();
         return Instant.ofEpochSecond(time.getSeconds(), time.getNanos());
     }
@@ -151,5 +153,22 @@ public final class OomEventMapper {
         workloads.add(event);
         explain(event);
         return event.build();
+    }
+
+    /** Whether the main process of the event's container is alive now; empty where that process is not known. */
+    Optional<Boolean> isContainerAlive(OomKillEvent event) {
+        String id = event.getContainer().getId();
+        return processes
+                .initPid(id, killedAt(event))
+                .or(() -> identities.find(id).map(Identity::mainPid))
+                .map(pid -> processes.isIn(pid, id));
+    }
+
+    /** Adds whether the container outlived the kill. */
+    OomKillEvent.Builder withFate(OomKillEvent sent, boolean containerOutlived) {
+        OomKillEvent.Builder event = sent.toBuilder();
+        event.getVictimBuilder().setContainerOutlived(containerOutlived);
+        explain(event);
+        return event;
     }
 }

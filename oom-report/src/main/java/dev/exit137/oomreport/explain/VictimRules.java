@@ -179,7 +179,11 @@ final class VictimRules {
         if (victim.getIsContainerInit()) {
             return "It was the container's main process, so the container ended.";
         }
-        return "It was not the container's main process: the container lives on"
+        if (victim.hasContainerOutlived() && !victim.getContainerOutlived()) {
+            return "It was not the container's main process, and the container ended right after it.";
+        }
+        return "It was not the container's main process: the container "
+                + (victim.hasContainerOutlived() ? "lives on" : "may live on")
                 + (oom.event().getContainer().getPod().getUid().isEmpty()
                         ? "."
                         : ", and Kubernetes does not show this kill.");

@@ -161,7 +161,7 @@ class NamedContainerTest {
                 .setImage("mysql:8");
         event.getVictimBuilder().setIsContainerInit(false);
         assertSays("because container shop-db-1 (image mysql:8)" + SIZE, event);
-        assertSays(" It was not the container's main process: the container lives on.", event);
+        assertSays(" It was not the container's main process: the container may live on.", event);
     }
 
     @Test
@@ -190,9 +190,20 @@ class NamedContainerTest {
         OomKillEvent.Builder event = named(at(memcg(), CONTAINER, CONTAINER));
         event.getVictimBuilder().setIsContainerInit(false);
         assertSays(
-                " It was not the container's main process: the container lives on, and Kubernetes does not show this "
+                " It was not the container's main process: the container may live on, and Kubernetes does not show this "
                         + "kill.",
                 event);
+    }
+
+    @Test
+    void whetherTheContainerOutlivedItIsSaidWhereItIsKnown() {
+        OomKillEvent.Builder event = named(at(memcg(), CONTAINER, CONTAINER));
+        event.getVictimBuilder().setIsContainerInit(false).setContainerOutlived(true);
+        assertSays(
+                " It was not the container's main process: the container lives on, and Kubernetes does not show this kill.",
+                event);
+        event.getVictimBuilder().setContainerOutlived(false);
+        assertSays(" It was not the container's main process, and the container ended right after it.", event);
     }
 
     @Test
@@ -206,7 +217,7 @@ class NamedContainerTest {
         OomKillEvent.Builder event = named(at(memcg(), CONTAINER, CONTAINER));
         event.getIncidentBuilder().setGroupKill(true).setKillsSoFar(3);
         event.getVictimBuilder().setIsContainerInit(false);
-        assertDoesNotSay("lives on", event);
+        assertDoesNotSay("live", event);
     }
 
     private static OomKillEvent.Builder at(OomKillEvent.Builder event, String limit, String victim) {
