@@ -53,13 +53,15 @@ public final class HttpEndpoint implements AutoCloseable {
     }
 
     private final HttpServer server;
+    private final InetSocketAddress requested;
     private final ExecutorService metricsThread = Executors.newSingleThreadExecutor(
             Thread.ofPlatform().name("exit137-http").daemon().factory());
     private final Semaphore metrics = new Semaphore(MAX_METRICS);
     private boolean started;
 
-    private HttpEndpoint(HttpServer server) {
+    private HttpEndpoint(HttpServer server, InetSocketAddress requested) {
         this.server = server;
+        this.requested = requested;
     }
 
     /**
@@ -68,12 +70,13 @@ public final class HttpEndpoint implements AutoCloseable {
      * @throws IOException the address cannot be bound; the message says why
      */
     public static HttpEndpoint bind(InetSocketAddress address) throws IOException {
-        return new HttpEndpoint(HttpServer.create(address, BACKLOG));
+        return new HttpEndpoint(HttpServer.create(address, BACKLOG), address);
     }
 
     /** Returns the bound address; its port is the actual one if port 0 was requested. */
     public InetSocketAddress address() {
-        return server.getAddress();
+        // The server's own is that of a dual-stack socket: [::] for 0.0.0.0.
+        return new InetSocketAddress(requested.getAddress(), server.getAddress().getPort());
     }
 
     /**

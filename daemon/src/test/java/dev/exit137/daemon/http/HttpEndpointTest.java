@@ -79,6 +79,17 @@ class HttpEndpointTest {
     }
 
     @Test
+    void everyAddressOfTheMachineIsCalledAsItWasAskedFor() throws IOException {
+        HttpEndpoint everywhere = HttpEndpoint.bind(new InetSocketAddress("0.0.0.0", 0));
+        try {
+            assertThat(everywhere.address().getHostString()).isEqualTo("0.0.0.0");
+            assertThat(everywhere.address().getPort()).isPositive();
+        } finally {
+            everywhere.close();
+        }
+    }
+
+    @Test
     void aProbeSucceedsWithALineForEachCheckAndFailsWithThemWhenOneFails() throws IOException {
         alive = List.of(Check.ok("loop"), Check.note("aggregator", "away since noon"));
         assertThat(get("/livez"))
