@@ -1,5 +1,6 @@
 package dev.exit137.agent.linux;
 
+import java.lang.ref.Reference;
 import java.nio.charset.StandardCharsets;
 import java.util.Objects;
 import jnr.constants.platform.Errno;
@@ -187,8 +188,14 @@ public final class Sys {
      */
     public static int mount(String type, String directory) {
         NativeMemory name = nativeString(type);
-        return check(LibC.mount(
-                name.address, nativeString(directory).address, name.address, MS_NOSUID | MS_NODEV | MS_NOEXEC));
+        NativeMemory target = nativeString(directory);
+        try {
+            return check(LibC.mount(name.address, target.address, name.address, MS_NOSUID | MS_NODEV | MS_NOEXEC));
+        } finally {
+            // An address alone keeps no memory: it was freed, and written over, before the kernel read it.
+            Reference.reachabilityFence(name);
+            Reference.reachabilityFence(target);
+        }
     }
 
     /**
@@ -197,7 +204,12 @@ public final class Sys {
      * @return 0, or -errno
      */
     public static int detach(String directory) {
-        return check(LibC.umount2(nativeString(directory).address, MNT_DETACH));
+        NativeMemory target = nativeString(directory);
+        try {
+            return check(LibC.umount2(target.address, MNT_DETACH));
+        } finally {
+            Reference.reachabilityFence(target);
+        }
     }
 
     /** The inode of an open file, or -errno. */
