@@ -1,5 +1,7 @@
 package dev.exit137.agent.linux;
 
+import java.util.Arrays;
+
 /**
  * Reads small kernel files whole, relative to a directory descriptor, into one reused buffer. A file of a removed
  * cgroup gives ENODEV or ENOENT: the descriptor never leads to a later cgroup at the same path.
@@ -47,9 +49,35 @@ public final class FileReader {
         }
     }
 
+    /**
+     * Reads the target of a symbolic link; it is valid until the next call.
+     *
+     * @return bytes read, or -errno
+     */
+    public int readLink(int dirFd, NativeMemory name) {
+        int count = Sys.readLinkAt(dirFd, name, nativeBuffer);
+        length = Math.max(0, count);
+        nativeBuffer.get(0, bytes, 0, length);
+        return count;
+    }
+
+    /** Forgets the last read. */
+    void clear() {
+        length = 0;
+    }
+
+    /** The reader's own buffer: the last read is its first {@link #length()} bytes. */
+    byte[] bytes() {
+        return bytes;
+    }
+
+    int length() {
+        return length;
+    }
+
     /** The content of the last read, as a copy. */
     public byte[] copy() {
-        return java.util.Arrays.copyOf(bytes, length);
+        return Arrays.copyOf(bytes, length);
     }
 
     /**
@@ -73,6 +101,30 @@ public final class FileReader {
                 at++;
             }
             lineStart = at + 1;
+        }
+        return -1;
+    }
+
+    /**
+     * The decimal number that follows {@code key} and white space at the start of a line of the last read, as in
+     * {@code status} of proc(5).
+     *
+     * @return the number, or -1 when no line begins with the key
+     */
+    long firstNumberAfter(byte[] key) {
+        int lineStart = 0;
+        while (lineStart + key.length <= length) {
+            if (Arrays.equals(bytes, lineStart, lineStart + key.length, key, 0, key.length)) {
+                int at = lineStart + key.length;
+                while (at < length && (bytes[at] == '\t' || bytes[at] == ' ')) {
+                    at++;
+                }
+                return number(at);
+            }
+            while (lineStart < length && bytes[lineStart] != '\n') {
+                lineStart++;
+            }
+            lineStart++;
         }
         return -1;
     }

@@ -23,6 +23,8 @@ final class LibC {
 
     private static final Function OPEN = function("open", Type.SINT, Type.POINTER, Type.SINT);
     private static final Function OPENAT = function("openat", Type.SINT, Type.SINT, Type.POINTER, Type.SINT);
+    private static final Function READLINKAT =
+            function("readlinkat", Type.SLONG, Type.SINT, Type.POINTER, Type.POINTER, Type.ULONG);
     private static final Function READ = function("read", Type.SLONG, Type.SINT, Type.POINTER, Type.ULONG);
     private static final Function CLOSE = function("close", Type.SINT, Type.SINT);
     private static final Function STATX =
@@ -59,6 +61,11 @@ final class LibC {
     /** openat(2). */
     static int openat(int dirFd, long path, int flags) {
         return (int) INVOKER.invokeNNNrN(OPENAT, dirFd, path, flags);
+    }
+
+    /** readlinkat(2). */
+    static long readlinkat(int dirFd, long path, long buffer, long count) {
+        return INVOKER.invokeNNNNrN(READLINKAT, dirFd, path, buffer, count);
     }
 
     /** read(2). */

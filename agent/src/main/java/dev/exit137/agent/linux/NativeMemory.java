@@ -33,6 +33,20 @@ public final class NativeMemory {
         bytes.get(offset, to, at, length);
     }
 
+    /** Writes a number that is not negative, in decimal digits, and a NUL at the start. */
+    void putDecimal(int number) {
+        int digits = 1;
+        for (int rest = number / 10; rest > 0; rest /= 10) {
+            digits++;
+        }
+        bytes.put(digits, (byte) 0);
+        int rest = number;
+        for (int at = digits - 1; at >= 0; at--) {
+            bytes.put(at, (byte) ('0' + rest % 10));
+            rest /= 10;
+        }
+    }
+
     /** Writes the bytes and a NUL at the start. */
     void putString(byte[] text) {
         bytes.put(0, text).put(text.length, (byte) 0);

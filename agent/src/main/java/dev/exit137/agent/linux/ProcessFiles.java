@@ -1,17 +1,14 @@
 package dev.exit137.agent.linux;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
-import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.exit137.daemon.procfs.ProcStat;
 import dev.exit137.oomreport.parse.ByteText;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
-import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Matcher;
@@ -25,15 +22,8 @@ public final class ProcessFiles {
     // TASK_COMM_LEN of include/linux/sched.h.
     private static final int MAX_COMM_BYTES = 16;
     private static final int KTHREADD = 2;
-    private static final String DELETED = " (deleted)";
     // NSpid:	34567	700	1
     private static final Pattern NS_PID = Pattern.compile("(?m)^NSpid:\\s+([\\d\\s]+)$");
-
-    // Tgid:	34567 … Uid:	1000	1000	1000	1000
-    private static final Pattern IDS = Pattern.compile("(?ms)^Tgid:\\s+(\\d{1,9})$.*^Uid:\\s+(\\d{1,10})\\s");
-    // 4294967295, as text
-    private static final Pattern LOGIN_UID = Pattern.compile("\\d{1,10}");
-    private static final int NOBODY_LOGGED_IN = -1;
 
     private final Path procRoot;
 
@@ -68,24 +58,9 @@ public final class ProcessFiles {
 
     /** The path of its memory cgroup within the hierarchy (cgroups(7)). */
     public Optional<String> cgroupPath(long pid) {
-        // v2: `0::/a/b`; v1: `4:memory:/a/b`, and then v2 has no memory controller
-        List<String[]> hierarchies = bytes(pid, "cgroup").map(bytes -> new String(bytes, UTF_8)).stream()
-                .flatMap(String::lines)
-                .map(line -> line.split(":", 3))
-                .filter(fields -> fields.length == 3)
-                .toList();
-        return hierarchies.stream()
-                .filter(fields -> Arrays.asList(fields[1].split(",")).contains("memory"))
-                .findFirst()
-                .or(() -> hierarchies.stream()
-                        .filter(fields -> fields[0].equals("0"))
-                        .findFirst())
-                .map(fields -> fields[2])
-                .map(ProcessFiles::withoutDeleted);
-    }
-
-    private static String withoutDeleted(String path) {
-        return path.endsWith(DELETED) ? path.substring(0, path.length() - DELETED.length()) : path;
+        return bytes(pid, "cgroup")
+                .map(bytes -> MemoryCgroup.path(bytes, bytes.length))
+                .filter(path -> !path.isEmpty());
     }
 
     /** Its name, as the kernel's log prints it. */
@@ -95,54 +70,6 @@ public final class ProcessFiles {
             comm.set(line, 0, Math.max(0, line.length - 1));
             return comm;
         });
-    }
-
-    /**
-     * A thread's process, and its user.
-     *
-     * @param tgid process id
-     * @param uid real user id
-     */
-    public record Ids(int tgid, int uid) {}
-
-    /** The process of a thread, and its real user. */
-    public Optional<Ids> ids(long thread) {
-        Matcher ids = IDS.matcher(text(thread, "status").orElse(""));
-        return ids.find()
-                ? Optional.of(new Ids(Integer.parseInt(ids.group(1)), Integer.parseUnsignedInt(ids.group(2))))
-                : Optional.empty();
-    }
-
-    /** The user who logged in, whoever the process is now; empty if nobody did. */
-    public Optional<Integer> loginUid(long pid) {
-        return text(pid, "loginuid")
-                .map(String::strip)
-                .filter(text -> LOGIN_UID.matcher(text).matches())
-                .map(Integer::parseUnsignedInt)
-                .filter(uid -> uid != NOBODY_LOGGED_IN);
-    }
-
-    /** The path of its program; empty for a thread of the kernel, too. */
-    public Optional<String> executable(long pid) {
-        try {
-            String path = Files.readSymbolicLink(
-                            procRoot.resolve(Long.toString(pid)).resolve("exe"))
-                    .toString();
-            return Optional.of(withoutDeleted(path));
-        } catch (IOException | InvalidPathException e) {
-            return Optional.empty();
-        }
-    }
-
-    /** Its first arguments, the program first; the last one may be cut. */
-    public List<String> firstArguments(long pid, int maxBytes) {
-        try (InputStream in =
-                Files.newInputStream(procRoot.resolve(Long.toString(pid)).resolve("cmdline"))) {
-            String zeroTerminated = new String(in.readNBytes(maxBytes), UTF_8);
-            return zeroTerminated.isEmpty() ? List.of() : List.of(zeroTerminated.split("\0"));
-        } catch (IOException e) {
-            return List.of();
-        }
     }
 
     /** Its pids, from the namespace of this procfs to its own; empty when it is gone. */

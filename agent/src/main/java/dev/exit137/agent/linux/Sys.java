@@ -123,6 +123,15 @@ public final class Sys {
     }
 
     /**
+     * Reads the target of a symbolic link below a directory, without a NUL, to the start of the buffer, readlinkat(2).
+     *
+     * @return bytes of the target, cut to the buffer's size, or -errno
+     */
+    public static int readLinkAt(int dirFd, NativeMemory name, NativeMemory buffer) {
+        return check((int) LibC.readlinkat(dirFd, name.address, buffer.address, buffer.size()));
+    }
+
+    /**
      * Reads to the start of the buffer, read(2).
      *
      * @return bytes read, 0 at the end of the file, or -errno

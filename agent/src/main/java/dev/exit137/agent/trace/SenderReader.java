@@ -1,18 +1,19 @@
 package dev.exit137.agent.trace;
 
 import dev.exit137.agent.linux.ProcessFiles;
+import dev.exit137.agent.linux.ProcessReader;
 import dev.exit137.daemon.procfs.ProcStat;
 import dev.exit137.oomreport.event.CgroupPath;
-import dev.exit137.proto.v1.ProcessRef;
 import dev.exit137.proto.v1.Sender;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * Reads the sender of a signal, and the victim's cgroup, from procfs (proc(5)). The sender may be gone within
- * milliseconds, so the cgroup comes first and the command line last. A file that is gone leaves its field empty. A
+ * milliseconds, so its files are all read before the first is understood. A file that is gone leaves its field empty. A
  * process that started after the signal is another one with the same number, and is not read.
  *
  * <p>A wake-up reads at most {@link #LOOKUPS_PER_WAKEUP} processes, and each sender once. Owned by the agent-epoll
@@ -25,12 +26,12 @@ final class SenderReader {
     private static final int MAX_PARENTS = 16;
     /** A request to end is followed by a kill, or by an end in time: who began it matters less. */
     private static final int MAX_PARENTS_OF_A_REQUEST = 4;
-    /** The line is bounded afterwards: a secret must be seen whole with the word before it. */
-    private static final int COMMAND_LINE_BYTES = 4 * SenderCommand.MAX_BYTES;
 
     private static final String ROOT = "/";
 
     private final ProcessFiles files;
+    private final ProcessReader process;
+    private final ProcessReader victim;
     private final SenderCommand command;
     private final TraceClock clock;
     /** By thread; that of a request to end under the negative number, as it has fewer parents. */
@@ -41,10 +42,21 @@ final class SenderReader {
 
     private int lookups;
 
+    /**
+     * Both sides of a signal.
+     *
+     * @param sender with its pid alone if it is gone, or too many were read in this wake-up
+     * @param victimCgroup empty if it is not known any more
+     */
+    record Sides(Sender sender, String victimCgroup) {}
+
     private record Known(Sender sender, Duration startedAfterBoot) {}
 
-    SenderReader(ProcessFiles files, SenderCommand command, TraceClock clock) {
-        this.files = files;
+    /** @param procRoot the host's procfs */
+    SenderReader(Path procRoot, SenderCommand command, TraceClock clock) {
+        files = new ProcessFiles(procRoot);
+        process = new ProcessReader(procRoot);
+        victim = new ProcessReader(procRoot);
         this.command = command;
         this.clock = clock;
     }
@@ -63,10 +75,15 @@ final class SenderReader {
     void warmUp(int pid) {
         for (int i = 0; i < WARM_UPS; i++) {
             onWakeUp();
-            sender(pid, true, clock.nowNanos());
-            victimCgroup(pid, clock.nowNanos());
+            read(pid, pid, true, clock.nowNanos());
         }
         onWakeUp();
+    }
+
+    /** Closes the directory of procfs; the next read opens it again. */
+    void close() {
+        process.close();
+        victim.close();
     }
 
     /** Begins a wake-up: processes are read again. */
@@ -78,76 +95,101 @@ final class SenderReader {
     }
 
     /**
-     * The sender; with its pid alone if it is gone, or too many were read in this wake-up.
+     * Reads both sides of a signal.
      *
-     * @param thread in the initial pid namespace
+     * @param thread of the sender, in the initial pid namespace; 0 if it is not known
+     * @param victimThread in the initial pid namespace
      * @param isKill whether all parents are read
      * @param timestampNanos of the signal
      */
-    Sender sender(int thread, boolean isKill, long timestampNanos) {
+    Sides read(int thread, int victimThread, boolean isKill, long timestampNanos) {
         int key = isKill ? thread : -thread;
         Known known = read.get(key);
-        if (known != null && clock.wasThere(known.startedAfterBoot(), timestampNanos)) {
-            return known.sender();
+        boolean isKnown = known != null && clock.wasThere(known.startedAfterBoot(), timestampNanos);
+        boolean reads = thread > 0 && !isKnown && mayRead();
+        // Both may be gone in a moment: all bytes first, their meaning afterwards.
+        if (reads) {
+            process.readAll(thread);
         }
-        Sender.Builder sender = Sender.newBuilder().setPid(thread);
-        if (!mayRead()) {
-            return sender.build();
+        boolean readsVictim = mayRead();
+        if (readsVictim) {
+            victim.readCgroup(victimThread);
         }
-        // A one-shot such as runc or kill has none of them a moment later; its executable goes first.
-        String executable = files.executable(thread).orElse("");
-        String cgroup = files.cgroupPath(thread).orElse("");
-        return files.stat(thread)
-                .filter(stat -> clock.wasThere(stat.startedAfterBoot(), timestampNanos))
-                .map(stat -> {
-                    fill(sender, thread, executable, cgroup, stat, isKill ? MAX_PARENTS : MAX_PARENTS_OF_A_REQUEST);
-                    Sender whole = sender.build();
-                    read.put(key, new Known(whole, stat.startedAfterBoot()));
-                    return whole;
-                })
-                .orElseGet(sender::build);
+        Sender sender;
+        if (isKnown) {
+            sender = known.sender();
+        } else if (reads) {
+            sender = sender(thread, key, isKill, timestampNanos);
+        } else {
+            sender = unread(thread);
+        }
+        return new Sides(sender, readsVictim ? victimCgroup(timestampNanos) : "");
     }
 
-    /** The victim's cgroup; empty if it is not known any more. */
-    String victimCgroup(int thread, long timestampNanos) {
-        if (!mayRead()) {
-            return "";
+    private static Sender unread(int thread) {
+        return thread > 0 ? Sender.newBuilder().setPid(thread).build() : Sender.getDefaultInstance();
+    }
+
+    private Sender sender(int thread, int key, boolean isKill, long timestampNanos) {
+        Optional<ProcStat> stat =
+                process.stat().filter(found -> clock.wasThere(found.startedAfterBoot(), timestampNanos));
+        if (stat.isEmpty()) {
+            return unread(thread);
         }
-        String cgroup = files.cgroupPath(thread).orElse("");
-        // On cgroup v1 a process on its way out is shown in the root.
-        return files.stat(thread)
+        Sender.Builder sender = Sender.newBuilder().setPid(thread);
+        fill(sender, stat.get());
+        addParents(sender, stat.get().parentPid(), isKill ? MAX_PARENTS : MAX_PARENTS_OF_A_REQUEST);
+        Sender whole = sender.build();
+        read.put(key, new Known(whole, stat.get().startedAfterBoot()));
+        return whole;
+    }
+
+    private String victimCgroup(long timestampNanos) {
+        return victim.stat()
                 .filter(stat -> clock.wasThere(stat.startedAfterBoot(), timestampNanos))
-                .filter(stat -> !(stat.isExiting() && cgroup.equals(ROOT)))
-                .map(stat -> cgroup)
+                .map(stat -> cgroup(victim, stat))
                 .orElse("");
+    }
+
+    /** On cgroup v1 a process on its way out is shown in the root, wherever it was. */
+    private static String cgroup(ProcessReader process, ProcStat stat) {
+        String cgroup = process.cgroup();
+        return stat.isExiting() && cgroup.equals(ROOT) ? "" : cgroup;
     }
 
     private boolean mayRead() {
         return countsAsTheKernel && lookups++ < LOOKUPS_PER_WAKEUP;
     }
 
-    private void fill(
-            Sender.Builder sender, int thread, String executable, String cgroup, ProcStat stat, int maxParents) {
-        List<String> arguments = files.firstArguments(thread, COMMAND_LINE_BYTES);
-        files.comm(thread).ifPresent(comm -> sender.setComm(comm.toString()));
-        files.ids(thread).ifPresent(ids -> sender.setTgid(ids.tgid()).setUid(ids.uid()));
-        files.loginUid(thread).ifPresent(sender::setLoginuid);
-        sender.setExe(executable).setCmdline(command.of(executable, arguments)).setTty(terminal(stat.terminal()));
-        if (!(stat.isExiting() && cgroup.equals(ROOT))) {
+    private void fill(Sender.Builder sender, ProcStat stat) {
+        String executable = process.executable();
+        sender.setComm(process.comm())
+                .setExe(executable)
+                .setCmdline(command.of(executable, process.arguments()))
+                .setTty(terminal(stat.terminal()));
+        if (process.tgid() > 0) {
+            sender.setTgid((int) process.tgid());
+        }
+        if (process.uid() >= 0) {
+            sender.setUid((int) process.uid());
+        }
+        if (process.loginUid() >= 0) {
+            sender.setLoginuid((int) process.loginUid());
+        }
+        String cgroup = cgroup(process, stat);
+        if (!cgroup.isEmpty()) {
             CgroupPath path = CgroupPath.parse(cgroup);
             sender.setCgroup(cgroup).setUnit(path.unit());
             path.described().ifPresent(sender::setContainer);
         }
-        addParents(sender, stat.parentPid(), maxParents);
     }
 
     private void addParents(Sender.Builder sender, int first, int maxParents) {
         int pid = first;
         while (pid > 0 && sender.getParentsCount() < maxParents) {
-            ProcessRef.Builder parent = sender.addParentsBuilder().setPid(pid);
-            files.comm(pid).ifPresent(comm -> parent.setComm(comm.toString()));
-            files.executable(pid).ifPresent(parent::setExe);
-            pid = files.stat(pid).map(ProcStat::parentPid).orElse(0);
+            process.readProgram(pid);
+            sender.addParentsBuilder().setPid(pid).setComm(process.comm()).setExe(process.executable());
+            pid = process.stat().map(ProcStat::parentPid).orElse(0);
         }
     }
 

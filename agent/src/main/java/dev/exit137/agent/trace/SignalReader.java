@@ -2,7 +2,6 @@ package dev.exit137.agent.trace;
 
 import dev.exit137.exitreport.facts.SentSignal;
 import dev.exit137.oomreport.parse.ByteText;
-import dev.exit137.proto.v1.Sender;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -155,9 +154,7 @@ final class SignalReader {
         int thread = page.getInt(layout.pid());
         int victim = page.getInt(fields.victim());
         int result = page.getInt(fields.result());
-        Sender sender = inInterrupt || thread <= 0
-                ? Sender.getDefaultInstance()
-                : senders.sender(thread, number == SIGKILL, time);
+        SenderReader.Sides sides = senders.read(inInterrupt ? 0 : thread, victim, number == SIGKILL, time);
         return new SentSignal(
                 clock.wallTime(time),
                 number,
@@ -168,8 +165,8 @@ final class SignalReader {
                 result == RESULT_DELIVERED || result == RESULT_LOSE_INFO,
                 inInterrupt,
                 List.of(),
-                sender,
-                senders.victimCgroup(victim, time));
+                sides.sender(),
+                sides.victimCgroup());
     }
 
     private String comm() {

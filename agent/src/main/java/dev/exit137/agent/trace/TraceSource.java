@@ -129,10 +129,9 @@ public final class TraceSource implements AutoCloseable {
         this.guard = guard;
         // A signal that the sink fails on must not take the rest of its page along.
         this.sink = (signal, recovered) -> guard.run(NAME, () -> sink.onSignal(signal, recovered));
-        ProcessFiles files = new ProcessFiles(settings.procRoot());
-        clock = new TraceClock(monotonicNanos, wall, files);
+        clock = new TraceClock(monotonicNanos, wall, new ProcessFiles(settings.procRoot()));
         symbols = new KernelSymbols(settings.procRoot());
-        senders = new SenderReader(files, settings.command(), clock);
+        senders = new SenderReader(settings.procRoot(), settings.command(), clock);
         lost = settings.lostBefore();
     }
 
@@ -378,6 +377,7 @@ public final class TraceSource implements AutoCloseable {
 
     private void closeAll() {
         closeCpus();
+        senders.close();
         SignalReader last = signals;
         if (last != null) {
             recordsBefore += last.records();

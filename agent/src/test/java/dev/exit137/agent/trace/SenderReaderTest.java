@@ -158,22 +158,26 @@ class SenderReaderTest {
         tracefs.process(SENDER_OF_TWICE, 1, "kill", "0::/\n");
         SenderReader reader = reader();
         for (int i = 0; i < SenderReader.LOOKUPS_PER_WAKEUP; i++) {
-            reader.victimCgroup(i + 1_000_000, FakeTracefs.AFTER_NANOS);
+            reader.read(0, i + 1_000_000, true, FakeTracefs.AFTER_NANOS);
         }
-        assertThat(reader.sender(SENDER_OF_TWICE, true, FakeTracefs.AFTER_NANOS))
+        assertThat(sender(reader))
                 .isEqualTo(Sender.newBuilder().setPid(SENDER_OF_TWICE).build());
         reader.onWakeUp();
-        assertThat(reader.sender(SENDER_OF_TWICE, true, FakeTracefs.AFTER_NANOS).getComm())
-                .isEqualTo("kill");
+        assertThat(sender(reader).getComm()).isEqualTo("kill");
     }
 
     private SenderReader reader() {
         ProcessFiles files = new ProcessFiles(tracefs.procRoot());
         TraceClock clock = new TraceClock(() -> FakeTracefs.BEFORE_NANOS, () -> FakeTracefs.WALL, files);
         clock.adjust();
-        SenderReader reader = new SenderReader(files, new SenderCommand(false), clock);
+        SenderReader reader = new SenderReader(tracefs.procRoot(), new SenderCommand(false), clock);
         reader.open();
         return reader;
+    }
+
+    private static Sender sender(SenderReader reader) {
+        return reader.read(SENDER_OF_TWICE, VICTIM, true, FakeTracefs.AFTER_NANOS)
+                .sender();
     }
 
     @Test
