@@ -40,7 +40,7 @@ final class ExitAdvice {
                 advice.add("Allow the system call in the seccomp profile; the kernel's audit line (type=1326) has its"
                         + " number.");
             case UNKNOWN -> {
-                if (!facts.trace().whole()) {
+                if (!facts.trace().whole() && facts.knowsMainProcess()) {
                     advice.add("Let the agent see the kernel's trace of signals: "
                             + facts.trace().missing() + ".");
                 }

@@ -26,6 +26,8 @@ final class ExitFacts {
     /** A runtime may stamp an end a little before the kernel's record of the kill. */
     private static final Duration SKEW = Duration.ofMillis(500);
 
+    private static final TraceState NO_MAIN_PROCESS = TraceState.without("its main process is not known");
+
     /** SI_KERNEL, include/uapi/asm-generic/siginfo.h. */
     private static final int KERNEL_CODE = 128;
 
@@ -38,7 +40,9 @@ final class ExitFacts {
         this.end = end;
         this.signals = signals;
         this.ooms = ooms;
-        this.trace = trace;
+        // Which signals reached its main process is not known then, however whole the trace is.
+        boolean ran = end.reported().hasStartedAt();
+        this.trace = trace.whole() && ran && !knowsMainProcess() ? NO_MAIN_PROCESS : trace;
     }
 
     ExitEvent reported() {
@@ -51,6 +55,10 @@ final class ExitFacts {
 
     List<OomKillEvent> ooms() {
         return ooms;
+    }
+
+    boolean knowsMainProcess() {
+        return reported().getProcess().hasPid();
     }
 
     boolean isContainer() {
@@ -146,11 +154,13 @@ final class ExitFacts {
 
     /** Returns the kills that followed from the end. */
     List<SentSignal> aftermath() {
-        Instant begin = kill().map(SentSignal::time).orElse(endedAt().minus(SKEW));
+        Optional<Instant> killed = kill().map(SentSignal::time);
+        Instant begin = killed.orElse(endedAt().minus(SKEW));
+        Instant end = killed.orElse(endedAt()).plus(AFTERMATH);
         return signals.stream()
                 .filter(signal -> signal.number() == SIGKILL && !isMain(signal) && !isShim(signal))
                 .filter(signal ->
-                        !signal.time().isBefore(begin) && !signal.time().isAfter(begin.plus(AFTERMATH)))
+                        !signal.time().isBefore(begin) && !signal.time().isAfter(end))
                 .toList();
     }
 

@@ -86,8 +86,10 @@ public final class ExitRules {
         } else {
             event.setCertainty(evidence.size() > 1 ? Certainty.CONFIRMED : Certainty.SINGLE_SOURCE);
         }
-        if (!trace.whole() && facts.kill().isEmpty() && !trace.missing().isEmpty()) {
-            event.addEvidenceMissing("trace: " + trace.missing());
+        if (!facts.trace().whole()
+                && facts.kill().isEmpty()
+                && !facts.trace().missing().isEmpty()) {
+            event.addEvidenceMissing("trace: " + facts.trace().missing());
         }
         event.clearRecommendations().addAllRecommendations(ExitAdvice.of(facts, verdict));
         return event.build();

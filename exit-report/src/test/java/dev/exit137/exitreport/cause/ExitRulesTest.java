@@ -364,6 +364,19 @@ class ExitRulesTest {
         assertIs(explain(TraceState.WHOLE), Cause.OWN_EXIT, Certainty.SINGLE_SOURCE);
     }
 
+    /** It ended while no agent ran, and Docker has forgotten its pid. */
+    @Test
+    void code137OfAMainProcessThatIsNotKnownIsNotCalledItsOwn() {
+        reported.clearProcess();
+        signal(9, INIT, "web", -157, SHELL, KILL);
+        ExitEvent event = explain(TraceState.WHOLE);
+        assertIs(event, Cause.UNKNOWN, Certainty.CERTAINTY_UNSPECIFIED);
+        assertThat(event.getEvidenceMissingList()).containsExactly("trace: its main process is not known");
+        assertThat(event.getRecommendationsList()).isEmpty();
+        sent(9, -160);
+        assertIs(explain(TraceState.WHOLE), Cause.CLIENT_KILL, Certainty.SINGLE_SOURCE);
+    }
+
     @Test
     void code137WithoutAKillIsTheProgramsOwnAndItsKilledChildIsNamed() {
         signal(9, INIT + 5, "worker", -2000, SHELL, KILL);
