@@ -236,7 +236,10 @@ class SignalTraceTest {
         assertThat(kept.getFirst().kernelPath()).anyMatch(name -> name.contains("sys_kill"));
         assertThat(kept.getFirst().sender().getPid()).isEqualTo((int) shell.pid());
         assertThat(first.to(victim)).isEmpty();
-        assertThat(after.since()).isNotNull().isEqualTo(since);
+        assertThat(after.since())
+                .as("the first agent may have read the signals before")
+                .isNotNull()
+                .isAfter(since);
         assertThat(tracefs.instances()).hasSize(1);
     }
 

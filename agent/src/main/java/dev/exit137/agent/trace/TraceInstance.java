@@ -31,6 +31,9 @@ final class TraceInstance {
     /** An agent that restarts is back by then. */
     static final Duration ABANDONED = Duration.ofMinutes(10);
 
+    /** An agent that dies has read no record that is younger than its last renewal and this. */
+    private static final Duration READ_AFTER_RENEWAL = Duration.ofSeconds(15);
+
     private static final String PREFIX = "exit137-";
     private static final int HASH_LENGTH = 16;
     private static final String EVENT = "events/signal/signal_generate/";
@@ -73,7 +76,9 @@ final class TraceInstance {
     static TraceInstance open(Path tracefs, String name, int cpus, Instant now) throws IOException {
         Path directory = tracefs.resolve("instances").resolve(name);
         boolean adopted = Files.isDirectory(directory);
+        Instant readUntil = Instant.MIN;
         if (adopted) {
+            readUntil = Files.getLastModifiedTime(directory).toInstant().plus(READ_AFTER_RENEWAL);
             renew(directory, now);
         } else {
             Files.createDirectory(directory);
@@ -83,13 +88,18 @@ final class TraceInstance {
             // Nobody writes to this file, so its time is that of its making.
             Instant since =
                     Files.getLastModifiedTime(directory.resolve("trace")).toInstant();
-            return new TraceInstance(directory, adopted, hasStacks, since);
+            return new TraceInstance(
+                    directory, adopted, hasStacks, since.isAfter(readUntil) ? since : min(readUntil, now));
         } catch (IOException e) {
             if (!adopted) {
                 Files.deleteIfExists(directory);
             }
             throw e;
         }
+    }
+
+    private static Instant min(Instant one, Instant other) {
+        return one.isBefore(other) ? one : other;
     }
 
     /** Changes only what differs: some of these files empty the buffers when they are written. */
@@ -142,7 +152,7 @@ final class TraceInstance {
         return hasStacks;
     }
 
-    /** Since when it records. */
+    /** Since when it has every record: a predecessor took the earlier ones with it. */
     Instant since() {
         return since;
     }

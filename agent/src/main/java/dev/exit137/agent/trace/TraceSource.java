@@ -45,6 +45,7 @@ public final class TraceSource implements AutoCloseable {
     private static final String NAME = "trace";
     private static final String CONSEQUENCE = "; without the trace, the sender of a signal is not known";
     private static final int RETRY_TICKS = 60;
+    private static final int RENEW_TICKS = 10;
     private static final int STATS_BYTES = 1024;
 
     /** Receives the signals, on the agent-epoll thread. */
@@ -247,8 +248,10 @@ public final class TraceSource implements AutoCloseable {
         lost += newlyLost();
         try {
             openCpus(onlineCpus());
-            if (ticks % RETRY_TICKS == 0) {
+            if (ticks % RENEW_TICKS == 0) {
                 open.renew(clock.now());
+            }
+            if (ticks % RETRY_TICKS == 0) {
                 removeAbandoned();
             }
         } catch (IOException | RuntimeException e) {
@@ -281,8 +284,8 @@ public final class TraceSource implements AutoCloseable {
     }
 
     /**
-     * Since when every signal is in the trace, apart from {@link #recordsLost}; null if it is not open. It is earlier than
-     * this agent where a predecessor made the instance.
+     * Since when every signal is in the trace, apart from {@link #recordsLost}; null if it is not open. It may be earlier
+     * than this agent, if a predecessor made the instance: that one had read what came before, and took it with it.
      */
     public @Nullable Instant since() {
         TraceInstance open = instance;
