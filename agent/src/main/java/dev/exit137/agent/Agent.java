@@ -22,6 +22,7 @@ import dev.exit137.daemon.guard.Guard;
 import dev.exit137.daemon.http.Check;
 import dev.exit137.daemon.http.Heartbeat;
 import dev.exit137.daemon.http.Observed;
+import dev.exit137.exitreport.facts.End;
 import dev.exit137.proto.state.v1.Checkpoint;
 import dev.exit137.proto.v1.Container;
 import dev.exit137.proto.v1.Losses;
@@ -100,7 +101,7 @@ public final class Agent implements Observed, AutoCloseable {
             Optional<Checkpoint> last = checkpointFile.read();
             // The loop needs the identities, and comes later.
             CompletableFuture<EvidenceLoop> takesEnds = new CompletableFuture<>();
-            EndListener ends = end -> takesEnds.thenAccept(taker -> taker.submit(end));
+            EndListener ends = endsTo(takesEnds);
             Instant endsSince =
                     lastExit(last.orElse(Checkpoint.getDefaultInstance())).orElseGet(clock::instant);
             Identities identities = new Identities(
@@ -161,6 +162,20 @@ public final class Agent implements Observed, AutoCloseable {
             closeAll(closing, guard);
             throw e;
         }
+    }
+
+    private static EndListener endsTo(CompletableFuture<EvidenceLoop> takesEnds) {
+        return new EndListener() {
+            @Override
+            public void onEnd(End end) {
+                takesEnds.thenAccept(taker -> taker.submit(end));
+            }
+
+            @Override
+            public void onSuccess(End end) {
+                takesEnds.thenAccept(taker -> taker.submitSuccess(end));
+            }
+        };
     }
 
     private static ExitJoiner.Containers containers(Identities identities, ContainerProcesses processes) {

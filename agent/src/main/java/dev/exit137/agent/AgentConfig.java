@@ -35,6 +35,7 @@ import org.jspecify.annotations.Nullable;
  *     least 4 MiB
  * @param trace whether the kernel's trace of signals is read
  * @param senderCommand what is kept of the command line of a process that sends a signal
+ * @param processExits whether an end of any process by SIGKILL is an event; needs {@code trace}
  * @param metricsMaxSeries maximum number of workloads with a series of their own, per metric; 1 or more
  * @param systemdBus path of the system bus' socket, {@code auto} or {@code off}
  */
@@ -55,6 +56,7 @@ public record AgentConfig(
         long spoolBytes,
         boolean trace,
         SenderCommand senderCommand,
+        boolean processExits,
         int metricsMaxSeries,
         String systemdBus) {
 
@@ -100,6 +102,10 @@ public record AgentConfig(
             throw new IllegalArgumentException("--spool-bytes must be at least " + (Spool.MIN_BYTES >> 20)
                     + "MiB, and is " + spoolBytes + " bytes");
         }
+        if (processExits && !trace) {
+            throw new IllegalArgumentException(
+                    "--process-exits=on needs the kernel's trace of signals, and --trace is off: give --trace=on");
+        }
         if (metricsMaxSeries < 1) {
             throw new IllegalArgumentException("--metrics-max-series must be at least 1, and is " + metricsMaxSeries);
         }
@@ -131,6 +137,7 @@ public record AgentConfig(
                 spoolBytes,
                 trace,
                 senderCommand,
+                processExits,
                 metricsMaxSeries,
                 systemdBus);
     }

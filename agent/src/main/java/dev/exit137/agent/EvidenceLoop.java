@@ -17,6 +17,7 @@ import dev.exit137.agent.trace.TraceSource;
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.daemon.retry.Backoff;
 import dev.exit137.exitreport.facts.End;
+import dev.exit137.exitreport.facts.SentSignal;
 import dev.exit137.oomreport.incident.IncidentAssembler;
 import dev.exit137.oomreport.parse.KmsgRecordFlyweight;
 import dev.exit137.proto.state.v1.Checkpoint;
@@ -155,7 +156,7 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
                                 config.procRoot(),
                                 config.senderCommand(),
                                 this.remembered.getLosses().getTraceRecordsOverwritten()),
-                        (signal, _) -> signals.add(signal),
+                        (signal, _) -> onSignal(signal),
                         this::register,
                         System::nanoTime,
                         clock,
@@ -171,6 +172,13 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
                 remembered != null,
                 guard);
         assembler = new IncidentAssembler(correlator);
+    }
+
+    private void onSignal(SentSignal signal) {
+        signals.add(signal);
+        if (config.processExits()) {
+            worker.processKills().onSignal(signal);
+        }
     }
 
     private void onContainerCgroup(String id, Path directory) {
@@ -245,6 +253,11 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
             registration.cancel();
             throw e;
         }
+    }
+
+    /** Takes the end of a container that is a success. Any thread; never blocks. */
+    void submitSuccess(End end) {
+        worker.submitSuccess(end);
     }
 
     /**
@@ -489,7 +502,14 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
     }
 
     private Losses losses() {
-        return status.losses(kmsg, watcher, correlator, trace, signals, worker.checkpointFailures());
+        return status.losses(
+                kmsg,
+                watcher,
+                correlator,
+                trace,
+                signals,
+                worker.processKills().dropped(),
+                worker.checkpointFailures());
     }
 
     /** Returns the agent's status. Any thread; never blocks. */

@@ -101,6 +101,7 @@ final class StatusReporter {
             Correlator correlator,
             @Nullable TraceSource trace,
             SignalBook signals,
+            long processExitsDropped,
             long checkpointFailures) {
         KmsgSource source = kmsg.source();
         Losses.Builder losses = before.toBuilder()
@@ -124,6 +125,7 @@ final class StatusReporter {
                 .setKillsUnattributed(before.getKillsUnattributed() + correlator.unattributed())
                 .setReportBytesOmitted(before.getReportBytesOmitted() + correlator.reportBytesOmitted())
                 .setSignalsDropped(before.getSignalsDropped() + signals.dropped())
+                .setProcessExitsDropped(before.getProcessExitsDropped() + processExitsDropped)
                 .setBackpressurePauses(before.getBackpressurePauses() + backpressurePauses)
                 .setCheckpointFailures(before.getCheckpointFailures() + checkpointFailures)
                 .build();

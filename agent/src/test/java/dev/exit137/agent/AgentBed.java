@@ -90,6 +90,7 @@ abstract class AgentBed {
                         AgentConfig.DEFAULT_SPOOL_BYTES,
                         false,
                         new SenderCommand(false),
+                        false,
                         AgentConfig.DEFAULT_METRICS_MAX_SERIES,
                         "off"),
                 told,

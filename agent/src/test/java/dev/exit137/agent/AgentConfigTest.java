@@ -32,6 +32,7 @@ class AgentConfigTest {
                 AgentConfig.DEFAULT_SPOOL_BYTES,
                 false,
                 new SenderCommand(false),
+                false,
                 AgentConfig.DEFAULT_METRICS_MAX_SERIES,
                 AgentConfig.DEFAULT_SYSTEMD_BUS);
     }

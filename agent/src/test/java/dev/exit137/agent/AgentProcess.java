@@ -55,6 +55,7 @@ final class AgentProcess {
                         AgentConfig.DEFAULT_SPOOL_BYTES,
                         false,
                         new SenderCommand(false),
+                        false,
                         AgentConfig.DEFAULT_METRICS_MAX_SERIES,
                         "off"),
                 EventSink.NONE,

@@ -7,6 +7,7 @@ import dev.exit137.proto.v1.ExitEventsGrpc;
 import dev.exit137.proto.v1.ExitFilter;
 import dev.exit137.proto.v1.ListExitsRequest;
 import dev.exit137.proto.v1.ListNodesRequest;
+import dev.exit137.proto.v1.Losses;
 import dev.exit137.proto.v1.OomEventsGrpc;
 import dev.exit137.proto.v1.OomKillEvent;
 import dev.exit137.proto.v1.SourceStatus;
@@ -26,7 +27,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.function.DoublePredicate;
 import java.util.function.Predicate;
+import jnr.constants.platform.Signal;
 
 /** The product on this machine, agent and aggregator, with the events that its consumer has received so far. */
 final class LiveAgent implements AutoCloseable {
@@ -52,9 +55,18 @@ final class LiveAgent implements AutoCloseable {
     }
 
     private static LiveAgent start(Path directory, String runtime, Path socket) {
+        return start(directory, runtime, socket, List.of());
+    }
+
+    /** Does the same with more flags; the state of an earlier one in that directory is kept. */
+    static LiveAgent startWithDocker(Path directory, Path dockerSocket, List<String> flags) {
+        return start(directory, "docker", dockerSocket, flags);
+    }
+
+    private static LiveAgent start(Path directory, String runtime, Path socket, List<String> flags) {
         LiveAgent agent;
         try {
-            agent = new LiveAgent(directory, runtime, socket, "127.0.0.1:" + freePort());
+            agent = new LiveAgent(directory, runtime, socket, "127.0.0.1:" + freePort(), flags);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -78,32 +90,35 @@ final class LiveAgent implements AutoCloseable {
         }
     }
 
-    private LiveAgent(Path directory, String runtime, Path socket, String address) throws IOException {
+    private LiveAgent(Path directory, String runtime, Path socket, String address, List<String> flags)
+            throws IOException {
         this.runtime = runtime;
         Files.createDirectories(directory);
         out = directory.resolve("events.jsonl");
         log = directory.resolve("run.log");
-        process = new ProcessBuilder(
-                        "timeout",
-                        "-k",
-                        "5",
-                        "3600",
-                        Bed.exit137(),
-                        "run",
-                        "-o",
-                        "json",
-                        "--node-name",
-                        "bed",
-                        "--listen",
-                        address,
-                        "--http-listen",
-                        "127.0.0.1:0",
-                        "--data-dir",
-                        directory.resolve("data").toString(),
-                        "--state-dir",
-                        directory.resolve("state").toString(),
-                        "--" + runtime + "-endpoint",
-                        "unix://" + socket)
+        List<String> command = new ArrayList<>(List.of(
+                "timeout",
+                "-k",
+                "5",
+                "3600",
+                Bed.exit137(),
+                "run",
+                "-o",
+                "json",
+                "--node-name",
+                "bed",
+                "--listen",
+                address,
+                "--http-listen",
+                "127.0.0.1:0",
+                "--data-dir",
+                directory.resolve("data").toString(),
+                "--state-dir",
+                directory.resolve("state").toString(),
+                "--" + runtime + "-endpoint",
+                "unix://" + socket));
+        command.addAll(flags);
+        process = new ProcessBuilder(command)
                 .redirectInput(Path.of("/dev/null").toFile())
                 .redirectOutput(out.toFile())
                 .redirectError(log.toFile())
@@ -139,12 +154,39 @@ final class LiveAgent implements AutoCloseable {
 
     /** Returns the ends of a container that the aggregator has, each in its highest revision. */
     List<ExitEvent> exits(String container) {
+        return exits(ExitFilter.newBuilder().setContainer(container).build());
+    }
+
+    /** Returns the newest ends that the aggregator has, at most a page, each in its highest revision. */
+    List<ExitEvent> exits(ExitFilter filter) {
         return ExitEventsGrpc.newBlockingStub(channel)
                 .withDeadlineAfter(10, TimeUnit.SECONDS)
                 .listExits(ListExitsRequest.newBuilder()
-                        .setFilter(ExitFilter.newBuilder().setContainer(container))
+                        .setFilter(filter)
+                        .setPageSize(1000)
                         .build())
                 .getExitsList();
+    }
+
+    /** Returns the losses that the agent has reported; an agent reports them within some seconds. */
+    Losses losses() {
+        return OomEventsGrpc.newBlockingStub(channel)
+                .withDeadlineAfter(10, TimeUnit.SECONDS)
+                .listNodes(ListNodesRequest.getDefaultInstance())
+                .getNodes(0)
+                .getStatus()
+                .getLosses();
+    }
+
+    /** Returns {@code HOST:PORT} of the aggregator. */
+    String address() {
+        return channel.authority();
+    }
+
+    /** Kills agent and aggregator with SIGKILL. */
+    void kill() {
+        Signals.toChildrenOf(process, Signal.SIGKILL);
+        Bed.await("the end of the agent", LIMIT, process::isAlive, alive -> !alive);
     }
 
     /** Returns the state of a source of the agent, once it has reported one. */
@@ -161,6 +203,15 @@ final class LiveAgent implements AutoCloseable {
 
     /** Waits until Prometheus would find this value of a series; labels in the order of their names. */
     void awaitCounted(String series, double value) {
+        await(series, value, found -> found == value);
+    }
+
+    /** Waits until Prometheus would find this value of a series, or more. */
+    void awaitCountedAtLeast(String series, double value) {
+        await(series, value, found -> found >= value);
+    }
+
+    private void await(String series, double value, DoublePredicate wanted) {
         URI metrics = URI.create(Bed.await(
                         "where metrics are",
                         LIMIT,
@@ -178,7 +229,9 @@ final class LiveAgent implements AutoCloseable {
                 () -> get(metrics).stream()
                         .filter(line -> line.startsWith(metric))
                         .toList(),
-                lines -> lines.contains(series + " " + value));
+                lines -> lines.stream()
+                        .filter(line -> line.startsWith(series + " "))
+                        .anyMatch(line -> wanted.test(Double.parseDouble(line.substring(series.length() + 1)))));
     }
 
     private static List<String> get(URI page) {

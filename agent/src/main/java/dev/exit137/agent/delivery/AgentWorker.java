@@ -9,6 +9,7 @@ import dev.exit137.agent.correlate.KillReport;
 import dev.exit137.agent.delivery.spool.Spool;
 import dev.exit137.agent.delivery.uplink.Uplink;
 import dev.exit137.agent.exit.ExitJoiner;
+import dev.exit137.agent.exit.ProcessKills;
 import dev.exit137.agent.exit.SignalBook;
 import dev.exit137.agent.metrics.KillMetrics;
 import dev.exit137.daemon.guard.Guard;
@@ -69,6 +70,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
     private final OomEventMapper mapper;
     private final KillMetrics metrics;
     private final ExitJoiner exits;
+    private final ProcessKills processKills;
     private final NameWait names;
     private final ContainerFate fate;
     private final EventSink sink;
@@ -137,6 +139,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
         this.mapper = mapper;
         this.metrics = metrics;
         exits = new ExitJoiner(node, signals, containers, this::sendExit, thread, clock, guard);
+        processKills = new ProcessKills(exits, thread, System::nanoTime, guard);
         names = new NameWait(
                 identities,
                 mapper,
@@ -236,6 +239,16 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
         thread.execute(() -> exits.onEnd(end));
     }
 
+    /** Takes the end of a container that is a success. Any thread; never blocks. */
+    public void submitSuccess(End end) {
+        thread.execute(() -> exits.onSuccess(end));
+    }
+
+    /** Returns what takes the kernel's signals, for the ends of processes. Any thread. */
+    public ProcessKills processKills() {
+        return processKills;
+    }
+
     private void wentOut(OomKillEvent event) {
         sink.add(event);
         exits.onOom(event);
@@ -244,7 +257,8 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
 
     private void sendExit(ExitEvent exit) {
         outbox.add(exit);
-        if (Timestamps.compare(exit.getTime(), lastExit) > 0) {
+        // Runtimes and systemd are asked again for the ends since the last one of theirs.
+        if (exit.getSubject() != ExitEvent.Subject.PROCESS && Timestamps.compare(exit.getTime(), lastExit) > 0) {
             lastExit = exit.getTime();
             scheduleCheckpoint();
         }

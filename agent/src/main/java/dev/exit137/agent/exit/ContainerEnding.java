@@ -93,10 +93,10 @@ public final class ContainerEnding {
         more.forEach(this::add);
     }
 
-    /** Returns the end as it is known now; empty if it has been taken before, or is a success. */
+    /** Returns the end as it is known now; empty if it has been taken before, or its code is not known. */
     Optional<End> next() {
         Integer code = facts.exitCode();
-        if (code == null || code == 0) {
+        if (code == null) {
             return Optional.empty();
         }
         End now = new End(event(code), actionsInOrder(), null);

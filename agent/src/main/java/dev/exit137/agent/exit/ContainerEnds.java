@@ -144,9 +144,15 @@ public final class ContainerEnds {
         return taken;
     }
 
-    /** Hands the end to the listener, unless it has been, with all that is known, or is a success. */
+    /** Hands the end to the listener, unless it has been, with all that is known. */
     public void deliver(ContainerEnding ending) {
-        ending.next().ifPresent(listener::onEnd);
+        ending.next().ifPresent(end -> {
+            if (end.reported().getExitCode() == 0) {
+                listener.onSuccess(end);
+            } else {
+                listener.onEnd(end);
+            }
+        });
     }
 
     /** Returns whether this source has told of the end of the container's last life. */

@@ -19,4 +19,11 @@ public interface EndListener {
      * @param end without event id, revision, node, observed time and cause
      */
     void onEnd(End end);
+
+    /**
+     * A container ended with code 0: that is no event, but what was killed in it then belongs to that end.
+     *
+     * @param end as for {@link #onEnd}
+     */
+    default void onSuccess(End end) {}
 }

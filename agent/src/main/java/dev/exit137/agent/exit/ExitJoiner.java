@@ -22,6 +22,7 @@ import java.util.Optional;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,6 +32,9 @@ import org.jspecify.annotations.Nullable;
 public final class ExitJoiner {
     private static final String PLACE = "exits";
     private static final int MAX_RECENT = 256;
+    private static final int SIGKILL = 9;
+    // include/uapi/asm-generic/siginfo.h: the kernel kills the processes of a namespace on the stack of its first one.
+    private static final int SI_KERNEL = 128;
     /** Records and reports of a kill come within this time; after each step the end is looked at again. */
     private static final List<Duration> WAITS =
             List.of(Duration.ofMillis(30), Duration.ofMillis(120), Duration.ofMillis(400));
@@ -69,6 +73,7 @@ public final class ExitJoiner {
     private final Instant startedAt;
     private final Guard guard;
     private final Map<String, Known> recent = BoundedMap.byInsertion(MAX_RECENT);
+    private final Map<String, End> successes = BoundedMap.byInsertion(MAX_RECENT);
     private final Map<String, OomKillEvent> ooms = BoundedMap.byInsertion(MAX_RECENT);
 
     /**
@@ -104,6 +109,38 @@ public final class ExitJoiner {
             known.end = whole;
             look(id, known);
         });
+    }
+
+    /** Takes the end of a container that is a success, and no event. */
+    public void onSuccess(End end) {
+        guard.run(PLACE, () -> successes.put(eventId(end.reported()), withMainProcess(end)));
+    }
+
+    /** Returns whether a SIGKILL ended a subject whose end is known, or followed from such an end. */
+    boolean isPartOfAnEnd(SentSignal kill) {
+        return Stream.concat(recent.values().stream().map(known -> known.end), successes.values().stream())
+                .anyMatch(end -> {
+                    Instant endedAt = instant(end.reported().getTime());
+                    return isAbout(kill, end.reported(), endedAt)
+                            && ExitRules.isPart(
+                                    end, signals.find(signal -> isAbout(signal, end.reported(), endedAt)), kill);
+                });
+    }
+
+    /** Returns whether a SIGKILL ended the main process of a container, or followed from its end, which no runtime told. */
+    boolean isPartOfAContainersEnd(SentSignal kill, String container) {
+        Optional<Integer> main = containers.mainPid(container, kill.time());
+        if (main.isEmpty()) {
+            return false;
+        }
+        int pid = main.get();
+        return kill.victimPid() == pid
+                || (kill.sender().getPid() == pid && kill.code() == SI_KERNEL)
+                || !signals.find(signal -> signal.victimPid() == pid
+                                && signal.number() == kill.number()
+                                && signal.delivered()
+                                && !signal.time().isAfter(kill.time()))
+                        .isEmpty();
     }
 
     /** A runtime may not say which process was the main one, or be asked too late. */
@@ -187,6 +224,9 @@ public final class ExitJoiner {
                 .setNode(node)
                 .setObservedTime(EventFactory.timestamp(clock.instant()))
                 .setRecovered(endedAt.isBefore(startedAt));
+        if (reported.getSubject() == ExitEvent.Subject.PROCESS && reported.hasContainer()) {
+            containers.find(reported.getContainer().getId()).ifPresent(event::setContainer);
+        }
         String sendersContainer = event.getSender().getContainer().getId();
         if (!sendersContainer.isEmpty()) {
             containers.find(sendersContainer).ifPresent(event.getSenderBuilder()::setContainer);
@@ -202,11 +242,17 @@ public final class ExitJoiner {
                 && signal.time().isBefore(instant(reported.getStartedAt()).minus(SKEW))) {
             return false;
         }
+        if (reported.getSubject() == ExitEvent.Subject.PROCESS && isEarlierKill(signal, endedAt)) {
+            return false;
+        }
         // As sender: the kernel kills the processes of a namespace on the stack of its first process, which ends.
         if (reported.getProcess().hasPid()
                 && (signal.victimPid() == reported.getProcess().getPid()
                         || signal.sender().getPid() == reported.getProcess().getPid())) {
             return true;
+        }
+        if (reported.getSubject() == ExitEvent.Subject.PROCESS) {
+            return false;
         }
         String container = reported.getContainer().getId();
         if (!container.isEmpty()) {
@@ -218,15 +264,26 @@ public final class ExitJoiner {
         return !unit.isEmpty() && (signal.victimCgroup() + "/").contains("/" + unit + "/");
     }
 
+    /** Its number was that of another process before. */
+    private static boolean isEarlierKill(SentSignal signal, Instant endedAt) {
+        return signal.number() == SIGKILL && signal.delivered() && signal.time().isBefore(endedAt);
+    }
+
     private static boolean isOf(OomKillEvent oom, ExitEvent reported) {
         String container = reported.getContainer().getId();
-        boolean same = container.isEmpty()
-                ? !reported.getUnit().isEmpty() && oom.getUnit().equals(reported.getUnit())
-                : oom.getContainer().getId().equals(container);
+        boolean same = reported.getSubject() == ExitEvent.Subject.PROCESS
+                ? oom.getVictim().getPid() == reported.getProcess().getPid()
+                : container.isEmpty()
+                        ? !reported.getUnit().isEmpty() && oom.getUnit().equals(reported.getUnit())
+                        : oom.getContainer().getId().equals(container);
         if (!same || !oom.hasTime()) {
             return same && !oom.hasTime();
         }
         Instant time = instant(oom.getTime());
+        if (reported.getSubject() == ExitEvent.Subject.PROCESS
+                && time.isBefore(instant(reported.getTime()).minus(SKEW))) {
+            return false;
+        }
         return !time.isAfter(instant(reported.getTime()).plus(SKEW))
                 && !(reported.hasStartedAt()
                         && time.isBefore(instant(reported.getStartedAt()).minus(SKEW)));

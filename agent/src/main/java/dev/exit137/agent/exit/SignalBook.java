@@ -5,6 +5,7 @@ import dev.exit137.exitreport.facts.TraceState;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
+import java.util.Comparator;
 import java.util.List;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -50,7 +51,11 @@ public final class SignalBook {
 
     /** Returns the kept signals that match, oldest first. */
     public synchronized List<SentSignal> find(Predicate<SentSignal> wanted) {
-        return signals.stream().filter(wanted).toList();
+        // The buffers of several processors are read one after another.
+        return signals.stream()
+                .filter(wanted)
+                .sorted(Comparator.comparing(SentSignal::time))
+                .toList();
     }
 
     /** Returns whether a SIGKILL shortly before that end must be here. */

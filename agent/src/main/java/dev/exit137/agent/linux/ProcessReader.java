@@ -75,11 +75,13 @@ public final class ProcessReader implements AutoCloseable {
         Sys.close(directory);
     }
 
-    /** Reads cgroup and state alone. */
-    public void readCgroup(int pid) {
+    /** Reads cgroup, executable, state and the process of a thread: its executable is the first that a dying one loses. */
+    public void readVictim(int pid) {
         int directory = open(pid);
+        exe.readLink(directory, EXE);
         cgroup.read(directory, CGROUP);
         stat.read(directory, STAT);
+        status.read(directory, STATUS);
         Sys.close(directory);
     }
 

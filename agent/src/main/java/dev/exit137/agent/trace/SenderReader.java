@@ -46,9 +46,11 @@ final class SenderReader {
      * Both sides of a signal.
      *
      * @param sender with its pid alone if it is gone, or too many were read in this wake-up
+     * @param victimPid the victim's process; the thread itself if it is not known any more
      * @param victimCgroup empty if it is not known any more
+     * @param victimExe empty if it is not known any more
      */
-    record Sides(Sender sender, String victimCgroup) {}
+    record Sides(Sender sender, int victimPid, String victimCgroup, String victimExe) {}
 
     private record Known(Sender sender, Duration startedAfterBoot) {}
 
@@ -105,25 +107,33 @@ final class SenderReader {
     Sides read(int thread, int victimThread, boolean isKill, long timestampNanos) {
         int key = isKill ? thread : -thread;
         Known known = read.get(key);
-        boolean isKnown = known != null && clock.wasThere(known.startedAfterBoot(), timestampNanos);
-        boolean reads = thread > 0 && !isKnown && mayRead();
+        Sender sender =
+                known != null && clock.wasThere(known.startedAfterBoot(), timestampNanos) ? known.sender() : null;
+        boolean reads = thread > 0 && sender == null && mayRead();
         // Both may be gone in a moment: all bytes first, their meaning afterwards.
         if (reads) {
             process.readAll(thread);
         }
         boolean readsVictim = mayRead();
         if (readsVictim) {
-            victim.readCgroup(victimThread);
+            victim.readVictim(victimThread);
         }
-        Sender sender;
-        if (isKnown) {
-            sender = known.sender();
-        } else if (reads) {
-            sender = sender(thread, key, isKill, timestampNanos);
-        } else {
-            sender = unread(thread);
+        if (sender == null) {
+            sender = reads ? sender(thread, key, isKill, timestampNanos) : unread(thread);
         }
-        return new Sides(sender, readsVictim ? victimCgroup(timestampNanos) : "");
+        return sides(sender, victimThread, readsVictim, timestampNanos);
+    }
+
+    private Sides sides(Sender sender, int victimThread, boolean readsVictim, long timestampNanos) {
+        Optional<ProcStat> stat = readsVictim
+                ? victim.stat().filter(found -> clock.wasThere(found.startedAfterBoot(), timestampNanos))
+                : Optional.empty();
+        return stat.map(found -> new Sides(
+                        sender,
+                        victim.tgid() > 0 ? (int) victim.tgid() : victimThread,
+                        cgroup(victim, found),
+                        victim.executable()))
+                .orElseGet(() -> new Sides(sender, victimThread, "", ""));
     }
 
     private static Sender unread(int thread) {
@@ -142,13 +152,6 @@ final class SenderReader {
         Sender whole = sender.build();
         read.put(key, new Known(whole, stat.get().startedAfterBoot()));
         return whole;
-    }
-
-    private String victimCgroup(long timestampNanos) {
-        return victim.stat()
-                .filter(stat -> clock.wasThere(stat.startedAfterBoot(), timestampNanos))
-                .map(stat -> cgroup(victim, stat))
-                .orElse("");
     }
 
     /** On cgroup v1 a process on its way out is shown in the root, wherever it was. */

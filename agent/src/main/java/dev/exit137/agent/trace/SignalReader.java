@@ -159,14 +159,15 @@ final class SignalReader {
                 clock.wallTime(time),
                 number,
                 page.getInt(fields.code()),
-                victim,
+                sides.victimPid(),
                 comm(),
                 page.getInt(fields.group()) != 0,
                 result == RESULT_DELIVERED || result == RESULT_LOSE_INFO,
                 inInterrupt,
                 List.of(),
                 sides.sender(),
-                sides.victimCgroup());
+                sides.victimCgroup(),
+                sides.victimExe());
     }
 
     private String comm() {
@@ -195,18 +196,7 @@ final class SignalReader {
         for (int i = 0; i < callers.length; i++) {
             callers[i] = page.getLong(fields.caller() + i * Long.BYTES);
         }
-        pending.signal = new SentSignal(
-                signal.time(),
-                signal.number(),
-                signal.code(),
-                signal.victimPid(),
-                signal.victimComm(),
-                signal.wholeProcess(),
-                signal.delivered(),
-                signal.inInterrupt(),
-                symbols.path(callers),
-                signal.sender(),
-                signal.victimCgroup());
+        pending.signal = signal.onPath(symbols.path(callers));
         flush(pending);
     }
 

@@ -63,8 +63,8 @@ class ProcessReaderTest {
     @Test
     void whatIsNotReadIsNotThatOfTheOneBefore() {
         reader.readAll(OWN_PID);
-        reader.readCgroup(OWN_PID);
-        assertThat(reader.executable()).isEmpty();
+        reader.readVictim(OWN_PID);
+        assertThat(reader.arguments()).isEmpty();
         reader.readProgram(OWN_PID);
         assertThat(reader.cgroup()).isEmpty();
     }

@@ -119,6 +119,7 @@ public final class DemoCommand implements Callable<Integer> {
                 AgentConfig.DEFAULT_SPOOL_BYTES,
                 false,
                 new SenderCommand(false),
+                false,
                 AgentConfig.DEFAULT_METRICS_MAX_SERIES,
                 SystemdUnits.OFF);
     }

@@ -163,6 +163,15 @@ public final class AgentOptions {
     private Switch senderCmdline;
 
     @Option(
+            names = "--process-exits",
+            paramLabel = "on|off",
+            defaultValue = "off",
+            description =
+                    "Also report each process that a SIGKILL ended and that is in no container's or service's end, up to "
+                            + "64 at once and 5 a second (default: ${DEFAULT-VALUE}).")
+    private Switch processExits;
+
+    @Option(
             names = "--log-events",
             description = "Print each event as a line of JSON on stdout, for log collectors. 'exit137 run' then prints "
                     + "nothing else on stdout.")
@@ -216,6 +225,7 @@ public final class AgentOptions {
                     spoolBytes,
                     trace == Switch.ON,
                     new SenderCommand(senderCmdline == Switch.ON),
+                    processExits == Switch.ON,
                     metricsMaxSeries,
                     systemdBus);
         } catch (IllegalArgumentException e) {

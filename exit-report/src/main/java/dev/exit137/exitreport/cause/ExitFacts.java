@@ -178,8 +178,22 @@ final class ExitFacts {
     SenderKind senderOf(SentSignal signal) {
         return SenderKind.of(
                 signal.sender(),
-                signal.victimCgroup(),
+                isInOne() ? signal.victimCgroup() : "",
                 reported().getContainer().getId());
+    }
+
+    /** Whether the subject is, or is in, a container or a service: processes of a login share no more than their user. */
+    private boolean isInOne() {
+        return reported().getSubject() != ExitEvent.Subject.PROCESS
+                || reported().hasContainer()
+                || reported().getUnit().endsWith(".service");
+    }
+
+    /** Returns whether the signal ended it, or followed from its end. */
+    boolean isPart(SentSignal signal) {
+        return kill().filter(signal::equals).isPresent()
+                || shimKill().filter(signal::equals).isPresent()
+                || aftermath().contains(signal);
     }
 
     boolean has(RuntimeAction.Kind kind) {

@@ -95,6 +95,17 @@ public final class ExitRules {
         return event.build();
     }
 
+    /**
+     * Returns whether a SIGKILL ended the subject, or followed from its end.
+     *
+     * @param end as reported
+     * @param signals as for {@link #explain}
+     * @param kill one of them
+     */
+    public static boolean isPart(End end, List<SentSignal> signals, SentSignal kill) {
+        return new ExitFacts(end, signals, List.of(), TraceState.WHOLE).isPart(kill);
+    }
+
     private static void addSignals(ExitEvent.Builder event, ExitFacts facts, Verdict verdict) {
         facts.kill().ifPresent(kill -> {
             event.setSignal(SIGKILL).addAllKernelPath(kill.kernelPath());

@@ -11,7 +11,7 @@ import java.util.List;
  * @param time on the node's wall clock
  * @param number of the signal: 9, or 15
  * @param code {@code si_code}: 0 from kill(2), 128 from the kernel itself, -6 from tgkill(2), …
- * @param victimPid the thread that was chosen to receive it; the process for a signal to a whole process
+ * @param victimPid its process; the thread that was chosen to receive it, if its process was not read in time
  * @param victimComm comm of that thread
  * @param wholeProcess whether it was sent to the process rather than to one thread of it
  * @param delivered false if the kernel dropped it: the victim was dying already, or is process 1 of its namespace
@@ -20,6 +20,7 @@ import java.util.List;
  *     when it is first read
  * @param sender as far as it was read; the default instance in an interrupt
  * @param victimCgroup path in the memory hierarchy, or in the unified one; empty if not read in time
+ * @param victimExe its executable; empty if not read in time
  */
 public record SentSignal(
         Instant time,
@@ -32,4 +33,51 @@ public record SentSignal(
         boolean inInterrupt,
         List<String> kernelPath,
         Sender sender,
-        String victimCgroup) {}
+        String victimCgroup,
+        String victimExe) {
+
+    /** A signal to a victim whose executable is not known. */
+    public SentSignal(
+            Instant time,
+            int number,
+            int code,
+            int victimPid,
+            String victimComm,
+            boolean wholeProcess,
+            boolean delivered,
+            boolean inInterrupt,
+            List<String> kernelPath,
+            Sender sender,
+            String victimCgroup) {
+        this(
+                time,
+                number,
+                code,
+                victimPid,
+                victimComm,
+                wholeProcess,
+                delivered,
+                inInterrupt,
+                kernelPath,
+                sender,
+                victimCgroup,
+                "");
+    }
+
+    /** Returns the same signal on this path through the kernel. */
+    public SentSignal onPath(List<String> path) {
+        return new SentSignal(
+                time,
+                number,
+                code,
+                victimPid,
+                victimComm,
+                wholeProcess,
+                delivered,
+                inInterrupt,
+                path,
+                sender,
+                victimCgroup,
+                victimExe);
+    }
+}
