@@ -30,7 +30,8 @@ final class CodeRules {
         }
         String child = facts.childKill()
                 .map(kill -> " One of its processes, " + kill.victimComm() + " (pid " + kill.victimPid()
-                        + "), was killed by SIGKILL before: programs that pass on the code of a child end so.")
+                        + "), was killed by SIGKILL before" + by(facts, kill)
+                        + ": programs that pass on the code of a child end so.")
                 .orElse("");
         String oom = facts.ooms().isEmpty()
                 ? child
@@ -41,6 +42,12 @@ final class CodeRules {
                         Cause.OWN_EXIT,
                         what + " ended by itself with code 137: no SIGKILL reached its main process." + oom)
                 .by(Evidence.TRACE));
+    }
+
+    private static String by(ExitFacts facts, SentSignal kill) {
+        return ExitFacts.isFromSystemCall(kill) && facts.senderOf(kill) != SenderKind.UNKNOWN
+                ? ", by " + ExitWords.sender(kill.sender())
+                : "";
     }
 
     static Optional<Verdict> stopped(ExitFacts facts) {

@@ -3,13 +3,22 @@ package dev.exit137.exitreport.cause;
 import dev.exit137.exitreport.words.ExitWords;
 import dev.exit137.proto.v1.ExitSettings;
 import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.Sender;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /** What to do about an end. Each piece of advice names the evidence that it follows from. */
 final class ExitAdvice {
     private static final Set<String> SHELLS = Set.of("sh", "bash", "dash", "ash", "zsh");
+
+    /** They do what another says. */
+    private static final Set<String> TOOLS = Set.of(
+            "sh", "bash", "dash", "ash", "zsh", "busybox", "kill", "pkill", "killall", "fuser", "timeout", "sudo");
+
+    private static final int MAX_PARENTS = 3;
 
     private ExitAdvice() {}
 
@@ -79,8 +88,26 @@ final class ExitAdvice {
             if (facts.senderOf(kill) == SenderKind.PERSON) {
                 advice.add("Ask the person who sent it: the sender has the login and the terminal.");
             } else if (facts.senderOf(kill) == SenderKind.PROGRAM) {
-                advice.add("Look at the configuration of " + kill.sender().getExe() + ", which sent the signal.");
+                advice.add(program(kill.sender()));
             }
         });
+    }
+
+    private static String program(Sender sender) {
+        Optional<String> scheduler = SenderKind.scheduler(sender);
+        if (scheduler.isPresent()) {
+            return "Look at the jobs of " + scheduler.get() + ", one of which sent the signal.";
+        }
+        if (!TOOLS.contains(SenderKind.program(sender.getExe()))) {
+            return "Look at the configuration of " + sender.getExe() + ", which sent the signal.";
+        }
+        String parents = sender.getParentsList().stream()
+                .map(parent -> parent.getExe().isEmpty() ? parent.getComm() : parent.getExe())
+                .limit(MAX_PARENTS)
+                .collect(Collectors.joining(", which is a child of "));
+        return parents.isEmpty()
+                ? "Find out what ran " + sender.getExe() + ", which sent the signal."
+                : "Find out what ran " + sender.getExe() + ", which sent the signal: it was a child of " + parents
+                        + ".";
     }
 }

@@ -23,6 +23,8 @@ final class ExitFacts {
     static final int SIGNAL_BASE = 128;
     /** Kills after the main process's end belong to that end for this time. */
     private static final Duration AFTERMATH = Duration.ofMillis(500);
+    /** A call that kills a whole process group, or a cgroup, takes less. */
+    private static final Duration ONE_CALL = Duration.ofMillis(100);
     /** A runtime may stamp an end a little before the kernel's record of the kill. */
     private static final Duration SKEW = Duration.ofMillis(500);
 
@@ -122,13 +124,26 @@ final class ExitFacts {
                 .findFirst();
     }
 
-    /** Returns the SIGKILL of a process of the subject, if the main process got none. */
+    /**
+     * Returns the SIGKILL of a process of the subject, if the main process got none. What the kernel and the runtime kill
+     * because the main process has ended is none.
+     */
     Optional<SentSignal> childKill() {
         return signals.stream()
                 .filter(signal ->
                         signal.number() == SIGKILL && signal.delivered() && !isMain(signal) && !isShim(signal))
                 .filter(signal -> !signal.time().isAfter(endedAt()))
+                .filter(signal -> KernelPath.of(signal.kernelPath()) != KernelPath.NAMESPACE_END
+                        && senderOf(signal) != SenderKind.RUNTIME)
                 .findFirst();
+    }
+
+    /** Whether a thread of the main process sent it; that needs nothing of /proc. */
+    boolean isOwn(SentSignal kill) {
+        return isFromSystemCall(kill)
+                && isMain(kill)
+                && (kill.sender().getPid() == kill.victimPid()
+                        || (kill.sender().hasTgid() && kill.sender().getTgid() == kill.victimPid()));
     }
 
     /** Returns the last SIGTERM to the main process before the kill, or before the end. */
@@ -152,16 +167,24 @@ final class ExitFacts {
                 || signal.victimComm().startsWith("conmon");
     }
 
-    /** Returns the kills that followed from the end. */
+    /** Returns the kills that followed from the end, and those that the same call sent to others. */
     List<SentSignal> aftermath() {
-        Optional<Instant> killed = kill().map(SentSignal::time);
+        Optional<SentSignal> kill = kill();
+        Optional<Instant> killed = kill.map(SentSignal::time);
         Instant begin = killed.orElse(endedAt().minus(SKEW));
         Instant end = killed.orElse(endedAt()).plus(AFTERMATH);
         return signals.stream()
                 .filter(signal -> signal.number() == SIGKILL && !isMain(signal) && !isShim(signal))
-                .filter(signal ->
-                        !signal.time().isBefore(begin) && !signal.time().isAfter(end))
+                .filter(signal -> !signal.time().isBefore(begin)
+                        || kill.filter(first -> isOfOneCall(signal, first)).isPresent())
+                .filter(signal -> !signal.time().isAfter(end))
                 .toList();
+    }
+
+    /** Whether it was sent just before, by the same thread: the kernel goes through a process group in its own order. */
+    private static boolean isOfOneCall(SentSignal before, SentSignal kill) {
+        return before.sender().getPid() == kill.sender().getPid()
+                && !before.time().isBefore(kill.time().minus(ONE_CALL));
     }
 
     /** Returns the OOM kill of the main process. */

@@ -35,6 +35,7 @@ public final class ExitRules {
             KillRules::oomKill,
             KillRules::shim,
             KillRules::killByKernel,
+            KillRules::itself,
             KillRules::killBySender,
             RuntimeRules::killByRuntimesRecord,
             UnitRules::unitResult,

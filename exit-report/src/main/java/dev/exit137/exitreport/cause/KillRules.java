@@ -103,6 +103,16 @@ final class KillRules {
         });
     }
 
+    static Optional<Verdict> itself(ExitFacts facts) {
+        return facts.kill()
+                .filter(facts::isOwn)
+                .map(kill -> new Verdict(
+                                Cause.SAME_CONTAINER_PROCESS,
+                                ExitWords.subject(facts.reported())
+                                        + " killed itself: its main process sent SIGKILL to itself.")
+                        .by(Evidence.TRACE));
+    }
+
     static Optional<Verdict> killBySender(ExitFacts facts) {
         return facts.kill().filter(ExitFacts::isFromSystemCall).flatMap(kill -> {
             String what = ExitWords.subject(facts.reported());
@@ -144,8 +154,9 @@ final class KillRules {
         String program = SenderKind.program(sender.getExe());
         switch (kind) {
             case PERSON -> verdict.asked(AskedBy.Kind.PERSON, program);
-            case PROGRAM, OTHER_CONTAINER, SAME_CONTAINER, PRESSURE_KILLER ->
-                verdict.asked(AskedBy.Kind.PROGRAM, program);
+            case PROGRAM ->
+                verdict.asked(AskedBy.Kind.PROGRAM, SenderKind.scheduler(sender).orElse(program));
+            case OTHER_CONTAINER, SAME_CONTAINER, PRESSURE_KILLER -> verdict.asked(AskedBy.Kind.PROGRAM, program);
             case SYSTEMD -> verdict.asked(AskedBy.Kind.SYSTEMD, "");
             case RUNTIME, UNKNOWN -> {
                 // The runtime is a messenger, and of an unknown sender nothing is known.

@@ -1,7 +1,9 @@
 package dev.exit137.exitreport.cause;
 
+import dev.exit137.proto.v1.ProcessRef;
 import dev.exit137.proto.v1.Sender;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -38,6 +40,8 @@ enum SenderKind {
             "conmon",
             "conmonrs",
             "crio");
+
+    private static final Set<String> SCHEDULERS = Set.of("cron", "crond", "atd", "anacron", "fcron");
     /** Where any user may put a program of any name. */
     private static final List<String> ANYBODYS = List.of("/tmp/", "/var/tmp/", "/dev/shm/", "/home/");
 
@@ -62,7 +66,8 @@ enum SenderKind {
             return OTHER_CONTAINER;
         }
         String program = program(sender.getExe());
-        if (PRESSURE_KILLERS.contains(program) || PRESSURE_UNITS.contains(sender.getUnit())) {
+        if ((PRESSURE_KILLERS.contains(program) && !isAnybodys(sender.getExe()))
+                || PRESSURE_UNITS.contains(sender.getUnit())) {
             return PRESSURE_KILLER;
         }
         if (isDaemon(sender.getExe())
@@ -80,7 +85,23 @@ enum SenderKind {
         if (program.isEmpty() || sender.getCgroup().isEmpty()) {
             return UNKNOWN;
         }
-        return sender.getTty().isEmpty() && !sender.hasLoginuid() ? PROGRAM : PERSON;
+        return isPersons(sender) ? PERSON : PROGRAM;
+    }
+
+    /** A login's uid without a terminal is no person's if cron set it: pam_loginuid(8) is in its PAM stack, too. */
+    private static boolean isPersons(Sender sender) {
+        return !sender.getTty().isEmpty()
+                || (sender.hasLoginuid() && scheduler(sender).isEmpty());
+    }
+
+    /** Returns the name of the daemon that started it, or a parent of it, at a time that was set before. */
+    static Optional<String> scheduler(Sender sender) {
+        return sender.getParentsList().stream()
+                .map(ProcessRef::getExe)
+                .filter(exe -> !isAnybodys(exe))
+                .map(SenderKind::program)
+                .filter(SCHEDULERS::contains)
+                .findFirst();
     }
 
     /** Whether a cgroup is the given one or below it; nothing is below the root alone. */
@@ -100,7 +121,11 @@ enum SenderKind {
     }
 
     private static boolean isDaemon(String exe) {
-        return DAEMONS.contains(program(exe)) && ANYBODYS.stream().noneMatch(exe::startsWith);
+        return DAEMONS.contains(program(exe)) && !isAnybodys(exe);
+    }
+
+    private static boolean isAnybodys(String exe) {
+        return ANYBODYS.stream().anyMatch(exe::startsWith);
     }
 
     /** Returns the base name of an executable; the kernel marks one that was replaced with {@code (deleted)}. */

@@ -288,13 +288,89 @@ class ExitRulesTest {
 
     @Test
     void earlyoomIsKnownByItsExecutable() {
-        Sender earlyoom = Sender.newBuilder()
-                .setPid(300)
-                .setExe("/usr/bin/earlyoom")
-                .setUnit("earlyoom.service")
-                .build();
+        Sender earlyoom =
+                Sender.newBuilder().setPid(300).setExe("/usr/bin/earlyoom").build();
         signal(9, INIT, "web", -157, earlyoom, KILL);
         assertIs(explain(TraceState.WHOLE), Cause.PRESSURE_KILLER, Certainty.CONFIRMED);
+    }
+
+    @Test
+    void killersBeforeTheKernelAreKnownByExecutableOrUnitAndNotWhereAnybodyMayPutOne() {
+        Sender killer = Sender.newBuilder()
+                .setPid(300)
+                .setCgroup("/system.slice/x.service")
+                .build();
+        for (Sender sender : List.of(
+                killer.toBuilder().setExe("/usr/lib/systemd/systemd-oomd").build(),
+                killer.toBuilder().setExe("/usr/bin/oomd").build(),
+                // nohang is a script.
+                killer.toBuilder()
+                        .setExe("/usr/bin/python3.11")
+                        .setUnit("nohang.service")
+                        .build(),
+                killer.toBuilder()
+                        .setExe("/usr/bin/python3.11")
+                        .setUnit("nohang-desktop.service")
+                        .build())) {
+            signals.clear();
+            signal(9, INIT, "web", -157, sender, KILL);
+            assertIs(explain(TraceState.WHOLE), Cause.PRESSURE_KILLER, Certainty.CONFIRMED);
+        }
+        for (Sender sender : List.of(
+                killer.toBuilder().setExe("/home/x/earlyoom").build(),
+                killer.toBuilder()
+                        .setExe("/usr/bin/python3.11")
+                        .setComm("earlyoom")
+                        .build())) {
+            signals.clear();
+            signal(9, INIT, "web", -157, sender, KILL);
+            assertIs(explain(TraceState.WHOLE), Cause.HOST_PROCESS, Certainty.CONFIRMED);
+        }
+    }
+
+    @Test
+    void aJobOfCronHasALoginAndIsNoPersons() {
+        Sender job = SHELL.toBuilder()
+                .clearTty()
+                .addParents(ProcessRef.newBuilder().setPid(902).setExe("/usr/bin/dash"))
+                .addParents(ProcessRef.newBuilder().setPid(500).setExe("/usr/sbin/cron"))
+                .build();
+        signal(9, INIT, "web", -157, job, KILL);
+        ExitEvent event = explain(TraceState.WHOLE);
+        assertThat(event.getAskedBy())
+                .isEqualTo(AskedBy.newBuilder()
+                        .setKind(AskedBy.Kind.PROGRAM)
+                        .setDetail("cron")
+                        .build());
+        assertThat(event.getRecommendationsList()).singleElement().asString().contains("jobs of cron");
+        signals.clear();
+        // ssh host kill: no terminal, but a login.
+        signal(9, INIT, "web", -157, SHELL.toBuilder().clearTty().build(), KILL);
+        assertThat(explain(TraceState.WHOLE).getAskedBy().getKind()).isEqualTo(AskedBy.Kind.PERSON);
+    }
+
+    @Test
+    void aShellsConfigurationIsNoAdviceButWhatRanItIs() {
+        Sender script = SHELL.toBuilder()
+                .clearTty()
+                .clearLoginuid()
+                .addParents(ProcessRef.newBuilder().setPid(500).setExe("/opt/agent/bin/agent"))
+                .build();
+        signal(9, INIT, "web", -157, script, KILL);
+        assertThat(explain(TraceState.WHOLE).getRecommendationsList())
+                .singleElement()
+                .asString()
+                .contains("what ran /usr/bin/bash", "a child of /opt/agent/bin/agent");
+    }
+
+    @Test
+    void aMainProcessThatKillsItselfIsKnownWithoutItsFiles() {
+        Sender gone = Sender.newBuilder().setPid(INIT).build();
+        signal(9, INIT, "web", -5, gone, KILL);
+        ExitEvent event = explain(TraceState.WHOLE);
+        assertIs(event, Cause.SAME_CONTAINER_PROCESS, Certainty.CONFIRMED);
+        assertThat(event.getExplanation()).contains("killed itself");
+        assertThat(event.hasAskedBy()).isFalse();
     }
 
     @Test
@@ -382,7 +458,29 @@ class ExitRulesTest {
         signal(9, INIT + 5, "worker", -2000, SHELL, KILL);
         ExitEvent event = explain(TraceState.WHOLE);
         assertIs(event, Cause.OWN_EXIT, Certainty.CONFIRMED);
-        assertThat(event.getExplanation()).contains("by itself with code 137", "worker");
+        assertThat(event.getExplanation()).contains("by itself with code 137", "worker", "by /usr/bin/bash (pid 901)");
+    }
+
+    @Test
+    void whatTheKernelKillsBecauseProcess1EndedIsNoReasonForThatEnd() {
+        signal(9, INIT + 5, "worker", -2, Sender.newBuilder().setPid(INIT).build(), List.of("zap_pid_ns_processes"));
+        signal(9, INIT + 6, "worker", -1, RUNC, KILL);
+        ExitEvent event = explain(TraceState.WHOLE);
+        assertIs(event, Cause.OWN_EXIT, Certainty.CONFIRMED);
+        assertThat(event.getExplanation()).doesNotContain("worker");
+        assertThat(event.getSecondaryKillsCount()).isEqualTo(2);
+    }
+
+    @Test
+    void aSignalToAProcessGroupKillsTheOthersBeforeTheFirstProcess() {
+        signal(9, INIT + 7, "other", -1000, RUNC, KILL);
+        signal(9, INIT + 5, "worker", -158, SHELL, KILL);
+        signal(9, INIT, "web", -157, SHELL, KILL);
+        ExitEvent event = explain(TraceState.WHOLE);
+        assertIs(event, Cause.HOST_PROCESS, Certainty.CONFIRMED);
+        assertThat(event.getSecondaryKillsList())
+                .extracting(ProcessRef::getComm)
+                .containsExactly("worker");
     }
 
     @Test

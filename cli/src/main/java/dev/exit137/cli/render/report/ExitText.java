@@ -189,7 +189,7 @@ public final class ExitText {
             case CONTAINERD_CLIENT -> "a client of containerd";
             case SYSTEMD_JOB -> "a job of systemd";
             case SYSTEMD -> "systemd itself";
-            case PERSON -> "a person at a terminal";
+            case PERSON -> "a person";
             case PROGRAM -> "a program of the host";
             case KIND_UNSPECIFIED, UNRECOGNIZED -> "";
         };
