@@ -135,6 +135,16 @@ final class Bed {
         }
     }
 
+    /** Builds the programs of src/main/c. @return their directory */
+    static synchronized Path buildTools() {
+        var make = new ProcessBuilder("make", "-C", MODULE.resolve("src/main/c").toString(), "OUT=" + WORK);
+        Finished built = run(freshDirectory("make"), "make", Duration.ofMinutes(1), make);
+        if (built.status() != 0) {
+            throw new AssertionError("cannot build the scenarios: " + built.errText());
+        }
+        return WORK;
+    }
+
     /** Kills the process and all of its descendants, and waits until it is gone. */
     static void end(Process process) throws InterruptedException {
         process.descendants().forEach(ProcessHandle::destroyForcibly);

@@ -40,7 +40,7 @@ final class UmlBed {
                                 + " on PATH; on Debian: apt-get install user-mode-linux gcc libc6-dev make busybox-static");
             }
         }
-        Path tools = buildTools();
+        Path tools = Bed.buildTools();
         Path out = Bed.freshDirectory("uml-" + plan);
         String processor = PROCESSORS.take();
         var builder = new ProcessBuilder(
@@ -122,16 +122,6 @@ final class UmlBed {
                 free.addFirst(processor);
             }
         }
-    }
-
-    private static synchronized Path buildTools() {
-        var make = new ProcessBuilder(
-                "make", "-C", Bed.MODULE.resolve("src/main/c").toString(), "OUT=" + Bed.WORK);
-        Bed.Finished built = Bed.run(Bed.freshDirectory("make"), "make", Duration.ofMinutes(1), make);
-        if (built.status() != 0) {
-            throw new AssertionError("cannot build the scenarios: " + built.errText());
-        }
-        return Bed.WORK;
     }
 
     private static List<String> tail(Path file) {
