@@ -159,6 +159,15 @@ final class CodeRules {
                                     + ".")
                     .inferred());
         }
+        if (code == RuntimeRules.CODE_WITHOUT_SHIM
+                && !facts.trace().whole()
+                && facts.reported().getEvidenceList().contains(Evidence.DOCKER)) {
+            return Optional.of(new Verdict(
+                            Cause.OWN_EXIT,
+                            what + " ended with code 255: its program chose that code, or its shim died before it, for"
+                                    + " which Docker says 255, too.")
+                    .inferred());
+        }
         return code < 0
                 ? Optional.empty()
                 : Optional.of(new Verdict(Cause.OWN_EXIT, what + " ended by itself with code " + code + "."));

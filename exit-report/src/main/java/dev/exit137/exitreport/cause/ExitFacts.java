@@ -250,16 +250,25 @@ final class ExitFacts {
         return askedToEnd().map(begin -> Duration.between(begin, until)).filter(time -> !time.isNegative());
     }
 
-    /** Returns the grace period that a client or the settings gave. */
+    /** Returns the grace period that a client or the settings gave; empty if it was another than that of the settings. */
     Optional<Duration> grace() {
         Optional<Duration> given = end.actions().stream()
                 .map(RuntimeAction::grace)
                 .filter(grace -> grace != null)
                 .reduce((_, last) -> last);
-        return given.or(() -> reported().getSettings().hasStopGrace()
-                ? Optional.of(Duration.ofNanos(
-                        Durations.toNanos(reported().getSettings().getStopGrace())))
-                : Optional.empty());
+        return given.or(this::usualGrace);
+    }
+
+    /** The grace period of the settings, unless it was killed earlier: Docker does not record that of docker stop -t. */
+    private Optional<Duration> usualGrace() {
+        if (!reported().getSettings().hasStopGrace()) {
+            return Optional.empty();
+        }
+        Duration usual =
+                Duration.ofNanos(Durations.toNanos(reported().getSettings().getStopGrace()));
+        boolean another = endedBy(SIGKILL)
+                && waited().filter(waited -> waited.compareTo(usual) < 0).isPresent();
+        return another ? Optional.empty() : Optional.of(usual);
     }
 
     /** Whether a process sent it: on all other ways the process that ran is not the sender. */

@@ -15,9 +15,6 @@ import java.util.Optional;
 
 /** Which process, or which part of the kernel, sent the SIGKILL. */
 final class KillRules {
-    /** Docker says so for a container whose shim is gone, as nobody waited for its main process. */
-    private static final int CODE_WITHOUT_SHIM = 255;
-
     private KillRules() {}
 
     static Optional<Verdict> oomKill(ExitFacts facts) {
@@ -44,7 +41,7 @@ final class KillRules {
 
     static Optional<Verdict> shim(ExitFacts facts) {
         boolean afterIt = facts.action(Kind.DIE)
-                        .filter(die -> Objects.equals(die.exitCode(), CODE_WITHOUT_SHIM))
+                        .filter(die -> Objects.equals(die.exitCode(), RuntimeRules.CODE_WITHOUT_SHIM))
                         .isPresent()
                 || (facts.kill()
                                 .filter(kill -> facts.senderOf(kill) == SenderKind.RUNTIME)

@@ -14,6 +14,9 @@ import java.util.Optional;
 
 /** What a container runtime was asked for, by its own record and by the signals that it sent. */
 final class RuntimeRules {
+    /** Docker says so for a container whose shim is gone, as nobody waited for its main process. */
+    static final int CODE_WITHOUT_SHIM = 255;
+
     /** A runtime records a signal within this time of sending it. */
     private static final Duration SAME_MOMENT = Duration.ofSeconds(1);
 

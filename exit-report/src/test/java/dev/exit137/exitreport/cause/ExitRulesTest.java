@@ -147,6 +147,21 @@ class ExitRulesTest {
     }
 
     @Test
+    void theGracePeriodOfTheSettingsIsNotThatOfAStopThatKilledEarlier() {
+        reported.setSettings(ExitSettings.newBuilder()
+                .setStopGrace(com.google.protobuf.Duration.newBuilder().setSeconds(10)));
+        sent(15, -2300);
+        sent(9, -160);
+        action(Kind.STOP, 5);
+        assertThat(explain(NONE).getStopRequest().hasGrace()).isFalse();
+        actions.clear();
+        sent(15, -10_300);
+        sent(9, -160);
+        action(Kind.STOP, 5);
+        assertThat(explain(NONE).getStopRequest().getGrace().getSeconds()).isEqualTo(10);
+    }
+
+    @Test
     void aShellAsProcess1ThatIgnoresSigtermIsAdvisedToExec() {
         reported.setSettings(ExitSettings.newBuilder().setInitProgram("sh"));
         sent(15, -10_300);
@@ -423,6 +438,15 @@ class ExitRulesTest {
         ExitEvent event = explain(TraceState.WHOLE);
         assertIs(event, Cause.SHIM_DIED, Certainty.CONFIRMED);
         assertThat(event.getSender().getExe()).isEqualTo("/usr/bin/bash");
+    }
+
+    @Test
+    void dockersCode255IsAGuessWhereNoTraceSaysWhetherTheShimDied() {
+        reported.setExitCode(255);
+        ExitEvent event = explain(NONE);
+        assertIs(event, Cause.OWN_EXIT, Certainty.INFERRED);
+        assertThat(event.getExplanation()).contains("its shim died");
+        assertIs(explain(TraceState.WHOLE), Cause.OWN_EXIT, Certainty.SINGLE_SOURCE);
     }
 
     @Test
