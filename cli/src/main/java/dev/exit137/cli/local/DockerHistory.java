@@ -18,12 +18,14 @@ import dev.exit137.proto.v1.ExitSettings;
 import java.io.IOException;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -37,12 +39,22 @@ final class DockerHistory {
     /** The record of a container and its event have times of their own. */
     private static final java.time.Duration SAME_END = java.time.Duration.ofSeconds(5);
 
-    private static final String EVENTS_GONE =
+    /** Of {@code docker run --stop-timeout}. */
+    private static final int DEFAULT_STOP_TIMEOUT_SECONDS = 10;
+
+    static final String EVENTS_GONE =
             "Docker's events of this end: the engine keeps its last 256 events only, since its "
                     + "own start, and this end is not among them";
 
     /** A container of this machine; it may be removed already. */
     record Known(String id, String name) {}
+
+    /** Whether the settings of now are those of the last end ({@code docker update}). */
+    enum Settings {
+        SAME,
+        CHANGED,
+        PERHAPS_CHANGED
+    }
 
     /**
      * What is known of one container.
@@ -50,7 +62,7 @@ final class DockerHistory {
      * @param ends oldest first
      * @param inspected null if it was removed
      */
-    record History(List<LocalEnd> ends, @Nullable Inspected inspected) {
+    record History(List<LocalEnd> ends, @Nullable Inspected inspected, Settings settings) {
         /** When it was started after its last end; empty if it was not. */
         Optional<Instant> restarted() {
             State state = inspected == null ? null : inspected.state();
@@ -88,6 +100,19 @@ final class DockerHistory {
         return List.copyOf(known.values());
     }
 
+    /** The engine's directory; empty if it does not say. */
+    Optional<Path> root() {
+        try {
+            String answer = docker.get("/info").orElse("{}");
+            String directory = parse(answer, DockerJson.Info.class).rootDirectory();
+            return Optional.ofNullable(directory)
+                    .filter(path -> path.startsWith("/"))
+                    .map(Path::of);
+        } catch (IOException e) {
+            return Optional.empty();
+        }
+    }
+
     /** Its lives that ended, settings and state. */
     History of(Known container) throws IOException {
         Optional<String> answer = docker.get("/containers/" + container.id() + "/json");
@@ -110,12 +135,31 @@ final class DockerHistory {
                         notStarted(container, inspected, state, events.getLast().time()));
             }
         }
-        return new History(ends, inspected);
+        return new History(ends, inspected, settingsOf(ends, events));
+    }
+
+    /** Whether the settings that Docker has now are those of the last end. */
+    private static Settings settingsOf(List<LocalEnd> ends, List<DockerEvent> events) {
+        if (ends.isEmpty()) {
+            return Settings.SAME;
+        }
+        LocalEnd last = ends.getLast();
+        if (last.end().reported().getEvidenceMissingList().contains(EVENTS_GONE)) {
+            return Settings.PERHAPS_CHANGED;
+        }
+        return events.stream()
+                        .anyMatch(event ->
+                                event.action().equals("update") && event.time().isAfter(last.ended()))
+                ? Settings.CHANGED
+                : Settings.SAME;
     }
 
     private List<DockerEvent> events() throws IOException {
         String filter = URLEncoder.encode("{\"type\":[\"container\"]}", StandardCharsets.UTF_8);
-        String path = "/events?since=1&until=" + host.clock().instant().getEpochSecond() + "&filters=" + filter;
+        Instant now = host.clock().instant();
+        // To the nanosecond: an end of this second counts, too.
+        String until = String.format(Locale.ROOT, "%d.%09d", now.getEpochSecond(), now.getNano());
+        String path = "/events?since=1&until=" + until + "&filters=" + filter;
         return DockerEvent.read(docker.get(path).orElse("")).stream()
                 .sorted(Comparator.comparing(DockerEvent::time))
                 .toList();
@@ -197,9 +241,8 @@ final class DockerHistory {
         }
         Config created = inspected.config();
         Integer stopTimeout = created == null ? null : created.stopTimeout();
-        if (stopTimeout != null) {
-            settings.setStopGrace(Duration.newBuilder().setSeconds(stopTimeout));
-        }
+        settings.setStopGrace(
+                Duration.newBuilder().setSeconds(stopTimeout == null ? DEFAULT_STOP_TIMEOUT_SECONDS : stopTimeout));
         return settings.build();
     }
 

@@ -25,6 +25,9 @@ final class DockerJson {
             @SerializedName("Config") @Nullable Config config,
             @SerializedName("HostConfig") @Nullable HostConfig hostConfig) {}
 
+    /** Of {@code GET /info}. */
+    record Info(@SerializedName("DockerRootDir") @Nullable String rootDirectory) {}
+
     /** The present life, or the last one. */
     record State(
             @SerializedName("Running") boolean running,

@@ -13,7 +13,9 @@ import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
@@ -48,21 +50,35 @@ final class HostFacts {
         return unread;
     }
 
-    void addDisk(Path path) {
+    /** How full the file systems of these directories are; one that several of them are on counts once. */
+    void addDisks(Path... directories) {
+        Map<FileStore, List<String>> stores = new LinkedHashMap<>();
+        for (Path directory : directories) {
+            try {
+                stores.computeIfAbsent(Files.getFileStore(directory), _ -> new ArrayList<>())
+                        .add(directory.toString());
+            } catch (IOException e) {
+                unread.add("the file system of " + directory + ": " + e.getMessage());
+            }
+        }
+        stores.forEach(this::addDisk);
+    }
+
+    private void addDisk(FileStore store, List<String> directories) {
+        String name = "the file system of " + String.join(" and ", directories);
         try {
-            FileStore store = Files.getFileStore(path);
             long used = store.getTotalSpace() - store.getUnallocatedSpace();
             if (store.getTotalSpace() <= 0) {
                 return;
             }
             long percent = 100 * used / store.getTotalSpace();
-            facts.add(Fact.certain("the file system of " + path + " is " + percent + " % full now: " + Sizes.text(used)
-                    + " of " + Sizes.text(store.getTotalSpace())));
+            facts.add(Fact.certain(name + " is " + percent + " % full now: " + Sizes.text(used) + " of "
+                    + Sizes.text(store.getTotalSpace())));
             if (percent >= FULL_PERCENT) {
                 facts.add(Fact.possible("it was as full when it ended, and a write failed for that"));
             }
         } catch (IOException e) {
-            unread.add("the file system of " + path + ": " + e.getMessage());
+            unread.add(name + ": " + e.getMessage());
         }
     }
 
@@ -101,8 +117,12 @@ final class HostFacts {
         }
     }
 
-    /** Who was logged in at the end: a person can have sent a signal. */
-    void addLogins(Instant ended) {
+    /**
+     * Who was logged in at the end.
+     *
+     * @param mayHave what such a person may have done, of an end that nobody is known to have caused; empty of another
+     */
+    void addLogins(Instant ended, String mayHave) {
         List<String> lines;
         try {
             lines = programs.run("last", "-w", "-n", "200", "--time-format", "iso")
@@ -132,8 +152,8 @@ final class HostFacts {
                 String who = SPACES.matcher(line.substring(0, line.indexOf(times.getFirst()))
                                 .strip())
                         .replaceAll(" ");
-                facts.add(Fact.possible(
-                        "a person sent the signal: " + who + " was logged in since " + seconds(from.get())));
+                String login = who + " was logged in since " + seconds(from.get());
+                facts.add(mayHave.isEmpty() ? Fact.certain(login) : Fact.possible(mayHave + ": " + login));
                 found++;
             }
         }
@@ -151,7 +171,7 @@ final class HostFacts {
         }
     }
 
-    private static String seconds(Instant time) {
+    static String seconds(Instant time) {
         return Instant.ofEpochSecond(time.getEpochSecond()).toString();
     }
 }

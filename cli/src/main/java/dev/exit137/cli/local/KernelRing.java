@@ -5,12 +5,14 @@ import dev.exit137.agent.linux.Sys;
 import dev.exit137.cli.analyze.LogCorrelator;
 import dev.exit137.cli.analyze.LogReader;
 import dev.exit137.oomreport.event.EventFactory;
+import dev.exit137.oomreport.parse.KmsgRecordFlyweight;
 import dev.exit137.proto.v1.OomKillEvent;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -26,13 +28,25 @@ public final class KernelRing {
     private KernelRing() {}
 
     /**
+     * What the ring has.
+     *
+     * @param since time of the oldest record; null if there is none, or the machine's start is not known
+     */
+    record Log(List<OomKillEvent> kills, @Nullable Instant since) {
+        /** Whether all kills since then must be in it. */
+        boolean reaches(Instant time) {
+            return since != null && since.isBefore(time);
+        }
+    }
+
+    /**
      * Reads the device to its present end.
      *
      * @param device normally {@code /dev/kmsg}
      * @param host gives times their date: the records have the time since boot
      * @throws IOException it cannot be read; the message says it to a person
      */
-    static List<OomKillEvent> kills(Path device, Host host) throws IOException {
+    static Log log(Path device, Host host) throws IOException {
         byte[] log = read(device);
         List<OomKillEvent> kills = new ArrayList<>();
         Optional<Instant> booted = host.booted();
@@ -42,7 +56,20 @@ public final class KernelRing {
                 .forEach(kills::add));
         new LogReader(correlator).read(new ByteArrayInputStream(log));
         correlator.close();
-        return kills;
+        return new Log(List.copyOf(kills), since(log, booted.orElse(null)));
+    }
+
+    private static @Nullable Instant since(byte[] log, @Nullable Instant booted) {
+        int end = 0;
+        while (end < log.length && log[end] != '\n') {
+            end++;
+        }
+        KmsgRecordFlyweight oldest = new KmsgRecordFlyweight().wrap(log, 0, Math.min(end + 1, log.length));
+        if (booted == null || !oldest.isValid()) {
+            return null;
+        }
+        // The first record of a boot has the number 0: nothing is lost before it.
+        return oldest.sequence() == 0 ? booted : booted.plus(oldest.timestampMicros(), ChronoUnit.MICROS);
     }
 
     private static OomKillEvent dated(OomKillEvent event, @Nullable Instant booted) {

@@ -37,16 +37,31 @@ record LocalEnd(End end, String program) {
 
     /**
      * Whether the OOM kill was that of the main process. Nothing says so after the fact, so all of this is required: the
-     * end looks like a SIGKILL, it followed at once, no client asked for it, and the victim has the program's name.
+     * end looks like a SIGKILL, it followed at once, no client asked for it, and the victim was alone in the kernel's
+     * report, or has the program's name.
      */
     boolean isEndedBy(OomKillEvent kill) {
-        if (!kill.hasTime() || program.isEmpty() || reported().getExitCode() != 137) {
+        if (reported().getExitCode() != 137 || !isAtItsEnd(kill)) {
             return false;
         }
-        Instant time = Host.instant(kill.getTime());
-        boolean asked = end.actions().stream().anyMatch(action -> action.signal() != null);
-        return !asked
-                && Duration.between(time, ended()).abs().compareTo(REPORT_DELAY) <= 0
-                && kill.getVictim().getComm().equals(program);
+        return !isAsked()
+                && (isAlone(kill)
+                        || (!program.isEmpty() && kill.getVictim().getComm().equals(program)));
+    }
+
+    /** Whether the kill came so shortly before the end that it may be its reason. */
+    boolean isAtItsEnd(OomKillEvent kill) {
+        return kill.hasTime()
+                && Duration.between(Host.instant(kill.getTime()), ended()).abs().compareTo(REPORT_DELAY) <= 0;
+    }
+
+    /** Whether a client of the runtime had a signal sent to it. */
+    boolean isAsked() {
+        return end.actions().stream().anyMatch(action -> action.signal() != null);
+    }
+
+    /** Whether the kernel's report shows no other process where the victim was. */
+    static boolean isAlone(OomKillEvent kill) {
+        return kill.getIncident().getTasksCount() == 1 && !kill.getIncident().hasTasksOmitted();
     }
 }

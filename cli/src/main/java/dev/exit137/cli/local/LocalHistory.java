@@ -47,6 +47,8 @@ public final class LocalHistory {
     private final Path kmsg;
     private final Set<String> names = new LinkedHashSet<>();
     private final List<String> unread = new ArrayList<>();
+    /** Read when it is first needed. */
+    private KernelRing.@Nullable Log ring;
 
     /** @param kmsg the kernel's log device */
     public LocalHistory(Host host, DockerApi docker, Programs programs, Path kmsg) {
@@ -75,6 +77,10 @@ public final class LocalHistory {
      * @throws Failure the subject can mean several things
      */
     public Optional<WhyAnswer> find(Subject subject, int last) throws Failure {
+        if (subject.isOfAnAggregator()) {
+            unread.add("pods and events: only an aggregator knows them (--server)");
+            return Optional.empty();
+        }
         Optional<Subject> process = subject.isPid() ? ofProcess(subject.text()) : Optional.empty();
         Subject asked = process.orElse(subject);
         List<DockerHistory.Known> containers = containers(asked);
@@ -97,9 +103,9 @@ public final class LocalHistory {
             unread.addAll(unit.unread());
         }
         if (subject.isPid()) {
-            Optional<WhyAnswer> kills = ofPidInLog(subject, last);
-            if (kills.isPresent()) {
-                return kills;
+            Optional<WhyAnswer> known = ofPidInLog(subject, last).or(() -> ofLivingProcess(subject));
+            if (known.isPresent()) {
+                return known;
             }
         }
         names.addAll(units.units());
@@ -168,7 +174,7 @@ public final class LocalHistory {
         List<OomKillEvent> kills = kills(kill -> kill.getCgroupPath().contains(container.id())
                 || kill.getIncident().getTaskMemcg().contains(container.id()));
         List<Fact> facts = new ArrayList<>();
-        addContainerFacts(facts, history.inspected());
+        addContainerFacts(facts, history.inspected(), history.settings());
         String name = container.name().isEmpty() ? container.id() : container.name();
         return answer(
                 "docker:" + name,
@@ -180,7 +186,8 @@ public final class LocalHistory {
                 true);
     }
 
-    private static void addContainerFacts(List<Fact> facts, DockerJson.@Nullable Inspected inspected) {
+    private static void addContainerFacts(
+            List<Fact> facts, DockerJson.@Nullable Inspected inspected, DockerHistory.Settings settings) {
         if (inspected == null) {
             facts.add(Fact.certain("the container was removed: its settings are gone"));
             return;
@@ -201,7 +208,17 @@ public final class LocalHistory {
             facts.add(Fact.certain(
                     "Docker has started it again " + inspected.restartCount() + " times by its restart policy"));
         }
-        facts.add(Fact.possible("the settings were others when it ended: those shown are of now (docker update)"));
+        switch (settings) {
+            case SAME -> {
+                // Nothing to say.
+            }
+            case CHANGED ->
+                facts.add(Fact.certain(
+                        "its settings were changed after the end (docker update): those shown are of now"));
+            case PERHAPS_CHANGED ->
+                facts.add(Fact.possible(
+                        "the settings were others when it ended: those shown are of now (docker update)"));
+        }
     }
 
     private WhyAnswer ofUnit(String unit, UnitHistory.History history, int last) {
@@ -239,15 +256,40 @@ public final class LocalHistory {
                 new WhyAnswer("pid:" + subject.text(), List.of(), newest(kills, last), List.of(), unread, null));
     }
 
+    /** A process that runs, in no container and no service. */
+    private Optional<WhyAnswer> ofLivingProcess(Subject subject) {
+        String comm = host.read(subject.text() + "/comm");
+        if (comm.isEmpty()) {
+            return Optional.empty();
+        }
+        String where = ofProcess(subject.text()).isEmpty() ? "; it is in no container and no service" : "";
+        return Optional.of(new WhyAnswer(
+                "pid:" + subject.text(),
+                List.of(),
+                List.of(),
+                List.of(Fact.certain("process " + subject.text() + " (" + comm + ") runs now" + where)),
+                unread,
+                null));
+    }
+
     /** The OOM kills in the kernel's ring that are meant. */
     private List<OomKillEvent> kills(Predicate<OomKillEvent> meant) {
-        try {
-            return KernelRing.kills(kmsg, host).stream().filter(meant).toList();
-        } catch (IOException e) {
-            unread.add("the kernel's log, and with it OOM kills: " + e.getMessage()
-                    + (Host.isRoot() ? "" : " (it may need root)"));
-            return List.of();
+        return ring().kills().stream().filter(meant).toList();
+    }
+
+    private KernelRing.Log ring() {
+        KernelRing.Log log = ring;
+        if (log == null) {
+            try {
+                log = KernelRing.log(kmsg, host);
+            } catch (IOException e) {
+                unread.add("the kernel's log, and with it OOM kills: " + e.getMessage()
+                        + (Host.isRoot() ? "" : " (it may need root)"));
+                log = new KernelRing.Log(List.of(), null);
+            }
+            ring = log;
         }
+        return log;
     }
 
     private WhyAnswer answer(
@@ -265,10 +307,11 @@ public final class LocalHistory {
                     .filter(end::covers)
                     .map(kill -> end.isEndedBy(kill) ? ofMain(kill) : kill)
                     .toList();
-            exits.add(asCertainAs(ofLife, ExitRules.explain(end.end(), List.of(), ofLife, NO_TRACE)));
+            ExitEvent exit = asCertainAs(ofLife, ExitRules.explain(end.end(), List.of(), ofLife, NO_TRACE));
+            exits.add(Unrecorded.isSo(exit) ? Unrecorded.explain(exit, end, ofLife, ring()) : exit);
         }
         if (!ends.isEmpty()) {
-            addHost(facts, ends.getLast(), isDocker);
+            addHost(facts, ends.getLast(), exits.getFirst(), isDocker);
         }
         return new WhyAnswer(name, exits, newest(kills, last), facts, unread, restarted);
     }
@@ -280,8 +323,7 @@ public final class LocalHistory {
     private static ExitEvent asCertainAs(List<OomKillEvent> kills, ExitEvent exit) {
         boolean alone = kills.stream()
                 .filter(kill -> kill.getVictim().getIsContainerInit())
-                .anyMatch(kill -> kill.getIncident().getTasksCount() == 1
-                        && !kill.getIncident().hasTasksOmitted());
+                .anyMatch(LocalEnd::isAlone);
         return exit.getCause() == ExitEvent.Cause.OOM_KILL && !alone
                 ? exit.toBuilder().setCertainty(ExitEvent.Certainty.INFERRED).build()
                 : exit;
@@ -293,14 +335,17 @@ public final class LocalHistory {
         return main.build();
     }
 
-    private void addHost(List<Fact> facts, LocalEnd newest, boolean isDocker) {
+    private void addHost(List<Fact> facts, LocalEnd newest, ExitEvent exit, boolean isDocker) {
         HostFacts beside = new HostFacts(host, programs);
         beside.addStart(newest.ended());
-        beside.addLogins(newest.ended());
-        beside.addDisk(Path.of("/"));
-        if (isDocker && Files.isDirectory(DOCKER_ROOT)) {
-            beside.addDisk(DOCKER_ROOT);
-            beside.addLogs(DOCKER_ROOT.resolve("containers"));
+        beside.addLogins(newest.ended(), Unrecorded.isSo(exit) ? "a person sent the signal" : "");
+        Path root = Path.of("/");
+        Path dockerRoot = isDocker ? docker.root().orElse(DOCKER_ROOT) : root;
+        if (isDocker && Files.isDirectory(dockerRoot)) {
+            beside.addDisks(root, dockerRoot);
+            beside.addLogs(dockerRoot.resolve("containers"));
+        } else {
+            beside.addDisks(root);
         }
         facts.addAll(beside.facts());
         unread.addAll(beside.unread());

@@ -112,6 +112,13 @@ public record Subject(Form form, String text) {
         return form == Form.EVENT || (form == Form.ANY && EVENT_ID.matcher(text).matches());
     }
 
+    /** Whether a host without an aggregator cannot know it: a pod, or an event. */
+    public boolean isOfAnAggregator() {
+        return form == Form.POD
+                || form == Form.EVENT
+                || (form == Form.ANY && (isEventId() || (text.contains("/") && isPod())));
+    }
+
     /** The unit that the text means: a name without a suffix is a service, as for systemctl. */
     public String unitName() {
         return UNIT_SUFFIX.matcher(text).matches() ? text : text + ".service";

@@ -130,6 +130,70 @@ class LocalDockerTest {
         assertThat(answer.kills()).hasSize(1);
     }
 
+    @Test
+    void ofAKillThatNobodyRecordedItSaysWhatItWasNot() throws Exception {
+        // The oldest record of the ring is later than the end: it cannot have the reason.
+        Files.writeString(kmsg, "6,7,990000000,-;eth0: link becomes ready\n");
+        ExitEvent end = find("a7").exits().getFirst();
+        assertThat(end.getExplanation())
+                .contains("as after SIGKILL: nobody asked Docker for it. Who sent the signal, or that the program chose"
+                        + " that code itself, is recorded nowhere after the fact.")
+                .doesNotContain("OOM killer");
+        assertThat(end.getRecommendationsList()).singleElement().asString().startsWith("Run exit137's agent");
+
+        Files.writeString(kmsg, "6,7,5000000,-;eth0: link becomes ready\n");
+        assertThat(find("a7").exits().getFirst().getExplanation())
+                .contains("and the kernel's OOM killer was not it (its log since ");
+        assertThat(find("b8").exits().getFirst().getExplanation()).endsWith("by itself with code 3.");
+    }
+
+    @Test
+    void aKillInTheLogWhoseCgroupIsNotKnownMayBeTheReason() throws Exception {
+        long ended = find("a7").exits().getFirst().getTime().getSeconds();
+        long sinceBoot = ended - NOW.getEpochSecond() + 1000;
+        Files.writeString(kmsg, """
+                6,7,5000000,-;eth0: link becomes ready
+                3,101,%d000000,-;Memory cgroup out of memory: Killed process 99 (hog) total-vm:210000kB, \
+                anon-rss:31000kB, file-rss:4kB, shmem-rss:0kB, UID:0 pgtables:100kB oom_score_adj:0
+                """.formatted(sinceBoot));
+        assertThat(find("a7").exits().getFirst().getExplanation()).doesNotContain("OOM killer was not it");
+    }
+
+    @Test
+    void aChildThatTheKernelKilledAtThatMomentIsNamed() throws Exception {
+        inspect(A5, "{\"Running\":false,\"OOMKilled\":true,\"ExitCode\":137}");
+        writeKill("child");
+        assertThat(find("c").exits().getFirst().getExplanation())
+                .contains("The kernel's OOM killer killed child (pid 99) in it")
+                .contains("Whether it did so, or who sent the signal otherwise, is recorded nowhere");
+    }
+
+    @Test
+    void podsAndEventsAreAnAggregators() throws Exception {
+        for (String subject : new String[] {"pod:web", "shop/web", "event:0f0f"}) {
+            LocalHistory history = history();
+            assertThat(history.find(Subject.parse(subject), 3)).isEmpty();
+            assertThat(history.unread()).containsExactly("pods and events: only an aggregator knows them (--server)");
+        }
+    }
+
+    @Test
+    void aProcessThatRunsInNoContainerSaysSo() throws Exception {
+        Files.createDirectories(directory.resolve("4711"));
+        Files.writeString(directory.resolve("4711/comm"), "sshd\n");
+        Files.writeString(directory.resolve("4711/cgroup"), "0::/\n");
+        assertThat(find("pid:4711").facts())
+                .containsExactly(Fact.certain("process 4711 (sshd) runs now; it is in no container and no service"));
+    }
+
+    @Test
+    void theEnginesOwnDirectoryIsLookedAt() throws Exception {
+        answers.put("/info", "{\"DockerRootDir\":\"" + directory + "\"}");
+        assertThat(find("a1").facts())
+                .anyMatch(fact -> fact.text().startsWith("the file system of ")
+                        && fact.text().contains(directory + " is "));
+    }
+
     private void writeKill(String comm) throws IOException {
         Files.writeString(kmsg, """
                 6,100,922750000,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,\

@@ -49,7 +49,7 @@ public final class ExitText {
         page.entry("asked by", askedBy(event.getAskedBy()));
         page.entry("kernel", event.getKernelPathCount() == 0 ? "" : String.join(" < ", event.getKernelPathList()));
         page.entry("then", secondary(event));
-        page.entry("settings", settings(event.getSettings()));
+        page.parts("settings", settings(event.getSettings()));
         page.entry("image", event.getContainer().getImage());
         page.entry("evidence", evidence(event));
         page.list("missing", event.getEvidenceMissingList());
@@ -209,7 +209,7 @@ public final class ExitText {
                 + (event.getSecondaryKillsOmitted() == 0 ? "" : ", …");
     }
 
-    private static String settings(ExitSettings settings) {
+    private static List<String> settings(ExitSettings settings) {
         List<String> parts = new ArrayList<>();
         if (settings.hasMemoryLimitBytes()) {
             parts.add(
@@ -238,7 +238,7 @@ public final class ExitText {
         if (!settings.getInitProgram().isEmpty()) {
             parts.add("process 1 is " + settings.getInitProgram());
         }
-        return String.join("; ", parts);
+        return parts;
     }
 
     private static String evidence(ExitEvent event) {

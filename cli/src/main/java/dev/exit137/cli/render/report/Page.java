@@ -46,6 +46,27 @@ final class Page {
         }
     }
 
+    /** Does the same with short texts, as many on a line as fit; no line breaks within one. */
+    void parts(String label, List<String> parts) {
+        List<String> lines = new ArrayList<>();
+        for (String part : parts) {
+            String joined = lines.isEmpty() ? part : lines.getLast() + "; " + part;
+            if (lines.isEmpty()) {
+                lines.add(part);
+            } else if (joined.length() < WIDTH - INDENT) {
+                lines.set(lines.size() - 1, joined);
+            } else {
+                lines.set(lines.size() - 1, lines.getLast() + ";");
+                lines.add(part);
+            }
+        }
+        entry(
+                label,
+                lines.stream()
+                        .flatMap(line -> Text.wrap(line, WIDTH - INDENT).stream())
+                        .toList());
+    }
+
     /** Does the same with several texts, each after a dash. */
     void list(String label, List<String> texts) {
         List<String> lines = new ArrayList<>();
