@@ -135,8 +135,12 @@ final class DockerEngine implements AutoCloseable {
     }
 
     boolean isRunning(Container container) {
-        return docker("inspect", "--format", "{{.State.Running}}", container.id())
-                .equals("true");
+        return isRunning(container.id());
+    }
+
+    /** @param container name or id */
+    boolean isRunning(String container) {
+        return docker("inspect", "--format", "{{.State.Running}}", container).equals("true");
     }
 
     /** Returns the socket of the engine's own containerd. */
