@@ -1,9 +1,9 @@
-# Targets: run, check, format, test, test-later, soak, fuzz, bench, build, clean. Each target first installs missing tools with
+# Targets: run, check, format, test, test-later, test-vm, soak, fuzz, bench, build, clean. Each target first installs missing tools with
 # bin/setup.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: run build check format test test-later soak fuzz bench clean
+.PHONY: run build check format test test-later test-vm soak fuzz bench clean
 
 # Maven's own libraries cause warnings of newer Java versions at every start.
 MVN = JAVA_HOME="$$(bin/find-java --jdk)" \
@@ -50,6 +50,21 @@ DAYS ?= 400
 test-later:
 	@bin/setup later
 	@$(MVN) -Plater -Dlater.days=$(DAYS) -DexcludedGroups='$(SLOW)' test
+
+# Boots Debian nodes in QEMU. On each kernel services and processes end in every way; what was recorded is replayed in Java.
+# On the node `arm64` the agent itself tells two kills. About 5 minutes for each. `make check` replays the recordings of
+# native-test/vm; RECORD=true replaces them. One node: make test-vm NODES=6.1
+NODES ?= 5.10 6.1 6.12 arm64
+RECORD ?= false
+test-vm: $(STAMP)
+	@bin/setup vm
+	@for node in $(NODES); do \
+	  if [ $$node = arm64 ]; then native-test/vm/vm.sh arm64 cli/target/dist; continue; fi; \
+	  native-test/vm/vm.sh record $$node target/vm/recording-$$node; \
+	  $(MVN) -q -pl agent -am -Dtest=RecordedNodesTest -Dsurefire.failIfNoSpecifiedTests=false \
+	    -Dexit137.vm.recording="$(CURDIR)/target/vm/recording-$$node" test; \
+	  if [ $(RECORD) = true ]; then native-test/vm/vm.sh keep $$node target/vm/recording-$$node; fi; \
+	done
 
 # Runs the long form of the test campaigns; `make test` runs a short form. Each run has another seed: make soak TIMES=20
 TIMES ?= 5
