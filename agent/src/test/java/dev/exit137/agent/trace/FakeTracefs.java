@@ -34,11 +34,12 @@ final class FakeTracefs {
     final List<Boolean> recovered = new ArrayList<>();
     final Guard guard = new Guard();
     long nowNanos = BEFORE_NANOS;
+    Instant wall = WALL;
     Runnable defect = () -> {};
 
     FakeTracefs(Path directory) {
         this.directory = directory;
-        write(directory.resolve("online"), "0\n");
+        online("0");
         copy("header_page", events().resolve("header_page"));
         copy("signal_generate.format", events().resolve("signal/signal_generate/format"));
         copy("kernel_stack.format", events().resolve("ftrace/kernel_stack/format"));
@@ -83,9 +84,13 @@ final class FakeTracefs {
         }
     }
 
-    /** Adds pages to the buffer of the only processor. */
+    /** Adds pages to the buffer of the first processor, which is the only one unless a test adds others. */
     void pages(byte[] pages) {
-        Path pipe = instance().resolve("per_cpu/cpu0/trace_pipe_raw");
+        pages(0, pages);
+    }
+
+    void pages(int cpu, byte[] pages) {
+        Path pipe = instance().resolve("per_cpu/cpu" + cpu + "/trace_pipe_raw");
         makeDirectory(pipe.getParent());
         try {
             Files.write(pipe, pages, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
@@ -96,11 +101,20 @@ final class FakeTracefs {
 
     /** How many records the kernel says it overwrote since the instance was made. */
     void lost(long overrun) {
-        write(
-                instance().resolve("per_cpu/cpu0/stats"),
+        stats(
+                0,
                 "entries: 0\noverrun: " + overrun
                         + "\ncommit overrun: 0\nbytes: 0\noldest event ts:     0.000000\nnow ts: 12422.383513\n"
                         + "dropped events: 0\nread events: 0\n");
+    }
+
+    void stats(int cpu, String stats) {
+        write(instance().resolve("per_cpu/cpu" + cpu + "/stats"), stats);
+    }
+
+    /** Which processors are in use, as the kernel lists them. */
+    void online(String cpus) {
+        write(directory.resolve("online"), cpus + "\n");
     }
 
     /** A process of the fake procfs that was there before all records. */
@@ -140,7 +154,7 @@ final class FakeTracefs {
                 },
                 registrar,
                 () -> nowNanos,
-                () -> WALL,
+                () -> wall,
                 guard);
     }
 
