@@ -19,6 +19,8 @@ import org.jspecify.annotations.Nullable;
  * @param oomKilled the runtime's flag: the kernel killed a process of the container during its life, or, on cgroup v1,
  *     above it
  * @param settings as far as they are known
+ * @param startFailure why it did not start, as Docker's exit code would say: 127, 126, 128; null if it started, or if the
+ *     exit code itself says so
  */
 public record ContainerEnd(
         Evidence source,
@@ -29,7 +31,22 @@ public record ContainerEnd(
         @Nullable Integer exitCode,
         @Nullable Integer pid,
         boolean oomKilled,
-        ExitSettings settings) {
+        ExitSettings settings,
+        @Nullable Integer startFailure) {
+
+    /** The end of a container that started, or whose exit code says why it did not. */
+    public ContainerEnd(
+            Evidence source,
+            Container container,
+            Instant endedAt,
+            Instant reportedAt,
+            @Nullable Instant startedAt,
+            @Nullable Integer exitCode,
+            @Nullable Integer pid,
+            boolean oomKilled,
+            ExitSettings settings) {
+        this(source, container, endedAt, reportedAt, startedAt, exitCode, pid, oomKilled, settings, null);
+    }
 
     /** Returns the container's full id. */
     public String id() {
@@ -47,6 +64,7 @@ public record ContainerEnd(
                 later.exitCode == null ? exitCode : later.exitCode,
                 later.pid == null ? pid : later.pid,
                 oomKilled || later.oomKilled,
-                settings.toBuilder().mergeFrom(later.settings).build());
+                settings.toBuilder().mergeFrom(later.settings).build(),
+                later.startFailure == null ? startFailure : later.startFailure);
     }
 }

@@ -34,6 +34,7 @@ public final class ContainerEnding {
     private Instant latestReport;
     private ContainerEnd facts;
     private ContainerSubject subject;
+    private @Nullable String logMissing;
     private @Nullable End delivered;
 
     ContainerEnding(ContainerEnd facts, List<RuntimeAction> actions, ContainerSubject subject, @Nullable Integer pid) {
@@ -93,13 +94,22 @@ public final class ContainerEnding {
         more.forEach(this::add);
     }
 
+    /**
+     * The runtime's log may say who asked.
+     *
+     * @param missing why it cannot, fit for a user; empty if it was read
+     */
+    public void ofLog(String missing) {
+        logMissing = missing;
+    }
+
     /** Returns the end as it is known now; empty if it has been taken before, or its code is not known. */
     Optional<End> next() {
         Integer code = facts.exitCode();
         if (code == null) {
             return Optional.empty();
         }
-        End now = new End(event(code), actionsInOrder(), null);
+        End now = new End(event(code), actionsInOrder(), null, logMissing);
         if (now.equals(delivered)) {
             return Optional.empty();
         }
@@ -109,9 +119,16 @@ public final class ContainerEnding {
 
     private List<RuntimeAction> actionsInOrder() {
         List<RuntimeAction> all = new ArrayList<>(actions);
+        if (!evidence.contains(Evidence.DOCKER)) {
+            // kubelet stops a container that has ended by itself, too.
+            all.removeIf(action -> action.kind().isRequested() && action.time().isAfter(endedAt));
+        }
         if (facts.oomKilled() && actions.stream().noneMatch(action -> action.kind() == Kind.OOM)) {
             // The flag has no time; the kill was before the end.
             all.add(new RuntimeAction(Kind.OOM, endedAt, null, null));
+        }
+        if (facts.startFailure() != null) {
+            all.add(new RuntimeAction(Kind.START_FAILED, endedAt, null, null, facts.startFailure()));
         }
         all.sort(Comparator.comparing(RuntimeAction::time));
         return all;

@@ -87,6 +87,9 @@ public final class ContainerEnds {
             }
             return;
         }
+        if (lives.actions.contains(action)) {
+            return;
+        }
         if (lives.actions.size() == MAX_ACTIONS) {
             // The oldest are lost; they say the least about an end.
             lives.actions.removeFirst();
@@ -100,10 +103,14 @@ public final class ContainerEnds {
         }
         return switch (action.kind()) {
             // Docker tells of these when they are complete, of RESTART even after the start.
-            case STOP, DESTROY, RESTART -> !action.time().isBefore(last.endedAt());
+            case DESTROY, RESTART -> !action.time().isBefore(last.endedAt());
+            case STOP -> action.grace() != null || !action.time().isBefore(last.endedAt());
             // Two sources tell of the same OOM, the later one perhaps after the end.
-            case OOM, DIE -> !lives.liveAgain() || action.time().isBefore(Objects.requireNonNull(lives.startedAt));
-            case KILL, PAUSE -> false;
+            case OOM, DIE, START_FAILED ->
+                !lives.liveAgain() || action.time().isBefore(Objects.requireNonNull(lives.startedAt));
+            // A log may be read a moment later than the event of the end.
+            case KILL, STOP_POD, REMOVE -> !lives.liveAgain() && !action.time().isAfter(last.endedAt());
+            case PAUSE -> false;
         };
     }
 

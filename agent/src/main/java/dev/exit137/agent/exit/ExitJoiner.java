@@ -156,7 +156,8 @@ public final class ExitJoiner {
                                 .setProcess(reported.getProcess().toBuilder().setPid(pid))
                                 .build(),
                         end.actions(),
-                        end.unit()))
+                        end.unit(),
+                        end.logMissing()))
                 .orElse(end);
     }
 
@@ -256,9 +257,8 @@ public final class ExitJoiner {
         }
         String container = reported.getContainer().getId();
         if (!container.isEmpty()) {
-            boolean ofShim = signal.victimComm().startsWith("containerd-shim")
-                    && signal.time().isAfter(endedAt.minus(SHIM_TO_END));
-            return ofShim || signal.victimCgroup().contains(container);
+            boolean ofShim = signal.isToShim() && signal.time().isAfter(endedAt.minus(SHIM_TO_END));
+            return ofShim || isIn(signal.victimCgroup(), container);
         }
         String unit = reported.getUnit();
         return !unit.isEmpty() && (signal.victimCgroup() + "/").contains("/" + unit + "/");
@@ -267,6 +267,21 @@ public final class ExitJoiner {
     /** Its number was that of another process before. */
     private static boolean isEarlierKill(SentSignal signal, Instant endedAt) {
         return signal.number() == SIGKILL && signal.delivered() && signal.time().isBefore(endedAt);
+    }
+
+    /**
+     * Whether a cgroup is a container's or below it: {@code /kubepods/…/ID}, {@code cri-containerd-ID.scope}, {@code
+     * docker-ID.scope}, {@code system.slice:cri-containerd:ID}. A client of containerd chooses the id, and it may be short.
+     */
+    private static boolean isIn(String cgroup, String container) {
+        for (int at = cgroup.indexOf(container); at >= 0; at = cgroup.indexOf(container, at + 1)) {
+            String rest = cgroup.substring(at + container.length());
+            boolean begins = at > 0 && "/-:".indexOf(cgroup.charAt(at - 1)) >= 0;
+            if (begins && (rest.isEmpty() || rest.startsWith("/") || rest.startsWith(".scope"))) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private static boolean isOf(OomKillEvent oom, ExitEvent reported) {

@@ -186,6 +186,6 @@ final class CodeRules {
                         + (facts.endedBy(SIGKILL)
                                 ? (facts.knownSignal() == SIGKILL ? " by SIGKILL" : ", as after SIGKILL") + sender
                                 : "; no source says why")
-                        + (missing.isEmpty() ? "." : " (no trace of signals: " + missing + ")."));
+                        + (missing.isEmpty() ? "." : " (no trace of the signal: " + missing + ")."));
     }
 }

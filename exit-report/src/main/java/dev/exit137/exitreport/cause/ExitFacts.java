@@ -67,6 +67,21 @@ final class ExitFacts {
         return reported().getSubject() == ExitEvent.Subject.CONTAINER;
     }
 
+    /** Returns whether it was a container of the CRI, whose clients ask for stops by no record but the runtime's log. */
+    boolean isOfCri() {
+        return end.logMissing() != null || reported().getContainer().hasPod();
+    }
+
+    /** Returns why the runtime's log cannot say who asked; empty if it was read, or if there is none that could. */
+    String logMissing() {
+        return end.logMissing() == null ? "" : end.logMissing();
+    }
+
+    /** Returns whether the runtime's log was read, whatever is in it. */
+    boolean logWasRead() {
+        return end.logMissing() != null && end.logMissing().isEmpty();
+    }
+
     @Nullable
     UnitState unit() {
         return end.unit();
@@ -124,6 +139,14 @@ final class ExitFacts {
                 .findFirst();
     }
 
+    /** Returns the comm of the main process, as the kernel said it with a signal or an OOM kill. */
+    Optional<String> commOfMain() {
+        return kill().or(this::term)
+                .map(SentSignal::victimComm)
+                .or(() -> oomOfMain().map(oom -> oom.getVictim().getComm()))
+                .filter(comm -> !comm.isEmpty());
+    }
+
     /**
      * Returns the SIGKILL of a process of the subject, if the main process got none. What the kernel and the runtime kill
      * because the main process has ended is none.
@@ -131,7 +154,7 @@ final class ExitFacts {
     Optional<SentSignal> childKill() {
         return signals.stream()
                 .filter(signal ->
-                        signal.number() == SIGKILL && signal.delivered() && !isMain(signal) && !isShim(signal))
+                        signal.number() == SIGKILL && signal.delivered() && !isMain(signal) && !signal.isToShim())
                 .filter(signal -> !signal.time().isAfter(endedAt()))
                 .filter(signal -> KernelPath.of(signal.kernelPath()) != KernelPath.NAMESPACE_END
                         && senderOf(signal) != SenderKind.RUNTIME)
@@ -158,13 +181,8 @@ final class ExitFacts {
     /** Returns the SIGKILL of the container's shim, its parent, shortly before the end. */
     Optional<SentSignal> shimKill() {
         return signals.stream()
-                .filter(signal -> signal.number() == SIGKILL && signal.delivered() && isShim(signal))
+                .filter(signal -> signal.number() == SIGKILL && signal.delivered() && signal.isToShim())
                 .findFirst();
-    }
-
-    private static boolean isShim(SentSignal signal) {
-        return signal.victimComm().startsWith("containerd-shim")
-                || signal.victimComm().startsWith("conmon");
     }
 
     /** Returns the kills that followed from the end, and those that the same call sent to others. */
@@ -174,7 +192,7 @@ final class ExitFacts {
         Instant begin = killed.orElse(endedAt().minus(SKEW));
         Instant end = killed.orElse(endedAt()).plus(AFTERMATH);
         return signals.stream()
-                .filter(signal -> signal.number() == SIGKILL && !isMain(signal) && !isShim(signal))
+                .filter(signal -> signal.number() == SIGKILL && !isMain(signal) && !signal.isToShim())
                 .filter(signal -> !signal.time().isBefore(begin)
                         || kill.filter(first -> isOfOneCall(signal, first)).isPresent())
                 .filter(signal -> !signal.time().isAfter(end))
@@ -234,6 +252,17 @@ final class ExitFacts {
                         && action.signal() != null
                         && action.signal() == signal)
                 .filter(action -> !action.time().isAfter(endedAt().plusSeconds(1)))
+                .reduce((_, last) -> last);
+    }
+
+    /** Returns the last call of the CRI before the end by which a client had the container end; empty if none is known. */
+    Optional<RuntimeAction> criRequest() {
+        return end.actions().stream()
+                .filter(action -> switch (action.kind()) {
+                    case STOP, STOP_POD, REMOVE -> true;
+                    case KILL, START_FAILED, DIE, OOM, DESTROY, RESTART, PAUSE -> false;
+                })
+                .filter(action -> !action.time().isAfter(endedAt()))
                 .reduce((_, last) -> last);
     }
 

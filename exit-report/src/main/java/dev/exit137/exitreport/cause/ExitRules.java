@@ -87,10 +87,12 @@ public final class ExitRules {
         } else {
             event.setCertainty(evidence.size() > 1 ? Certainty.CONFIRMED : Certainty.SINGLE_SOURCE);
         }
-        if (!facts.trace().whole()
-                && facts.kill().isEmpty()
-                && !facts.trace().missing().isEmpty()) {
+        if (facts.kill().isEmpty() && !facts.trace().missing().isEmpty()) {
             event.addEvidenceMissing("trace: " + facts.trace().missing());
+        }
+        String log = RuntimeRules.missingLog(facts, verdict);
+        if (!log.isEmpty()) {
+            event.addEvidenceMissing("containerd's log: " + log);
         }
         event.clearRecommendations().addAllRecommendations(ExitAdvice.of(facts, verdict));
         return event.build();
@@ -108,6 +110,9 @@ public final class ExitRules {
     }
 
     private static void addSignals(ExitEvent.Builder event, ExitFacts facts, Verdict verdict) {
+        if (event.getProcess().getComm().isEmpty()) {
+            facts.commOfMain().ifPresent(comm -> event.getProcessBuilder().setComm(comm));
+        }
         facts.kill().ifPresent(kill -> {
             event.setSignal(SIGKILL).addAllKernelPath(kill.kernelPath());
             if (ExitFacts.isFromSystemCall(kill)) {

@@ -29,12 +29,17 @@ final class RuntimeRules {
             return Optional.empty();
         }
         String what = ExitWords.subject(facts.reported());
-        return switch (facts.code()) {
+        // The CRI has one code for all failures; the runtime's words tell them apart.
+        int reason =
+                facts.action(Kind.START_FAILED).map(RuntimeAction::exitCode).orElse(facts.code());
+        return switch (reason) {
             case 127 ->
-                Optional.of(new Verdict(Cause.NOT_FOUND, what + " did not start: its program was not found (127)."));
+                Optional.of(new Verdict(
+                        Cause.NOT_FOUND, what + " did not start: its program was not found (" + facts.code() + ")."));
             case 126 ->
                 Optional.of(new Verdict(
-                        Cause.NOT_EXECUTABLE, what + " did not start: its program cannot be executed (126)."));
+                        Cause.NOT_EXECUTABLE,
+                        what + " did not start: its program cannot be executed (" + facts.code() + ")."));
             case 125, 128 ->
                 Optional.of(new Verdict(
                         Cause.RUNTIME_ERROR, what + " did not start: the runtime failed (" + facts.code() + ")."));
@@ -43,10 +48,8 @@ final class RuntimeRules {
     }
 
     static Optional<Verdict> killByRuntimesRecord(ExitFacts facts) {
-        boolean recorded = facts.sent(SIGKILL).isPresent()
-                || facts.action(Kind.STOP).map(RuntimeAction::grace).isPresent();
         if (!facts.endedBy(SIGKILL)
-                || !recorded
+                || facts.sent(SIGKILL).isEmpty()
                 || (facts.kill().isEmpty() && facts.trace().whole())) {
             return Optional.empty();
         }
@@ -64,7 +67,10 @@ final class RuntimeRules {
         Optional<Duration> waited = facts.waited();
         boolean docker = facts.reported().getEvidenceList().contains(Evidence.DOCKER);
         boolean stop = facts.has(Kind.STOP) || facts.has(Kind.RESTART);
-        if (waited.isPresent() && waited.get().compareTo(NO_GRACE) >= 0 && !isKillAfterTerm(facts)) {
+        boolean isOfCri = !docker && facts.isOfCri();
+        if (waited.isPresent()
+                && (waited.get().compareTo(NO_GRACE) >= 0 || (isOfCri && hadGrace(facts)))
+                && !isKillAfterTerm(facts)) {
             Verdict verdict = new Verdict(
                     Cause.STOP_TIMEOUT,
                     what + " was asked to end with SIGTERM and did not end within " + ExitWords.span(waited.get())
@@ -81,8 +87,40 @@ final class RuntimeRules {
         }
         Verdict verdict = new Verdict(
                 Cause.RUNTIME_KILL,
-                messenger + " killed " + what + " without a grace period, as a client of the runtime asked.");
+                messenger + " killed " + what + " without a grace period"
+                        + (isOfCri ? criClient(facts) : ", as a client of the runtime asked") + ".");
         return asker(verdict, facts, stop ? "docker stop" : "");
+    }
+
+    /** Whether a client of the CRI gave a grace period, and the runtime then sent SIGKILL. */
+    private static boolean hadGrace(ExitFacts facts) {
+        return facts.sent(SIGKILL).isPresent()
+                && facts.criRequest()
+                        .filter(request -> request.kind() == Kind.STOP
+                                && request.grace() != null
+                                && request.grace().isPositive())
+                        .isPresent();
+    }
+
+    private static String criClient(ExitFacts facts) {
+        if (facts.criRequest().isPresent()) {
+            return ", as a client of the CRI (kubelet or crictl) asked: " + call(facts);
+        }
+        return facts.logWasRead()
+                ? "; containerd's log has no request of a client of the CRI for it"
+                : "; no source says who asked";
+    }
+
+    /** Returns the call of the CRI by which a client asked, or that containerd's CRI service sent a signal by itself. */
+    private static String call(ExitFacts facts) {
+        return facts.criRequest()
+                .map(request -> switch (request.kind()) {
+                    case STOP -> "StopContainer";
+                    case STOP_POD -> "StopPodSandbox";
+                    case REMOVE -> "RemoveContainer";
+                    case KILL, START_FAILED, DIE, OOM, DESTROY, RESTART, PAUSE -> "";
+                })
+                .orElse("");
     }
 
     /** {@code docker kill} after an earlier {@code docker kill -s TERM}: a stop says so itself. */
@@ -96,9 +134,24 @@ final class RuntimeRules {
         if (docker && (facts.has(Kind.KILL) || facts.has(Kind.STOP))) {
             return verdict.asked(AskedBy.Kind.DOCKER_CLIENT, dockerCommand);
         }
-        // kubelet and crictl look alike here: the API server's events tell kubelet's reasons. Docker records what it
-        // asks.
-        return facts.reported().getContainer().hasPod() ? verdict : verdict.asked(AskedBy.Kind.CONTAINERD_CLIENT, "");
+        if (!facts.isOfCri()) {
+            return verdict.asked(AskedBy.Kind.CONTAINERD_CLIENT, "");
+        }
+        if (facts.criRequest().isEmpty()) {
+            return verdict;
+        }
+        // kubelet and crictl look alike here: the API server's events tell kubelet's reasons.
+        return verdict.asked(AskedBy.Kind.CRI_CLIENT, call(facts)).by(Evidence.CONTAINERD_LOG);
+    }
+
+    /** Returns why nobody knows who asked, where the runtime's log would say so; empty if nothing is missing. */
+    static String missingLog(ExitFacts facts, Verdict verdict) {
+        boolean byRuntime = switch (verdict.cause) {
+            case RUNTIME_KILL, STOP_TIMEOUT, STOPPED -> true;
+            case UNKNOWN -> facts.endedBy(SIGKILL);
+            default -> false;
+        };
+        return byRuntime && verdict.askedBy.getKind() == AskedBy.Kind.KIND_UNSPECIFIED ? facts.logMissing() : "";
     }
 
     /** Whether the runtime recorded that it sent a SIGKILL at that moment. */

@@ -10,8 +10,8 @@ import org.jspecify.annotations.Nullable;
  * @param time the runtime's
  * @param signal number of the signal that a KILL sends; null for other kinds
  * @param grace that a client gave with a stop; null if not known
- * @param exitCode that a DIE names; null for other kinds. Docker says 255 when it lost the shim, whatever the process's own
- *     code is
+ * @param exitCode that a DIE names, or the one by which Docker would name a START_FAILED; null for other kinds. Docker says
+ *     255 when it lost the shim, whatever the process's own code is
  */
 public record RuntimeAction(
         Kind kind,
@@ -27,10 +27,16 @@ public record RuntimeAction(
 
     /** What happened. */
     public enum Kind {
-        /** Docker sends a signal to the container. */
+        /** The runtime sends a signal to the container. */
         KILL,
         /** A stop that a client asked for is complete (Docker), or begins (CRI, with its grace period). */
         STOP,
+        /** A client of the CRI stops the container's pod: its containers are killed at once. */
+        STOP_POD,
+        /** A client of the CRI removes the container, which still runs: it is killed at once. */
+        REMOVE,
+        /** The container did not start. */
+        START_FAILED,
         /** The container's main process ended. */
         DIE,
         /** The kernel killed a process of the container for memory. */
@@ -40,6 +46,11 @@ public record RuntimeAction(
         /** The container was started again by request. */
         RESTART,
         /** The container's processes are frozen. */
-        PAUSE
+        PAUSE;
+
+        /** Whether a client asked for it, or a signal followed from what a client asked for. */
+        public boolean isRequested() {
+            return this == KILL || this == STOP || this == STOP_POD || this == REMOVE;
+        }
     }
 }

@@ -80,4 +80,9 @@ public record SentSignal(
                 victimCgroup,
                 victimExe);
     }
+
+    /** Returns whether the victim calls itself as the parents of containers do: containerd's shims, and conmon. */
+    public boolean isToShim() {
+        return victimComm.startsWith("containerd-shim") || victimComm.startsWith("conmon");
+    }
 }

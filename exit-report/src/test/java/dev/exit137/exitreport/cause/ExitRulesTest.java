@@ -17,9 +17,11 @@ import dev.exit137.proto.v1.ExitEvent.Certainty;
 import dev.exit137.proto.v1.ExitEvent.Evidence;
 import dev.exit137.proto.v1.ExitSettings;
 import dev.exit137.proto.v1.OomKillEvent;
+import dev.exit137.proto.v1.Pod;
 import dev.exit137.proto.v1.ProcessRef;
 import dev.exit137.proto.v1.Sender;
 import dev.exit137.proto.v1.Victim;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -667,5 +669,146 @@ class ExitRulesTest {
     void anyOtherCodeIsTheProgramsOwn() {
         reported.setExitCode(3);
         assertIs(explain(NONE), Cause.OWN_EXIT, Certainty.SINGLE_SOURCE);
+    }
+
+    // ---- a pod's container, whose clients only the runtime's log knows
+
+    private static final String NO_LOG = "it is in no file that is known";
+
+    private ExitEvent explainOfPod(@Nullable String logMissing) {
+        reported.setContainer(Container.newBuilder()
+                        .setRuntime("containerd")
+                        .setId(ID)
+                        .setName("app")
+                        .setPod(Pod.newBuilder().setName("cart-0").setNamespace("shop")))
+                .clearEvidence()
+                .addEvidence(Evidence.CONTAINERD)
+                .addEvidence(Evidence.CRI);
+        return ExitRules.explain(new End(reported.build(), actions, null, logMissing), signals, ooms, TraceState.WHOLE);
+    }
+
+    private void request(Kind kind, long millis, @Nullable Long graceSeconds) {
+        actions.add(new RuntimeAction(
+                kind, END.plusMillis(millis), null, graceSeconds == null ? null : Duration.ofSeconds(graceSeconds)));
+    }
+
+    private static void assertAsked(ExitEvent event, String call) {
+        assertThat(event.getAskedBy().getKind()).isEqualTo(AskedBy.Kind.CRI_CLIENT);
+        assertThat(event.getAskedBy().getDetail()).isEqualTo(call);
+        assertThat(event.getEvidenceList()).contains(Evidence.CONTAINERD_LOG);
+        assertThat(event.getEvidenceMissingList()).noneMatch(missing -> missing.contains("log"));
+    }
+
+    @Test
+    void aStopOfTheCriWhoseGracePeriodEndedIsAClientsByTheLogAlone() {
+        request(Kind.STOP, -2_050, 2L);
+        sent(15, -2_040);
+        signal(15, INIT, "web", -2_030, RUNC, KILL);
+        sent(9, -30);
+        signal(9, INIT, "web", -20, RUNC, KILL);
+        ExitEvent event = explainOfPod("");
+        assertIs(event, Cause.STOP_TIMEOUT, Certainty.CONFIRMED);
+        assertAsked(event, "StopContainer");
+        assertThat(event.getStopRequest().getGrace().getSeconds()).isEqualTo(2);
+    }
+
+    @Test
+    void aShortGracePeriodIsOneByTheLogAndNotByTheTime() {
+        request(Kind.STOP, -600, 1L);
+        sent(15, -590);
+        signal(15, INIT, "web", -580, RUNC, KILL);
+        sent(9, -30);
+        signal(9, INIT, "web", -20, RUNC, KILL);
+        assertThat(explainOfPod("").getCause()).isEqualTo(Cause.STOP_TIMEOUT);
+        actions.clear();
+        assertThat(explainOfPod(NO_LOG).getCause()).isEqualTo(Cause.RUNTIME_KILL);
+    }
+
+    @Test
+    void aStopOfThePodAndARemovalAreToldApart() {
+        sent(9, -30);
+        signal(9, INIT, "web", -20, RUNC, KILL);
+        request(Kind.STOP_POD, -40, null);
+        assertAsked(explainOfPod(""), "StopPodSandbox");
+        actions.removeLast();
+        request(Kind.REMOVE, -40, null);
+        ExitEvent removed = explainOfPod("");
+        assertIs(removed, Cause.RUNTIME_KILL, Certainty.CONFIRMED);
+        assertAsked(removed, "RemoveContainer");
+        assertThat(removed.getExplanation()).contains("kubelet or crictl");
+    }
+
+    @Test
+    void withoutTheLogNobodyKnowsWhoAskedAndTheEventSaysWhatIsMissing() {
+        signal(9, INIT, "web", -20, RUNC, KILL);
+        ExitEvent event = explainOfPod(NO_LOG);
+        assertIs(event, Cause.RUNTIME_KILL, Certainty.CONFIRMED);
+        assertThat(event.hasAskedBy()).isFalse();
+        assertThat(event.getSender().getExe()).isEqualTo("/usr/sbin/runc");
+        assertThat(event.getEvidenceMissingList()).containsExactly("containerd's log: " + NO_LOG);
+    }
+
+    @Test
+    void aLogWithoutARequestSaysSoAndAccusesNobody() {
+        signal(9, INIT, "web", -20, RUNC, KILL);
+        ExitEvent event = explainOfPod("");
+        assertThat(event.hasAskedBy()).isFalse();
+        assertThat(event.getEvidenceMissingList()).isEmpty();
+        assertThat(event.getExplanation()).contains("no request of a client of the CRI");
+    }
+
+    @Test
+    void theLogIsNotMissedWhereItCouldNotSayMore() {
+        reported.setExitCode(3);
+        assertThat(explainOfPod(NO_LOG).getEvidenceMissingList()).isEmpty();
+        signal(9, INIT, "web", -20, SHELL, KILL);
+        reported.setExitCode(137);
+        assertThat(explainOfPod(NO_LOG).getEvidenceMissingList()).isEmpty();
+    }
+
+    /** It handles SIGTERM, and says 137 itself within its grace period. */
+    @Test
+    void aStopWithoutAKillIsNoKill() {
+        request(Kind.STOP, -500, 30L);
+        sent(15, -490);
+        assertThat(explainOfPod("").getCause()).isNotIn(Cause.STOP_TIMEOUT, Cause.RUNTIME_KILL);
+    }
+
+    @Test
+    void theRuntimesWordsTellApartWhyAPodsContainerDidNotStart() {
+        reported.setExitCode(128).clearStartedAt().clearProcess();
+        assertThat(explainOfPod("").getCause()).isEqualTo(Cause.RUNTIME_ERROR);
+        actions.add(new RuntimeAction(Kind.START_FAILED, END, null, null, 127));
+        ExitEvent event = explainOfPod("");
+        assertThat(event.getCause()).isEqualTo(Cause.NOT_FOUND);
+        assertThat(event.getExitCode()).isEqualTo(128);
+        actions.set(0, new RuntimeAction(Kind.START_FAILED, END, null, null, 126));
+        assertThat(explainOfPod("").getCause()).isEqualTo(Cause.NOT_EXECUTABLE);
+    }
+
+    @Test
+    void theNameOfTheMainProcessIsTheOneThatTheKernelSaidWithTheSignal() {
+        signal(9, INIT, "web", -20, RUNC, KILL);
+        assertThat(explain(TraceState.WHOLE).getProcess().getComm()).isEqualTo("web");
+        reported.setProcess(ProcessRef.newBuilder().setPid(INIT).setComm("known"));
+        assertThat(explain(TraceState.WHOLE).getProcess().getComm()).isEqualTo("known");
+    }
+
+    /** It ended while no agent ran, and the CRI has forgotten its pid: that the trace has no signal to it says nothing. */
+    @Test
+    void whoseProcessIsNotKnownIsNotSaidToHaveGotNoSignal() {
+        reported.clearProcess();
+        ExitEvent event = explainOfPod("");
+        assertThat(event.getCause()).isEqualTo(Cause.UNKNOWN);
+        assertThat(event.hasProcess()).isFalse();
+        assertThat(event.getEvidenceMissingList()).anyMatch(missing -> missing.contains("main process is not known"));
+
+        request(Kind.STOP, -2_050, 2L);
+        sent(15, -2_040);
+        sent(9, -30);
+        ExitEvent stopped = explainOfPod("");
+        assertThat(stopped.getCause()).isEqualTo(Cause.STOP_TIMEOUT);
+        assertAsked(stopped, "StopContainer");
+        assertThat(stopped.hasSender()).isFalse();
     }
 }

@@ -187,6 +187,7 @@ public final class ExitText {
             case KUBELET -> "kubelet";
             case DOCKER_CLIENT -> "a client of Docker";
             case CONTAINERD_CLIENT -> "a client of containerd";
+            case CRI_CLIENT -> "a client of the CRI (kubelet or crictl)";
             case SYSTEMD_JOB -> "a job of systemd";
             case SYSTEMD -> "systemd itself";
             case PERSON -> "a person";
@@ -253,6 +254,7 @@ public final class ExitText {
                     case JOURNAL -> "systemd's lines in the journal";
                     case KMSG -> "the kernel's log";
                     case PROC -> "/proc";
+                    case CONTAINERD_LOG -> "containerd's log";
                     case EVIDENCE_UNSPECIFIED, UNRECOGNIZED -> "a source that this version does not know";
                 })
                 .collect(Collectors.joining(", "));
