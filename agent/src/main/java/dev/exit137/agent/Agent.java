@@ -105,7 +105,14 @@ public final class Agent implements Observed, AutoCloseable {
             Instant endsSince =
                     lastExit(last.orElse(Checkpoint.getDefaultInstance())).orElseGet(clock::instant);
             Identities identities = new Identities(
-                    config.runtimeSockets(), config.podLabels(), config.procRoot(), ends, endsSince, guard);
+                    config.runtimeSockets(),
+                    config.podLabels(),
+                    config.procRoot(),
+                    ends,
+                    endsSince,
+                    config.containerdLog(),
+                    clock,
+                    guard);
             closing.push(identities::close);
             SystemdUnits units =
                     new SystemdUnits(config.systemdBus(), ends, endsSince, identities.thread(), clock, guard);

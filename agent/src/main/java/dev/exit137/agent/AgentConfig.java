@@ -38,6 +38,7 @@ import org.jspecify.annotations.Nullable;
  * @param processExits whether an end of any process by SIGKILL is an event; needs {@code trace}
  * @param metricsMaxSeries maximum number of workloads with a series of their own, per metric; 1 or more
  * @param systemdBus path of the system bus' socket, {@code auto} or {@code off}
+ * @param containerdLog path of containerd's log, {@code auto}, {@code journal} or {@code off}
  */
 public record AgentConfig(
         String nodeName,
@@ -58,7 +59,8 @@ public record AgentConfig(
         SenderCommand senderCommand,
         boolean processExits,
         int metricsMaxSeries,
-        String systemdBus) {
+        String systemdBus,
+        String containerdLog) {
 
     public static final Path DEFAULT_STATE_DIR = Path.of("/var/lib/exit137");
     public static final Path DEFAULT_KMSG_PATH = Path.of("/dev/kmsg");
@@ -69,6 +71,7 @@ public record AgentConfig(
     public static final long DEFAULT_SPOOL_BYTES = 64L << 20;
     public static final int DEFAULT_METRICS_MAX_SERIES = 1000;
     public static final String DEFAULT_SYSTEMD_BUS = SystemdUnits.AUTO;
+    public static final String DEFAULT_CONTAINERD_LOG = "auto";
 
     private static final Duration MIN_GRACE = Duration.ofMillis(10);
     private static final Duration MAX_GRACE = Duration.ofSeconds(60);
@@ -115,6 +118,10 @@ public record AgentConfig(
             throw new IllegalArgumentException(
                     "--systemd-bus must be the path of a socket, auto or off, and is " + systemdBus);
         }
+        if (!List.of("auto", "journal", "off").contains(containerdLog) && !containerdLog.startsWith("/")) {
+            throw new IllegalArgumentException(
+                    "--containerd-log must be the path of a file, auto, journal or off, and is " + containerdLog);
+        }
         aggregators = List.copyOf(aggregators);
     }
 
@@ -139,6 +146,7 @@ public record AgentConfig(
                 senderCommand,
                 processExits,
                 metricsMaxSeries,
-                systemdBus);
+                systemdBus,
+                containerdLog);
     }
 }

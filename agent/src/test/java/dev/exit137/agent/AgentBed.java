@@ -92,6 +92,7 @@ abstract class AgentBed {
                         new SenderCommand(false),
                         false,
                         AgentConfig.DEFAULT_METRICS_MAX_SERIES,
+                        "off",
                         "off"),
                 told,
                 clock,

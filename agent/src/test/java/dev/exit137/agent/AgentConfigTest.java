@@ -34,7 +34,8 @@ class AgentConfigTest {
                 new SenderCommand(false),
                 false,
                 AgentConfig.DEFAULT_METRICS_MAX_SERIES,
-                AgentConfig.DEFAULT_SYSTEMD_BUS);
+                AgentConfig.DEFAULT_SYSTEMD_BUS,
+                AgentConfig.DEFAULT_CONTAINERD_LOG);
     }
 
     @Test
@@ -49,6 +50,7 @@ class AgentConfigTest {
         assertThat(AgentConfig.DEFAULT_METRICS_MAX_SERIES).isEqualTo(1000);
         assertThat(AgentConfig.DEFAULT_SYSTEMD_BUS).isEqualTo("auto");
         assertThat(LabelFilter.DEFAULT.allowed()).contains("app.kubernetes.io/*", "app");
+        assertThat(AgentConfig.DEFAULT_CONTAINERD_LOG).isEqualTo("auto");
         assertThat(RuntimeSockets.USUAL.cri())
                 .contains(Path.of("/run/containerd/containerd.sock"), Path.of("/run/crio/crio.sock"));
     }

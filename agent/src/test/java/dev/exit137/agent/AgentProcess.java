@@ -57,6 +57,7 @@ final class AgentProcess {
                         new SenderCommand(false),
                         false,
                         AgentConfig.DEFAULT_METRICS_MAX_SERIES,
+                        "off",
                         "off"),
                 EventSink.NONE,
                 InstantSource.system(),

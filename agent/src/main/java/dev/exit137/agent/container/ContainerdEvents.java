@@ -23,6 +23,7 @@ import io.grpc.Status;
 import io.grpc.stub.StreamObserver;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.DateTimeException;
 import java.time.Instant;
 import java.util.Optional;
 import java.util.concurrent.Executor;
@@ -49,6 +50,7 @@ final class ContainerdEvents {
     private final Path socket;
     private final Executor thread;
     private final Function<String, RuntimeWatcher> watchers;
+    private final Plausible plausible;
     private final Guard guard;
     private @Nullable UnixChannel open;
     private boolean subscribed;
@@ -61,11 +63,14 @@ final class ContainerdEvents {
 
     /**
      * @param watchers the receiver of the events of a namespace
+     * @param plausible tells the times that can be
      * @param thread runs every callback
      */
-    ContainerdEvents(Path socket, Function<String, RuntimeWatcher> watchers, Executor thread, Guard guard) {
+    ContainerdEvents(
+            Path socket, Function<String, RuntimeWatcher> watchers, Plausible plausible, Executor thread, Guard guard) {
         this.socket = socket;
         this.watchers = watchers;
+        this.plausible = plausible;
         this.thread = thread;
         this.guard = guard;
     }
@@ -148,18 +153,27 @@ final class ContainerdEvents {
         }
     }
 
-    @SuppressWarnings("NonAtomicVolatileUpdate") // One thread writes.
     private void read(Envelope event) {
         try {
             read(event, watchers.apply(event.getNamespace()));
         } catch (InvalidProtocolBufferException e) {
-            notUnderstood++;
-            guard.caught(PLACE, new RuntimeFailure("containerd at " + socket + ": " + event.getTopic() + ": " + e));
+            nonsense(event, e.toString());
         }
     }
 
-    private static void read(Envelope event, RuntimeWatcher watcher) throws InvalidProtocolBufferException {
+    @SuppressWarnings("NonAtomicVolatileUpdate") // One thread writes.
+    private void nonsense(Envelope event, String what) {
+        notUnderstood++;
+        guard.caught(PLACE, new RuntimeFailure("containerd at " + socket + ": " + event.getTopic() + ": " + what));
+    }
+
+    private void read(Envelope event, RuntimeWatcher watcher) throws InvalidProtocolBufferException {
         Instant time = time(event.getTimestamp());
+        if (!plausible.isTime(time)) {
+            // What happened cannot be put in an order with the rest; a list finds an end.
+            nonsense(event, "its time is " + time);
+            return;
+        }
         switch (event.getTopic()) {
             case "/tasks/start" -> {
                 TaskStart start = TaskStart.parseFrom(event.getEvent().getValue());
@@ -175,6 +189,10 @@ final class ContainerdEvents {
                         new RuntimeAction(Kind.PAUSE, time, null, null));
             case "/tasks/exit" -> {
                 TaskExit exit = TaskExit.parseFrom(event.getEvent().getValue());
+                if (exit.getContainerId().isEmpty()) {
+                    nonsense(event, "it names no container");
+                    return;
+                }
                 // The process of an exec has an id of its own, and its end is not the container's.
                 if (exit.getId().equals(exit.getContainerId())) {
                     end(exit, event, watcher);
@@ -186,9 +204,22 @@ final class ContainerdEvents {
         }
     }
 
-    private static void end(TaskExit exit, Envelope event, RuntimeWatcher watcher) {
-        Instant time = exit.hasExitedAt() ? time(exit.getExitedAt()) : time(event.getTimestamp());
-        int code = exit.getExitStatus();
+    private void end(TaskExit exit, Envelope event, RuntimeWatcher watcher) {
+        Instant time = time(event.getTimestamp());
+        if (exit.hasExitedAt()) {
+            Instant exitedAt = time(exit.getExitedAt());
+            if (plausible.isTime(exitedAt)) {
+                time = exitedAt;
+            } else {
+                nonsense(event, "the end's time is " + exitedAt);
+            }
+        }
+        long status = Integer.toUnsignedLong(exit.getExitStatus());
+        Integer code = Plausible.isCode(status) ? Integer.valueOf((int) status) : null;
+        if (code == null) {
+            // The end is known all the same; the CRI may know its code.
+            nonsense(event, "the exit code is " + status);
+        }
         watcher.onAction(exit.getContainerId(), new RuntimeAction(Kind.DIE, time, null, null, code));
         watcher.onEnded(new ContainerEnd(
                 Evidence.CONTAINERD,
@@ -211,7 +242,11 @@ final class ContainerdEvents {
     }
 
     private static Instant time(Timestamp timestamp) {
-        return Instant.ofEpochSecond(timestamp.getSeconds(), timestamp.getNanos());
+        try {
+            return Instant.ofEpochSecond(timestamp.getSeconds(), timestamp.getNanos());
+        } catch (DateTimeException | ArithmeticException e) {
+            return Instant.MAX;
+        }
     }
 
     /** Returns the state of the stream; empty where no containerd is. */

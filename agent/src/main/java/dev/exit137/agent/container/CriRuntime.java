@@ -41,18 +41,28 @@ import org.jspecify.annotations.Nullable;
 
 /** containerd or CRI-O through the Container Runtime Interface. Bytes move on the agent-cri thread. */
 final class CriRuntime implements ContainerRuntime {
+    /** containerd's reason for a container that did not start; CRI-O has none, and no end of it. */
+    private static final String START_ERROR = "StartError";
+
+    private static final int NOT_FOUND = 127;
+    private static final int NOT_EXECUTABLE = 126;
+    private static final int FAILED = 128;
+
     private final LabelFilter labels;
+    private final Plausible plausible;
     private final Duration deadline;
     private final UnixChannel socket;
     private final RuntimeServiceStub cri;
     private String runtimeName = "";
 
     /**
+     * @param plausible tells the times that can be
      * @param thread runs every callback
      * @param deadline for each request
      */
-    CriRuntime(Path socket, LabelFilter labels, Duration deadline, Executor thread) {
+    CriRuntime(Path socket, LabelFilter labels, Plausible plausible, Duration deadline, Executor thread) {
         this.labels = labels;
+        this.plausible = plausible;
         this.deadline = deadline;
         this.socket = new UnixChannel(socket, "agent-cri", thread);
         cri = RuntimeServiceGrpc.newStub(this.socket.channel());
@@ -207,7 +217,24 @@ final class CriRuntime implements ContainerRuntime {
 
     @Override
     public CompletableFuture<Optional<ContainerEnd>> askEnd(String id) {
-        return status(id).thenApply(status -> status.flatMap(answer -> end(answer.getStatus())));
+        return status(id).thenCompose(status -> {
+            String nonsense = status.map(answer -> nonsense(answer.getStatus())).orElse("");
+            return nonsense.isEmpty()
+                    ? CompletableFuture.completedFuture(status.flatMap(answer -> end(answer.getStatus())))
+                    : CompletableFuture.failedFuture(new RuntimeFailure("container " + id + ": " + nonsense));
+        });
+    }
+
+    /** Returns what a status says of an end that cannot be; empty if it can, or if there is no end. */
+    private String nonsense(ContainerStatus status) {
+        if (status.getState() != ContainerState.CONTAINER_EXITED || status.getFinishedAt() <= 0) {
+            return "";
+        }
+        Instant ended = Instant.ofEpochSecond(0, status.getFinishedAt());
+        if (!plausible.isTime(ended)) {
+            return "it ended at " + ended;
+        }
+        return Plausible.isCode(status.getExitCode()) ? "" : "its exit code is " + status.getExitCode();
     }
 
     /** Returns the end that a status tells of; empty if the container has not ended. */
@@ -238,7 +265,22 @@ final class CriRuntime implements ContainerRuntime {
                 status.getExitCode(),
                 null,
                 status.getReason().equals("OOMKilled"),
-                settings.build()));
+                settings.build(),
+                START_ERROR.equals(status.getReason()) ? startFailure(status.getMessage()) : null));
+    }
+
+    /**
+     * Returns the code by which Docker and a shell would name a failure to start, whose own code is 128: 127 and 126 for
+     * runc's words about the program ({@code exec: "/no/such": stat /no/such: no such file or directory}), as dockerd reads
+     * them (daemon/start.go, translateContainerdStartErr).
+     */
+    private static int startFailure(String message) {
+        int exec = message.lastIndexOf("exec: \"");
+        String said = exec < 0 ? "" : message.substring(exec);
+        if (said.contains("no such file or directory") || said.contains("executable file not found")) {
+            return NOT_FOUND;
+        }
+        return said.contains("permission denied") || said.contains("is a directory") ? NOT_EXECUTABLE : FAILED;
     }
 
     @Override
@@ -255,8 +297,7 @@ final class CriRuntime implements ContainerRuntime {
                                 // The stop of a sandbox comes with the ends of all its containers.
                                 .filter(status -> status.getId().equals(id))
                                 .findFirst()
-                                .flatMap(CriRuntime.this::end)
-                                .ifPresent(watcher::onEnded);
+                                .ifPresent(status -> ended(status, watcher));
                     case CONTAINER_DELETED_EVENT, UNRECOGNIZED -> {
                         // It says nothing about an end.
                     }
@@ -278,6 +319,15 @@ final class CriRuntime implements ContainerRuntime {
             }
         });
         return ended;
+    }
+
+    private void ended(ContainerStatus status, RuntimeWatcher watcher) {
+        String nonsense = nonsense(status);
+        if (nonsense.isEmpty()) {
+            end(status).ifPresent(watcher::onEnded);
+        } else {
+            watcher.onNonsense("container " + status.getId() + ": " + nonsense);
+        }
     }
 
     /** One method of the stub, with its answer as a future. */

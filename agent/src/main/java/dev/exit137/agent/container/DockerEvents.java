@@ -21,9 +21,10 @@ import org.jspecify.annotations.Nullable;
  */
 final class DockerEvents {
     /** What is asked for. The processes of an exec are not the container's: their events would come with every health check. */
-    static final String FILTERS = "{\"type\":[\"container\"],\"event\":[\"create\",\"start\",\"die\",\"kill\",\"stop\","
-            + "\"oom\",\"destroy\",\"restart\",\"pause\"]}";
+    static final String FILTERS = "{\"type\":[\"container\",\"network\"],\"event\":[\"create\",\"start\",\"die\","
+            + "\"kill\",\"stop\",\"oom\",\"destroy\",\"restart\",\"pause\",\"disconnect\"]}";
 
+    private static final String NETWORK = "network";
     private static final Gson GSON = new Gson();
     private static final int MAX_SEEN = 1024;
     /** Two events at one time may come in any order. */
@@ -49,7 +50,13 @@ final class DockerEvents {
     /** The events that came, by time, action and container: those of the overlap come twice. */
     private final Map<String, Boolean> seen = BoundedMap.byInsertion(MAX_SEEN);
 
+    private final Plausible plausible;
     private long lastNanos;
+
+    /** @param plausible tells the times that can be */
+    DockerEvents(Plausible plausible) {
+        this.plausible = plausible;
+    }
 
     /** Returns from when on the stream is needed: from the last event on, or else from the given time. */
     Instant resumeAt(Instant first) {
@@ -67,9 +74,18 @@ final class DockerEvents {
         if (event == null
                 || event.action() == null
                 || event.actor() == null
-                || event.actor().id() == null) {
+                || event.actor().id() == null
+                || event.actor().id().isEmpty()) {
             if (!line.isBlank()) {
                 watcher.onNonsense("an event that is not of the Docker Engine API");
+            }
+            return;
+        }
+        if (NETWORK.equals(event.type()) && event.action().equals("disconnect")) {
+            // The first sign of a container that failed to start; with --rm it is there for some milliseconds more.
+            String container = text(event.actor(), "container");
+            if (!container.isEmpty()) {
+                watcher.onAppeared(container);
             }
             return;
         }
@@ -78,6 +94,11 @@ final class DockerEvents {
         }
         if (event.timeNanos() <= 0) {
             watcher.onNonsense("an event without a time");
+            return;
+        }
+        if (!plausible.isTime(Instant.ofEpochSecond(0, event.timeNanos()))) {
+            // The stream would go on from there after an interruption.
+            watcher.onNonsense("an event of " + Instant.ofEpochSecond(0, event.timeNanos()));
             return;
         }
         if (seen.put(event.timeNanos() + event.action() + event.actor().id(), true) == null) {
@@ -106,7 +127,8 @@ final class DockerEvents {
             case "pause" -> watcher.onAction(id, new RuntimeAction(Kind.PAUSE, time, null, null));
             case "die" -> {
                 Integer code = number(actor, "exitCode");
-                if (code == null) {
+                if (code == null || !Plausible.isCode(code)) {
+                    code = null;
                     // The end is known all the same, and its code is asked for.
                     watcher.onNonsense("an end without an exit code");
                 }

@@ -112,7 +112,8 @@ final class DockerRuntime implements ContainerRuntime {
             @SerializedName("StartedAt") @Nullable String startedAt,
             @SerializedName("FinishedAt") @Nullable String finishedAt) {}
 
-    private final DockerEvents events = new DockerEvents();
+    private final Plausible plausible;
+    private final DockerEvents events;
     private final Instant eventsSince;
     private final DomainSocketAddress address;
     private final Duration deadline;
@@ -122,11 +123,14 @@ final class DockerRuntime implements ContainerRuntime {
 
     /**
      * @param eventsSince earlier events than this are not asked for
+     * @param plausible tells the times that can be
      * @param thread runs every callback
      * @param deadline for each request
      */
-    DockerRuntime(Path socket, Instant eventsSince, Duration deadline, Executor thread) {
+    DockerRuntime(Path socket, Instant eventsSince, Plausible plausible, Duration deadline, Executor thread) {
         this.eventsSince = eventsSince;
+        this.plausible = plausible;
+        events = new DockerEvents(plausible);
         this.address = new DomainSocketAddress(socket.toFile());
         this.deadline = deadline;
         this.thread = thread;
@@ -226,7 +230,24 @@ final class DockerRuntime implements ContainerRuntime {
     @Override
     public CompletableFuture<Optional<ContainerEnd>> askEnd(String id) {
         return get("/containers/" + id + "/json")
-                .thenApplyAsync(body -> body.flatMap(json -> end(parse(json, Inspected.class))), thread);
+                .thenComposeAsync(
+                        body -> {
+                            Optional<ContainerEnd> end = body.flatMap(json -> end(parse(json, Inspected.class)));
+                            String nonsense = end.map(this::nonsense).orElse("");
+                            return nonsense.isEmpty()
+                                    ? CompletableFuture.completedFuture(end)
+                                    : CompletableFuture.failedFuture(
+                                            new RuntimeFailure("container " + id + ": " + nonsense));
+                        },
+                        thread);
+    }
+
+    /** Returns what is said of an end and cannot be; empty if it can. */
+    private String nonsense(ContainerEnd end) {
+        if (!plausible.isTime(end.endedAt())) {
+            return "it ended at " + end.endedAt();
+        }
+        return end.exitCode() == null || Plausible.isCode(end.exitCode()) ? "" : "its exit code is " + end.exitCode();
     }
 
     /** Returns the last end; empty if there was none. A container that failed to start has never ended, but is as one. */

@@ -8,7 +8,9 @@ import dev.exit137.agent.exit.EndListener;
 import dev.exit137.daemon.collect.BoundedMap;
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.daemon.guard.GuardedThread;
+import dev.exit137.exitreport.facts.ContainerdLine;
 import dev.exit137.exitreport.facts.RuntimeAction;
+import dev.exit137.exitreport.facts.RuntimeAction.Kind;
 import dev.exit137.proto.v1.ExitEvent.Evidence;
 import java.time.Duration;
 import java.time.Instant;
@@ -43,6 +45,11 @@ final class EndWatch {
     private static final Duration NEAR = Duration.ofSeconds(2);
 
     private static final int MAX_CHECKS = 8192;
+    private static final String CONTAINERD = "containerd";
+    /** containerd kills the containers of a pod one after the other. */
+    private static final Duration LONGEST_STOP_OF_A_POD = Duration.ofMinutes(2);
+
+    private static final int MAX_PODS = 1024;
 
     /** A container that has ended, by a list. */
     private record Check(RuntimeLink link, String id) {}
@@ -52,6 +59,7 @@ final class EndWatch {
     private final Function<String, CompletableFuture<Identity>> lookUp;
     private final GuardedThread thread;
     private final Guard guard;
+    private final ContainerdLog log;
     private final Instant since;
     private final Deque<Check> checks = new ArrayDeque<>();
     private final Set<Check> waiting = new HashSet<>();
@@ -61,23 +69,29 @@ final class EndWatch {
     /** They have ended, and their runtime keeps no record of it. */
     private final Map<Check, Boolean> fruitless = BoundedMap.byInsertion(MAX_CHECKS);
 
+    /** When a client of the CRI last stopped a pod, by the pod's uid. */
+    private final Map<String, Instant> stoppedPods = BoundedMap.byInsertion(MAX_PODS);
+
     private boolean checking;
 
     /**
      * @param find the identity of a container as it is known
      * @param lookUp the same, once the runtime has been asked
+     * @param log has what the clients of the CRI asked for
      * @param since ends before this time are not reported when a list shows them
      */
     EndWatch(
             EndListener listener,
             Function<String, Optional<Identity>> find,
             Function<String, CompletableFuture<Identity>> lookUp,
+            ContainerdLog log,
             Instant since,
             GuardedThread thread,
             Guard guard) {
         ends = new ContainerEnds(listener);
         this.find = find;
         this.lookUp = lookUp;
+        this.log = log;
         this.since = since;
         this.thread = thread;
         this.guard = guard;
@@ -93,7 +107,7 @@ final class EndWatch {
             @Override
             public void onAppeared(String id) {
                 if (docker) {
-                    lookAtCreated(link, id, FIRST_LOOK_AT_CREATED);
+                    lookAtCreated(link, id, Duration.ZERO);
                 }
             }
 
@@ -217,8 +231,8 @@ final class EndWatch {
     }
 
     /**
-     * Looks whether a new container fails to start: there is no event of that. It is removed at once with {@code --rm}, and
-     * then nothing is known of it.
+     * Looks whether a new container fails to start: there is no event of that but the end of its network. With {@code --rm}
+     * it is removed then, and nothing is known of it if that was faster than this question.
      */
     private void lookAtCreated(RuntimeLink link, String id, Duration pause) {
         later(pause, () -> {
@@ -229,7 +243,7 @@ final class EndWatch {
                 if (found.isPresent()) {
                     listedEnd(found.get(), Instant.MIN);
                 } else if (pause.compareTo(LAST_LOOK_AT_CREATED) < 0) {
-                    lookAtCreated(link, id, pause.multipliedBy(2));
+                    lookAtCreated(link, id, pause.isZero() ? FIRST_LOOK_AT_CREATED : pause.multipliedBy(2));
                 }
             });
         });
@@ -250,14 +264,57 @@ final class EndWatch {
                         namedEnd(end, identity);
                     } else {
                         // It was removed before anybody asked: its id is all there is.
-                        ends.deliver(ends.onEnd(end, ContainerSubject.UNKNOWN));
+                        deliverOfCri(ends.onEnd(end, ContainerSubject.UNKNOWN), end, CONTAINERD);
                     }
                 }));
     }
 
+    /** What a client of the CRI asked for is in containerd's log, and before the end. */
+    private void deliverOfCri(ContainerEnding ending, ContainerEnd end, String runtime) {
+        log.readNow();
+        ending.ofLog(runtime.equals(CONTAINERD) ? log.missing(end.endedAt()) : "no log of " + runtime + " is read");
+        ends.deliver(ending);
+    }
+
+    /** A line of containerd's log says what a client of the CRI asked for, or what containerd then did. */
+    void onRequest(ContainerdLine line) {
+        String id = line.id();
+        switch (line.kind()) {
+            case STOP -> ends.onAction(id, new RuntimeAction(Kind.STOP, line.time(), null, line.grace()));
+            case SIGNAL -> ends.onAction(id, new RuntimeAction(Kind.KILL, line.time(), line.signal(), null));
+            case REMOVE -> ends.onAction(id, new RuntimeAction(Kind.REMOVE, line.time(), null, null));
+            case KILL -> {
+                Instant podStop = stoppedPods.get(pod(id));
+                if (podStop != null && !podStop.isBefore(line.time().minus(LONGEST_STOP_OF_A_POD))) {
+                    ends.onAction(id, new RuntimeAction(Kind.STOP_POD, podStop, null, null));
+                }
+                ends.onAction(id, new RuntimeAction(Kind.KILL, line.time(), line.signal(), null));
+            }
+            case STOP_POD -> {
+                String pod = pod(id);
+                if (!pod.isEmpty()) {
+                    stoppedPods.put(pod, line.time());
+                }
+            }
+            case OTHER -> {
+                // It says nothing about an end.
+            }
+        }
+    }
+
+    /** Returns the uid of the pod that a container or a sandbox is of; empty if it is not known. */
+    private String pod(String id) {
+        return find.apply(id)
+                .map(identity -> identity.container().getPod().getUid())
+                .orElse("");
+    }
+
     private void namedEnd(ContainerEnd end, Identity identity) {
         if (!identity.container().getName().isEmpty()) {
-            ends.deliver(ends.onEnd(end, subject(identity, end.endedAt(), ends.lastEnd(end.id()))));
+            deliverOfCri(
+                    ends.onEnd(end, subject(identity, end.endedAt(), ends.lastEnd(end.id()))),
+                    end,
+                    identity.container().getRuntime());
         }
     }
 
@@ -305,7 +362,12 @@ final class EndWatch {
             return;
         }
         ContainerEnding ending = ends.onEnd(end, subject(end, ends.lastEnd(end.id())));
-        if (!end.endedAt().isBefore(since)) {
+        if (end.endedAt().isBefore(since)) {
+            return;
+        }
+        if (end.source() == Evidence.CRI) {
+            deliverOfCri(ending, end, end.container().getRuntime());
+        } else {
             ends.deliver(ending);
         }
     }

@@ -8,12 +8,14 @@ import dev.exit137.agent.exit.EndListener;
 import dev.exit137.agent.linux.ProcessFiles;
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.daemon.guard.GuardedThread;
+import dev.exit137.exitreport.facts.ContainerdLine;
 import dev.exit137.exitreport.facts.RuntimeAction;
 import dev.exit137.proto.v1.SourceStatus;
 import dev.exit137.proto.v1.SourceStatus.State;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -98,8 +100,10 @@ public final class Identities implements AutoCloseable {
     private final Map<String, Ask> asks = new LinkedHashMap<>();
     private final AtomicInteger submitted = new AtomicInteger();
     private final List<ContainerdEvents> containerds = new ArrayList<>();
+    private final ContainerdLog log;
     private final EndWatch endWatch;
     private int out;
+    private volatile boolean criAnswers;
 
     /**
      * Identities alone.
@@ -108,7 +112,15 @@ public final class Identities implements AutoCloseable {
      * @param guard of this process
      */
     public Identities(RuntimeSockets sockets, LabelFilter labels, Path procRoot, Guard guard) {
-        this(sockets, labels, procRoot, EndListener.NONE, Instant.MAX, guard);
+        this(
+                sockets,
+                labels,
+                procRoot,
+                EndListener.NONE,
+                Instant.MAX,
+                ContainerdLog.OFF,
+                InstantSource.system(),
+                guard);
     }
 
     /**
@@ -118,6 +130,8 @@ public final class Identities implements AutoCloseable {
      * @param listener of the ends of containers
      * @param endsSince the first time of interest: ends between it and the start of this agent are reported as far as the
      *     runtimes keep them
+     * @param containerdLog path of containerd's log, {@code auto}, {@code journal} or {@code off}
+     * @param clock the node's wall clock
      * @param guard of this process
      */
     public Identities(
@@ -126,8 +140,10 @@ public final class Identities implements AutoCloseable {
             Path procRoot,
             EndListener listener,
             Instant endsSince,
+            String containerdLog,
+            InstantSource clock,
             Guard guard) {
-        this(sockets, labels, procRoot, listener, endsSince, Pace.USUAL, guard);
+        this(sockets, labels, procRoot, listener, endsSince, containerdLog, Pace.USUAL, clock, guard);
     }
 
     Identities(
@@ -136,14 +152,18 @@ public final class Identities implements AutoCloseable {
             Path procRoot,
             EndListener ends,
             Instant endsSince,
+            String containerdLog,
             Pace pace,
+            InstantSource clock,
             Guard guard) {
         this.pace = pace;
         this.guard = guard;
         processes = new ProcessFiles(procRoot);
         thread = new GuardedThread(
                 Thread.ofPlatform().name("agent-identity").daemon().factory(), PLACE, guard);
-        endWatch = new EndWatch(ends, this::find, this::lookUp, endsSince, thread, guard);
+        Plausible plausible = new Plausible(clock);
+        log = new ContainerdLog(containerdLog, procRoot, endsSince, this::onRequest, plausible, thread, guard);
+        endWatch = new EndWatch(ends, this::find, this::lookUp, log, endsSince, thread, guard);
         RuntimeLink.Listener listener = new RuntimeLink.Listener() {
             @Override
             public void onListed(RuntimeLink link, List<Identity> identities) {
@@ -157,14 +177,18 @@ public final class Identities implements AutoCloseable {
         };
         for (Path socket : sockets.cri()) {
             links.add(new RuntimeLink(
-                    "cri", socket, path -> new CriRuntime(path, labels, pace.deadline(), thread), listener, guard));
-            containerds.add(new ContainerdEvents(socket, this::watcherOf, thread, guard));
+                    "cri",
+                    socket,
+                    path -> new CriRuntime(path, labels, plausible, pace.deadline(), thread),
+                    listener,
+                    guard));
+            containerds.add(new ContainerdEvents(socket, this::watcherOf, plausible, thread, guard));
         }
         for (Path socket : sockets.docker()) {
             links.add(new RuntimeLink(
                     "docker",
                     socket,
-                    path -> new DockerRuntime(path, endsSince, pace.deadline(), thread),
+                    path -> new DockerRuntime(path, endsSince, plausible, pace.deadline(), thread),
                     listener,
                     guard));
         }
@@ -178,6 +202,14 @@ public final class Identities implements AutoCloseable {
         boolean dockerTells = namespace.equals(ContainerdEvents.DOCKER)
                 && links.stream().anyMatch(link -> link.kind().equals("docker") && link.isPresent());
         return dockerTells ? endWatch.pidsAlone() : endWatch.containerdAlone();
+    }
+
+    private void onRequest(ContainerdLine line) {
+        endWatch.onRequest(line);
+    }
+
+    private boolean servesCri() {
+        return links.stream().anyMatch(link -> link.kind().equals("cri") && link.runtime() != null);
     }
 
     /** Asks about each container that appears. */
@@ -307,6 +339,9 @@ public final class Identities implements AutoCloseable {
                 .flatMap(events -> events.status().stream())
                 .min((a, b) -> a.getState().compareTo(b.getState()))
                 .ifPresent(all::add);
+        if (criAnswers) {
+            log.status().ifPresent(all::add);
+        }
         return all;
     }
 
@@ -333,6 +368,11 @@ public final class Identities implements AutoCloseable {
     private void tick() {
         links.forEach(link -> guard.run(PLACE, link::tick));
         containerds.forEach(events -> guard.run(PLACE, events::tick));
+        criAnswers |= servesCri();
+        if (criAnswers) {
+            // Docker's own log and events say more of its containers.
+            guard.run(PLACE, log::tick);
+        }
         goAll();
     }
 
@@ -501,6 +541,7 @@ public final class Identities implements AutoCloseable {
     public void close() {
         try {
             List<AutoCloseable> open = thread.submit(this::endAll).get(CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS);
+            thread.submit(log::close);
             // The last failures come to the thread, which must still run.
             open.forEach(connection -> guard.run(PLACE, () -> close(connection)));
             thread.submit(() -> List.copyOf(asks.values()).forEach(ask -> giveUp(ask, "the agent ends")));

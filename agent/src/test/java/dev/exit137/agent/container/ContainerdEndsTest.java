@@ -30,9 +30,12 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.time.LocalDateTime;
 import java.time.ZoneOffset;
 import java.util.List;
@@ -60,8 +63,11 @@ class ContainerdEndsTest {
     @TempDir
     private Path directory;
 
+    private static final InstantSource CLOCK = InstantSource.fixed(Instant.parse("2026-12-01T00:00:00Z"));
+
     private final Guard guard = new Guard();
     private final ToldEnds ends = new ToldEnds();
+    private String containerdLog = ContainerdLog.OFF;
     private FakeCri containerd;
     private Identities identities;
 
@@ -144,12 +150,14 @@ class ContainerdEndsTest {
                 directory,
                 ends,
                 Instant.EPOCH,
+                containerdLog,
                 new Pace(
                         Duration.ofMillis(20),
                         Duration.ofSeconds(5),
                         Duration.ofMillis(5),
                         Duration.ofMinutes(5),
                         Duration.ofMinutes(5)),
+                CLOCK,
                 guard);
         identities.start();
     }
@@ -299,6 +307,151 @@ class ContainerdEndsTest {
         assertThat(guard.counts()).containsEntry("container-runtime", 1L);
         assertThat(status())
                 .hasValueSatisfying(events -> assertThat(events.getDetail()).contains("1 events"));
+    }
+
+    // ---- nonsense
+
+    private static Envelope exit(TaskExit.Builder exit, Instant told) {
+        return Envelope.newBuilder()
+                .setTimestamp(timestamp(told))
+                .setNamespace("default")
+                .setTopic("/tasks/exit")
+                .setEvent(Any.newBuilder().setValue(exit.build().toByteString()))
+                .build();
+    }
+
+    private static TaskExit.Builder exit(String id, int code) {
+        return TaskExit.newBuilder()
+                .setContainerId(id)
+                .setId(id)
+                .setPid(4711)
+                .setExitStatus(code)
+                .setExitedAt(timestamp(exitedAt(HAS_OOM)));
+    }
+
+    @Test
+    void endsThatCannotBeAreCountedAndNothingIsInventedOfThem() {
+        startWithEvents();
+        Instant told = exitedAt(HAS_OOM);
+        Instant future = CLOCK.instant().plusSeconds(3600);
+        containerd.tell(exit(exit("", 137), told));
+        containerd.tell(exit(exit("code", 4711), told));
+        containerd.tell(exit(exit("negative", -1), told));
+        containerd.tell(exit(exit("no-time", 1).clearExitedAt(), Instant.EPOCH));
+        containerd.tell(exit(exit("zero", 2).setExitedAt(Timestamp.newBuilder().setSeconds(-62135596800L)), told));
+        containerd.tell(exit(exit("future", 3).setExitedAt(timestamp(future)), told));
+        containerd.tell(exit(exit("all-future", 4).setExitedAt(timestamp(future)), future));
+        containerd.tell(
+                exit(exit("beyond", 5).setExitedAt(Timestamp.newBuilder().setSeconds(Long.MAX_VALUE)), told));
+        containerd.tell(exit(exit("last", 6), told));
+
+        ends.await("last", Kind.DIE);
+        assertThat(ends.all())
+                .extracting(end -> end.reported().getContainer().getId())
+                .containsExactlyInAnyOrder("zero", "future", "beyond", "last");
+        assertThat(ends.all())
+                .as("the time of the report stands for that of the end")
+                .allSatisfy(end -> assertThat(end.reported().getEndedAt()).isEqualTo(timestamp(told)));
+        assertThat(status())
+                .hasValueSatisfying(events -> assertThat(events.getDetail()).contains("8 events"));
+    }
+
+    @Test
+    void aStatusOfTheCriThatCannotBeIsCountedAndTheEndIsContainerds() {
+        containerd.container(HAS_OOM, POD, "web", 1, ContainerState.CONTAINER_RUNNING, 0);
+        containerd.container(STOPPED, POD, "future", 0, ContainerState.CONTAINER_RUNNING, 0);
+        containerd.container(PAUSED, POD, "code", 0, ContainerState.CONTAINER_RUNNING, 0);
+        startWithEvents();
+        awaitKnown(HAS_OOM);
+        containerd.exits(STOPPED, 137, "Error", CLOCK.instant().plusSeconds(3600));
+        containerd.exits(PAUSED, 4711, "Error", exitedAt(HAS_OOM));
+        Await.until(
+                "both were asked about",
+                () -> guard.counts().getOrDefault("container-runtime", 0L),
+                count -> count >= 2);
+        replay(HAS_OOM, "k8s.io");
+        ends.await(HAS_OOM, Kind.DIE);
+        assertThat(ends.of(STOPPED)).isEmpty();
+        assertThat(ends.of(PAUSED)).isEmpty();
+    }
+
+    // ---- containerd's log
+
+    private Path log() {
+        return directory.resolve("containerd.log");
+    }
+
+    private void logs(Instant time, String message) throws IOException {
+        Files.writeString(
+                log(),
+                "time=\"" + time.plusNanos(1) + "\" level=info msg=\"" + message.replace("\"", "\\\"") + "\"\n",
+                StandardOpenOption.CREATE,
+                StandardOpenOption.APPEND);
+    }
+
+    private void startWithLog() throws IOException {
+        logs(exitedAt(STOPPED).minusSeconds(600), "starting containerd");
+        containerdLog = log().toString();
+        startWithEvents();
+        awaitKnown(STOPPED);
+        Await.until(
+                "the log",
+                () -> identities.status().stream()
+                        .filter(source -> source.getName().equals("containerd-log"))
+                        .filter(source -> source.getState() == State.ACTIVE)
+                        .findFirst(),
+                Optional::isPresent);
+    }
+
+    @Test
+    void whatTheLogSaysOfAStopIsInTheFirstReportOfTheEnd() throws Exception {
+        containerd.container(STOPPED, POD, "late", 0, ContainerState.CONTAINER_RUNNING, 0);
+        startWithLog();
+        Instant end = exitedAt(STOPPED);
+        logs(end.minusMillis(2_030), "StopContainer for \"" + STOPPED + "\" with timeout 2 (s)");
+        logs(end.minusMillis(2_020), "Stop container \"" + STOPPED + "\" with signal terminated");
+        logs(end.minusMillis(11), "Kill container \"" + STOPPED + "\"");
+        replay(STOPPED, "k8s.io");
+        End told = ends.await(STOPPED, Kind.DIE);
+        assertThat(ends.of(STOPPED).getFirst()).isEqualTo(told);
+        assertThat(ToldEnds.words(told)).isEqualTo("STOP, KILL 15, KILL 9, DIE 137");
+        assertThat(told.actions().getFirst().grace()).isEqualTo(Duration.ofSeconds(2));
+        assertThat(told.logMissing()).isEmpty();
+    }
+
+    @Test
+    void aKillAfterAStopOfThePodIsThatStops() throws Exception {
+        containerd.container(STOPPED, POD, "late", 0, ContainerState.CONTAINER_RUNNING, 0);
+        startWithLog();
+        awaitKnown(POD);
+        Instant end = exitedAt(STOPPED);
+        logs(end.minusMillis(20), "StopPodSandbox for \"" + POD + "\"");
+        logs(end.minusMillis(11), "Kill container \"" + STOPPED + "\"");
+        replay(STOPPED, "k8s.io");
+        assertThat(ToldEnds.words(ends.await(STOPPED, Kind.DIE))).isEqualTo("STOP_POD, KILL 9, DIE 137");
+    }
+
+    @Test
+    void aLineThatComesLateIsJoinedAndARequestAfterTheEndIsNot() throws Exception {
+        containerd.container(STOPPED, POD, "late", 0, ContainerState.CONTAINER_RUNNING, 0);
+        startWithLog();
+        replay(STOPPED, "k8s.io");
+        assertThat(ToldEnds.words(ends.await(STOPPED, Kind.DIE))).isEqualTo("DIE 137");
+        Instant end = exitedAt(STOPPED);
+        logs(end.plusMillis(100), "StopContainer for \"" + STOPPED + "\" with timeout 30 (s)");
+        logs(end.plusMillis(110), "Kill container \"" + STOPPED + "\"");
+        logs(end.minusMillis(11), "Kill container \"" + STOPPED + "\"");
+        End more = ends.await(STOPPED, told -> told.actions().size() > 1);
+        assertThat(ToldEnds.words(more)).isEqualTo("KILL 9, DIE 137");
+    }
+
+    @Test
+    void withoutALogAnEndOfTheCriSaysWhyNobodyKnowsWhoAsked() {
+        containerd.container(STOPPED, POD, "late", 0, ContainerState.CONTAINER_RUNNING, 0);
+        startWithEvents();
+        awaitKnown(STOPPED);
+        replay(STOPPED, "k8s.io");
+        assertThat(ends.await(STOPPED, Kind.DIE).logMissing()).contains("--containerd-log=off");
     }
 
     // ---- the CRI alone, as of CRI-O

@@ -22,6 +22,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
@@ -36,6 +37,8 @@ class DockerEndsTest {
 
     @TempDir
     private Path directory;
+
+    private static final InstantSource CLOCK = InstantSource.fixed(Instant.parse("2026-12-01T00:00:00Z"));
 
     private final Guard guard = new Guard();
     private final ToldEnds ends = new ToldEnds();
@@ -68,12 +71,14 @@ class DockerEndsTest {
                 directory,
                 ends,
                 since,
+                ContainerdLog.OFF,
                 new Pace(
                         Duration.ofMillis(20),
                         Duration.ofSeconds(5),
                         Duration.ofMillis(5),
                         Duration.ofMinutes(5),
                         Duration.ofMinutes(5)),
+                CLOCK,
                 guard);
         identities.start();
         int before = docker.watched().size();
@@ -322,6 +327,42 @@ class DockerEndsTest {
     }
 
     // ---- when something is wrong
+
+    /** Its network ends with it, and only then does Docker know why it did not start. */
+    @Test
+    void aContainerThatFailedToStartIsLookedAtWhenItsNetworkEnds() {
+        String id = "feed".repeat(16);
+        docker.says("{\"Type\":\"container\",\"Action\":\"create\",\"Actor\":{\"ID\":\"" + id
+                + "\",\"Attributes\":{\"name\":\"gone\"}},\"timeNano\":1796003922980015033}");
+        docker.answers(
+                "/containers/" + id + "/json",
+                "{\"Id\":\"" + id
+                        + "\",\"Name\":\"/gone\",\"Created\":\"2026-11-30T01:58:42.9Z\",\"State\":{\"Status\":"
+                        + "\"created\",\"Pid\":0,\"ExitCode\":127,\"Error\":\"no such file\",\"StartedAt\":"
+                        + "\"0001-01-01T00:00:00Z\",\"FinishedAt\":\"0001-01-01T00:00:00Z\"}}");
+        docker.says("{\"Type\":\"network\",\"Action\":\"disconnect\",\"Actor\":{\"ID\":\"0123\",\"Attributes\":{"
+                + "\"container\":\"" + id + "\",\"name\":\"none\"}},\"timeNano\":1796003922990015033}");
+        End end = ends.await(id, told -> true);
+        assertThat(end.reported().getExitCode()).isEqualTo(127);
+        assertThat(end.reported().hasStartedAt()).isFalse();
+    }
+
+    @Test
+    void eventsThatCannotBeAreCountedAndNothingIsInventedOfThem() {
+        long future = CLOCK.instant().plusSeconds(3600).getEpochSecond();
+        docker.says("{\"Type\":\"container\",\"Action\":\"die\",\"Actor\":{\"ID\":\"" + "beef".repeat(16)
+                + "\",\"Attributes\":{\"exitCode\":\"1\"}},\"timeNano\":" + future + "000000000}");
+        docker.says("{\"Type\":\"container\",\"Action\":\"die\",\"Actor\":{\"ID\":\"" + "cafe".repeat(16)
+                + "\",\"Attributes\":{\"exitCode\":\"999\"}},\"timeNano\":1796003922980015033}");
+        docker.says("{\"Type\":\"container\",\"Action\":\"die\",\"Actor\":{\"ID\":\"\",\"Attributes\":{\"exitCode\":"
+                + "\"1\"}},\"timeNano\":1796003922980015034}");
+        of("a7").forEach(event -> docker.says(event.toString()));
+        ends.await(id("a7"), told -> true);
+        assertThat(ends.all())
+                .extracting(end -> end.reported().getContainer().getId())
+                .containsOnly(id("a7"));
+        assertThat(guard.counts()).containsEntry("container-runtime", 3L);
+    }
 
     @Test
     void linesThatAreNoEventsAreCountedAndTheNextOneIsRead() {

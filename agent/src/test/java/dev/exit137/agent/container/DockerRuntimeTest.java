@@ -21,6 +21,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -46,6 +47,8 @@ class DockerRuntimeTest {
     @TempDir
     private Path directory;
 
+    private static final InstantSource CLOCK = InstantSource.fixed(Instant.parse("2026-12-01T00:00:00Z"));
+
     private final Guard guard = new Guard();
     private final Map<String, String> answers = new ConcurrentHashMap<>();
     private ServerSocketChannel server;
@@ -64,12 +67,14 @@ class DockerRuntimeTest {
                 directory,
                 EndListener.NONE,
                 Instant.MAX,
+                ContainerdLog.OFF,
                 new Pace(
                         Duration.ofMillis(20),
                         Duration.ofSeconds(5),
                         Duration.ofMillis(5),
                         Duration.ofMinutes(5),
                         Duration.ofMinutes(5)),
+                CLOCK,
                 guard);
     }
 

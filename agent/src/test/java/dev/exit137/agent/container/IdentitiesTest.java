@@ -17,6 +17,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -56,7 +57,9 @@ class IdentitiesTest {
                 directory,
                 EndListener.NONE,
                 Instant.MAX,
+                ContainerdLog.OFF,
                 new Pace(Duration.ofMillis(20), Duration.ofMillis(500), Duration.ofMillis(5), patience, LONG),
+                InstantSource.system(),
                 new Guard());
     }
 

@@ -121,7 +121,8 @@ public final class DemoCommand implements Callable<Integer> {
                 new SenderCommand(false),
                 false,
                 AgentConfig.DEFAULT_METRICS_MAX_SERIES,
-                SystemdUnits.OFF);
+                SystemdUnits.OFF,
+                "off");
     }
 
     /** Returns the victim's pid. */

@@ -101,6 +101,16 @@ public final class AgentOptions {
     private String systemdBus;
 
     @Option(
+            names = "--containerd-log",
+            paramLabel = "FILE|auto|journal|off",
+            defaultValue = "auto",
+            description =
+                    "containerd's log, which alone says that a client of the CRI asked for a stop. auto: the file of "
+                            + "k3s or RKE2, else the journal; journal: what journalctl has of containerd.service; off: do not read "
+                            + "it (default: ${DEFAULT-VALUE}).")
+    private String containerdLog;
+
+    @Option(
             names = "--pod-labels",
             paramLabel = "NAME",
             split = ",",
@@ -227,7 +237,8 @@ public final class AgentOptions {
                     new SenderCommand(senderCmdline == Switch.ON),
                     processExits == Switch.ON,
                     metricsMaxSeries,
-                    systemdBus);
+                    systemdBus,
+                    containerdLog);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(command.commandLine(), e.getMessage(), e);
         }
