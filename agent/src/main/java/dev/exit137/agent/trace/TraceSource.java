@@ -45,7 +45,9 @@ public final class TraceSource implements AutoCloseable {
     private static final String NAME = "trace";
     private static final String CONSEQUENCE = "; without the trace, the sender of a signal is not known";
     private static final int RETRY_TICKS = 60;
-    private static final int RENEW_TICKS = 10;
+    /** An idle second costs little more than a read for each processor. */
+    static final int SLOW_TICKS = 10;
+
     private static final int STATS_BYTES = 1024;
 
     /** Receives the signals, on the agent-epoll thread. */
@@ -233,7 +235,10 @@ public final class TraceSource implements AutoCloseable {
         cpus.values().forEach(cpu -> cpu.follow(registrar));
     }
 
-    /** Periodic work, for about once a second: reads the counts of losses, and what no wake-up was for. */
+    /**
+     * Periodic work, for about once a second: reads the counts of losses, and what no wake-up was for. More seldom: looks for
+     * new processors and for the time that the machine slept, and says that this agent lives.
+     */
     public void tick() {
         ticks++;
         TraceInstance open = instance;
@@ -243,19 +248,20 @@ public final class TraceSource implements AutoCloseable {
             }
             return;
         }
-        clock.adjust();
         readAll();
         lost += newlyLost();
+        if (ticks % SLOW_TICKS != 0) {
+            return;
+        }
+        clock.adjust();
+        open.renew(clock.now());
         try {
             openCpus(onlineCpus());
-            if (ticks % RENEW_TICKS == 0) {
-                open.renew(clock.now());
-            }
-            if (ticks % RETRY_TICKS == 0) {
-                removeAbandoned();
-            }
         } catch (IOException | RuntimeException e) {
             guard.caught(NAME, e);
+        }
+        if (ticks % RETRY_TICKS == 0) {
+            removeAbandoned();
         }
     }
 

@@ -273,8 +273,9 @@ class TraceDefectsTest {
         FakeTracefs.write(later.resolve("stats"), "overrun: 2\n");
         FakeTracefs.write(later.resolve("trace_pipe_raw"), "");
         FakeTracefs.write(directory.resolve("online"), "0,2-3\n");
-        source.tick();
-        source.tick();
+        for (int i = 0; i <= TraceSource.SLOW_TICKS; i++) {
+            source.tick();
+        }
         assertThat(source.recordsLost()).isEqualTo(2);
         assertThat(source.status().getDetail())
                 .contains("processor 2", "ENOENT")
