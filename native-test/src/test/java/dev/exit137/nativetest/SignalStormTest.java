@@ -141,6 +141,10 @@ class SignalStormTest {
         engine.start("storm-stopped", "trap 'exit 3' TERM; " + WAITS);
         Container liar = engine.start("storm-liar", "read line </bed/go; exit 137");
 
+        // The kernel kills its child as it ends.
+        Container well = engine.launch("storm-well", "sleep 600 & sleep 1; exit 0");
+        engine.docker("wait", well.id());
+
         Process shell = storm(
                 KILLS,
                 "kill -9 " + shot.mainPid() + "; docker -H unix://" + engine.socket()
@@ -177,6 +181,7 @@ class SignalStormTest {
         assertSentBy(sender, ends);
         agent.awaitCountedAtLeast(
                 "exit137_losses_total{kind=\"process_exits_dropped\"}", losses.getProcessExitsDropped());
+        assertThat(agent.exits(well.id())).as("a container that ended well").isEmpty();
         if (losses.getTraceRecordsOverwritten() + losses.getSignalsDropped() == 0) {
             assertThat(byShell.getCause()).isEqualTo(Cause.HOST_PROCESS);
             assertThat(own.getCause()).isEqualTo(Cause.OWN_EXIT);

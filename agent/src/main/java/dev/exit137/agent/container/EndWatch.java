@@ -185,6 +185,8 @@ final class EndWatch {
         Instant endBefore = ends.lastEnd(end.id());
         ContainerEnding ending = ends.onEnd(end, subject(end, endBefore));
         if (end.exitCode() != null && end.exitCode() == 0) {
+            // A success needs no details.
+            ends.deliver(ending);
             return;
         }
         later(HOLD, () -> deliver(ending, end, endBefore));
