@@ -73,7 +73,8 @@ soak:
 	@$(MVN) -Dgroups=soak -Dsoak.times=$(TIMES) test
 
 # Measures the reader and the parsers, `analyze` on a log of 1 GB, the agent's cost on a node, and the aggregator under
-# load. Takes some minutes. make bench ONLY=load measures only the aggregator, ONLY=footprint only the agent's cost.
+# load. Takes some minutes. make bench ONLY=load measures only the aggregator, ONLY=footprint only the agent's cost,
+# ONLY=trace that of the kernel's trace of signals and the time to an ExitEvent.
 ONLY ?=
 bench:
 	@bin/setup bench

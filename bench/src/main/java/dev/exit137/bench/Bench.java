@@ -53,7 +53,8 @@ public final class Bench {
             switch (args[1]) {
                 case "load" -> bench.load();
                 case "footprint" -> bench.footprint();
-                default -> throw new IllegalArgumentException("ONLY=" + args[1] + ": load or footprint");
+                case "trace" -> bench.trace();
+                default -> throw new IllegalArgumentException("ONLY=" + args[1] + ": load, footprint or trace");
             }
             return;
         }
@@ -61,12 +62,19 @@ public final class Bench {
         bench.parser().forEach(System.out::println);
         new AnalyzeBench(bench.root, bench.work).run(bench.fixtures).forEach(System.out::println);
         bench.footprint();
+        bench.trace();
         bench.load();
     }
 
     private void footprint() throws Exception {
         System.err.println("bench: what the agent costs a node");
         new FootprintBench(root, work).run().forEach(System.out::println);
+    }
+
+    private void trace() throws Exception {
+        System.err.println("bench: what the kernel's trace of signals costs, and how soon an end is told");
+        new TraceBench(root, work).run().forEach(System.out::println);
+        new ExitLatencyBench(root, work).run().forEach(System.out::println);
     }
 
     private void load() throws Exception {
