@@ -186,6 +186,29 @@ class ProcessKillsTest {
     }
 
     @Test
+    void whatTheEndOfAServiceTookAlongIsNoEvent() throws Exception {
+        signals.wholeSince(START);
+        String cgroup = "/system.slice/web.service";
+        signals.add(kill(INIT, KILL, cgroup));
+        SentSignal second = kill(VICTIM, KILL.plusMillis(20), cgroup);
+        signals.add(second);
+        End end = new End(
+                ExitEvent.newBuilder()
+                        .setSubject(Subject.UNIT)
+                        .setUnit("web.service")
+                        .setProcess(ProcessRef.newBuilder().setPid(INIT))
+                        .setSignal(9)
+                        .setTime(EventFactory.timestamp(KILL.plusMillis(5)))
+                        .build(),
+                List.of(),
+                null);
+        onWorker(() -> joiner.onEnd(end));
+        kills.onSignal(signals.find(signal -> signal.victimPid() == INIT).getFirst());
+        kills.onSignal(second);
+        assertThat(events()).extracting(ExitEvent::getSubject).containsExactly(Subject.UNIT);
+    }
+
+    @Test
     void anEndThatIsReportedTooLateTakesItsKillsAlong() throws Exception {
         take(kill(INIT, KILL, CGROUP));
         take(kill(VICTIM, KILL.plusMillis(200), CGROUP));
