@@ -264,6 +264,7 @@ class RecordedNodesTest {
         return new End(
                 ExitEvent.newBuilder()
                         .setSubject(ExitEvent.Subject.PROCESS)
+                        .setUnit(CgroupPath.parse(kill.victimCgroup()).unit())
                         .setProcess(ProcessRef.newBuilder().setPid(pid).setComm(kill.victimComm()))
                         .setExitCode(137)
                         .setSignal(9)
