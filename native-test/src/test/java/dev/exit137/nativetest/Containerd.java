@@ -1,6 +1,7 @@
 package dev.exit137.nativetest;
 
 import com.google.gson.JsonParser;
+import dev.exit137.nativetest.cri.PodSandboxStatusRequest;
 import dev.exit137.nativetest.cri.RuntimeServiceGrpc;
 import dev.exit137.nativetest.cri.RuntimeServiceGrpc.RuntimeServiceBlockingStub;
 import dev.exit137.proto.cri.v1.ContainerStatusRequest;
@@ -82,7 +83,7 @@ final class Containerd implements AutoCloseable {
 
     /** Starts containerd, at first or after {@link #stop}. */
     void launch() {
-        Path log = logs.resolve("containerd.log");
+        Path log = log();
         try {
             // It ends with the bed, even if the bed cannot end it.
             process = new ProcessBuilder(
@@ -120,6 +121,11 @@ final class Containerd implements AutoCloseable {
         }
     }
 
+    /** Its log, from its first start on. */
+    Path log() {
+        return logs.resolve("containerd.log");
+    }
+
     Path socket() {
         return directory.resolve("containerd.sock");
     }
@@ -154,6 +160,18 @@ final class Containerd implements AutoCloseable {
     /** Returns the main pid of a container that runs. */
     int mainPid(String container) {
         return JsonParser.parseString(status(container).getInfoOrThrow("info"))
+                .getAsJsonObject()
+                .get("pid")
+                .getAsInt();
+    }
+
+    /** Returns the pid of a pod's own process, which holds its namespaces. */
+    int sandboxPid(String sandbox) {
+        return JsonParser.parseString(cri().podSandboxStatus(PodSandboxStatusRequest.newBuilder()
+                                .setPodSandboxId(sandbox)
+                                .setVerbose(true)
+                                .build())
+                        .getInfoOrThrow("info"))
                 .getAsJsonObject()
                 .get("pid")
                 .getAsInt();

@@ -46,16 +46,17 @@ final class LiveAgent implements AutoCloseable {
 
     /** Starts agent and aggregator with an empty state. @param directory for their state and output */
     static LiveAgent start(Path directory, Path criSocket) {
-        return start(directory, "cri", criSocket);
+        return start(directory, "cri", criSocket, List.of());
+    }
+
+    /** Does the same with a log of containerd, and with the state that an earlier agent left there. */
+    static LiveAgent start(Path directory, Path criSocket, Path containerdLog) {
+        return start(directory, "cri", criSocket, List.of("--containerd-log", containerdLog.toString()));
     }
 
     /** Does the same beside a Docker Engine. */
     static LiveAgent startWithDocker(Path directory, Path dockerSocket) {
-        return start(directory, "docker", dockerSocket);
-    }
-
-    private static LiveAgent start(Path directory, String runtime, Path socket) {
-        return start(directory, runtime, socket, List.of());
+        return start(directory, "docker", dockerSocket, List.of());
     }
 
     /** Does the same with more flags; the state of an earlier one in that directory is kept. */

@@ -3,6 +3,7 @@ package dev.exit137.nativetest;
 import dev.exit137.nativetest.cri.ContainerConfig;
 import dev.exit137.nativetest.cri.ContainerMetadata;
 import dev.exit137.nativetest.cri.CreateContainerRequest;
+import dev.exit137.nativetest.cri.ExecSyncRequest;
 import dev.exit137.nativetest.cri.ImageSpec;
 import dev.exit137.nativetest.cri.LinuxContainerConfig;
 import dev.exit137.nativetest.cri.LinuxContainerResources;
@@ -14,9 +15,11 @@ import dev.exit137.nativetest.cri.NamespaceMode;
 import dev.exit137.nativetest.cri.NamespaceOption;
 import dev.exit137.nativetest.cri.PodSandboxConfig;
 import dev.exit137.nativetest.cri.PodSandboxMetadata;
+import dev.exit137.nativetest.cri.RemoveContainerRequest;
 import dev.exit137.nativetest.cri.RemovePodSandboxRequest;
 import dev.exit137.nativetest.cri.RunPodSandboxRequest;
 import dev.exit137.nativetest.cri.StartContainerRequest;
+import dev.exit137.nativetest.cri.StopContainerRequest;
 import dev.exit137.nativetest.cri.StopPodSandboxRequest;
 import io.grpc.StatusRuntimeException;
 import java.io.File;
@@ -191,10 +194,44 @@ final class Pods implements AutoCloseable {
     }
 
     private Container launch(Pod pod, String name, long limitBytes, String script, int oomScoreAdj) {
-        ContainerConfig config = ContainerConfig.newBuilder()
+        return launch(pod, config(pod, name, limitBytes, script, oomScoreAdj, NAMESPACES));
+    }
+
+    /** Starts a container whose main process is not process 1 of its pid namespace: the pod's own is. */
+    Container startInThePodsPids(Pod pod, String name, String script) {
+        NamespaceOption shared =
+                NAMESPACES.toBuilder().setPid(NamespaceMode.POD).build();
+        Container container = launch(pod, config(pod, name, 0, script, 0, shared));
+        return new Container(pod, name, container.id(), containerd.mainPid(container.id()));
+    }
+
+    private static ContainerConfig config(
+            Pod pod, String name, long limitBytes, String script, int oomScoreAdj, NamespaceOption namespaces) {
+        return command(pod, name, limitBytes, oomScoreAdj, namespaces, List.of("/bin/sh", "-c", script));
+    }
+
+    /** Makes a container that cannot start, and tries to. @return as far as it came */
+    Container fail(Pod pod, String name, String program) {
+        ContainerConfig config = command(pod, name, 0, 0, NAMESPACES, List.of(program));
+        String id = create(pod, config);
+        try {
+            containerd
+                    .cri()
+                    .startContainer(StartContainerRequest.newBuilder()
+                            .setContainerId(id)
+                            .build());
+            throw new AssertionError(program + " was started");
+        } catch (StatusRuntimeException e) {
+            return new Container(pod, name, id, 0);
+        }
+    }
+
+    private static ContainerConfig command(
+            Pod pod, String name, long limitBytes, int oomScoreAdj, NamespaceOption namespaces, List<String> command) {
+        return ContainerConfig.newBuilder()
                 .setMetadata(ContainerMetadata.newBuilder().setName(name).setAttempt(ATTEMPT))
                 .setImage(ImageSpec.newBuilder().setImage(Containerd.IMAGE))
-                .addAllCommand(List.of("/bin/sh", "-c", script))
+                .addAllCommand(command)
                 .addMounts(Mount.newBuilder()
                         .setContainerPath("/bed")
                         .setHostPath(pod.gate().getParent().toString()))
@@ -204,14 +241,22 @@ final class Pods implements AutoCloseable {
                                 .setMemoryLimitInBytes(limitBytes)
                                 .setOomScoreAdj(oomScoreAdj))
                         .setSecurityContext(
-                                LinuxContainerSecurityContext.newBuilder().setNamespaceOptions(NAMESPACES)))
+                                LinuxContainerSecurityContext.newBuilder().setNamespaceOptions(namespaces)))
                 .build();
-        return launch(pod, config);
     }
 
     /** Starts a container that may be dead at once. */
     Container launch(Pod pod, ContainerConfig config) {
-        String id = containerd
+        String id = create(pod, config);
+        containerd
+                .cri()
+                .startContainer(
+                        StartContainerRequest.newBuilder().setContainerId(id).build());
+        return new Container(pod, config.getMetadata().getName(), id, 0);
+    }
+
+    private String create(Pod pod, ContainerConfig config) {
+        return containerd
                 .cri()
                 .createContainer(CreateContainerRequest.newBuilder()
                         .setPodSandboxId(pod.sandbox())
@@ -219,11 +264,46 @@ final class Pods implements AutoCloseable {
                         .setConfig(config)
                         .build())
                 .getContainerId();
+    }
+
+    /** Asks for a stop, and waits for it. */
+    void stop(Container container, long graceSeconds) {
         containerd
                 .cri()
-                .startContainer(
-                        StartContainerRequest.newBuilder().setContainerId(id).build());
-        return new Container(pod, config.getMetadata().getName(), id, 0);
+                .stopContainer(StopContainerRequest.newBuilder()
+                        .setContainerId(container.id())
+                        .setTimeout(graceSeconds)
+                        .build());
+    }
+
+    /** Stops the whole pod, as kubelet does once its containers have ended. */
+    void stop(Pod pod) {
+        containerd
+                .cri()
+                .stopPodSandbox(StopPodSandboxRequest.newBuilder()
+                        .setPodSandboxId(pod.sandbox())
+                        .build());
+    }
+
+    /** Removes a container that may run. */
+    void remove(Container container) {
+        containerd
+                .cri()
+                .removeContainer(RemoveContainerRequest.newBuilder()
+                        .setContainerId(container.id())
+                        .build());
+    }
+
+    /** Runs a script in a container, to its end. @return its exit code */
+    int exec(Container container, String script) {
+        return containerd
+                .cri()
+                .execSync(ExecSyncRequest.newBuilder()
+                        .setContainerId(container.id())
+                        .addAllCmd(List.of("/bin/sh", "-c", script))
+                        .setTimeout(LIMIT.toSeconds())
+                        .build())
+                .getExitCode();
     }
 
     /** Removes the pod with all its containers, in any state. */
