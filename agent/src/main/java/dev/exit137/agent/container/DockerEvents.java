@@ -85,7 +85,7 @@ final class DockerEvents {
             // The first sign of a container that failed to start; with --rm it is there for some milliseconds more.
             String container = text(event.actor(), "container");
             if (!container.isEmpty()) {
-                watcher.onAppeared(container);
+                watcher.onReleased(container);
             }
             return;
         }

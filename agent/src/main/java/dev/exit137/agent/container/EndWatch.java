@@ -107,6 +107,13 @@ final class EndWatch {
             @Override
             public void onAppeared(String id) {
                 if (docker) {
+                    lookAtCreated(link, id, FIRST_LOOK_AT_CREATED);
+                }
+            }
+
+            @Override
+            public void onReleased(String id) {
+                if (docker) {
                     lookAtCreated(link, id, Duration.ZERO);
                 }
             }

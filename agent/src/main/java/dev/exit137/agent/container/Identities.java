@@ -109,18 +109,11 @@ public final class Identities implements AutoCloseable {
      * Identities alone.
      *
      * @param procRoot the host's procfs
+     * @param clock the node's wall clock
      * @param guard of this process
      */
-    public Identities(RuntimeSockets sockets, LabelFilter labels, Path procRoot, Guard guard) {
-        this(
-                sockets,
-                labels,
-                procRoot,
-                EndListener.NONE,
-                Instant.MAX,
-                ContainerdLog.OFF,
-                InstantSource.system(),
-                guard);
+    public Identities(RuntimeSockets sockets, LabelFilter labels, Path procRoot, InstantSource clock, Guard guard) {
+        this(sockets, labels, procRoot, EndListener.NONE, Instant.MAX, ContainerdLog.OFF, clock, guard);
     }
 
     /**
@@ -229,6 +222,11 @@ public final class Identities implements AutoCloseable {
             @Override
             public void onAction(String id, RuntimeAction action) {
                 watcher.onAction(id, action);
+            }
+
+            @Override
+            public void onReleased(String id) {
+                watcher.onReleased(id);
             }
 
             @Override

@@ -277,6 +277,11 @@ final class RuntimeLink {
         }
 
         @Override
+        public void onReleased(String id) {
+            guard.run(PLACE, () -> watcher.onReleased(id));
+        }
+
+        @Override
         public void onStarted(String id, Instant time, @Nullable Integer pid) {
             guard.run(PLACE, () -> watcher.onStarted(id, time, pid));
         }

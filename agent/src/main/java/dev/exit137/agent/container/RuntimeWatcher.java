@@ -10,6 +10,11 @@ interface RuntimeWatcher {
     /** A container was created or started: it can be asked about. */
     void onAppeared(String id);
 
+    /** A container let go of its network: it ended, or it failed to start. */
+    default void onReleased(String id) {
+        // Few runtimes say so.
+    }
+
     /**
      * A life of a container began.
      *

@@ -17,6 +17,7 @@ import dev.exit137.proto.v1.Losses;
 import dev.exit137.proto.v1.OomKillEvent;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -56,6 +57,7 @@ class NameWaitTest {
                 new RuntimeSockets(List.of(directory.resolve("cri.sock")), List.of()),
                 LabelFilter.DEFAULT,
                 directory,
+                InstantSource.system(),
                 guard);
         spool = new Spool(directory.resolve("spool"), Spool.MIN_BYTES);
         outbox = new Outbox(spool, List.of(), Losses.getDefaultInstance(), guard);

@@ -39,7 +39,7 @@ class WhereTheMemoryWasTest {
     void make() {
         InstantSource clock = InstantSource.system();
         Guard guard = new Guard();
-        identities = new Identities(new RuntimeSockets(List.of(), List.of()), LabelFilter.DEFAULT, proc, guard);
+        identities = new Identities(new RuntimeSockets(List.of(), List.of()), LabelFilter.DEFAULT, proc, clock, guard);
         processes = new ContainerProcesses(proc, null, clock, guard);
         mapper = new OomEventMapper(
                 identities, processes, new TaskCgroups(proc, clock), null, new Workloads(List.of()), guard);
