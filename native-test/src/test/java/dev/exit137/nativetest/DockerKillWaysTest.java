@@ -215,6 +215,44 @@ class DockerKillWaysTest {
         assertThat(end.getExplanation()).as("who is in the sender alone").doesNotContain("1000", "pts");
     }
 
+    /**
+     * The real earlyoom, at its limit at once. It is in the pid namespace of the two containers and has a /proc of its own,
+     * so it sees and can kill their processes alone; it spares process 1.
+     */
+    @Test
+    void earlyoom() throws Exception {
+        Path program = Bed.find("earlyoom").orElse(Bed.MODULE.resolve("target/earlyoom/usr/bin/earlyoom"));
+        if (!Files.isExecutable(program)) {
+            Bed.skip("earlyoom", "no earlyoom on PATH or in target; on Debian: bin/setup test");
+        }
+        Container first = engine.start("spared", "exec sleep 1000");
+        engine.start("of-earlyoom", "exec sleep 1000", "--pid=container:spared", "--oom-score-adj=900");
+        // Where no user may put a program: one in a home directory is not believed.
+        Process earlyoom = new ProcessBuilder(
+                        "timeout",
+                        "60",
+                        "nsenter",
+                        "--target",
+                        Integer.toString(first.mainPid()),
+                        "--pid",
+                        "unshare",
+                        "--mount-proc",
+                        "sh",
+                        "-c",
+                        "mount --bind " + program.getParent() + " /srv && exec /srv/earlyoom -m 99,99 -s 100,100")
+                .redirectErrorStream(true)
+                .redirectOutput(ends.out().resolve("earlyoom.log").toFile())
+                .start();
+        try {
+            ExitEvent end = ends.only("of-earlyoom", Cause.PRESSURE_KILLER, Certainty.CONFIRMED);
+            assertThat(end.getSender().getExe()).isEqualTo("/srv/earlyoom");
+            assertAsked(end, AskedBy.Kind.PROGRAM, "earlyoom");
+            assertThat(ends.of("spared")).isEmpty();
+        } finally {
+            Bed.end(earlyoom);
+        }
+    }
+
     @Test
     void aJobWithoutATerminalAndWithoutALogin() {
         Container victim = engine.start("by-job", WAITS);
