@@ -89,6 +89,21 @@ class WatchTest {
     }
 
     @Test
+    void anAggregatorThatBothKindsLoseIsSaidOnceToBeLostAndOnceToBeBack() throws Exception {
+        watch("text");
+        aggregator.exits.nextWatch();
+        aggregator.stop();
+        assertThat(session.nextErrorLine()).contains("lost the aggregator");
+        aggregator.start();
+        aggregator.nextWatch();
+        aggregator.exits.nextWatch();
+        assertThat(session.nextErrorLine()).contains("connected again");
+        // Nothing was said in between, and nothing comes after it.
+        aggregator.stop();
+        assertThat(session.nextErrorLine()).contains("lost the aggregator");
+    }
+
+    @Test
     void anAggregatorThatComesBackWithAnEmptyStoreIsFollowedFromTheLastSignOfLifeAndThatIsSaid() throws Exception {
         watch();
         aggregator.store(Events.inCgroup(1).build());

@@ -33,6 +33,7 @@ public final class AggregatorClient implements AutoCloseable {
     private final ClientSecurity security;
     private final EventLoopGroup eventLoop;
     private final ManagedChannel channel;
+    private final Outage outage = new Outage();
 
     /** Does not connect yet. */
     public AggregatorClient(HostPort server, ClientSecurity security) {
@@ -92,6 +93,11 @@ public final class AggregatorClient implements AutoCloseable {
     ExitEventsBlockingV2Stub exitStreams() {
         channel.resetConnectBackoff();
         return ExitEventsGrpc.newBlockingV2Stub(channel);
+    }
+
+    /** What the streams of this client have in common. */
+    Outage outage() {
+        return outage;
     }
 
     /** Makes the next call on a new connection, which uses the file's current certificate. */

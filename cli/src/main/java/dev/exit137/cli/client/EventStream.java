@@ -38,6 +38,9 @@ public final class EventStream<E> implements AutoCloseable {
     private Timestamp lastHeard = Timestamp.getDefaultInstance();
     private Watch.@Nullable Received<E> pending;
     private boolean heard;
+    /** Whether it counts in the client's outage. */
+    private boolean lost;
+
     private volatile Watch.@Nullable Open<E> call;
 
     /**
@@ -148,7 +151,10 @@ public final class EventStream<E> implements AutoCloseable {
         heard = true;
         backoff.succeeded();
         if (!wait.isZero()) {
-            terminal.say("connected again");
+            if (!lost || client.outage().end()) {
+                terminal.say("connected again");
+            }
+            lost = false;
             wait = Duration.ZERO;
         }
         lastHeard = received.time();
@@ -161,15 +167,17 @@ public final class EventStream<E> implements AutoCloseable {
 
     private void disconnect(StatusException cause) throws Failure {
         Status status = cause.getStatus();
-        boolean first = wait.isZero();
         drop();
         switch (status.getCode()) {
             case UNAUTHENTICATED -> goOnWithNewProof(status);
             case INVALID_ARGUMENT, NOT_FOUND, PERMISSION_DENIED, UNIMPLEMENTED -> throw client.failure(status);
             case OUT_OF_RANGE -> goOnElsewhere(cause.getTrailers());
             default -> {
-                if (first) {
-                    terminal.say(client.lost(status) + "; trying again until it is back");
+                if (!lost) {
+                    lost = true;
+                    if (client.outage().begin()) {
+                        terminal.say(client.lost(status) + "; trying again until it is back");
+                    }
                 }
             }
         }

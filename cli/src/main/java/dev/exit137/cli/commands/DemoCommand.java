@@ -10,6 +10,8 @@ import dev.exit137.agent.trace.SenderCommand;
 import dev.exit137.aggregator.AggregatorConfig;
 import dev.exit137.cli.demo.ExpectedKill;
 import dev.exit137.cli.demo.ScratchCgroup;
+import dev.exit137.cli.options.EventKinds;
+import dev.exit137.cli.options.EventKinds.Kind;
 import dev.exit137.cli.options.OutputOptions;
 import dev.exit137.cli.options.StateDirectory;
 import dev.exit137.cli.render.EventPrinter;
@@ -73,7 +75,12 @@ public final class DemoCommand implements Callable<Integer> {
         Path state = Files.createTempDirectory("exit137-demo-");
         try (ScratchCgroup cgroup = makeCgroup(mount);
                 LocalNode node = LocalNode.start(
-                        terminal, aggregatorConfig(state), agentConfig(state), EventSink.NONE, new Guard())) {
+                        terminal,
+                        aggregatorConfig(state),
+                        agentConfig(state),
+                        EventSink.NONE,
+                        new Guard(),
+                        EventKinds.of(Kind.OOM))) {
             terminal.say("agent and aggregator run, cgroup " + cgroup.path() + " is limited to 32 MiB");
             ExpectedKill kill = new ExpectedKill(letTheKernelKill(cgroup), VICTIM_COMM, cgroup.path());
             terminal.say("the kernel has killed " + kill.comm() + "(" + kill.pid() + "); waiting for the event");
@@ -155,7 +162,7 @@ public final class DemoCommand implements Callable<Integer> {
         long start = System.nanoTime();
         List<String> mistakes = List.of("none came");
         while (true) {
-            Optional<OomKillEvent> event = node.stream().next(timeout.minusNanos(System.nanoTime() - start));
+            Optional<OomKillEvent> event = node.kills().next(timeout.minusNanos(System.nanoTime() - start));
             if (event.isEmpty()) {
                 throw new Failure(
                         terminal.stop().isRequested()

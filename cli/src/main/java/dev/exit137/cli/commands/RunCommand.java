@@ -4,10 +4,13 @@ import dev.exit137.agent.AgentConfig;
 import dev.exit137.agent.delivery.EventSink;
 import dev.exit137.aggregator.AggregatorConfig;
 import dev.exit137.aggregator.access.AccessConfig;
+import dev.exit137.cli.client.EventStream;
 import dev.exit137.cli.client.HostPort;
 import dev.exit137.cli.options.AgentOptions;
 import dev.exit137.cli.options.AggregatorOptions;
+import dev.exit137.cli.options.EventKinds;
 import dev.exit137.cli.options.HttpOptions;
+import dev.exit137.cli.options.KindOptions;
 import dev.exit137.cli.options.OutputOptions;
 import dev.exit137.cli.render.EventPrinter;
 import dev.exit137.cli.terminal.Terminal;
@@ -21,7 +24,8 @@ import picocli.CommandLine.Mixin;
 /** Runs agent and aggregator on one machine until Ctrl-C. */
 @Command(
         name = "run",
-        description = "Runs agent and aggregator in one process, and prints every OOM kill on this machine.")
+        description = "Runs agent and aggregator in one process, and prints the events of this machine: OOM "
+                + "kills, and ends of containers and services.")
 public final class RunCommand implements Callable<Integer> {
     private final Terminal terminal;
 
@@ -33,6 +37,9 @@ public final class RunCommand implements Callable<Integer> {
 
     @Mixin
     private HttpOptions httpOptions = new HttpOptions(9139);
+
+    @Mixin
+    private KindOptions kindOptions;
 
     @Mixin
     private OutputOptions outputOptions;
@@ -51,19 +58,21 @@ public final class RunCommand implements Callable<Integer> {
                 List.of(new HostPort(aggregator.listenHost(), aggregator.listenPort())),
                 ClientSecurity.PLAINTEXT);
         Guard guard = new Guard();
+        EventKinds kinds = kindOptions.shown(outputOptions.format(), false);
         try (HttpSide http = HttpSide.open(httpOptions);
                 EventSink events = agentOptions.eventSink(terminal, guard);
-                LocalNode node = LocalNode.start(terminal, aggregator, agent, events, guard)) {
-            terminal.say("watching this machine for OOM kills; each is printed here as it comes (Ctrl-C ends)");
+                LocalNode node = LocalNode.start(terminal, aggregator, agent, events, guard, kinds)) {
+            terminal.say("watching this machine; each event is printed here as it comes (Ctrl-C ends)");
             terminal.say("in another terminal: bin/exit137 watch --server " + node.address());
             terminal.say("or: grpcurl -plaintext " + node.address() + " exit137.v1.OomEvents/WatchEvents");
             http.serve(terminal::say, guard, node.agent(), node.aggregator);
             if (agentOptions.logsEvents()) {
                 // stdout is the agent's.
-                node.stream().close();
+                node.streams().forEach(EventStream::close);
                 terminal.stop().await();
             } else {
-                new EventPrinter(terminal, outputOptions.format()).printAll(node.stream(), guard);
+                EventPrinter printer = new EventPrinter(terminal, outputOptions.format(), kindOptions.isGiven());
+                Streams.printAll(node.streams(), terminal, stream -> printer.printAll(stream, guard));
             }
         }
         return 0;

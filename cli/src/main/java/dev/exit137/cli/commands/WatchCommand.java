@@ -8,11 +8,11 @@ import dev.exit137.cli.client.KillWatch;
 import dev.exit137.cli.options.EventKinds;
 import dev.exit137.cli.options.EventKinds.Kind;
 import dev.exit137.cli.options.FilterOptions;
+import dev.exit137.cli.options.KindOptions;
 import dev.exit137.cli.options.OutputOptions;
 import dev.exit137.cli.options.ResumeTokens;
 import dev.exit137.cli.options.ServerOptions;
 import dev.exit137.cli.render.EventPrinter;
-import dev.exit137.cli.render.OutputFormat;
 import dev.exit137.cli.terminal.Failure;
 import dev.exit137.cli.terminal.Terminal;
 import dev.exit137.oomreport.event.EventFactory;
@@ -23,15 +23,10 @@ import dev.exit137.proto.v1.WatchExitsRequest;
 import io.grpc.Status;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
-import java.util.Collection;
 import java.util.EnumMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.FutureTask;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -55,14 +50,8 @@ public final class WatchCommand implements Callable<Integer> {
     @Mixin
     private ServerOptions serverOptions;
 
-    @Option(
-            names = "--kind",
-            paramLabel = "oom,exit|all",
-            converter = EventKinds.Converter.class,
-            description =
-                    "Kinds of events: OOM kills, ends of containers and services, or all. With it, each object of "
-                            + "JSON has a field kind (default: all as text, oom as JSON).")
-    private Optional<EventKinds> kinds;
+    @Mixin
+    private KindOptions kindOptions;
 
     @Option(
             names = "--from",
@@ -95,7 +84,7 @@ public final class WatchCommand implements Callable<Integer> {
             throw new ParameterException(
                     command.commandLine(), "--from and --resume-token exclude each other: give one");
         }
-        EventKinds shown = kinds.orElse(usualKinds());
+        EventKinds shown = kindOptions.shown(outputOptions.format(), filterOptions.selectsKillsOnly());
         // Both filters are checked before a connection is made.
         WatchEventsRequest killRequest = killRequest();
         WatchExitsRequest exitRequest = shown.has(Kind.EXIT) ? exitRequest() : WatchExitsRequest.getDefaultInstance();
@@ -114,7 +103,8 @@ public final class WatchCommand implements Callable<Integer> {
                 open.put(Kind.EXIT, exits);
             }
             try {
-                print(open.values());
+                EventPrinter printer = new EventPrinter(terminal, outputOptions.format(), kindOptions.isGiven());
+                Streams.printAll(open.values(), terminal, printer::printAll);
             } catch (Failure | RuntimeException e) {
                 sayTokens(open);
                 throw e;
@@ -122,12 +112,6 @@ public final class WatchCommand implements Callable<Integer> {
             sayTokens(open);
         }
         return 0;
-    }
-
-    private EventKinds usualKinds() {
-        return outputOptions.format() == OutputFormat.JSON || filterOptions.selectsKillsOnly()
-                ? EventKinds.of(Kind.OOM)
-                : EventKinds.ALL;
     }
 
     private WatchEventsRequest killRequest() {
@@ -156,35 +140,6 @@ public final class WatchCommand implements Callable<Integer> {
             terminal.say(
                     "this aggregator is older and knows no ends of containers and services: only OOM kills follow");
             return false;
-        }
-    }
-
-    /** Prints each stream in a thread of its own. The end of one of them is the end of all. */
-    private void print(Collection<EventStream<? extends MessageOrBuilder>> open) throws Exception {
-        EventPrinter printer = new EventPrinter(terminal, outputOptions.format(), kinds.isPresent());
-        List<FutureTask<Void>> tasks = new ArrayList<>();
-        List<Thread> threads = new ArrayList<>();
-        for (EventStream<? extends MessageOrBuilder> stream : open) {
-            FutureTask<Void> task = new FutureTask<>(() -> {
-                try {
-                    printer.printAll(stream);
-                } finally {
-                    terminal.stop().request();
-                }
-                return null;
-            });
-            tasks.add(task);
-            threads.add(Thread.ofPlatform().name("exit137-watch").daemon().start(task));
-        }
-        for (Thread thread : threads) {
-            thread.join();
-        }
-        for (FutureTask<Void> task : tasks) {
-            try {
-                task.get();
-            } catch (ExecutionException e) {
-                throw e.getCause() instanceof Exception cause ? cause : e;
-            }
         }
     }
 
