@@ -103,7 +103,7 @@ public final class ExitJoiner {
     /** Takes an end, or one that was taken before with more of the runtime's record. */
     public void onEnd(End end) {
         guard.run(PLACE, () -> {
-            String id = eventId(end.reported());
+            String id = eventId(end);
             End whole = withMainProcess(end);
             Known known = recent.computeIfAbsent(id, _ -> new Known(whole));
             known.end = whole;
@@ -304,15 +304,18 @@ public final class ExitJoiner {
                         && time.isBefore(instant(reported.getStartedAt()).minus(SKEW)));
     }
 
-    private String eventId(ExitEvent reported) {
+    /** The same for an end that is told of again, by another source or to the next agent. */
+    private String eventId(End end) {
+        ExitEvent reported = end.reported();
         String subject = switch (reported.getSubject()) {
             case CONTAINER -> reported.getContainer().getId();
             case UNIT -> reported.getUnit();
             case PROCESS, SUBJECT_UNSPECIFIED, UNRECOGNIZED ->
                 Integer.toString(reported.getProcess().getPid());
         };
+        String life = end.unit() == null ? "" : end.unit().invocationId();
         return node.getBootId() + "/exit/" + reported.getSubject().name().toLowerCase(Locale.ROOT) + "/" + subject + "/"
-                + instant(reported.getTime()).toEpochMilli();
+                + (life.isEmpty() ? instant(reported.getTime()).toEpochMilli() : life);
     }
 
     private static Instant instant(Timestamp time) {

@@ -7,6 +7,9 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.StringReader;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,31 +21,48 @@ import org.jspecify.annotations.Nullable;
  * {@link #read} blocks until the process ends; the counts are for any thread.
  */
 final class JournalReader implements AutoCloseable {
-    /** {@code --since} and not a cursor: D-Bus and the runtimes tell of what happened before. */
-    static final List<String> COMMAND = List.of(
-            "journalctl",
-            "--output=json",
-            "--follow",
-            "--since=now",
-            "--output-fields=MESSAGE,MESSAGE_ID,UNIT,INVOCATION_ID,EXIT_CODE,EXIT_STATUS,UNIT_RESULT,JOB_TYPE,JOB_ID,_PID,"
-                    + "_TRANSPORT",
-            "_PID=1");
+    private static final String FIELDS =
+            "MESSAGE,MESSAGE_ID,UNIT,INVOCATION_ID,EXIT_CODE,EXIT_STATUS,UNIT_RESULT,JOB_TYPE,"
+                    + "JOB_ID,ERRNO,_PID,_TRANSPORT,_SYSTEMD_UNIT";
+    /** An end of now may have begun before: a stop with its grace period. */
+    private static final Duration BEFORE = Duration.ofMinutes(5);
 
-    private final List<String> command;
     private final Consumer<JournalLine> lines;
+    private volatile Instant since;
     private volatile @Nullable Process process;
     private volatile long lies;
     private volatile long notUnderstood;
 
-    /** @param lines receives each line, on the thread that calls {@link #read} */
-    JournalReader(List<String> command, Consumer<JournalLine> lines) {
-        this.command = command;
+    /**
+     * @param since the first time of interest
+     * @param lines receives each line, on the thread that calls {@link #read}
+     */
+    JournalReader(Instant since, Consumer<JournalLine> lines) {
+        this.since = since.isBefore(Instant.EPOCH.plus(BEFORE)) ? Instant.EPOCH : since.minus(BEFORE);
         this.lines = lines;
     }
 
-    /** Reads until the process ends, or is ended. */
+    /**
+     * systemd's own lines, and those that say what only systemd can say: the ones of others are counted as lies. A time and
+     * not a cursor, because D-Bus tells of the same time; a line that comes twice does no harm.
+     */
+    static List<String> command(Instant since) {
+        List<String> command = new ArrayList<>(List.of(
+                "journalctl",
+                "--output=json",
+                "--follow",
+                "--no-tail",
+                "--since=@" + since.getEpochSecond(),
+                "--output-fields=" + FIELDS,
+                "_PID=1",
+                "+"));
+        JournalLine.MESSAGE_IDS.forEach(id -> command.add("MESSAGE_ID=" + id));
+        return command;
+    }
+
+    /** Reads until the process ends, or is ended; when called again, from the last line on. */
     void read() throws IOException {
-        Process started = new ProcessBuilder(command)
+        Process started = new ProcessBuilder(command(since))
                 .redirectError(ProcessBuilder.Redirect.DISCARD)
                 .start();
         process = started;
@@ -63,7 +83,10 @@ final class JournalReader implements AutoCloseable {
         } else if (JournalLine.isLie(fields)) {
             lies++;
         } else {
-            JournalLine.of(fields).ifPresent(lines);
+            JournalLine.of(fields).ifPresent(found -> {
+                since = found.time();
+                lines.accept(found);
+            });
         }
     }
 

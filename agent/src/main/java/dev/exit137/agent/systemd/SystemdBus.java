@@ -6,9 +6,12 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.freedesktop.dbus.DBusPath;
+import org.freedesktop.dbus.Struct;
 import org.freedesktop.dbus.annotations.DBusInterfaceName;
 import org.freedesktop.dbus.annotations.DBusMemberName;
+import org.freedesktop.dbus.annotations.Position;
 import org.freedesktop.dbus.connections.impl.DBusConnection;
 import org.freedesktop.dbus.connections.impl.DBusConnectionBuilder;
 import org.freedesktop.dbus.exceptions.DBusException;
@@ -20,6 +23,8 @@ import org.freedesktop.dbus.messages.DBusSignal;
 import org.freedesktop.dbus.types.UInt32;
 import org.freedesktop.dbus.types.Variant;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * systemd over the system bus. Every program may send signals there: those count that the bus says are from the owner of
@@ -31,6 +36,10 @@ final class SystemdBus implements AutoCloseable {
     private static final String UNITS = "/org/freedesktop/systemd1/unit/";
     private static final String UNIT = NAME + ".Unit";
     private static final String SERVICE = NAME + ".Service";
+    /** States of a service whose main process has ended. */
+    private static final Set<String> ENDED = Set.of("failed", "dead", "auto-restart");
+
+    private static final Logger LOG = LoggerFactory.getLogger(SystemdBus.class);
     private static final int HEX = 16;
     private static final long MICROS_PER_SECOND = 1_000_000;
     private static final int NANOS_PER_MICRO = 1000;
@@ -42,9 +51,13 @@ final class SystemdBus implements AutoCloseable {
         @DBusMemberName("Subscribe")
         void subscribe();
 
-        /** Returns the object of a loaded unit. */
-        @DBusMemberName("GetUnit")
-        DBusPath getUnit(String name);
+        /** Returns the object of a unit. A unit that ended well is not loaded any more, and systemd reads it again. */
+        @DBusMemberName("LoadUnit")
+        DBusPath loadUnit(String name);
+
+        /** Returns all units that are loaded. */
+        @DBusMemberName("ListUnits")
+        List<ListedUnit> listUnits();
 
         /** A job was queued. */
         class JobNew extends DBusSignal {
@@ -62,12 +75,69 @@ final class SystemdBus implements AutoCloseable {
         }
     }
 
+    /** A unit in the list of all. The fields are what systemd sends; dbus-java fills them by their position. */
+    public static final class ListedUnit extends Struct {
+        @Position(0)
+        final String name;
+
+        @Position(1)
+        final String description;
+
+        @Position(2)
+        final String loadState;
+
+        @Position(3)
+        final String activeState;
+
+        @Position(4)
+        final String subState;
+
+        @Position(5)
+        final String following;
+
+        @Position(6)
+        final DBusPath object;
+
+        @Position(7)
+        final UInt32 job;
+
+        @Position(8)
+        final String jobType;
+
+        @Position(9)
+        final DBusPath jobObject;
+
+        /** dbus-java calls it. */
+        public ListedUnit(
+                String name,
+                String description,
+                String loadState,
+                String activeState,
+                String subState,
+                String following,
+                DBusPath object,
+                UInt32 job,
+                String jobType,
+                DBusPath jobObject) {
+            this.name = name;
+            this.description = description;
+            this.loadState = loadState;
+            this.activeState = activeState;
+            this.subState = subState;
+            this.following = following;
+            this.object = object;
+            this.job = job;
+            this.jobType = jobType;
+            this.jobObject = jobObject;
+        }
+    }
+
     /** Receives systemd's signals, on threads of dbus-java. */
     interface Receiver {
         /** A job was made; its type is not known yet. */
         void onJob(long id, String path, String unit);
 
-        /** Properties of a service changed. */
+        /** Properties of a service changed: those of the service, and those that every unit has. */
         void onProperties(String unit, Map<String, Object> changed);
 
         /** Somebody else sent a signal in systemd's name. */
@@ -76,6 +146,10 @@ final class SystemdBus implements AutoCloseable {
 
     private final DBusConnection connection;
     private final String owner;
+    /** Those of a service, until those of the same unit come, which systemd sends next. dbus-java's thread. */
+    private Map<String, Object> half = Map.of();
+
+    private String halfOf = "";
 
     /**
      * Connects and subscribes.
@@ -112,7 +186,7 @@ final class SystemdBus implements AutoCloseable {
                             || signal.getInterfaceName().equals(UNIT));
             String unit = isOfUnit ? unit(signal.getPath()) : "";
             if (unit.endsWith(".service") && isOfSystemd(signal, receiver)) {
-                receiver.onProperties(unit, values(signal.getPropertiesChanged()));
+                onChange(unit, signal.getInterfaceName(), values(signal.getPropertiesChanged()), receiver);
             }
         });
         connection.addSigHandler(Manager.JobNew.class, signal -> {
@@ -120,9 +194,20 @@ final class SystemdBus implements AutoCloseable {
                 receiver.onJob(signal.id.longValue(), signal.job.getPath(), signal.unit);
             }
         });
-        connection
-                .getRemoteObject(NAME, "/org/freedesktop/systemd1", Manager.class)
-                .subscribe();
+        manager().subscribe();
+    }
+
+    private void onChange(String unit, String type, Map<String, Object> changed, Receiver receiver) {
+        if (type.equals(SERVICE)) {
+            half = changed;
+            halfOf = unit;
+        } else {
+            Map<String, Object> whole = new HashMap<>(halfOf.equals(unit) ? half : Map.of());
+            whole.putAll(changed);
+            halfOf = "";
+            half = Map.of();
+            receiver.onProperties(unit, whole);
+        }
     }
 
     private boolean isOfSystemd(DBusSignal signal, Receiver receiver) {
@@ -153,16 +238,35 @@ final class SystemdBus implements AutoCloseable {
         }
     }
 
-    /** Returns what systemd knows of a unit; nothing if the unit is not loaded any more. */
+    /** Tells the receiver of the services that are down: they may have ended while nobody listened. */
+    void tellOfEnded(Receiver receiver) {
+        try {
+            for (ListedUnit unit : manager().listUnits()) {
+                if (unit.name.endsWith(".service") && ENDED.contains(unit.subState)) {
+                    Map<String, Object> whole = new HashMap<>(properties(unit.object.getPath(), SERVICE));
+                    whole.putAll(properties(unit.object.getPath(), UNIT));
+                    receiver.onProperties(unit.name, whole);
+                }
+            }
+        } catch (DBusException | DBusExecutionException e) {
+            LOG.warn("systemd does not say which services have ended already: {}", e.getMessage());
+        }
+    }
+
+    private Manager manager() throws DBusException {
+        return connection.getRemoteObject(NAME, "/org/freedesktop/systemd1", Manager.class);
+    }
+
+    private Map<String, Object> properties(String path, String type) throws DBusException {
+        return values(connection.getRemoteObject(NAME, path, Properties.class).GetAll(type));
+    }
+
+    /** Returns what systemd knows of a unit; nothing if there is no such unit any more. */
     UnitDetails details(String unit) {
         try {
-            String path = connection
-                    .getRemoteObject(NAME, "/org/freedesktop/systemd1", Manager.class)
-                    .getUnit(unit)
-                    .getPath();
-            Properties properties = connection.getRemoteObject(NAME, path, Properties.class);
-            Map<String, Object> ofService = values(properties.GetAll(SERVICE));
-            Map<String, Object> ofUnit = values(properties.GetAll(UNIT));
+            String path = manager().loadUnit(unit).getPath();
+            Map<String, Object> ofService = unit.endsWith(".service") ? properties(path, SERVICE) : Map.of();
+            Map<String, Object> ofUnit = properties(path, UNIT);
             return new UnitDetails(
                     settings(ofService), names(ofUnit, "PartOf"), names(ofUnit, "BindsTo"), names(ofUnit, "Requires"));
         } catch (DBusException | DBusExecutionException e) {

@@ -51,6 +51,7 @@ public final class SystemdUnits implements AutoCloseable {
     private final JournalReader journal;
     private @Nullable SystemdBus bus;
     private @Nullable Thread follower;
+    private volatile boolean hasNoJournal;
     private volatile boolean closed;
     private volatile long lies;
     /** Why there is no connection; empty while there is one, null where there is no systemd. */
@@ -78,7 +79,7 @@ public final class SystemdUnits implements AutoCloseable {
         units = new UnitEnds(listener, this::details, endsSince, clock, guard);
         thread = new GuardedThread(
                 Thread.ofPlatform().name("agent-systemd").daemon().factory(), PLACE, guard);
-        journal = new JournalReader(JournalReader.COMMAND, this::onLine);
+        journal = new JournalReader(endsSince, this::onLine);
     }
 
     /** Starts to look for the bus. */
@@ -107,6 +108,7 @@ public final class SystemdUnits implements AutoCloseable {
     private void look() {
         SystemdBus present = bus;
         if (present != null && present.isConnected()) {
+            follow();
             return;
         }
         boolean booted = Files.isDirectory(BOOTED);
@@ -118,10 +120,13 @@ public final class SystemdUnits implements AutoCloseable {
             present.close();
         }
         try {
-            bus = SystemdBus.connect(socket.toString(), new Receiver());
+            Receiver receiver = new Receiver();
+            SystemdBus connected = SystemdBus.connect(socket.toString(), receiver);
+            bus = connected;
             problem = "";
             LOG.info("systemd answers at {}", socket);
             follow();
+            connected.tellOfEnded(receiver);
         } catch (IOException | LinkageError e) {
             String reason = String.valueOf(e.getMessage());
             if (isAuto && !booted) {
@@ -135,19 +140,21 @@ public final class SystemdUnits implements AutoCloseable {
         }
     }
 
-    /** Follows the journal, once; a node without journalctl has the bus alone. */
+    /** Follows the journal, again if journalctl has ended; a node without it has the bus alone. */
     private void follow() {
-        if (follower == null || !follower.isAlive()) {
-            follower = Thread.ofPlatform().name("agent-journal").daemon().start(guard.guarded(PLACE, () -> {
-                try {
-                    journal.read();
-                } catch (IOException e) {
-                    if (!closed) {
-                        LOG.info("the journal cannot be followed: {}", e.getMessage());
-                    }
-                }
-            }));
+        if (hasNoJournal || (follower != null && follower.isAlive())) {
+            return;
         }
+        follower = Thread.ofPlatform().name("agent-journal").daemon().start(guard.guarded(PLACE, () -> {
+            try {
+                journal.read();
+            } catch (IOException e) {
+                hasNoJournal = true;
+                if (!closed) {
+                    LOG.info("the journal cannot be followed: {}", e.getMessage());
+                }
+            }
+        }));
     }
 
     private CompletableFuture<UnitDetails> details(String unit) {

@@ -17,6 +17,7 @@ import java.time.InstantSource;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.EnumSet;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -27,36 +28,50 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Puts together what systemd says about the end of a service: changes of properties, jobs, and lines of the journal come
- * in any order within about a second. An end is handed on at the first word of it, and again with each that adds to it.
- * Which job of another unit led to a stop, systemd does not say: it is inferred from the dependency and from the number of
- * the job, because the jobs of one transaction are numbered in a row. Agent-identity thread.
+ * in any order within about a second. Each life of a unit has an invocation id (systemd.exec(5)), and each life has one
+ * end. An end is handed on at the first word of it, and again with each that adds to it. Which job of another unit led to
+ * a stop, systemd does not say: it is inferred from the dependency and from the number of the job, because the jobs of one
+ * transaction are numbered in a row. Agent-identity thread.
  */
 final class UnitEnds {
     private static final String PLACE = "systemd";
     private static final int MAX_UNITS = 4096;
+    /** Of one unit; a late line of the journal is about one of the last. */
+    private static final int MAX_LIVES = 4;
+
     private static final int MAX_JOBS = 1024;
     /** Jobs of one transaction; a stop of a target may have more. */
     private static final long ADJACENT = 64;
 
     private static final int MAX_CHAIN = 8;
-    /** The words of one end are within this time of each other. */
-    private static final Duration SAME_END = Duration.ofSeconds(2);
+    /** Causes and effects among units are within this time of each other. */
+    private static final Duration AT_ONCE = Duration.ofSeconds(2);
 
     private static final int CLD_EXITED = 1;
     private static final int CLD_DUMPED = 3;
     private static final int AFTER_SIGNAL = 128;
+    private static final String SUCCESS = "success";
+    private static final String TIMEOUT = "timeout";
+    private static final String STOP = "stop";
 
     /** A job, when it was made; its type is empty until it is known. */
     private record Job(long id, String unit, String type, Instant time) {
         boolean stops() {
-            return type.equals("stop") || type.contains("restart");
+            return type.equals(STOP) || type.contains("restart");
         }
     }
 
-    /** The end of one life of a unit. */
-    private static final class Ending {
-        private final Instant endedAt;
+    /** One life of a unit, and its end as far as it is known. */
+    private static final class Life {
+        private final String invocationId;
         private final Set<Evidence> evidence = EnumSet.noneOf(Evidence.class);
+        private String subState = "";
+        private String result = SUCCESS;
+        private String phase = "";
+        private int clientSignal;
+        private @Nullable Job job;
+        private UnitState.@Nullable StartFailure startFailure;
+        private @Nullable Instant endedAt;
         private boolean bySignal;
         private boolean dumped;
         private int status;
@@ -64,31 +79,46 @@ final class UnitEnds {
         private @Nullable Instant startedAt;
         private @Nullable End delivered;
 
-        Ending(Instant endedAt) {
-            this.endedAt = endedAt;
+        Life(String invocationId) {
+            this.invocationId = invocationId;
+        }
+
+        /** Takes a result, unless it is that of a unit that was reset, or that systemd will not start again. */
+        void results(String said) {
+            if (!said.equals(SUCCESS) && !said.equals("start-limit-hit")) {
+                result = said;
+            }
+        }
+
+        boolean endedNear(Instant time) {
+            return endedAt != null && Duration.between(endedAt, time).abs().compareTo(AT_ONCE) <= 0;
+        }
+
+        /** The end that both sources tell of has the time of the first: they differ by a millisecond. */
+        void ended(Evidence source, Instant time) {
+            evidence.add(source);
+            if (endedAt == null) {
+                endedAt = time;
+            }
         }
     }
 
     private static final class Unit {
-        private String subState = "";
-        private String result = "success";
-        private String phase = "";
-        private boolean byClient;
+        private final Map<String, Life> lives = BoundedMap.byInsertion(MAX_LIVES);
         private long exitMicros;
         private boolean asked;
-        private @Nullable Job job;
         private UnitDetails details = UnitDetails.UNKNOWN;
-        private @Nullable Ending last;
+        private @Nullable Life newest;
 
-        /** The unit starts: what was said of its last life does not count any more. */
-        void startsAgain() {
-            result = "success";
-            phase = "";
-            byClient = false;
-            last = null;
-            if (job != null && job.stops()) {
-                job = null;
+        /** Returns the life with this id; the newest one if systemd says none. */
+        Life life(String invocationId) {
+            Life known = invocationId.isEmpty() ? newest : lives.get(invocationId);
+            if (known == null) {
+                known = new Life(invocationId);
+                lives.put(invocationId, known);
+                newest = known;
             }
+            return known;
         }
     }
 
@@ -98,7 +128,6 @@ final class UnitEnds {
     private final InstantSource clock;
     private final Guard guard;
     private final Map<String, Unit> units = BoundedMap.byAccess(MAX_UNITS);
-    private final List<String> followers = new ArrayList<>();
     private final Map<Long, Job> jobs = BoundedMap.byInsertion(MAX_JOBS);
 
     /**
@@ -126,63 +155,92 @@ final class UnitEnds {
 
     /** systemd made a job; call it again once its type is known. */
     void onJob(long id, String unit, String type) {
-        onJob(id, unit, type, clock.instant());
-    }
-
-    private void onJob(long id, String unit, String type, Instant time) {
-        Job known = jobs.get(id);
-        Job job = new Job(id, unit, type, known == null ? time : known.time());
-        jobs.put(id, job);
-        Unit its = unit(unit);
-        if (its.job == null || its.job.id() <= id) {
-            its.job = job;
+        Life life = unit(unit).newest;
+        Job job = job(id, unit, type, clock.instant());
+        // systemd tells of an end before it tells of the job that starts the unit again.
+        if (life != null && !life.evidence.contains(Evidence.SYSTEMD) && (life.job == null || life.job.id() <= id)) {
+            life.job = job;
         }
-        // A unit that follows this one may have ended before its job was told of.
-        units.forEach((name, other) -> {
-            Ending last = other.last;
-            if (last != null && Duration.between(last.endedAt, time).abs().compareTo(SAME_END) <= 0) {
-                followers.add(name);
-            }
-        });
-        followers.forEach(name -> deliver(name, unit(name)));
-        followers.clear();
+        deliverEndsNear(job.time());
     }
 
-    /** Properties of a unit changed; systemd sends all that may change, in two messages: of the service, then of the unit. */
+    private Job job(long id, String unit, String type, Instant time) {
+        Job known = jobs.get(id);
+        Job job = new Job(id, unit, type, time);
+        if (known != null) {
+            // Until the unit is down, the journal calls a restart a stop.
+            boolean isRestart = known.type().contains("restart") && type.equals(STOP);
+            job = new Job(id, unit, isRestart ? known.type() : type, known.time());
+        }
+        jobs.put(id, job);
+        return job;
+    }
+
+    /** A unit that follows another may have ended before the other's job was told of. */
+    private void deliverEndsNear(Instant time) {
+        List<Runnable> found = new ArrayList<>();
+        units.forEach((name, unit) -> unit.lives.values().stream()
+                .filter(life -> life.endedNear(time))
+                .forEach(life -> found.add(() -> deliver(name, unit, life))));
+        found.forEach(Runnable::run);
+    }
+
+    /**
+     * Properties of a unit changed. systemd sends all that may change, those of the service and those of the unit, which
+     * have the id of the life.
+     */
     void onProperties(String name, Map<String, ?> changed) {
         Unit unit = unit(name);
+        Life life = unit.life(invocationId(changed.get("InvocationID")));
         if (changed.get("Result") instanceof String result) {
-            unit.result = result;
+            life.results(result);
         }
-        if (changed.get("SubState") instanceof String subState && !subState.equals(unit.subState)) {
-            enters(unit, subState);
+        if (changed.get("SubState") instanceof String subState && !subState.equals(life.subState)) {
+            enters(life, subState);
         }
         long exitMicros = number(changed, "ExecMainExitTimestamp");
+        // Until the main process starts, a new life has the exit of the one before.
         if (exitMicros > 0 && exitMicros != unit.exitMicros) {
             unit.exitMicros = exitMicros;
-            exited(unit, changed, Instant.EPOCH.plus(exitMicros, ChronoUnit.MICROS));
+            exited(life, changed, Instant.EPOCH.plus(exitMicros, ChronoUnit.MICROS));
         }
-        deliver(name, unit);
+        deliver(name, unit, life);
     }
 
-    private void enters(Unit unit, String subState) {
-        String from = unit.subState;
-        unit.subState = subState;
-        boolean wasStarting = from.startsWith("start");
-        if (!wasStarting && (subState.startsWith("start") || subState.equals("running"))) {
-            unit.startsAgain();
+    /** Returns the id as the journal writes it; empty if there is none. */
+    static String invocationId(@Nullable Object bytes) {
+        byte[] id = bytes instanceof byte[] array ? array : new byte[0];
+        if (bytes instanceof List<?> list) {
+            id = new byte[list.size()];
+            for (int i = 0; i < id.length; i++) {
+                id[i] = list.get(i) instanceof Byte each ? each : 0;
+            }
+        }
+        return HexFormat.of().formatHex(id);
+    }
+
+    private void enters(Life life, String subState) {
+        String from = life.subState;
+        life.subState = subState;
+        if (subState.equals("running") && life.job != null && !life.job.stops()) {
+            // The job that started it.
+            life.job = null;
+        }
+        if (!isStopping(subState)) {
             return;
         }
-        if (isStopping(subState) && unit.job != null && unit.job.type().isEmpty()) {
+        Job job = life.job;
+        if (job != null && job.type().isEmpty() && life.result.equals(SUCCESS)) {
             // The job was done before it could be asked for its type.
-            unit.job = new Job(unit.job.id(), unit.job.unit(), "stop", unit.job.time());
-            jobs.put(unit.job.id(), unit.job);
+            life.job = job(job.id(), job.unit(), STOP, job.time());
         }
-        if (unit.result.equals("timeout") && unit.phase.isEmpty()) {
-            if (from.startsWith("start") && isStopping(subState)) {
-                unit.phase = "start";
+        if (life.result.equals(TIMEOUT) && life.phase.isEmpty()) {
+            if (from.startsWith("start")) {
+                life.phase = "start";
+            } else if (from.equals("running")) {
+                life.phase = "runtime";
             } else if (from.equals("stop-sigterm") && subState.equals("stop-sigkill")) {
-                unit.phase = "stop";
+                life.phase = STOP;
             }
         }
     }
@@ -191,28 +249,16 @@ final class UnitEnds {
         return subState.startsWith("stop") || subState.startsWith("final");
     }
 
-    private static void exited(Unit unit, Map<String, ?> changed, Instant time) {
+    private static void exited(Life life, Map<String, ?> changed, Instant time) {
         long code = number(changed, "ExecMainCode");
-        Ending ending = ending(unit, time);
-        ending.evidence.add(Evidence.SYSTEMD);
-        ending.bySignal = code != CLD_EXITED;
-        ending.dumped = code == CLD_DUMPED;
-        ending.status = (int) number(changed, "ExecMainStatus");
+        life.ended(Evidence.SYSTEMD, time);
+        life.bySignal = code != CLD_EXITED;
+        life.dumped = code == CLD_DUMPED;
+        life.status = (int) number(changed, "ExecMainStatus");
         long pid = number(changed, "ExecMainPID");
-        ending.pid = pid > 0 ? (int) pid : null;
+        life.pid = pid > 0 ? (int) pid : null;
         long started = number(changed, "ExecMainStartTimestamp");
-        ending.startedAt = started > 0 ? Instant.EPOCH.plus(started, ChronoUnit.MICROS) : null;
-    }
-
-    /** Returns the end at about this time: that which another source told of, or a new one. */
-    private static Ending ending(Unit unit, Instant time) {
-        Ending last = unit.last;
-        if (last != null && Duration.between(last.endedAt, time).abs().compareTo(SAME_END) <= 0) {
-            return last;
-        }
-        Ending ending = new Ending(time);
-        unit.last = ending;
-        return ending;
+        life.startedAt = started > 0 ? Instant.EPOCH.plus(started, ChronoUnit.MICROS) : null;
     }
 
     private static long number(Map<String, ?> properties, String name) {
@@ -224,105 +270,117 @@ final class UnitEnds {
     /** systemd wrote a line; it is systemd's own. */
     void onLine(JournalLine line) {
         Unit unit = unit(line.unit());
+        Life life = unit.life(line.invocationId());
+        life.evidence.add(Evidence.JOURNAL);
         switch (line.kind()) {
             case EXITED -> {
-                Ending ending = ending(unit, line.time());
-                ending.evidence.add(Evidence.JOURNAL);
-                ending.bySignal = !line.word().equals("exited");
-                ending.dumped = line.word().equals("dumped");
-                ending.status = line.number() == null ? 0 : line.number();
+                life.ended(Evidence.JOURNAL, line.time());
+                life.bySignal = !line.word().equals("exited");
+                life.dumped = line.word().equals("dumped");
+                life.status = line.number() == null ? 0 : line.number();
             }
-            case RESULT -> {
-                // The line of the exit came before; a late line of the life before does not count.
-                if (unit.last != null) {
-                    unit.result = line.word();
-                }
-            }
-            case START_TIMED_OUT -> unit.phase = "start";
-            case STOP_TIMED_OUT -> unit.phase = unit.phase.isEmpty() ? "stop" : unit.phase;
-            case CLIENT_SIGNAL -> unit.byClient = true;
+            case RESULT -> life.results(line.word());
+            case START_TIMED_OUT -> life.phase = "start";
+            case RUNTIME_LIMIT -> life.phase = "runtime";
+            case STOP_TIMED_OUT -> life.phase = life.phase.isEmpty() ? STOP : life.phase;
+            case CLIENT_SIGNAL -> life.clientSignal = line.number() == null ? 0 : line.number();
+            case START_FAILED ->
+                life.startFailure = new UnitState.StartFailure(line.word(), line.number() == null ? 0 : line.number());
             case STOPPING -> {
                 if (line.number() != null) {
-                    onJob(line.number(), line.unit(), line.word(), line.time());
+                    life.job = job(line.number(), line.unit(), line.word(), line.time());
+                    deliverEndsNear(line.time());
                 }
             }
-            case OOM, STOPPED, RUNTIME_LIMIT, WATCHDOG, KILLING -> {
+            case STOPPED -> {
+                if (life.job != null && line.number() != null && life.job.id() == line.number()) {
+                    life.job = job(life.job.id(), line.unit(), line.word(), line.time());
+                }
+            }
+            case OOM, WATCHDOG, KILLING -> {
                 // The result says the same.
             }
         }
-        deliver(line.unit(), unit);
+        deliver(line.unit(), unit, life);
     }
 
     // ---- the end
 
-    private void deliver(String name, Unit unit) {
-        Ending ending = unit.last;
-        if (ending == null
-                || ending.evidence.isEmpty()
-                || (!ending.bySignal && ending.status == 0)
-                || ending.endedAt.isBefore(since)) {
+    private void deliver(String name, Unit unit, Life life) {
+        Instant endedAt = life.endedAt;
+        if (endedAt == null || (!life.bySignal && life.status == 0) || endedAt.isBefore(since)) {
             return;
         }
-        End now = new End(event(name, unit, ending), List.of(), state(unit, ending));
-        if (now.equals(ending.delivered)) {
+        End now = new End(event(name, unit, life, endedAt), List.of(), state(unit, life, endedAt));
+        if (now.equals(life.delivered)) {
             return;
         }
-        boolean isFirst = ending.delivered == null;
-        ending.delivered = now;
+        boolean isFirst = life.delivered == null;
+        life.delivered = now;
         listener.onEnd(now);
         if (isFirst) {
-            askAndDeliver(name, name, unit);
+            askAndDeliver(name, name, unit, life);
         }
         for (String above : Objects.requireNonNull(now.unit()).dependencies()) {
             // A unit ends before those that it follows: theirs may not be known yet.
             if (!unit(above).asked) {
-                askAndDeliver(above, name, unit);
+                askAndDeliver(above, name, unit, life);
             }
         }
     }
 
     /** Asks about a unit, and hands on the end of one if that adds to it. */
-    private void askAndDeliver(String about, String name, Unit unit) {
+    private void askAndDeliver(String about, String name, Unit unit, Life life) {
         unit(about).asked = true;
         ask.apply(about)
                 .thenAccept(details -> guard.run(PLACE, () -> {
                     unit(about).details = details;
-                    deliver(name, unit);
+                    deliver(name, unit, life);
                 }));
     }
 
-    private static ExitEvent event(String name, Unit unit, Ending ending) {
-        Timestamp end = EventFactory.timestamp(ending.endedAt);
+    private static ExitEvent event(String name, Unit unit, Life life, Instant endedAt) {
+        Timestamp end = EventFactory.timestamp(endedAt);
         ExitEvent.Builder event = ExitEvent.newBuilder()
                 .setSubject(ExitEvent.Subject.UNIT)
                 .setUnit(name)
                 .setTime(end)
                 .setEndedAt(end)
-                .setExitCode(ending.bySignal ? AFTER_SIGNAL + ending.status : ending.status)
-                .setCoreDumped(ending.dumped)
-                .addAllEvidence(ending.evidence)
+                .setExitCode(life.bySignal ? AFTER_SIGNAL + life.status : life.status)
+                .setCoreDumped(life.dumped)
+                .addAllEvidence(life.evidence)
                 .setSettings(unit.details.settings());
-        if (ending.bySignal) {
-            event.setSignal(ending.status);
+        if (life.bySignal) {
+            event.setSignal(life.status);
         }
-        if (ending.pid != null) {
-            event.setProcess(ProcessRef.newBuilder().setPid(ending.pid));
+        if (life.pid != null) {
+            event.setProcess(ProcessRef.newBuilder().setPid(life.pid));
         }
-        if (ending.startedAt != null) {
-            event.setStartedAt(EventFactory.timestamp(ending.startedAt));
+        if (life.startedAt != null) {
+            event.setStartedAt(EventFactory.timestamp(life.startedAt));
         }
         return event.build();
     }
 
-    private UnitState state(Unit unit, Ending ending) {
-        Job job = unit.job != null && unit.job.stops() && !unit.job.time().isAfter(ending.endedAt.plus(SAME_END))
-                ? unit.job
-                : null;
-        String jobType = job == null ? "" : job.type().contains("restart") ? "restart" : "stop";
+    private UnitState state(Unit unit, Life life, Instant endedAt) {
+        Job job = life.job == null ? null : jobs.getOrDefault(life.job.id(), life.job);
+        if (job != null && (!job.stops() || job.time().isAfter(endedAt.plus(AT_ONCE)))) {
+            job = null;
+        }
+        String jobType = job == null ? "" : job.type().contains("restart") ? "restart" : STOP;
         List<String> causes = new ArrayList<>();
         String kind = job == null ? "" : dependency(unit.details, job, causes);
+        int signal = life.bySignal ? life.status : life.status - AFTER_SIGNAL;
         // From the unit upwards; the first cause comes first.
-        return new UnitState(unit.result, unit.phase, unit.byClient, jobType, causes.reversed(), kind);
+        return new UnitState(
+                life.invocationId,
+                life.result,
+                life.phase,
+                life.clientSignal > 0 && life.clientSignal == signal,
+                jobType,
+                causes.reversed(),
+                kind,
+                life.startFailure);
     }
 
     /** Finds the units whose jobs, or ends, led to this job, and returns the kind of the first dependency. */
@@ -355,15 +413,13 @@ final class UnitEnds {
                 .filter(other -> other.unit().equals(unit)
                         && other.stops()
                         && Math.abs(other.id() - job.id()) <= ADJACENT
-                        && Duration.between(other.time(), job.time()).abs().compareTo(SAME_END) <= 0)
+                        && Duration.between(other.time(), job.time()).abs().compareTo(AT_ONCE) <= 0)
                 .findFirst()
                 .orElse(null);
     }
 
     private boolean endedBefore(String unit, Job job) {
         Unit other = units.get(unit);
-        return other != null
-                && other.last != null
-                && Duration.between(other.last.endedAt, job.time()).abs().compareTo(SAME_END) <= 0;
+        return other != null && other.lives.values().stream().anyMatch(life -> life.endedNear(job.time()));
     }
 }

@@ -27,7 +27,7 @@ class JournalReaderTest {
 
     private final List<JournalLine> lines = new ArrayList<>();
     private final List<End> ends = new ArrayList<>();
-    private final JournalReader reader = new JournalReader(List.of("true"), lines::add);
+    private final JournalReader reader = new JournalReader(Instant.EPOCH, lines::add);
     private UnitEnds units;
 
     private static List<String> recorded() {
@@ -62,7 +62,23 @@ class JournalReaderTest {
     }
 
     private UnitState state(String unit) {
-        return last(unit).unit();
+        UnitState state = last(unit).unit();
+        assertThat(state.invocationId()).matches("[0-9a-f]{32}");
+        return new UnitState(
+                "",
+                state.result(),
+                state.phase(),
+                state.byClient(),
+                state.jobType(),
+                state.dependencies(),
+                state.dependencyKind(),
+                state.startFailure());
+    }
+
+    /** The state of the unit in the life that ended last. */
+    private static UnitState life(
+            String result, String phase, boolean byClient, String job, List<String> because, String kind) {
+        return new UnitState("", result, phase, byClient, job, because, kind, null);
     }
 
     private List<Kind> kinds(String unit) {
@@ -86,7 +102,7 @@ class JournalReaderTest {
         assertThat(last("slow.service").reported().getExitCode()).isEqualTo(137);
         assertThat(last("slow.service").reported().getSignal()).isEqualTo(9);
         assertThat(last("slow.service").reported().getEvidenceList()).containsExactly(Evidence.JOURNAL);
-        assertThat(state("slow.service")).isEqualTo(new UnitState("timeout", "stop", false, "stop", List.of(), ""));
+        assertThat(state("slow.service")).isEqualTo(life("timeout", "stop", false, "stop", List.of(), ""));
     }
 
     @Test
@@ -102,13 +118,13 @@ class JournalReaderTest {
 
     @Test
     void aSignalThatAClientAskedForIsNoJob() {
-        assertThat(state("fine.service")).isEqualTo(new UnitState("signal", "", true, "", List.of(), ""));
+        assertThat(state("fine.service")).isEqualTo(life("signal", "", true, "", List.of(), ""));
     }
 
     @Test
     void aStopOfAnotherUnitOfWhichThisOneIsAPartIsInferredFromTheirJobs() {
         assertThat(state("part.service"))
-                .isEqualTo(new UnitState("timeout", "stop", false, "stop", List.of("base.service"), "PartOf"));
+                .isEqualTo(life("timeout", "stop", false, "stop", List.of("base.service"), "PartOf"));
     }
 
     @Test
@@ -126,7 +142,7 @@ class JournalReaderTest {
 
     @Test
     void aKillByAShellHasNothingButTheSignal() {
-        assertThat(state("extkill.service")).isEqualTo(new UnitState("signal", "", false, "", List.of(), ""));
+        assertThat(state("extkill.service")).isEqualTo(life("signal", "", false, "", List.of(), ""));
     }
 
     @Test

@@ -1,5 +1,6 @@
 package dev.exit137.agent.systemd;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
@@ -8,12 +9,19 @@ import dev.exit137.daemon.guard.Guard;
 import dev.exit137.exitreport.facts.End;
 import dev.exit137.proto.v1.SourceStatus;
 import dev.exit137.proto.v1.SourceStatus.State;
+import java.io.IOException;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -109,6 +117,16 @@ class SystemdUnitsTest {
     }
 
     private static void exits(DBusConnection from, int signal) throws Exception {
+        exited(from, signal);
+        changed(
+                from,
+                UNIT,
+                Map.of(
+                        "SubState", new Variant<>("failed"),
+                        "InvocationID", new Variant<>(new byte[] {0x5a, 1}, "ay")));
+    }
+
+    private static void exited(DBusConnection from, int signal) throws Exception {
         changed(
                 from,
                 SERVICE,
@@ -121,17 +139,26 @@ class SystemdUnitsTest {
                         "ExecMainStatus", new Variant<>(signal)));
     }
 
+    private void enters(String subState) throws Exception {
+        changed(
+                systemd,
+                UNIT,
+                Map.of(
+                        "SubState", new Variant<>(subState),
+                        "InvocationID", new Variant<>(new byte[] {0x5a, 1}, "ay")));
+    }
+
     @Test
     void theEndOfAServiceComesWithItsJobPhaseAndSettings() throws Exception {
-        changed(systemd, UNIT, Map.of("SubState", new Variant<>("running")));
+        enters("running");
         systemd.sendMessage(new SystemdBus.Manager.JobNew(
                 "/org/freedesktop/systemd1",
                 new UInt32(96),
                 new DBusPath("/org/freedesktop/systemd1/job/96"),
                 "slow.service"));
-        changed(systemd, UNIT, Map.of("SubState", new Variant<>("stop-sigterm")));
+        enters("stop-sigterm");
         changed(systemd, SERVICE, Map.of("Result", new Variant<>("timeout")));
-        changed(systemd, UNIT, Map.of("SubState", new Variant<>("stop-sigkill")));
+        enters("stop-sigkill");
         exits(systemd, 9);
 
         End end = Await.until(
@@ -143,6 +170,7 @@ class SystemdUnitsTest {
         assertThat(end.reported().getUnit()).isEqualTo("slow.service");
         assertThat(end.reported().getExitCode()).isEqualTo(137);
         assertThat(end.reported().getProcess().getPid()).isEqualTo(221);
+        assertThat(end.unit().invocationId()).isEqualTo("5a01");
         assertThat(end.unit().phase()).isEqualTo("stop");
         assertThat(end.unit().jobType()).isEqualTo("stop");
         assertThat(end.reported().getSettings().getStopGrace().getSeconds()).isEqualTo(1);
@@ -152,12 +180,57 @@ class SystemdUnitsTest {
     void whatSomebodyElseSaysInSystemdsNameIsCountedAndIgnored() throws Exception {
         DBusConnection liar = connect();
         exits(liar, 11);
-        Await.until("the count", () -> status().getDetail(), detail -> detail.contains("1 messages"));
+        Await.until("the count", () -> status().getDetail(), detail -> detail.contains("2 messages"));
         exits(systemd, 9);
         Await.until("the end", () -> ends, all -> !all.isEmpty());
         assertThat(ends)
                 .allSatisfy(end -> assertThat(end.reported().getSignal()).isEqualTo(9));
         liar.disconnect();
+    }
+
+    @Test
+    void propertiesOfOtherTypesThanSystemdsAreSurvived() throws Exception {
+        changed(
+                systemd,
+                SERVICE,
+                Map.of(
+                        "Result", new Variant<>(7),
+                        "ExecMainExitTimestamp", new Variant<>("yesterday"),
+                        "ExecMainStatus", new Variant<>("nine")));
+        changed(
+                systemd,
+                UNIT,
+                Map.of("SubState", new Variant<>(new UInt32(1)), "InvocationID", new Variant<>("a life")));
+        exits(systemd, 9);
+        Await.until("the end", () -> ends, all -> !all.isEmpty());
+        assertThat(ends)
+                .allSatisfy(end -> assertThat(end.reported().getSignal()).isEqualTo(9));
+        assertThat(status().getState()).isEqualTo(State.ACTIVE);
+    }
+
+    @Test
+    void aPeerThatSpeaksNoDBusIsUnavailableWithItsReason() throws Exception {
+        Path nonsense = directory.resolve("nonsense");
+        try (ServerSocketChannel server = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
+            server.bind(UnixDomainSocketAddress.of(nonsense));
+            Thread.ofVirtual().start(() -> {
+                while (server.isOpen()) {
+                    try (SocketChannel client = server.accept()) {
+                        client.write(ByteBuffer.wrap("HTTP/1.1 400 Bad Request\r\n\r\n".getBytes(UTF_8)));
+                    } catch (IOException e) {
+                        // The client has gone.
+                    }
+                }
+            });
+            try (SystemdUnits others = new SystemdUnits(
+                    nonsense.toString(), ends::add, Instant.EPOCH, thread, InstantSource.fixed(EXIT), new Guard())) {
+                others.start();
+                SourceStatus status = Await.until("a status", others::status, Optional::isPresent)
+                        .orElseThrow();
+                assertThat(status.getState()).isEqualTo(State.UNAVAILABLE);
+                assertThat(status.getDetail()).contains(nonsense.toString());
+            }
+        }
     }
 
     private final class FakeManager implements SystemdBus.Manager {
@@ -167,8 +240,13 @@ class SystemdUnitsTest {
         }
 
         @Override
-        public DBusPath getUnit(String name) {
+        public DBusPath loadUnit(String name) {
             return new DBusPath(UNIT_PATH);
+        }
+
+        @Override
+        public List<SystemdBus.ListedUnit> listUnits() {
+            return List.of();
         }
 
         @Override

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.exitreport.facts.End;
+import dev.exit137.exitreport.facts.JournalLine;
 import dev.exit137.exitreport.facts.UnitState;
 import dev.exit137.proto.v1.ExitEvent;
 import dev.exit137.proto.v1.ExitEvent.Evidence;
@@ -12,6 +13,7 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -27,6 +29,7 @@ class UnitEndsTest {
 
     private final List<End> ends = new ArrayList<>();
     private final Map<String, UnitDetails> details = new HashMap<>();
+    private final Map<String, Byte> lives = new HashMap<>();
     private Instant now = START;
     private UnitEnds units;
 
@@ -44,18 +47,24 @@ class UnitEndsTest {
         return new UInt64(ChronoUnit.MICROS.between(Instant.EPOCH, time));
     }
 
+    private void changes(String unit, Map<String, Object> properties) {
+        Map<String, Object> whole = new HashMap<>(properties);
+        whole.put("InvocationID", new byte[] {lives.getOrDefault(unit, (byte) 0)});
+        units.onProperties(unit, whole);
+    }
+
     private void subState(String unit, String subState) {
-        units.onProperties(unit, Map.of("ActiveState", "any", "SubState", subState));
+        changes(unit, Map.of("ActiveState", "any", "SubState", subState));
     }
 
     private void starts(String unit) {
-        units.onProperties(unit, Map.of("Result", "success", "ExecMainExitTimestamp", micros(Instant.EPOCH)));
-        subState(unit, "start");
+        lives.merge(unit, (byte) 1, (life, next) -> (byte) (life + next));
+        changes(unit, Map.of("Result", "success", "SubState", "start", "ExecMainExitTimestamp", micros(Instant.EPOCH)));
         subState(unit, "running");
     }
 
     private void exits(String unit, String result, int code, int status) {
-        units.onProperties(
+        changes(
                 unit,
                 Map.of(
                         "Result",
@@ -72,8 +81,18 @@ class UnitEndsTest {
                         status));
     }
 
+    /** Without the life's id. */
     private UnitState state() {
-        return ends.getLast().unit();
+        UnitState state = ends.getLast().unit();
+        return new UnitState(
+                "",
+                state.result(),
+                state.phase(),
+                state.byClient(),
+                state.jobType(),
+                state.dependencies(),
+                state.dependencyKind(),
+                state.startFailure());
     }
 
     @Test
@@ -98,7 +117,7 @@ class UnitEndsTest {
         starts(SLOW);
         units.onJob(96, SLOW, "stop");
         subState(SLOW, "stop-sigterm");
-        units.onProperties(SLOW, Map.of("Result", "timeout"));
+        changes(SLOW, Map.of("Result", "timeout"));
         subState(SLOW, "stop-sigkill");
         assertThat(ends).isEmpty();
         now = START.plusSeconds(4);
@@ -124,18 +143,18 @@ class UnitEndsTest {
                         .setOomPolicy("stop")
                         .setOomScoreAdj(-5)
                         .build());
-        assertThat(state()).isEqualTo(new UnitState("timeout", "stop", false, "stop", List.of(), ""));
+        assertThat(state()).isEqualTo(new UnitState("", "timeout", "stop", false, "stop", List.of(), "", null));
     }
 
     @Test
     void aStartThatTimesOutIsAStart() {
-        units.onProperties(SLOW, Map.of("Result", "success"));
+        changes(SLOW, Map.of("Result", "success"));
         subState(SLOW, "start");
-        units.onProperties(SLOW, Map.of("Result", "timeout"));
+        changes(SLOW, Map.of("Result", "timeout"));
         subState(SLOW, "stop-sigterm");
         subState(SLOW, "stop-sigkill");
         exits(SLOW, "timeout", 2, 9);
-        assertThat(state()).isEqualTo(new UnitState("timeout", "start", false, "", List.of(), ""));
+        assertThat(state()).isEqualTo(new UnitState("", "timeout", "start", false, "", List.of(), "", null));
     }
 
     @Test
@@ -162,7 +181,7 @@ class UnitEndsTest {
         int before = ends.size();
         subState(SLOW, "failed");
         assertThat(ends).hasSize(before);
-        units.onProperties(SLOW, Map.of("Result", "oom-kill"));
+        changes(SLOW, Map.of("Result", "oom-kill"));
         assertThat(state().result()).isEqualTo("oom-kill");
         assertThat(ends.getLast().reported().getEndedAt())
                 .isEqualTo(ends.getFirst().reported().getEndedAt());
@@ -178,7 +197,7 @@ class UnitEndsTest {
         starts(SLOW);
         now = now.plusSeconds(9);
         exits(SLOW, "signal", 2, 9);
-        assertThat(state()).isEqualTo(new UnitState("signal", "", false, "", List.of(), ""));
+        assertThat(state()).isEqualTo(new UnitState("", "signal", "", false, "", List.of(), "", null));
     }
 
     @Test
@@ -222,7 +241,8 @@ class UnitEndsTest {
         assertThat(state().dependencies()).isEmpty();
         units.onJob(290, "bind.service", "stop");
         exits("bind.service", "success", 2, 15);
-        assertThat(state()).isEqualTo(new UnitState("success", "", false, "stop", List.of("base.service"), "BindsTo"));
+        assertThat(state())
+                .isEqualTo(new UnitState("", "success", "", false, "stop", List.of("base.service"), "BindsTo", null));
     }
 
     @Test
@@ -237,6 +257,107 @@ class UnitEndsTest {
         units.onJob(212, "part.service", "stop");
         exits("part.service", "success", 2, 15);
         assertThat(state().dependencies()).isEmpty();
+    }
+
+    private static JournalLine line(String unit, int life, JournalLine.Kind kind, String word, Integer number) {
+        return new JournalLine(
+                START.plusMillis(1), unit, HexFormat.of().toHexDigits((byte) life), kind, word, number, null);
+    }
+
+    @Test
+    void aLineThatComesAfterTheNextStartIsAboutTheLifeBefore() {
+        starts(SLOW);
+        exits(SLOW, "signal", 2, 9);
+        starts(SLOW);
+        units.onLine(line(SLOW, 1, JournalLine.Kind.EXITED, "killed", 9));
+        assertThat(ends).extracting(end -> end.unit().invocationId()).containsOnly("01");
+        assertThat(ends.getLast().reported().getEvidenceList()).containsExactly(Evidence.SYSTEMD, Evidence.JOURNAL);
+        assertThat(ends.getLast().reported().getTime())
+                .isEqualTo(ends.getFirst().reported().getTime());
+    }
+
+    @Test
+    void aLineThatComesBeforeTheBusHasToldOfTheStartIsOfTheSameEnd() {
+        units.onLine(line(SLOW, 1, JournalLine.Kind.EXITED, "exited", 3));
+        starts(SLOW);
+        exits(SLOW, "exit-code", 1, 3);
+        assertThat(ends).extracting(end -> end.unit().invocationId()).containsOnly("01");
+    }
+
+    @Test
+    void theJobThatStartsItAgainAfterItsEndIsNoRequestToEnd() {
+        starts(SLOW);
+        exits(SLOW, "success", 2, 15);
+        subState(SLOW, "auto-restart");
+        units.onJob(99, SLOW, "restart");
+        assertThat(state().jobType()).isEmpty();
+        starts(SLOW);
+        now = now.plusSeconds(9);
+        exits(SLOW, "success", 2, 15);
+        assertThat(state().jobType()).isEmpty();
+    }
+
+    @Test
+    void aRestartThatTheJournalCallsAStopUntilTheUnitIsDownIsARestart() {
+        starts(SLOW);
+        units.onLine(line(SLOW, 1, JournalLine.Kind.STOPPING, "stop", 15));
+        exits(SLOW, "success", 2, 15);
+        assertThat(state().jobType()).isEqualTo("stop");
+        units.onLine(line(SLOW, 1, JournalLine.Kind.STOPPED, "restart", 15));
+        assertThat(state().jobType()).isEqualTo("restart");
+        units.onLine(line(SLOW, 1, JournalLine.Kind.STOPPING, "stop", 15));
+        assertThat(state().jobType()).isEqualTo("restart");
+    }
+
+    @Test
+    void aUnitThatIsResetKeepsTheResultOfItsEnd() {
+        starts(SLOW);
+        subState(SLOW, "stop-sigterm");
+        changes(SLOW, Map.of("Result", "timeout", "SubState", "stop-sigkill"));
+        exits(SLOW, "timeout", 2, 9);
+        changes(SLOW, Map.of("Result", "success", "SubState", "dead"));
+        assertThat(state().result()).isEqualTo("timeout");
+        changes(SLOW, Map.of("Result", "start-limit-hit", "SubState", "failed"));
+        assertThat(state().result()).isEqualTo("timeout");
+    }
+
+    @Test
+    void aSignalThatAClientAskedForIsTheCauseOnlyIfItIsTheOneThatEndedIt() {
+        starts(SLOW);
+        units.onLine(line(SLOW, 1, JournalLine.Kind.CLIENT_SIGNAL, "", 1));
+        exits(SLOW, "core-dump", 2, 11);
+        assertThat(state().byClient()).isFalse();
+        starts(SLOW);
+        now = now.plusSeconds(9);
+        units.onLine(line(SLOW, 2, JournalLine.Kind.CLIENT_SIGNAL, "", 15));
+        exits(SLOW, "exit-code", 1, 143);
+        assertThat(state().byClient()).isTrue();
+    }
+
+    @Test
+    void theExitOfTheLifeBeforeIsNotThatOfALifeWhoseMainProcessHasNotStarted() {
+        starts(SLOW);
+        exits(SLOW, "signal", 2, 9);
+        int before = ends.size();
+        lives.put(SLOW, (byte) 2);
+        exits(SLOW, "success", 2, 9);
+        assertThat(ends).hasSize(before);
+    }
+
+    @Test
+    void theLimitOfItsRunIsNoStopThatTimedOut() {
+        starts(SLOW);
+        changes(SLOW, Map.of("Result", "timeout", "SubState", "stop-sigterm"));
+        exits(SLOW, "timeout", 2, 15);
+        assertThat(state().phase()).isEqualTo("runtime");
+    }
+
+    @Test
+    void theIdOfALifeIsReadAsAnArrayOrAList() {
+        assertThat(UnitEnds.invocationId(List.of((byte) 0x5a, (byte) -1))).isEqualTo("5aff");
+        assertThat(UnitEnds.invocationId(new byte[] {0x5a})).isEqualTo("5a");
+        assertThat(UnitEnds.invocationId("nonsense")).isEmpty();
+        assertThat(UnitEnds.invocationId(null)).isEmpty();
     }
 
     @Test

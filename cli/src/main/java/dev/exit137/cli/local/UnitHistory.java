@@ -32,6 +32,8 @@ final class UnitHistory {
     /** Jobs that one request makes have ids next to each other. */
     private static final int NEAR_JOBS = 4;
 
+    private static final int MAX_CHAIN = 8;
+
     private static final int MAX_LINES = 5000;
     // 1min 30s, 500ms, infinity
     private static final Pattern SPAN = Pattern.compile("(\\d+)(y|month|w|d|h|min|s|ms|us)");
@@ -118,7 +120,7 @@ final class UnitHistory {
                     unit,
                     ended,
                     newest ? properties : Map.of(),
-                    cause(ended, lines, dependencies).orElse(""),
+                    causes(ended, lines, dependencies, unread),
                     dependencies));
         }
         boolean known = !ends.isEmpty()
@@ -156,7 +158,7 @@ final class UnitHistory {
         List<String> command = new ArrayList<>(
                 List.of("journalctl", "-o", "json", "--no-pager", "-n", String.valueOf(MAX_LINES), "-u", unit));
         dependencies.keySet().forEach(other -> command.addAll(List.of("-u", other)));
-        command.add("_PID=1");
+        command.addAll(List.of("_PID=1", "+", "MESSAGE_ID=" + UnitJournal.SPAWN_FAILED));
         try {
             Programs.Output output = programs.run(command.toArray(String[]::new));
             if (!output.succeeded() || !output.error().isEmpty()) {
@@ -183,19 +185,35 @@ final class UnitHistory {
         return dependencies;
     }
 
-    /** The unit whose own end or stop came just before the stop of this one; empty if none did. */
-    private static Optional<String> cause(Ended ended, List<Line> lines, Map<String, String> dependencies) {
-        Instant stopping = ended.stopping;
-        if (stopping == null) {
-            return Optional.empty();
+    /** The units whose ends or stops led to the stop of this one, the nearest first. */
+    private List<String> causes(Ended ended, List<Line> lines, Map<String, String> dependencies, List<String> unread) {
+        List<String> causes = new ArrayList<>();
+        if (ended.stopping == null) {
+            return causes;
         }
+        Optional<Line> next = cause(ended.stopping, ended.stopJob, lines, dependencies);
+        while (next.isPresent()
+                && causes.size() < MAX_CHAIN
+                && !causes.contains(next.get().unit())) {
+            Line line = next.get();
+            causes.add(line.unit());
+            Map<String, String> above = line.job() < 0 ? Map.of() : dependencies(properties(line.unit(), unread));
+            next = above.isEmpty()
+                    ? Optional.empty()
+                    : cause(line.time(), line.job(), lines(line.unit(), above, unread), above);
+        }
+        return causes;
+    }
+
+    /** What a unit said whose own end or stop came just before that stop; empty if none did. */
+    private static Optional<Line> cause(
+            Instant stopping, long stopJob, List<Line> lines, Map<String, String> dependencies) {
         return lines.stream()
                 .filter(line -> dependencies.containsKey(line.unit()))
                 .filter(line ->
                         java.time.Duration.between(stopping, line.time()).abs().compareTo(SOON) <= 0)
-                .filter(line -> isStopBeside(line, ended.stopJob)
+                .filter(line -> isStopBeside(line, stopJob)
                         || (!line.field("UNIT_RESULT").isEmpty() && !line.time().isAfter(stopping)))
-                .map(Line::unit)
                 .findFirst();
     }
 
@@ -208,7 +226,11 @@ final class UnitHistory {
     }
 
     private LocalEnd end(
-            String unit, Ended ended, Map<String, String> properties, String cause, Map<String, String> dependencies) {
+            String unit,
+            Ended ended,
+            Map<String, String> properties,
+            List<String> causes,
+            Map<String, String> dependencies) {
         ExitEvent.Builder event = host.event("unit", unit, ended.ended)
                 .setSubject(ExitEvent.Subject.UNIT)
                 .setUnit(unit)
@@ -234,14 +256,15 @@ final class UnitHistory {
         if (ended.stopping != null && !ended.phase.equals("start")) {
             event.setStopRequest(stopRequest(ended, event.getSettings()));
         }
-        String result = ended.runtimeLimit && ended.result.equals("timeout") ? "runtime-max" : ended.result;
         UnitState state = new UnitState(
-                result,
+                "",
+                ended.result,
                 ended.phase,
-                ended.byClient,
+                ended.byClient(),
                 ended.jobType,
-                cause.isEmpty() ? List.of() : List.of(cause),
-                dependencies.getOrDefault(cause, ""));
+                causes.reversed(),
+                causes.isEmpty() ? "" : dependencies.getOrDefault(causes.getFirst(), ""),
+                ended.startFailure);
         return new LocalEnd(new End(event.build(), List.of(), state), "");
     }
 

@@ -4,6 +4,8 @@ import com.google.gson.Gson;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
+import dev.exit137.exitreport.facts.UnitState;
+import dev.exit137.exitreport.words.Signals;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -14,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The ends of one unit in systemd's own lines of the journal. Only lines of process 1 count: any process can write a line
- * that looks like one. The known messages have ids (systemd's catalog); the others are known by their English text, which
+ * that looks like one; but for why a program could not be executed, which its own process says. The known messages have ids (systemd's catalog); the others are known by their English text, which
  * systemd does not translate.
  */
 final class UnitJournal {
@@ -25,13 +27,19 @@ final class UnitJournal {
     private static final String PROCESS_EXIT = "98e322203f7a4ed290d09fe03c09fe15";
     private static final String FAILED = "d9b373ed55a64feb8242e02dbe79a49c";
     private static final String DEACTIVATED = "7ad2d189f7e94e70a38c781354912448";
+    /** Said by the process that was to become the main program. */
+    static final String SPAWN_FAILED = "641257651c1b4ec9a8624d7a40a9e1e7";
+
     private static final String OOM = "fe6faa94e7774663a0da52717891d8ef";
 
     // slow.service: Killing process 221 (slow.sh) with signal SIGKILL.
     private static final Pattern KILLING = Pattern.compile("Killing process (\\d+) \\((.*)\\) with signal SIGKILL\\.");
     // fine.service: Sent signal SIGKILL to main process 233 (sleep) on client request.
     private static final Pattern ON_REQUEST =
-            Pattern.compile("Sent signal SIG\\w+ to main process (\\d+) \\((.*)\\) on client request\\.");
+            Pattern.compile("Sent signal (SIG\\w+) to main process (\\d+) \\((.*)\\) on client request\\.");
+    // miss.service: Failed at step EXEC spawning /no/such/program: No such file or directory
+    private static final Pattern START_FAILURE =
+            Pattern.compile("Failed at step ([A-Z_]+) spawning .*", Pattern.DOTALL);
 
     /** A message of systemd about a unit. */
     record Line(Instant time, String unit, String id, String jobType, long job, JsonObject fields, String message) {
@@ -56,7 +64,10 @@ final class UnitJournal {
         String jobType = "";
         String result = "";
         String phase = "";
-        boolean byClient;
+        /** That a client of systemd asked for; 0 for none. */
+        int clientSignal;
+
+        UnitState.@Nullable StartFailure startFailure;
         boolean oom;
         boolean runtimeLimit;
         boolean coreDumped;
@@ -68,6 +79,15 @@ final class UnitJournal {
         int pid;
 
         String comm = "";
+
+        boolean byClient() {
+            return clientSignal > 0 && clientSignal == (signal > 0 ? signal : code - 128);
+        }
+
+        /** Nothing was said since the end before: systemd repeats its result when it gives up starting the unit. */
+        boolean isBlank() {
+            return started == null && stopping == null && ended.equals(Instant.EPOCH);
+        }
 
         /** From the request to stop to the kill, or to the end. */
         @Nullable
@@ -98,7 +118,7 @@ final class UnitJournal {
         json.lines().filter(line -> line.startsWith("{")).forEach(line -> {
             try {
                 JsonObject fields = gson.fromJson(line, JsonObject.class);
-                if (text(fields, "_PID").equals("1") && !text(fields, "UNIT").isEmpty()) {
+                if (isOfSystemd(fields) && !text(fields, "UNIT").isEmpty()) {
                     lines.add(line(fields));
                 }
             } catch (JsonParseException | NumberFormatException e) {
@@ -106,6 +126,14 @@ final class UnitJournal {
             }
         });
         return lines;
+    }
+
+    /** Whether process 1 wrote it, or the process that it is about, which can speak for no other unit. */
+    private static boolean isOfSystemd(JsonObject fields) {
+        return text(fields, "_PID").equals("1")
+                || (text(fields, "MESSAGE_ID").equals(SPAWN_FAILED)
+                        && (text(fields, "_SYSTEMD_UNIT").isEmpty()
+                                || text(fields, "_SYSTEMD_UNIT").equals(text(fields, "UNIT"))));
     }
 
     private static Line line(JsonObject fields) {
@@ -148,7 +176,19 @@ final class UnitJournal {
                     exited(line);
                 }
             }
-            case FAILED -> close(line, line.field("UNIT_RESULT"));
+            case SPAWN_FAILED -> {
+                Matcher failure = START_FAILURE.matcher(said);
+                if (failure.matches()) {
+                    String errno = line.field("ERRNO");
+                    open.startFailure = new UnitState.StartFailure(
+                            failure.group(1), errno.matches("\\d{1,4}") ? Integer.parseInt(errno) : 0);
+                }
+            }
+            case FAILED -> {
+                if (ends.isEmpty() || !open.isBlank()) {
+                    close(line, line.field("UNIT_RESULT"));
+                }
+            }
             case DEACTIVATED -> close(line, "success");
             case STOPPED -> {
                 // A restart is a job of type stop until the unit is down.
@@ -183,23 +223,24 @@ final class UnitJournal {
         if (killing.matches()) {
             if (open.killed == null) {
                 open.killed = line.time();
-                setProcess(killing);
+                setProcess(killing.group(1), killing.group(2));
             }
         } else if (onRequest.matches()) {
-            open.byClient = true;
-            setProcess(onRequest);
+            open.clientSignal = Signals.number(onRequest.group(1));
+            setProcess(onRequest.group(2), onRequest.group(3));
         } else if (said.startsWith("start operation timed out")) {
             open.phase = "start";
         } else if (said.startsWith("State 'stop-") && said.contains("timed out") && open.phase.isEmpty()) {
             open.phase = "stop";
         } else if (said.startsWith("Service reached runtime time limit")) {
             open.runtimeLimit = true;
+            open.phase = "runtime";
         }
     }
 
-    private void setProcess(Matcher process) {
-        open.pid = Integer.parseInt(process.group(1));
-        open.comm = process.group(2);
+    private void setProcess(String pid, String comm) {
+        open.pid = Integer.parseInt(pid);
+        open.comm = comm;
     }
 
     /** A service that ended well and that nobody stopped is no end to explain. */

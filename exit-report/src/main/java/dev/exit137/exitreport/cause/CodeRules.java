@@ -25,7 +25,10 @@ final class CodeRules {
             return Optional.empty();
         }
         String what = ExitWords.subject(facts.reported());
-        if (facts.knownSignal() == SIGKILL || !facts.trace().whole()) {
+        // systemd tells a code from a signal.
+        boolean exited =
+                facts.unit() != null && facts.code() >= 0 && !facts.reported().hasSignal();
+        if (facts.knownSignal() == SIGKILL || !(facts.trace().whole() || exited)) {
             return Optional.of(unknown(facts));
         }
         String child = facts.childKill()
@@ -38,10 +41,9 @@ final class CodeRules {
                 : " The kernel's OOM killer had killed "
                         + facts.ooms().getFirst().getVictim().getComm()
                         + " in it: programs that pass on the code of a child end so.";
-        return Optional.of(new Verdict(
-                        Cause.OWN_EXIT,
-                        what + " ended by itself with code 137: no SIGKILL reached its main process." + oom)
-                .by(Evidence.TRACE));
+        Verdict verdict = new Verdict(
+                Cause.OWN_EXIT, what + " ended by itself with code 137: no SIGKILL reached its main process." + oom);
+        return Optional.of(facts.trace().whole() ? verdict.by(Evidence.TRACE) : verdict);
     }
 
     private static String by(ExitFacts facts, SentSignal kill) {

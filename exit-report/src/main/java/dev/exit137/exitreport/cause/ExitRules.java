@@ -39,6 +39,7 @@ public final class ExitRules {
             KillRules::killBySender,
             RuntimeRules::killByRuntimesRecord,
             UnitRules::unitResult,
+            UnitRules::startFailure,
             CodeRules::sigkillWithoutASender,
             CodeRules::stopped,
             CodeRules::crash,

@@ -1,7 +1,9 @@
 package dev.exit137.exitreport.facts;
 
+import dev.exit137.exitreport.words.Signals;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
@@ -11,14 +13,16 @@ import org.jspecify.annotations.Nullable;
 /**
  * A line that systemd itself wrote into the journal about a unit's processes (systemd.journal-fields(7), and
  * src/systemd/sd-messages.h for the message ids). Any program can write the same text, and the same message id; only
- * journald writes {@code _PID}, from the sender's credentials, so a line counts if it is from process 1.
+ * journald writes {@code _PID}, from the sender's credentials, so a line counts if it is from process 1. One kind is not: the
+ * process that was to become a unit's main program says itself why it could not. journald knows its unit, {@code
+ * _SYSTEMD_UNIT}, unless the process was gone too soon; so what rests on it is inferred.
  *
  * @param time journald's
  * @param invocationId of the unit's life; empty if not stated
  * @param word EXITED: {@code killed}, {@code dumped}, {@code exited}; RESULT: the result; STOPPING, STOPPED: the type of
- *     the job; KILLING: the process's comm; otherwise empty
+ *     the job; KILLING: the process's comm; START_FAILED: the step; otherwise empty
  * @param number EXITED: the signal, or the exit code; STOPPING, STOPPED: the job's id; KILLING, CLIENT_SIGNAL: the
- *     signal; otherwise null
+ *     signal; START_FAILED: errno; otherwise null
  * @param pid KILLING, CLIENT_SIGNAL: who gets the signal; otherwise null
  */
 public record JournalLine(
@@ -31,6 +35,8 @@ public record JournalLine(
         @Nullable Integer pid) {
     /** What systemd says. */
     public enum Kind {
+        /** The main program could not be executed. */
+        START_FAILED,
         /** The main process ended. */
         EXITED,
         /** The unit failed with this result. */
@@ -58,6 +64,7 @@ public record JournalLine(
     private static final String PROCESS_EXIT = "98e322203f7a4ed290d09fe03c09fe15";
     private static final String UNIT_FAILURE_RESULT = "d9b373ed55a64feb8242e02dbe79a49c";
     private static final String UNIT_OUT_OF_MEMORY = "fe6faa94e7774663a0da52717891d8ef";
+    private static final String SPAWN_FAILED = "641257651c1b4ec9a8624d7a40a9e1e7";
     private static final String UNIT_STOPPING = "de5b426a63be47a7b6ac3eaac82e2f6f";
     private static final String UNIT_STOPPED = "9d1aaa27d60140bd96365438aad20286";
 
@@ -67,6 +74,9 @@ public record JournalLine(
     /** {@code Sent signal SIGKILL to main process 233 (sleep) on client request.} */
     private static final Pattern CLIENT = Pattern.compile(
             "Sent signal (SIG[A-Z0-9]+) to (?:main |control )?process ([0-9]{1,9}) \\(.*\\) on client request\\.");
+    /** {@code Failed at step EXEC spawning /no/such/program: No such file or directory} */
+    private static final Pattern START_FAILURE =
+            Pattern.compile("Failed at step ([A-Z_]+) spawning .*", Pattern.DOTALL);
     /** {@code State 'stop-sigterm' timed out. Killing.} */
     private static final Pattern STOP_TIMEOUT = Pattern.compile("State '(?:stop|final)-[a-z]+' timed out\\. .*");
     /** {@code start operation timed out. Terminating.} */
@@ -77,9 +87,9 @@ public record JournalLine(
     private static final String RUNTIME_LIMIT = "Service reached runtime time limit. Stopping.";
     private static final int MAX_DIGITS = 9;
 
-    private static final Map<String, Integer> SIGNALS = Map.of(
-            "SIGHUP", 1, "SIGINT", 2, "SIGQUIT", 3, "SIGABRT", 6, "SIGKILL", 9, "SIGUSR1", 10, "SIGUSR2", 12, "SIGTERM",
-            15, "SIGCONT", 18, "SIGSTOP", 19);
+    /** The ids of the messages that are understood; the lines without an id are known by their text. */
+    public static final List<String> MESSAGE_IDS =
+            List.of(PROCESS_EXIT, UNIT_FAILURE_RESULT, UNIT_OUT_OF_MEMORY, SPAWN_FAILED, UNIT_STOPPING, UNIT_STOPPED);
 
     /**
      * Reads a line.
@@ -96,9 +106,13 @@ public record JournalLine(
         return !isOfSystemd(fields) && read(fields).isPresent();
     }
 
-    /** Returns whether process 1 wrote the line, as journald saw it. */
+    /** Returns whether process 1 wrote the line, as journald saw it, or the process that it is about. */
     private static boolean isOfSystemd(Map<String, String> fields) {
-        return text(fields, "_PID").equals("1") && text(fields, "_TRANSPORT").equals("journal");
+        boolean speaksForItself = text(fields, "MESSAGE_ID").equals(SPAWN_FAILED)
+                && (text(fields, "_SYSTEMD_UNIT").isEmpty()
+                        || text(fields, "_SYSTEMD_UNIT").equals(text(fields, "UNIT")));
+        return (speaksForItself || text(fields, "_PID").equals("1"))
+                && text(fields, "_TRANSPORT").equals("journal");
     }
 
     private static Optional<JournalLine> read(Map<String, String> fields) {
@@ -117,6 +131,12 @@ public record JournalLine(
                         ? Optional.empty()
                         : line(fields, time, Kind.EXITED, text(fields, "EXIT_CODE"), status, null);
             }
+            case SPAWN_FAILED -> {
+                Matcher failure = START_FAILURE.matcher(said(fields, unit));
+                yield failure.matches()
+                        ? line(fields, time, Kind.START_FAILED, failure.group(1), number(text(fields, "ERRNO")), null)
+                        : Optional.empty();
+            }
             case UNIT_FAILURE_RESULT -> line(fields, time, Kind.RESULT, text(fields, "UNIT_RESULT"), null, null);
             case UNIT_OUT_OF_MEMORY -> line(fields, time, Kind.OOM, "", null, null);
             case UNIT_STOPPING -> line(fields, time, Kind.STOPPING, jobType, job, null);
@@ -128,11 +148,7 @@ public record JournalLine(
 
     /** Reads what has no message id: the text is all there is. */
     private static Optional<JournalLine> ofText(Map<String, String> fields, String unit, Instant time) {
-        String message = text(fields, "MESSAGE");
-        if (!message.startsWith(unit + ": ")) {
-            return Optional.empty();
-        }
-        String said = message.substring(unit.length() + 2);
+        String said = said(fields, unit);
         Matcher killing = KILLING.matcher(said);
         if (killing.matches()) {
             return line(
@@ -140,18 +156,13 @@ public record JournalLine(
                     time,
                     Kind.KILLING,
                     killing.group(2),
-                    SIGNALS.get(killing.group(3)),
+                    signal(killing.group(3)),
                     Integer.valueOf(killing.group(1)));
         }
         Matcher client = CLIENT.matcher(said);
         if (client.matches()) {
             return line(
-                    fields,
-                    time,
-                    Kind.CLIENT_SIGNAL,
-                    "",
-                    SIGNALS.get(client.group(1)),
-                    Integer.valueOf(client.group(2)));
+                    fields, time, Kind.CLIENT_SIGNAL, "", signal(client.group(1)), Integer.valueOf(client.group(2)));
         }
         if (STOP_TIMEOUT.matcher(said).matches()) {
             return line(fields, time, Kind.STOP_TIMED_OUT, "", null, null);
@@ -163,6 +174,12 @@ public record JournalLine(
             return line(fields, time, Kind.WATCHDOG, "", null, null);
         }
         return said.equals(RUNTIME_LIMIT) ? line(fields, time, Kind.RUNTIME_LIMIT, "", null, null) : Optional.empty();
+    }
+
+    /** Returns the message without the name of its unit before it; empty if it has another. */
+    private static String said(Map<String, String> fields, String unit) {
+        String message = text(fields, "MESSAGE");
+        return message.startsWith(unit + ": ") ? message.substring(unit.length() + 2) : "";
     }
 
     private static Optional<JournalLine> line(
@@ -184,6 +201,11 @@ public record JournalLine(
         boolean isNumber =
                 !text.isEmpty() && text.length() <= MAX_DIGITS && text.chars().allMatch(c -> c >= '0' && c <= '9');
         return isNumber ? Integer.valueOf(text) : null;
+    }
+
+    private static @Nullable Integer signal(String name) {
+        int number = Signals.number(name);
+        return number == 0 ? null : number;
     }
 
     private static @Nullable Instant time(String microseconds) {

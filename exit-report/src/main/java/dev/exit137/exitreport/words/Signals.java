@@ -74,6 +74,15 @@ public final class Signals {
         return ends(number, realtimeName(number), "a realtime signal: the program decides on its meaning");
     }
 
+    /** Returns the number of the signal with this name, such as {@code SIGKILL}; 0 if there is none. */
+    public static int number(String name) {
+        return STANDARD.stream()
+                .filter(signal -> signal.name().equals(name))
+                .mapToInt(Signal::number)
+                .findFirst()
+                .orElse(0);
+    }
+
     private static String realtimeName(int number) {
         return "SIGRTMIN" + (number == FIRST_REALTIME ? "" : "+" + (number - FIRST_REALTIME));
     }

@@ -572,7 +572,7 @@ class ExitRulesTest {
 
     private ExitEvent.Builder unitEnd(
             String result, String phase, boolean byClient, String job, List<String> because, String kind) {
-        unit = new UnitState(result, phase, byClient, job, because, kind);
+        unit = new UnitState("", result, phase, byClient, job, because, kind, null);
         return reported.setSubject(ExitEvent.Subject.UNIT)
                 .clearContainer()
                 .setUnit("shop.service")
