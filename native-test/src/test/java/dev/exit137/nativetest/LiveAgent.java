@@ -25,6 +25,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.DoublePredicate;
@@ -64,10 +65,30 @@ final class LiveAgent implements AutoCloseable {
         return start(directory, "docker", dockerSocket, flags);
     }
 
+    /** Does the same beside a systemd, with the state that an agent before it left. */
+    static LiveAgent startWithSystemd(Path directory, SystemdBed bed) {
+        return start(
+                directory,
+                "systemd",
+                List.of(
+                        "--systemd-bus",
+                        bed.bus().toString(),
+                        "--docker-endpoint",
+                        "unix://" + directory.resolve("none")),
+                bed.environment());
+    }
+
     private static LiveAgent start(Path directory, String runtime, Path socket, List<String> flags) {
+        List<String> all = new ArrayList<>(List.of("--" + runtime + "-endpoint", "unix://" + socket));
+        all.addAll(flags);
+        return start(directory, runtime, all, Map.of());
+    }
+
+    private static LiveAgent start(
+            Path directory, String runtime, List<String> flags, Map<String, String> environment) {
         LiveAgent agent;
         try {
-            agent = new LiveAgent(directory, runtime, socket, "127.0.0.1:" + freePort(), flags);
+            agent = new LiveAgent(directory, runtime, flags, environment, "127.0.0.1:" + freePort());
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -91,7 +112,8 @@ final class LiveAgent implements AutoCloseable {
         }
     }
 
-    private LiveAgent(Path directory, String runtime, Path socket, String address, List<String> flags)
+    private LiveAgent(
+            Path directory, String runtime, List<String> flags, Map<String, String> environment, String address)
             throws IOException {
         this.runtime = runtime;
         Files.createDirectories(directory);
@@ -115,15 +137,14 @@ final class LiveAgent implements AutoCloseable {
                 "--data-dir",
                 directory.resolve("data").toString(),
                 "--state-dir",
-                directory.resolve("state").toString(),
-                "--" + runtime + "-endpoint",
-                "unix://" + socket));
+                directory.resolve("state").toString()));
         command.addAll(flags);
-        process = new ProcessBuilder(command)
+        ProcessBuilder builder = new ProcessBuilder(command)
                 .redirectInput(Path.of("/dev/null").toFile())
                 .redirectOutput(out.toFile())
-                .redirectError(log.toFile())
-                .start();
+                .redirectError(log.toFile());
+        builder.environment().putAll(environment);
+        process = builder.start();
         channel = Grpc.newChannelBuilder(address, InsecureChannelCredentials.create())
                 .build();
     }
@@ -156,6 +177,11 @@ final class LiveAgent implements AutoCloseable {
     /** Returns the ends of a container that the aggregator has, each in its highest revision. */
     List<ExitEvent> exits(String container) {
         return exits(ExitFilter.newBuilder().setContainer(container).build());
+    }
+
+    /** Does the same for a unit of systemd. */
+    List<ExitEvent> exitsOfUnit(String unit) {
+        return exits(ExitFilter.newBuilder().setUnit(unit).build());
     }
 
     /** Returns the newest ends that the aggregator has, at most a page, each in its highest revision. */
