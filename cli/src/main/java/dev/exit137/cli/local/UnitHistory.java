@@ -156,9 +156,12 @@ final class UnitHistory {
 
     private List<Line> lines(String unit, Map<String, String> dependencies, List<String> unread) {
         List<String> command = new ArrayList<>(
-                List.of("journalctl", "-o", "json", "--no-pager", "-n", String.valueOf(MAX_LINES), "-u", unit));
-        dependencies.keySet().forEach(other -> command.addAll(List.of("-u", other)));
-        command.addAll(List.of("_PID=1", "+", "MESSAGE_ID=" + UnitJournal.SPAWN_FAILED));
+                List.of("journalctl", "-o", "json", "--no-pager", "-n", String.valueOf(MAX_LINES), "_PID=1"));
+        List<String> units = new ArrayList<>(List.of("UNIT=" + unit));
+        dependencies.keySet().forEach(other -> units.add("UNIT=" + other));
+        command.addAll(units);
+        // Not by -u: journald may not have seen the unit of a process that ended at once.
+        command.addAll(List.of("+", "MESSAGE_ID=" + UnitJournal.SPAWN_FAILED, "UNIT=" + unit));
         try {
             Programs.Output output = programs.run(command.toArray(String[]::new));
             if (!output.succeeded() || !output.error().isEmpty()) {
