@@ -113,7 +113,7 @@ public final class ExitJoiner {
 
     /** Takes the end of a container that is a success, and no event. */
     public void onSuccess(End end) {
-        guard.run(PLACE, () -> successes.put(eventId(end.reported()), withMainProcess(end)));
+        guard.run(PLACE, () -> successes.put(eventId(end), withMainProcess(end)));
     }
 
     /** Returns whether a SIGKILL ended a subject whose end is known, or followed from such an end. */

@@ -243,7 +243,7 @@ class RecordedNodesTest {
                     () -> units.onProperties(columns[0], service)));
         }
         List<JournalLine> lines = new ArrayList<>();
-        JournalReader reader = new JournalReader(List.of("true"), lines::add);
+        JournalReader reader = new JournalReader(Instant.EPOCH, lines::add);
         journal.forEach(reader::accept);
         assertThat(reader.notUnderstood()).isZero();
         lines.forEach(line -> steps.add(new Step(line.time(), () -> units.onLine(line))));
