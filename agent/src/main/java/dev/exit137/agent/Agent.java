@@ -196,6 +196,11 @@ public final class Agent implements Observed, AutoCloseable {
             public Optional<Integer> mainPid(String id, Instant endedAt) {
                 return processes.initPid(id, endedAt);
             }
+
+            @Override
+            public Optional<Integer> shimPid(String id) {
+                return identities.shimPid(id);
+            }
         };
     }
 

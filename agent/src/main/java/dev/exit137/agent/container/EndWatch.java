@@ -24,6 +24,7 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -60,6 +61,7 @@ final class EndWatch {
     private final GuardedThread thread;
     private final Guard guard;
     private final ContainerdLog log;
+    private final BiConsumer<String, Integer> mainProcess;
     private final Instant since;
     private final Deque<Check> checks = new ArrayDeque<>();
     private final Set<Check> waiting = new HashSet<>();
@@ -78,6 +80,7 @@ final class EndWatch {
      * @param find the identity of a container as it is known
      * @param lookUp the same, once the runtime has been asked
      * @param log has what the clients of the CRI asked for
+     * @param mainProcess receives the pid of each main process that starts, with its container's id
      * @param since ends before this time are not reported when a list shows them
      */
     EndWatch(
@@ -85,6 +88,7 @@ final class EndWatch {
             Function<String, Optional<Identity>> find,
             Function<String, CompletableFuture<Identity>> lookUp,
             ContainerdLog log,
+            BiConsumer<String, Integer> mainProcess,
             Instant since,
             GuardedThread thread,
             Guard guard) {
@@ -92,6 +96,7 @@ final class EndWatch {
         this.find = find;
         this.lookUp = lookUp;
         this.log = log;
+        this.mainProcess = mainProcess;
         this.since = since;
         this.thread = thread;
         this.guard = guard;
@@ -172,6 +177,9 @@ final class EndWatch {
 
         @Override
         public void onStarted(String id, Instant time, @Nullable Integer pid) {
+            if (pid != null) {
+                mainProcess.accept(id, pid);
+            }
             ends.onStarted(id, time, pid);
         }
 

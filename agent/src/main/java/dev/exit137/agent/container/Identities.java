@@ -6,8 +6,10 @@ import static java.util.stream.Collectors.toSet;
 import dev.exit137.agent.exit.ContainerEnd;
 import dev.exit137.agent.exit.EndListener;
 import dev.exit137.agent.linux.ProcessFiles;
+import dev.exit137.daemon.collect.BoundedMap;
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.daemon.guard.GuardedThread;
+import dev.exit137.daemon.procfs.ProcStat;
 import dev.exit137.exitreport.facts.ContainerdLine;
 import dev.exit137.exitreport.facts.RuntimeAction;
 import dev.exit137.proto.v1.SourceStatus;
@@ -17,6 +19,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -69,6 +72,9 @@ public final class Identities implements AutoCloseable {
         }
     }
 
+    /** The parent of a main process. */
+    private record Shim(int mainPid, int pid) {}
+
     /** The requests about one container, until it is known with its main pid, or given up. */
     private final class Ask {
         private final String id;
@@ -102,6 +108,8 @@ public final class Identities implements AutoCloseable {
     private final List<ContainerdEvents> containerds = new ArrayList<>();
     private final ContainerdLog log;
     private final EndWatch endWatch;
+    private final Map<String, Shim> shims =
+            Collections.synchronizedMap(BoundedMap.byInsertion(IdentityCache.MAX_CONTAINERS));
     private int out;
     private volatile boolean criAnswers;
 
@@ -156,7 +164,7 @@ public final class Identities implements AutoCloseable {
                 Thread.ofPlatform().name("agent-identity").daemon().factory(), PLACE, guard);
         Plausible plausible = new Plausible(clock);
         log = new ContainerdLog(containerdLog, procRoot, endsSince, this::onRequest, plausible, thread, guard);
-        endWatch = new EndWatch(ends, this::find, this::lookUp, log, endsSince, thread, guard);
+        endWatch = new EndWatch(ends, this::find, this::lookUp, log, this::keepShim, endsSince, thread, guard);
         RuntimeLink.Listener listener = new RuntimeLink.Listener() {
             @Override
             public void onListed(RuntimeLink link, List<Identity> identities) {
@@ -215,6 +223,11 @@ public final class Identities implements AutoCloseable {
             }
 
             @Override
+            public void onReleased(String id) {
+                watcher.onReleased(id);
+            }
+
+            @Override
             public void onStarted(String id, Instant time, @Nullable Integer pid) {
                 watcher.onStarted(id, time, pid);
             }
@@ -222,11 +235,6 @@ public final class Identities implements AutoCloseable {
             @Override
             public void onAction(String id, RuntimeAction action) {
                 watcher.onAction(id, action);
-            }
-
-            @Override
-            public void onReleased(String id) {
-                watcher.onReleased(id);
             }
 
             @Override
@@ -290,6 +298,11 @@ public final class Identities implements AutoCloseable {
     public void onContainerCgroup(String id) {
         // A known container, too: Docker restarts a container under its old id. If the queue is full, a list finds it.
         submit(() -> warm(id), () -> {});
+    }
+
+    /** Returns the pid of the first parent of the container's main process that was seen: its shim, or conmon. */
+    public Optional<Integer> shimPid(String id) {
+        return Optional.ofNullable(shims.get(id)).map(Shim::pid);
     }
 
     /** Returns whether the victim was its container's first process; empty if that is not known. */
@@ -396,6 +409,10 @@ public final class Identities implements AutoCloseable {
         Integer pid = identity.mainPid();
         Identity confirmed =
                 pid == null || processes.isConfirmed(pid, identity.id()) ? identity : identity.withoutMainPid();
+        Integer mainPid = confirmed.mainPid();
+        if (mainPid != null) {
+            keepShim(identity.id(), mainPid);
+        }
         cache.put(link, confirmed);
         Identity known = cache.find(identity.id()).orElse(confirmed);
         Ask ask = asks.get(identity.id());
@@ -403,6 +420,18 @@ public final class Identities implements AutoCloseable {
             ask.answer.complete(known);
         }
         return known;
+    }
+
+    /** The first parent is the shim; that of a main process that lost it is process 1, or who takes its place. */
+    private void keepShim(String id, int mainPid) {
+        Shim known = shims.get(id);
+        if ((known == null || known.mainPid() != mainPid) && processes.countsAsTheKernel()) {
+            processes
+                    .stat(mainPid)
+                    .map(ProcStat::parentPid)
+                    .filter(parent -> parent > 1)
+                    .ifPresent(parent -> shims.put(id, new Shim(mainPid, parent)));
+        }
     }
 
     private void warm(String id) {

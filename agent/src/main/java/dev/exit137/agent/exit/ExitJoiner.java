@@ -52,6 +52,9 @@ public final class ExitJoiner {
 
         /** Returns the pid of the container's first process in the life that ended then. */
         Optional<Integer> mainPid(String id, Instant endedAt);
+
+        /** Returns the pid of the first parent of the container's main process that was seen: its shim. */
+        Optional<Integer> shimPid(String id);
     }
 
     private static final class Known {
@@ -235,7 +238,7 @@ public final class ExitJoiner {
         return event.build();
     }
 
-    private static boolean isAbout(SentSignal signal, ExitEvent reported, Instant endedAt) {
+    private boolean isAbout(SentSignal signal, ExitEvent reported, Instant endedAt) {
         if (signal.time().isAfter(endedAt.plus(SKEW)) || signal.time().isBefore(endedAt.minus(LONGEST_STOP))) {
             return false;
         }
@@ -257,7 +260,9 @@ public final class ExitJoiner {
         }
         String container = reported.getContainer().getId();
         if (!container.isEmpty()) {
-            boolean ofShim = signal.isToShim() && signal.time().isAfter(endedAt.minus(SHIM_TO_END));
+            boolean ofShim = signal.isToShim()
+                    && signal.time().isAfter(endedAt.minus(SHIM_TO_END))
+                    && containers.shimPid(container).equals(Optional.of(signal.victimPid()));
             return ofShim || isIn(signal.victimCgroup(), container);
         }
         String unit = reported.getUnit();

@@ -34,6 +34,7 @@ class ExitJoinerTest {
     private static final String ID = "4f0c2d1e9a7b6c5d4e3f2a1b0c9d8e7f4f0c2d1e9a7b6c5d4e3f2a1b0c9d8e7f";
     private static final String OTHER = ID.replace('4', '5');
     private static final int INIT = 4711;
+    private static final int SHIM = 4700;
     private static final Sender SHELL = Sender.newBuilder()
             .setPid(901)
             .setExe("/usr/bin/bash")
@@ -62,6 +63,11 @@ class ExitJoinerTest {
                 @Override
                 public Optional<Integer> mainPid(String id, Instant endedAt) {
                     return id.equals(ID) && endedAt.equals(END) ? Optional.of(INIT) : Optional.empty();
+                }
+
+                @Override
+                public Optional<Integer> shimPid(String id) {
+                    return id.equals(ID) ? Optional.of(SHIM) : Optional.empty();
                 }
             },
             out::add,
@@ -201,6 +207,38 @@ class ExitJoinerTest {
         assertThat(second.getRevision()).isEqualTo(2);
         assertThat(second.getCause()).isEqualTo(Cause.CLIENT_KILL);
         assertThat(second.getAskedBy().getDetail()).isEqualTo("docker rm -f");
+    }
+
+    private static SentSignal killOfShim(int pid, Instant time) {
+        return new SentSignal(
+                time,
+                9,
+                0,
+                pid,
+                "containerd-shim",
+                true,
+                true,
+                false,
+                List.of(),
+                SHELL,
+                "/system.slice/docker.service");
+    }
+
+    /** On a node where shims die, another container may be killed by its client in the same seconds. */
+    @Test
+    void theDeathOfAnothersShimIsNotTheCauseAndThatOfItsOwnIs() throws Exception {
+        signals.wholeSince(START);
+        Sender runc = Sender.newBuilder()
+                .setPid(9)
+                .setExe("/usr/bin/containerd-shim-runc-v2")
+                .build();
+        signals.add(killOfShim(SHIM + 1, END.minusSeconds(2)));
+        signals.add(kill(INIT, "/docker/" + ID, END.minusMillis(150), runc));
+        take(end(137));
+        assertThat(next().getCause()).isEqualTo(Cause.RUNTIME_KILL);
+        signals.add(killOfShim(SHIM, END.minusMillis(200)));
+        take(end(137, new RuntimeAction(RuntimeAction.Kind.DIE, END, null, null, 137)));
+        assertThat(next().getCause()).isEqualTo(Cause.SHIM_DIED);
     }
 
     @Test
