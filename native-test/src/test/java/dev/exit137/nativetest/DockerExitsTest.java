@@ -248,6 +248,15 @@ class DockerExitsTest {
         ends.only("missing", Cause.NOT_FOUND, Certainty.SINGLE_SOURCE);
     }
 
+    /** It is removed some milliseconds after its failure, of which Docker has no event. */
+    @Test
+    void aProgramThatIsNotThereInAContainerThatIsRemovedAtOnce() {
+        assertThat(engine.tryDocker(
+                        "run", "--rm", "--name", "missing-rm", "--network", "none", Containerd.IMAGE, "/no/such"))
+                .isEqualTo(127);
+        endOf("missing-rm", Cause.NOT_FOUND, Certainty.SINGLE_SOURCE);
+    }
+
     @Test
     void aProgramThatIsADirectory() {
         assertThat(engine.tryDocker("run", "--name", "directory", "--network", "none", Containerd.IMAGE, "/bin"))
