@@ -62,6 +62,11 @@ class ProcessKillsTest {
                 public Optional<Integer> mainPid(String id, Instant endedAt) {
                     return id.equals(ID) ? Optional.of(INIT) : Optional.empty();
                 }
+
+                @Override
+                public Optional<Integer> shimPid(String id) {
+                    return Optional.empty();
+                }
             },
             out::add,
             worker,

@@ -44,6 +44,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -217,6 +218,14 @@ class RecordedNodesTest {
                 Instant.EPOCH,
                 InstantSource.fixed(Instant.EPOCH),
                 guard);
+        // Of the properties, the id of a unit's only life was not recorded; the journal has it.
+        Map<String, byte[]> lives = new HashMap<>();
+        for (String line : journal) {
+            Map<String, String> fields = Objects.requireNonNull(JournalReader.fields(line));
+            if (fields.containsKey("UNIT") && fields.containsKey("INVOCATION_ID")) {
+                lives.put(fields.get("UNIT"), HexFormat.of().parseHex(fields.get("INVOCATION_ID")));
+            }
+        }
         List<Step> steps = new ArrayList<>();
         for (String line : Files.readAllLines(recording.resolve("units.tsv"))) {
             String[] columns = line.split("\t", -1);
@@ -231,6 +240,7 @@ class RecordedNodesTest {
                 boolean isNumber = value.getAsJsonPrimitive().isNumber();
                 service.put(SERVICE.get(i), isNumber ? (Object) value.getAsLong() : value.getAsString());
             }
+            service.put("InvocationID", lives.get(columns[0]));
             details.put(
                     columns[0],
                     new UnitDetails(
@@ -333,6 +343,11 @@ class RecordedNodesTest {
 
         @Override
         public Optional<Integer> mainPid(String id, Instant endedAt) {
+            return Optional.empty();
+        }
+
+        @Override
+        public Optional<Integer> shimPid(String id) {
             return Optional.empty();
         }
     }
