@@ -254,7 +254,7 @@ class DockerExitsTest {
         assertThat(engine.tryDocker(
                         "run", "--rm", "--name", "missing-rm", "--network", "none", Containerd.IMAGE, "/no/such"))
                 .isEqualTo(127);
-        endOf("missing-rm", Cause.NOT_FOUND, Certainty.SINGLE_SOURCE);
+        ends.only("missing-rm", Cause.NOT_FOUND, Certainty.SINGLE_SOURCE);
     }
 
     @Test
