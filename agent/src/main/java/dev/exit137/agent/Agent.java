@@ -11,8 +11,8 @@ import dev.exit137.agent.delivery.CheckpointFile;
 import dev.exit137.agent.delivery.EventSink;
 import dev.exit137.agent.delivery.OomEventMapper;
 import dev.exit137.agent.delivery.spool.Spool;
-import dev.exit137.agent.exit.EndListener;
 import dev.exit137.agent.exit.ExitJoiner;
+import dev.exit137.agent.exit.LaterEndListener;
 import dev.exit137.agent.exit.SignalBook;
 import dev.exit137.agent.history.Workloads;
 import dev.exit137.agent.linux.ProcMeminfo;
@@ -22,7 +22,6 @@ import dev.exit137.daemon.guard.Guard;
 import dev.exit137.daemon.http.Check;
 import dev.exit137.daemon.http.Heartbeat;
 import dev.exit137.daemon.http.Observed;
-import dev.exit137.exitreport.facts.End;
 import dev.exit137.proto.state.v1.Checkpoint;
 import dev.exit137.proto.v1.Container;
 import dev.exit137.proto.v1.Losses;
@@ -100,8 +99,7 @@ public final class Agent implements Observed, AutoCloseable {
             closing.push(processes::close);
             Optional<Checkpoint> last = checkpointFile.read();
             // The loop needs the identities, and comes later.
-            CompletableFuture<EvidenceLoop> takesEnds = new CompletableFuture<>();
-            EndListener ends = endsTo(takesEnds);
+            LaterEndListener ends = new LaterEndListener();
             Instant endsSince =
                     lastExit(last.orElse(Checkpoint.getDefaultInstance())).orElseGet(clock::instant);
             Identities identities = new Identities(
@@ -160,7 +158,7 @@ public final class Agent implements Observed, AutoCloseable {
                     config, node, identities, units, processes, worker, signals, ofThisBoot.orElse(null), clock, guard);
             closing.push(loop::close);
             loop.start();
-            takesEnds.complete(loop);
+            ends.is(loop);
             worker.start();
             Agent agent = new Agent(worker, loop, kills, guard, closing);
             agent.refresh();
@@ -169,20 +167,6 @@ public final class Agent implements Observed, AutoCloseable {
             closeAll(closing, guard);
             throw e;
         }
-    }
-
-    private static EndListener endsTo(CompletableFuture<EvidenceLoop> takesEnds) {
-        return new EndListener() {
-            @Override
-            public void onEnd(End end) {
-                takesEnds.thenAccept(taker -> taker.submit(end));
-            }
-
-            @Override
-            public void onSuccess(End end) {
-                takesEnds.thenAccept(taker -> taker.submitSuccess(end));
-            }
-        };
     }
 
     private static ExitJoiner.Containers containers(Identities identities, ContainerProcesses processes) {

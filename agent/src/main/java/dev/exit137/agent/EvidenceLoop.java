@@ -9,6 +9,7 @@ import dev.exit137.agent.correlate.KernelClock;
 import dev.exit137.agent.correlate.KillBalance;
 import dev.exit137.agent.correlate.KillReport;
 import dev.exit137.agent.delivery.AgentWorker;
+import dev.exit137.agent.exit.EndListener;
 import dev.exit137.agent.exit.SignalBook;
 import dev.exit137.agent.kmsg.KmsgFollower;
 import dev.exit137.agent.kmsg.KmsgSource;
@@ -52,7 +53,7 @@ import org.jspecify.annotations.Nullable;
  * The agent-epoll thread: one Netty loop with the inotify and the kmsg descriptor. It reads, parses, correlates and
  * reads the cgroup's files at once, and hands events to the agent-worker; it must never block.
  */
-final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, AutoCloseable {
+final class EvidenceLoop implements EndListener, KmsgSource.Sink, KmsgFollower.Listener, AutoCloseable {
     private static final long TICK_MILLIS = 1000;
     private static final long REVIEW_MILLIS = 50;
     private static final long QUIET_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
@@ -256,7 +257,8 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
     }
 
     /** Takes the end of a container that is a success. Any thread; never blocks. */
-    void submitSuccess(End end) {
+    @Override
+    public void onSuccess(End end) {
         worker.submitSuccess(end);
     }
 
@@ -264,7 +266,8 @@ final class EvidenceLoop implements KmsgSource.Sink, KmsgFollower.Listener, Auto
      * Takes the end of a container or a service, and hands it to the worker after every signal that may have caused it.
      * Any thread; never blocks.
      */
-    void submit(End end) {
+    @Override
+    public void onEnd(End end) {
         loop.execute(() -> {
             TraceSource source = trace;
             if (source != null && live) {
