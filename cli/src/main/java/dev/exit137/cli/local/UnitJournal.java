@@ -162,8 +162,11 @@ final class UnitJournal {
         switch (line.id()) {
             case STARTING, STARTED -> {
                 if (line.id().equals(STARTING) || open.started == null) {
+                    // The process that cannot become the program may say so before systemd says that it started it.
+                    UnitState.StartFailure failure = line.id().equals(STARTED) ? open.startFailure : null;
                     open = new Ended();
                     open.started = line.time();
+                    open.startFailure = failure;
                 }
             }
             case STOPPING -> {
