@@ -220,14 +220,19 @@ final class ExitFacts {
         return SenderKind.of(
                 signal.sender(),
                 isInOne() ? signal.victimCgroup() : "",
-                reported().getContainer().getId());
+                reported().getContainer().getId(),
+                isService() ? reported().getUnit() : "");
+    }
+
+    private boolean isService() {
+        return !reported().hasContainer() && reported().getUnit().endsWith(".service");
     }
 
     /** Whether the subject is, or is in, a container or a service: processes of a login share no more than their user. */
     private boolean isInOne() {
         return reported().getSubject() != ExitEvent.Subject.PROCESS
                 || reported().hasContainer()
-                || reported().getUnit().endsWith(".service");
+                || isService();
     }
 
     /** Returns whether the signal ended it, or followed from its end. */

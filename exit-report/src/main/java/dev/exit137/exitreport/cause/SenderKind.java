@@ -56,10 +56,15 @@ enum SenderKind {
      *
      * @param victimCgroup cgroup of the victim, or empty
      * @param container id of the victim's container, or empty
+     * @param service the victim's service, or empty; on cgroup v1 a process on its way out has no cgroup any more
      */
-    static SenderKind of(Sender sender, String victimCgroup, String container) {
+    static SenderKind of(Sender sender, String victimCgroup, String container, String service) {
         boolean inside = !sender.getCgroup().isEmpty() && isBelow(sender.getCgroup(), victimCgroup);
-        if (inside || (!container.isEmpty() && sender.getContainer().getId().equals(container))) {
+        if (inside
+                || (!container.isEmpty() && sender.getContainer().getId().equals(container))
+                || (!service.isEmpty()
+                        && !sender.hasContainer()
+                        && sender.getUnit().equals(service))) {
             return SAME_CONTAINER;
         }
         if (!sender.getContainer().getId().isEmpty()) {

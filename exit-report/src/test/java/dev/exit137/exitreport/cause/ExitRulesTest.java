@@ -380,6 +380,21 @@ class ExitRulesTest {
                 .contains("what ran /usr/bin/bash", "a child of /opt/agent/bin/agent");
     }
 
+    /** On cgroup v1 the victim has no cgroup any more when the agent looks. */
+    @Test
+    void aProcessOfTheSameServiceIsOneWithoutTheVictimsCgroup() {
+        unitEnd("signal", "", false, "", List.of(), "");
+        reported.setExitCode(137).setSignal(9);
+        Sender peer = Sender.newBuilder()
+                .setPid(77)
+                .setExe("/usr/bin/bash")
+                .setCgroup("/system.slice/shop.service")
+                .setUnit("shop.service")
+                .build();
+        signals.add(new SentSignal(END.minusMillis(5), 9, 0, INIT, "web", true, true, false, KILL, peer, ""));
+        assertThat(explain(TraceState.WHOLE).getCause()).isEqualTo(Cause.SAME_CONTAINER_PROCESS);
+    }
+
     @Test
     void aMainProcessThatKillsItselfIsKnownWithoutItsFiles() {
         Sender gone = Sender.newBuilder().setPid(INIT).build();
