@@ -40,8 +40,8 @@ class DemoPodTest {
         command.set(0, programs.resolve("sh").toString());
         try (ScratchCgroup cgroup = ScratchCgroup.make("the demo pod", "demo-pod")) {
             cgroup.limit(Long.parseLong(memory.replace("Mi", "")) << 20);
-            List<String> entering =
-                    new ArrayList<>(List.of("/bin/sh", "-c", cgroup.enter() + "PATH=" + programs + " exec \"$@\"", "sh"));
+            List<String> entering = new ArrayList<>(
+                    List.of("/bin/sh", "-c", cgroup.enter() + "PATH=" + programs + " exec \"$@\"", "sh"));
             entering.addAll(command);
             Bed.Finished finished = Bed.run(out, "demo", LIMIT, new ProcessBuilder(entering));
             assertThat(finished.status()).as(finished.errText()).isEqualTo(SIGKILL);

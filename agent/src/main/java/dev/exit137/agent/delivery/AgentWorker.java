@@ -17,6 +17,7 @@ import dev.exit137.daemon.guard.GuardedThread;
 import dev.exit137.daemon.retry.Backoff;
 import dev.exit137.daemon.tls.ClientSecurity;
 import dev.exit137.exitreport.facts.End;
+import dev.exit137.oomreport.event.EventFactory;
 import dev.exit137.proto.state.v1.Checkpoint;
 import dev.exit137.proto.v1.AgentStatus;
 import dev.exit137.proto.v1.EventAck;
@@ -159,7 +160,7 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
         this.guard = guard;
         droppedBefore = before.getLogEventsDropped();
         errorsBefore = before.getInternalErrorsMap();
-        lastExit = last.hasLastExit() ? last.getLastExit() : Timestamps.EPOCH;
+        lastExit = last.hasLastExit() ? last.getLastExit() : EventFactory.timestamp(clock.instant());
         last.getUnacknowledgedList().forEach(this::takeOver);
     }
 
@@ -396,10 +397,8 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
         if (durableCut.getBootId().isEmpty()) {
             return;
         }
-        Checkpoint.Builder checkpoint = durableCut.toBuilder().addAllSpool(outbox.toRemember());
-        if (!lastExit.equals(Timestamps.EPOCH)) {
-            checkpoint.setLastExit(lastExit);
-        }
+        Checkpoint.Builder checkpoint =
+                durableCut.toBuilder().addAllSpool(outbox.toRemember()).setLastExit(lastExit);
         addLosses(checkpoint.getLossesBuilder());
         checkpointFails = !guard.get("checkpoint", () -> isWritten(checkpoint.build()), false);
         if (checkpointFails) {
