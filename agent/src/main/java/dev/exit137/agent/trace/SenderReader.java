@@ -27,6 +27,7 @@ final class SenderReader {
     /** A request to end is followed by a kill, or by an end in time: who began it matters less. */
     private static final int MAX_PARENTS_OF_A_REQUEST = 4;
 
+    private static final int WARM_UPS = 40;
     private static final String ROOT = "/";
 
     private final ProcessFiles files;
@@ -38,8 +39,6 @@ final class SenderReader {
     private final Map<Integer, Known> read = new HashMap<>();
 
     private boolean countsAsTheKernel;
-    private static final int WARM_UPS = 40;
-
     private int lookups;
 
     /**
