@@ -18,6 +18,7 @@ import dev.exit137.agent.trace.TraceSource;
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.daemon.retry.Backoff;
 import dev.exit137.exitreport.facts.End;
+import dev.exit137.exitreport.facts.SeccompKill;
 import dev.exit137.exitreport.facts.SentSignal;
 import dev.exit137.oomreport.incident.IncidentAssembler;
 import dev.exit137.oomreport.parse.KmsgRecordFlyweight;
@@ -35,6 +36,7 @@ import io.netty.channel.epoll.EpollIoOps;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import io.netty.util.concurrent.Future;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -296,12 +298,23 @@ final class EvidenceLoop implements EndListener, KmsgSource.Sink, KmsgFollower.L
         if (assembler.onRecord(kernelRecord)) {
             lastRecordNanos = System.nanoTime();
         }
+        if (kernelRecord.isValid() && SeccompKill.isLikely(kernelRecord.buffer(), kernelRecord.messageOffset())) {
+            guard.run("seccomp", () -> SeccompKill.of(message(kernelRecord)).ifPresent(worker::submit));
+        }
         if (assembler.isInHead()) {
             correlator.onReportRecord(kernelRecord);
         }
         if (assembler.isOpen()) {
             scheduleReview();
         }
+    }
+
+    private static String message(KmsgRecordFlyweight kernelRecord) {
+        return new String(
+                kernelRecord.buffer(),
+                kernelRecord.messageOffset(),
+                kernelRecord.messageLength(),
+                StandardCharsets.UTF_8);
     }
 
     @Override

@@ -170,6 +170,18 @@ class DockerKillWaysTest {
         assertThat(end.hasSignal()).isFalse();
     }
 
+    /** The trace has no signal: the kernel's audit record is all. With auditd it is not in the kernel's log. */
+    @Test
+    void theStrictModeOfSeccomp() {
+        if (Bed.find("auditd").isPresent()) {
+            Bed.skip("the strict mode of seccomp", "auditd may take the kernel's audit records");
+        }
+        startWay("strict", "strict");
+        ExitEvent end = ends.only("strict", Cause.SECCOMP, Certainty.CONFIRMED);
+        assertThat(end.getSignal()).isEqualTo(9);
+        assertThat(end.hasSender()).isFalse();
+    }
+
     @Test
     void aCrash() {
         startWay("crasher", "crash");

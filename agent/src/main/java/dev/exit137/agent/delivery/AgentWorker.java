@@ -17,6 +17,7 @@ import dev.exit137.daemon.guard.GuardedThread;
 import dev.exit137.daemon.retry.Backoff;
 import dev.exit137.daemon.tls.ClientSecurity;
 import dev.exit137.exitreport.facts.End;
+import dev.exit137.exitreport.facts.SeccompKill;
 import dev.exit137.oomreport.event.EventFactory;
 import dev.exit137.proto.state.v1.Checkpoint;
 import dev.exit137.proto.v1.AgentStatus;
@@ -243,6 +244,11 @@ public final class AgentWorker implements Uplink.Source, AutoCloseable {
     /** Takes the end of a container that is a success. Any thread; never blocks. */
     public void submitSuccess(End end) {
         thread.execute(() -> exits.onSuccess(end));
+    }
+
+    /** Takes a kill for a system call, from the kernel's log. Any thread; never blocks. */
+    public void submit(SeccompKill kill) {
+        thread.execute(() -> exits.onSeccomp(kill));
     }
 
     /** Returns what takes the kernel's signals, for the ends of processes. Any thread. */

@@ -5,6 +5,7 @@ import dev.exit137.daemon.collect.BoundedMap;
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.exitreport.cause.ExitRules;
 import dev.exit137.exitreport.facts.End;
+import dev.exit137.exitreport.facts.SeccompKill;
 import dev.exit137.exitreport.facts.SentSignal;
 import dev.exit137.oomreport.event.EventFactory;
 import dev.exit137.proto.v1.Container;
@@ -43,7 +44,8 @@ public final class ExitJoiner {
     /** A stop with a long grace period began this long ago at most. */
     private static final Duration LONGEST_STOP = Duration.ofHours(1);
 
-    private static final Duration SHIM_TO_END = Duration.ofSeconds(5);
+    /** From a kill to the end that the runtime reports: a container of many processes may take some time to end. */
+    private static final Duration KILL_TO_END = Duration.ofSeconds(5);
 
     /** What is known of containers, without asking a runtime. */
     public interface Containers {
@@ -78,6 +80,7 @@ public final class ExitJoiner {
     private final Map<String, Known> recent = BoundedMap.byInsertion(MAX_RECENT);
     private final Map<String, End> successes = BoundedMap.byInsertion(MAX_RECENT);
     private final Map<String, OomKillEvent> ooms = BoundedMap.byInsertion(MAX_RECENT);
+    private final Map<Integer, SeccompKill> seccompKills = BoundedMap.byInsertion(MAX_RECENT);
 
     /**
      * @param out takes each revision
@@ -176,6 +179,29 @@ public final class ExitJoiner {
         });
     }
 
+    /** Takes a kill for a system call: it may explain an end that is known already. */
+    public void onSeccomp(SeccompKill kill) {
+        guard.run(PLACE, () -> {
+            seccompKills.put(kill.pid(), kill);
+            for (Map.Entry<String, Known> entry : List.copyOf(recent.entrySet())) {
+                if (kill.equals(seccompKill(entry.getValue().end.reported()))) {
+                    look(entry.getKey(), entry.getValue());
+                }
+            }
+        });
+    }
+
+    /** The number of the main process may have been that of another one long before. */
+    private @Nullable SeccompKill seccompKill(ExitEvent reported) {
+        SeccompKill kill = seccompKills.get(reported.getProcess().getPid());
+        Instant endedAt = instant(reported.getTime());
+        boolean isOfThisEnd = kill != null
+                && reported.getProcess().hasPid()
+                && kill.time().isAfter(endedAt.minus(KILL_TO_END))
+                && kill.time().isBefore(endedAt.plus(SKEW));
+        return isOfThisEnd ? kill : null;
+    }
+
     private static OomKillEvent withoutTables(OomKillEvent event) {
         OomKillEvent.Builder small = event.toBuilder().clearAfterKill().clearWorkloadHistory();
         small.getIncidentBuilder()
@@ -223,7 +249,8 @@ public final class ExitJoiner {
         List<SentSignal> about = signals.find(signal -> isAbout(signal, reported, endedAt));
         List<OomKillEvent> inIt =
                 ooms.values().stream().filter(oom -> isOf(oom, reported)).toList();
-        ExitEvent.Builder event = ExitRules.explain(known.end, about, inIt, signals.stateFor(endedAt)).toBuilder();
+        ExitEvent.Builder event =
+                ExitRules.explain(known.end, about, inIt, seccompKill(reported), signals.stateFor(endedAt)).toBuilder();
         event.setEventId(id)
                 .setNode(node)
                 .setObservedTime(EventFactory.timestamp(clock.instant()))
@@ -261,7 +288,7 @@ public final class ExitJoiner {
         String container = reported.getContainer().getId();
         if (!container.isEmpty()) {
             boolean ofShim = signal.isToShim()
-                    && signal.time().isAfter(endedAt.minus(SHIM_TO_END))
+                    && signal.time().isAfter(endedAt.minus(KILL_TO_END))
                     && containers.shimPid(container).equals(Optional.of(signal.victimPid()));
             return ofShim || isIn(signal.victimCgroup(), container);
         }

@@ -6,10 +6,12 @@ import com.google.protobuf.Timestamp;
 import dev.exit137.daemon.guard.Guard;
 import dev.exit137.exitreport.facts.End;
 import dev.exit137.exitreport.facts.RuntimeAction;
+import dev.exit137.exitreport.facts.SeccompKill;
 import dev.exit137.exitreport.facts.SentSignal;
 import dev.exit137.proto.v1.Container;
 import dev.exit137.proto.v1.ExitEvent;
 import dev.exit137.proto.v1.ExitEvent.Cause;
+import dev.exit137.proto.v1.ExitEvent.Certainty;
 import dev.exit137.proto.v1.ExitEvent.Evidence;
 import dev.exit137.proto.v1.Node;
 import dev.exit137.proto.v1.OomKillEvent;
@@ -129,6 +131,27 @@ class ExitJoinerTest {
         assertThat(event.getNode().getName()).isEqualTo("node-1");
         assertThat(event.getRecovered()).isFalse();
         assertThat(out).isEmpty();
+    }
+
+    /** kauditd prints it later, from a thread of its own. */
+    @Test
+    void aKillByTheStrictModeOfSeccompIsNotCalledTheProgramsOwnExit() throws Exception {
+        signals.wholeSince(START);
+        take(end(137));
+        assertThat(next().getCause()).isEqualTo(Cause.OWN_EXIT);
+        worker.submit(() -> joiner.onSeccomp(new SeccompKill(END.minusSeconds(60), INIT, 9, 39)))
+                .get();
+        worker.submit(() -> joiner.onSeccomp(new SeccompKill(END.minusMillis(5), INIT + 1, 9, 39)))
+                .get();
+        assertThat(out).as("of another life, and of another process").isEmpty();
+        worker.submit(() -> joiner.onSeccomp(new SeccompKill(END.minusMillis(5), INIT, 9, 39)))
+                .get();
+        ExitEvent event = next();
+        assertThat(event.getRevision()).isEqualTo(2);
+        assertThat(event.getCause()).isEqualTo(Cause.SECCOMP);
+        assertThat(event.getCertainty()).isEqualTo(Certainty.CONFIRMED);
+        assertThat(event.getSignal()).isEqualTo(9);
+        assertThat(event.getExplanation()).contains("system call 39", "SIGKILL");
     }
 
     @Test

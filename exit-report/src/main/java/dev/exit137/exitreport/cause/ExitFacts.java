@@ -4,6 +4,7 @@ import com.google.protobuf.Timestamp;
 import com.google.protobuf.util.Durations;
 import dev.exit137.exitreport.facts.End;
 import dev.exit137.exitreport.facts.RuntimeAction;
+import dev.exit137.exitreport.facts.SeccompKill;
 import dev.exit137.exitreport.facts.SentSignal;
 import dev.exit137.exitreport.facts.TraceState;
 import dev.exit137.exitreport.facts.UnitState;
@@ -36,9 +37,16 @@ final class ExitFacts {
     private final End end;
     private final List<SentSignal> signals;
     private final List<OomKillEvent> ooms;
+    private final @Nullable SeccompKill seccomp;
     private final TraceState trace;
 
-    ExitFacts(End end, List<SentSignal> signals, List<OomKillEvent> ooms, TraceState trace) {
+    ExitFacts(
+            End end,
+            List<SentSignal> signals,
+            List<OomKillEvent> ooms,
+            @Nullable SeccompKill seccomp,
+            TraceState trace) {
+        this.seccomp = seccomp;
         this.end = end;
         this.signals = signals;
         this.ooms = ooms;
@@ -49,6 +57,11 @@ final class ExitFacts {
 
     ExitEvent reported() {
         return end.reported();
+    }
+
+    /** Returns the kernel's record that it killed the main process for a system call. */
+    Optional<SeccompKill> seccomp() {
+        return Optional.ofNullable(seccomp).filter(kill -> endedBy(kill.signal()));
     }
 
     TraceState trace() {

@@ -6,6 +6,7 @@ import static dev.exit137.exitreport.cause.ExitFacts.SIGTERM;
 import com.google.protobuf.Timestamp;
 import com.google.protobuf.util.Durations;
 import dev.exit137.exitreport.facts.End;
+import dev.exit137.exitreport.facts.SeccompKill;
 import dev.exit137.exitreport.facts.SentSignal;
 import dev.exit137.exitreport.facts.TraceState;
 import dev.exit137.proto.v1.AskedBy;
@@ -22,6 +23,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
  * From the evidence about an end to its cause. The first rule that applies decides. A rule reads facts of an {@link
@@ -35,6 +37,7 @@ public final class ExitRules {
             KillRules::oomKill,
             KillRules::shim,
             KillRules::killByKernel,
+            KillRules::seccomp,
             KillRules::itself,
             KillRules::killBySender,
             RuntimeRules::killByRuntimesRecord,
@@ -56,7 +59,21 @@ public final class ExitRules {
      * @param trace whether {@code signals} can be complete
      */
     public static ExitEvent explain(End end, List<SentSignal> signals, List<OomKillEvent> ooms, TraceState trace) {
-        ExitFacts facts = new ExitFacts(end, signals, ooms, trace);
+        return explain(end, signals, ooms, null, trace);
+    }
+
+    /**
+     * Does the same with the kernel's log.
+     *
+     * @param seccomp the kill of the main process for a system call; null for none
+     */
+    public static ExitEvent explain(
+            End end,
+            List<SentSignal> signals,
+            List<OomKillEvent> ooms,
+            @Nullable SeccompKill seccomp,
+            TraceState trace) {
+        ExitFacts facts = new ExitFacts(end, signals, ooms, seccomp, trace);
         Verdict verdict = TABLE.stream()
                 .flatMap(rule -> rule.apply(facts).stream())
                 .findFirst()
@@ -107,13 +124,14 @@ public final class ExitRules {
      * @param kill one of them
      */
     public static boolean isPart(End end, List<SentSignal> signals, SentSignal kill) {
-        return new ExitFacts(end, signals, List.of(), TraceState.WHOLE).isPart(kill);
+        return new ExitFacts(end, signals, List.of(), null, TraceState.WHOLE).isPart(kill);
     }
 
     private static void addSignals(ExitEvent.Builder event, ExitFacts facts, Verdict verdict) {
         if (event.getProcess().getComm().isEmpty()) {
             facts.commOfMain().ifPresent(comm -> event.getProcessBuilder().setComm(comm));
         }
+        facts.seccomp().ifPresent(kill -> event.setSignal(kill.signal()));
         facts.kill().ifPresent(kill -> {
             event.setSignal(SIGKILL).addAllKernelPath(kill.kernelPath());
             if (ExitFacts.isFromSystemCall(kill)) {

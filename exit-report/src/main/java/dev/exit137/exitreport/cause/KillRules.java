@@ -100,6 +100,16 @@ final class KillRules {
         });
     }
 
+    static Optional<Verdict> seccomp(ExitFacts facts) {
+        return facts.seccomp()
+                .map(kill -> new Verdict(
+                                Cause.SECCOMP,
+                                ExitWords.subject(facts.reported()) + " made system call " + kill.systemCall()
+                                        + ", which its seccomp filter or mode forbids, so the kernel killed it with "
+                                        + ExitWords.signal(kill.signal()) + ".")
+                        .by(Evidence.KMSG));
+    }
+
     static Optional<Verdict> itself(ExitFacts facts) {
         return facts.kill()
                 .filter(facts::isOwn)
