@@ -9,6 +9,7 @@ import io.fabric8.kubernetes.api.model.ResourceRequirements;
 import io.fabric8.kubernetes.api.model.SecurityContext;
 import io.fabric8.kubernetes.api.model.ServiceAccount;
 import io.fabric8.kubernetes.api.model.Volume;
+import io.fabric8.kubernetes.api.model.VolumeMount;
 import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -34,6 +35,23 @@ class RightsTest {
                             .as(mount.getMountPath())
                             .isTrue());
         }
+    }
+
+    @ParameterizedTest
+    @MethodSource("names")
+    void theSystemBusIsLentToThePrivilegedAgentAlone(String name) {
+        var agent = Manifests.of(name)
+                .agent()
+                .getSpec()
+                .getTemplate()
+                .getSpec()
+                .getContainers()
+                .getFirst();
+        boolean isPrivileged = Boolean.TRUE.equals(agent.getSecurityContext().getPrivileged());
+        assertThat(agent.getVolumeMounts())
+                .extracting(VolumeMount::getMountPath)
+                .filteredOn("/run/dbus"::equals)
+                .hasSize(isPrivileged ? 1 : 0);
     }
 
     @ParameterizedTest
