@@ -191,7 +191,8 @@ class CriExitsTest {
     void stopOfAContainerThatHasEndedIsNotItsCause() {
         Container app = start("ended", "sleep 0.2; exit 3");
         endOf(app, Cause.OWN_EXIT, Certainty.SINGLE_SOURCE);
-        pods.stop(app, 1);
+        // Its shim goes away at this moment, and closes its connection; kubelet asks again, too.
+        Bed.await("a stop that is taken", LIMIT, () -> pods.tryStop(app, 1), taken -> taken);
         pods.remove(app.pod());
         ExitEvent end = endOf(app, Cause.OWN_EXIT, Certainty.SINGLE_SOURCE);
         assertNobodyAsked(end);

@@ -276,6 +276,16 @@ final class Pods implements AutoCloseable {
                         .build());
     }
 
+    /** Does the same, and returns whether containerd took it: of a container that ends, it may not. */
+    boolean tryStop(Container container, long graceSeconds) {
+        try {
+            stop(container, graceSeconds);
+            return true;
+        } catch (StatusRuntimeException e) {
+            return false;
+        }
+    }
+
     /** Stops the whole pod, as kubelet does once its containers have ended. */
     void stop(Pod pod) {
         containerd
