@@ -10,7 +10,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /**
@@ -26,7 +25,6 @@ final class FootprintBench {
     private static final long VICTIM_LIMIT_BYTES = 4 << 20;
     private static final long QUIET_MILLIS = 20_000;
     private static final long IDLE_MILLIS = 60_000;
-    private static final long START_NANOS = TimeUnit.SECONDS.toNanos(60);
     private static final double MIB = 1 << 20;
 
     private final Path root;
@@ -60,7 +58,7 @@ final class FootprintBench {
                 long begin = System.nanoTime();
                 Process agent = start(aggregator);
                 startMillis[i] = (System.nanoTime() - begin) / 1e6;
-                stop(agent);
+                AgentProcess.stop(agent);
             }
             Arrays.sort(startMillis);
             dropFromPageCache();
@@ -68,7 +66,7 @@ final class FootprintBench {
             try {
                 return measure(agent, aggregator, cgroups, startMillis[STARTS / 2]);
             } finally {
-                stop(agent);
+                AgentProcess.stop(agent);
             }
         } finally {
             removeAll(cgroups);
@@ -78,7 +76,7 @@ final class FootprintBench {
     private List<Figure> measure(Process agent, AggregatorProcess aggregator, List<Path> cgroups, double startMillis)
             throws IOException, InterruptedException {
         Thread.sleep(1000);
-        double started = anonBytes(agent);
+        double started = AgentProcess.anonBytes(agent);
         long toldBefore = killsStored(aggregator);
         double anon = 0;
         double workingSet = 0;
@@ -86,7 +84,7 @@ final class FootprintBench {
             kill(cgroups.get(i));
             Thread.sleep(1000);
             if (i >= KILLS / 2) {
-                anon = Math.max(anon, anonBytes(agent));
+                anon = Math.max(anon, AgentProcess.anonBytes(agent));
                 workingSet = Math.max(workingSet, workingSetBytes());
             }
         }
@@ -154,25 +152,7 @@ final class FootprintBench {
         builder.environment().put("EXIT137_HOME", installation.toString());
         Process agent =
                 builder.redirectOutput(log.toFile()).redirectErrorStream(true).start();
-        long begin = System.nanoTime();
-        while (!Files.readString(log).contains("agent watches")) {
-            if (!agent.isAlive() || System.nanoTime() - begin > START_NANOS) {
-                stop(agent);
-                throw new IOException("the agent does not start; see " + log);
-            }
-            Thread.sleep(2);
-        }
-        return agent;
-    }
-
-    private static void stop(Process agent) throws InterruptedException {
-        agent.destroy();
-        agent.waitFor();
-    }
-
-    /** RssAnon of /proc/PID/status. */
-    private static double anonBytes(Process agent) throws IOException {
-        return 1024.0 * number(Path.of("/proc/" + agent.pid() + "/status"), "RssAnon:");
+        return AgentProcess.awaitWatching(agent, log);
     }
 
     private double workingSetBytes() throws IOException {

@@ -30,7 +30,6 @@ final class TraceBench {
     private static final int ROUNDS = 10;
     private static final int KILLS_PER_ROUND = 500;
     private static final int KILLS = 60;
-    private static final long START_NANOS = TimeUnit.SECONDS.toNanos(60);
     private static final long QUIET_MILLIS = 20_000;
     private static final long IDLE_MILLIS = 60_000;
     private static final double MIB = 1 << 20;
@@ -134,8 +133,8 @@ final class TraceBench {
                 double nanos = System.nanoTime() - begin;
                 double onPercent = 100 * (cpuNanos(on) - onBefore) / nanos;
                 double offPercent = 100 * (cpuNanos(off) - offBefore) / nanos;
-                double onBytes = anonBytes(on);
-                double offBytes = anonBytes(off);
+                double onBytes = AgentProcess.anonBytes(on);
+                double offBytes = AgentProcess.anonBytes(off);
                 return List.of(
                         Figure.atMost(
                                 "agent with the trace less one without, both idle: of a processor",
@@ -147,10 +146,10 @@ final class TraceBench {
                                 "  anonymous memory after " + KILLS + " kills", (onBytes - offBytes) / MIB, 2, " MiB"),
                         Figure.plain("  of the one without", String.format("%.1f MiB", offBytes / MIB)));
             } finally {
-                stop(on);
+                AgentProcess.stop(on);
             }
         } finally {
-            stop(off);
+            AgentProcess.stop(off);
         }
     }
 
@@ -170,29 +169,7 @@ final class TraceBench {
                 .redirectOutput(log.toFile())
                 .redirectErrorStream(true)
                 .start();
-        long begin = System.nanoTime();
-        while (!Files.readString(log).contains("agent watches")) {
-            if (!agent.isAlive() || System.nanoTime() - begin > START_NANOS) {
-                stop(agent);
-                throw new IOException("the agent does not start; see " + log);
-            }
-            Thread.sleep(20);
-        }
-        return agent;
-    }
-
-    private static void stop(Process agent) throws InterruptedException {
-        agent.destroy();
-        agent.waitFor();
-    }
-
-    /** RssAnon of /proc/PID/status. */
-    private static double anonBytes(Process agent) throws IOException {
-        return Files.readAllLines(Path.of("/proc/" + agent.pid() + "/status")).stream()
-                .filter(line -> line.startsWith("RssAnon:"))
-                .mapToDouble(line -> 1024.0 * Long.parseLong(line.split("\\s+")[1]))
-                .findFirst()
-                .orElseThrow();
+        return AgentProcess.awaitWatching(agent, log);
     }
 
     /** Sums all threads, from the scheduler's count (/proc/PID/task/TID/schedstat). */
